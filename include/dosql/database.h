@@ -1,0 +1,88 @@
+// A database: one directory, one history.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <dosql/connection.h>
+#include <dosql/options.h>
+#include <dosql/result.h>
+
+namespace dosql {
+
+// done and total in bytes; return false to stop the work (DOSQL_INTERRUPTED).
+using Progress = std::function<bool(std::uint64_t done, std::uint64_t total)>;
+
+struct ImportResult {
+  std::uint64_t pages = 0;
+  std::uint64_t bytes = 0;
+  bool rewritten = false;  // the source had another page size
+};
+
+struct ExportResult {
+  std::uint64_t version = 0;
+  std::uint64_t bytes = 0;
+};
+
+// One thing that is wrong on disk.
+struct Problem {
+  std::string file;
+  std::uint64_t offset = 0;
+  std::string what;
+};
+
+// A handle; copies share one open database, which closes when the last handle and the last Connection
+// are gone. Threads: all methods may be called from any thread.
+class Database {
+ public:
+  // Opens, or creates, the database directory `path`.
+  // Errors: DOSQL_LOCKED names the process that has it, DOSQL_NOT_A_DATABASE (with a hint for a plain
+  // SQLite file), DOSQL_FORMAT_TOO_NEW, DOSQL_CORRUPT, DOSQL_READ_ONLY, DOSQL_DISK_FULL, DOSQL_IO,
+  // DOSQL_NOT_FOUND.
+  static Result<Database> open(const std::string& path, const Options& options = {});
+
+  const std::string& path() const;
+  bool read_only() const;
+  // True when open() made the database.
+  bool created() const;
+
+  // A new connection on branch main. A Connection belongs to one thread at a time.
+  Result<Connection> connect();
+
+  // Makes the SQLite file `file` the first version (main@1). REQUIRES a database without versions.
+  // Another page size is rewritten, a WAL file is applied in a private copy; the file is not changed.
+  // Durable on return. Errors: DOSQL_INVALID_ARGUMENT (not empty), DOSQL_NOT_FOUND, DOSQL_CORRUPT,
+  // DOSQL_NOT_A_DATABASE, DOSQL_DISK_FULL, DOSQL_IO.
+  Result<ImportResult> import_sqlite(const std::string& file, const Progress& progress = {});
+
+  // Writes version `version` of main (0: the newest) as an ordinary SQLite file, which must not exist.
+  // Durable on return; on failure no file is left. Errors: DOSQL_ALREADY_EXISTS,
+  // DOSQL_VERSION_NOT_FOUND, DOSQL_DISK_FULL, DOSQL_IO, DOSQL_CORRUPT.
+  Result<ExportResult> export_sqlite(const std::string& file, std::uint64_t version = 0,
+                                     const Progress& progress = {});
+
+  // Verifies every checksum of every file and SQLite's integrity_check of the newest version.
+  Result<std::vector<Problem>> check(const Progress& progress = {});
+
+  // Copies the database with its whole history into `directory`, which must not exist or be empty.
+  // Writers go on meanwhile. Durable on return.
+  Status backup(const std::string& directory, const Progress& progress = {});
+
+  // Does up to about `budget_us` of housekeeping; true when more waits. Call it when idle.
+  Result<bool> maintain(std::uint64_t budget_us);
+
+  // Checkpoints and closes. REQUIRES: no Connection is open (DOSQL_INVALID_ARGUMENT). Destroying the
+  // last handle does the same but cannot report.
+  Status close();
+
+ private:
+  friend class Connection;
+  class Impl;
+  explicit Database(std::shared_ptr<Impl> impl);
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace dosql

@@ -1,0 +1,9 @@
+// DoSQL: a SQL database in which every committed transaction is a version.
+#pragma once
+
+#include <dosql/connection.h>
+#include <dosql/database.h>
+#include <dosql/options.h>
+#include <dosql/result.h>
+#include <dosql/statement.h>
+#include <dosql/value.h>

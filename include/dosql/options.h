@@ -1,0 +1,34 @@
+// Options of a database. The same names exist as environment variables (DOSQL_POOL_BYTES) and, where
+// they can change while it is open, as PRAGMAs; docs/limits.md lists them all.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace dosql {
+
+class Clock;
+class Random;
+
+enum class OpenMode : std::uint8_t {
+  kCreateIfMissing,  // read and write; a missing or empty directory becomes a new database
+  kReadWrite,        // read and write; must exist
+  kReadOnly,         // must exist; writes nothing, needs no lock
+};
+
+struct Options {
+  OpenMode mode = OpenMode::kCreateIfMissing;
+  // Memory for the newest page images, at most.
+  std::size_t pool_bytes = std::size_t{256} << 20;
+  // Memory for rebuilt old page images, at most.
+  std::size_t history_cache_bytes = std::size_t{16} << 20;
+  // May SQL reach files outside the database (ATTACH, VACUUM INTO)? Off: DOSQL_FORBIDDEN.
+  bool allow_files = false;
+  // How long a statement waits for the branch's writer slot before it fails with DOSQL_BUSY.
+  std::uint32_t busy_timeout_ms = 5'000;
+  // Where time and randomness come from; null: the machine's. Must outlive the Database.
+  Clock* clock = nullptr;
+  Random* random = nullptr;
+};
+
+}  // namespace dosql

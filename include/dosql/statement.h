@@ -1,0 +1,95 @@
+// A compiled statement, and rows.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <dosql/result.h>
+#include <dosql/value.h>
+
+namespace dosql {
+
+// One row with its values; columns by index or by name. Copies share the column names.
+class Row {
+ public:
+  Row(std::shared_ptr<const std::vector<std::string>> columns, std::vector<Value> values)
+      : columns_(std::move(columns)), values_(std::move(values)) {}
+
+  std::size_t size() const { return values_.size(); }
+  const std::vector<std::string>& columns() const { return *columns_; }
+  const std::vector<Value>& values() const { return values_; }
+  const Value& operator[](std::size_t index) const { return values_[index]; }
+  // Null pointer when there is no such column.
+  const Value* find(std::string_view column) const;
+
+  // T: std::int64_t, double, std::string_view, std::string, Value, std::optional of these.
+  // Throws Exception (DOSQL_INVALID_ARGUMENT) for an unknown column or another type.
+  template <class T>
+  T get(std::string_view column) const;
+
+ private:
+  std::shared_ptr<const std::vector<std::string>> columns_;
+  std::vector<Value> values_;
+};
+
+using Rows = std::vector<Row>;
+
+// Belongs to its Connection, which must outlive it, and to that connection's thread.
+class Statement {
+ public:
+  Statement();
+  Statement(Statement&&) noexcept;
+  Statement& operator=(Statement&&) noexcept;
+  ~Statement();
+
+  // No statement: only space or comments were given.
+  bool empty() const;
+  // True when it cannot change the database.
+  bool read_only() const;
+  // 0: not an EXPLAIN, 1: EXPLAIN, 2: EXPLAIN QUERY PLAN.
+  int explain_mode() const;
+
+  // Parameters from 1; names with their prefix. Errors: DOSQL_INVALID_ARGUMENT for an unknown one.
+  Status bind(int index, const Value& value);
+  Status bind(std::string_view name, const Value& value);
+  Status bind_all(std::span<const Value> values);
+  int parameter_count() const;
+  // Empty for a plain `?`.
+  std::string_view parameter_name(int index) const;
+  void clear_bindings();
+
+  int column_count() const;
+  std::string_view column_name(int column) const;
+  const std::shared_ptr<const std::vector<std::string>>& column_names() const;
+
+  // True: a row is there, read it with the accessors below. False: done (and reset).
+  Result<bool> step();
+  void reset();
+
+  // Of the current row; views live until the next step or reset.
+  Value::Type type(int column) const;
+  std::int64_t integer(int column) const;
+  double real(int column) const;
+  // TEXT or BLOB bytes; numbers as SQLite prints them.
+  std::string_view text(int column) const;
+  std::span<const std::byte> blob(int column) const;
+  Value value(int column) const;
+  Row row() const;
+
+  // The statement's own text, and with parameters filled in.
+  std::string_view sql() const;
+  std::string expanded_sql() const;
+
+ private:
+  friend class Connection;
+  class Impl;
+  explicit Statement(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace dosql

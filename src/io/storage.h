@@ -1,0 +1,93 @@
+// The storage seam: everything the engine needs from a disk, and nothing else.
+//
+// Bodies: posix_storage.h (real files), memory_storage.h (tests, throw-away databases) and the
+// simulated faulty disk in testing/simulated_disk.h. One contract suite (storage_contract_test.cc)
+// runs over all of them.
+//
+// Durability model. What write_at, store_at and allocate did is seen by every later read of this and
+// any other process at once, but survives a power loss only after sync_data of the file returned.
+// Unsynced writes may reach the disk in any order, whole, in part (at 512-byte granularity) or not at
+// all. Names (creation, removal, rename) survive only after sync of the directory returned.
+//
+// Threads: all methods of File and Directory may be called from any thread at the same time.
+// Errors: kIo (with the system's own words), kDiskFull, kReadOnly, kNotFound, kAlreadyExists; every
+// message names the file. A failed write may have changed any part of the range it was given.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <dosql/result.h>
+
+#include "base/bytes.h"
+
+namespace dosql::io {
+
+class File {
+ public:
+  virtual ~File() = default;
+
+  // Fills `out` from `offset`; returns the bytes read, fewer than asked only at the end of the file.
+  virtual Result<std::size_t> read_at(std::uint64_t offset, MutableBytes out) = 0;
+
+  // Writes all bytes, growing the file when needed.
+  virtual Status write_at(std::uint64_t offset, Bytes bytes) = 0;
+
+  // Writes the pieces one behind another as one write_at; for large records without a copy.
+  virtual Status write_pieces_at(std::uint64_t offset, std::span<const Bytes> pieces) = 0;
+
+  // Like write_at, but may store into a memory mapping: faster for small writes that no sync follows
+  // soon. REQUIRES: the range lies inside what allocate() returned success for.
+  virtual Status store_at(std::uint64_t offset, Bytes bytes) = 0;
+
+  // Reserves disk space up to `file_bytes` and makes the file at least that long; new bytes read as
+  // zeros. After it returned, writes inside do not fail with kDiskFull on file systems that keep that
+  // promise (docs/limits.md).
+  virtual Status allocate(std::uint64_t file_bytes) = 0;
+
+  virtual Status truncate(std::uint64_t file_bytes) = 0;
+  virtual Result<std::uint64_t> size() = 0;
+
+  // Makes all content written before the call durable, and the file's size. After an error the
+  // content of unsynced ranges is unknown, whatever a later sync says.
+  virtual Status sync_data() = 0;
+};
+
+// Held while it lives; released by the destructor or the end of the process.
+class DirectoryLock {
+ public:
+  virtual ~DirectoryLock() = default;
+};
+
+enum class OpenMode {
+  kReadOnly,   // must exist
+  kReadWrite,  // must exist
+  kCreate,     // must not exist; created with mode 0600
+};
+
+class Directory {
+ public:
+  virtual ~Directory() = default;
+
+  // `name` is a plain file name without '/'.
+  virtual Result<std::unique_ptr<File>> open(std::string_view name, OpenMode mode) = 0;
+  virtual Status remove(std::string_view name) = 0;
+  // Replaces `to` when it exists.
+  virtual Status rename(std::string_view from, std::string_view to) = 0;
+  // Names of all plain files, sorted.
+  virtual Result<std::vector<std::string>> list() = 0;
+  // Makes creations, removals and renames before the call durable.
+  virtual Status sync() = 0;
+
+  // Takes the exclusive lock `name`, writing `owner` into it for others to read. When someone else
+  // (this or another process) holds it: kLocked, and the message is the holder's `owner` text.
+  virtual Result<std::unique_ptr<DirectoryLock>> lock(std::string_view name, std::string_view owner) = 0;
+
+  // For messages: the path as the user knows it.
+  virtual std::string describe() const = 0;
+};
+
+}  // namespace dosql::io

@@ -1,0 +1,239 @@
+// The versioned page store: every committed transaction of a branch is a version that stays readable.
+//
+// A VersionStore sits on one directory. Pages are SQLite's, 4096 bytes, numbered from 1. A commit is one
+// record in the log (src/log); this room keeps the index from (page, LSN) to log position, a pool of
+// the newest page images, and the rules of reading and committing.
+//
+//   Reader           pins one version and reads pages of it
+//   WriteTransaction collects changed pages privately, then commits them as the next version
+//
+// Invariants (docs/format/log.md numbers those of the bytes on disk):
+//   V1  A ReadPoint once handed out reads the same bytes for as long as it is pinned.
+//   V2  At most one WriteTransaction per branch is active; it was begun at the branch's head.
+//   V3  What a commit wrote becomes visible to readers only after its durability mode is met.
+//   V4  A page's newest image is in the pool or can be rebuilt from the log; nothing else holds it.
+//   V5  Bytes 24-27 and 92-95 of page 1 (SQLite's change counters) are not versioned: the store keeps
+//       them constant, and each face that shows page 1 to SQLite synthesises them.
+//
+// Threads: a VersionStore may be used from any thread; a Reader or WriteTransaction by one at a time.
+// The store starts no thread, reads no clock and draws no randomness but through what it was given.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <dosql/result.h>
+
+#include "base/bytes.h"
+#include "base/environment.h"
+#include "base/ids.h"
+#include "io/storage.h"
+
+namespace dosql::version {
+
+// What "committed" promises when commit() returns.
+enum class Durability : std::uint8_t {
+  kOff,     // survives the end of this process; after a power loss some newest commits may be missing
+  kNormal,  // the same, and what is left after a power loss is a consistent older version
+  kFull,    // on disk
+};
+
+enum class Access : std::uint8_t { kReadWrite, kReadOnly };
+
+struct StoreOptions {
+  Access access = Access::kReadWrite;
+  // The directory may be empty (or hold nothing of ours yet): make a new database of it.
+  bool create_if_missing = true;
+  // Upper bound of the pool of newest page images.
+  std::size_t pool_bytes = std::size_t{256} << 20;
+  // Upper bound of the cache of rebuilt old page images.
+  std::size_t history_cache_bytes = std::size_t{16} << 20;
+  // Changed pages of one transaction kept in memory before they go to the log as spill records.
+  std::size_t spill_bytes = std::size_t{8} << 20;
+};
+
+// One committed state of one branch. Version 0 with 0 pages is the empty database.
+struct ReadPoint {
+  BranchId branch{};
+  Version version{};
+  Lsn lsn{};
+  std::uint32_t page_count = 0;
+
+  friend bool operator==(const ReadPoint&, const ReadPoint&) = default;
+};
+
+// What the log says of one commit. It owns the LSNs in (first_lsn, last_lsn].
+struct CommitInfo {
+  BranchId branch{};
+  Version version{};
+  Lsn first_lsn{};
+  Lsn last_lsn{};
+  TimestampUs timestamp_us = 0;
+  std::uint32_t page_count = 0;      // size of the database after it
+  std::uint32_t changed_pages = 0;   // page images and patches it wrote
+  std::uint64_t log_bytes = 0;       // bytes it took in the log, spill records included
+};
+
+struct StoreStatus {
+  std::uint32_t format_version = 0;
+  std::uint64_t database_id = 0;
+  Lsn lsn{};                       // newest commit
+  Lsn durable_lsn{};               // newest commit known to be on disk
+  Lsn checkpoint_lsn{};            // newest commit covered by the checkpoint file
+  std::uint64_t log_bytes = 0;     // used bytes in all segments
+  std::uint32_t segments = 0;
+  std::uint64_t commits = 0;
+  std::uint64_t live_pages = 0;
+  std::uint64_t page_versions = 0;
+  std::uint64_t index_bytes = 0;   // memory of the page and commit index
+  std::uint64_t pool_bytes = 0;    // memory of page images
+  std::uint64_t pool_capacity_bytes = 0;
+  std::uint64_t pool_hits = 0;
+  std::uint64_t pool_misses = 0;
+  std::uint64_t syncs = 0;
+  std::uint32_t readers = 0;       // pins held now
+  std::optional<Lsn> oldest_pin;
+  bool poisoned = false;
+  bool opened_clean = true;        // the last owner closed it
+  std::uint64_t replayed_records = 0;
+  std::uint64_t open_us = 0;       // time open() took
+};
+
+// One thing wrong on disk.
+struct CheckProblem {
+  std::string file;
+  std::uint64_t offset = 0;
+  std::string what;
+};
+
+class Pool;
+class PageTable;
+class StoreImpl;
+
+class VersionStore {
+ public:
+  // Opens the database in `directory`, recovering from a crash where needed (docs/format/log.md).
+  // Takes the writer lock unless read-only. A read-only open writes nothing, needs no lock and shows
+  // the newest version found at the time of the call.
+  // Errors: kLocked (names the owner), kNotADatabase, kFormatTooNew, kCorrupt (file and offset), kIo,
+  // kDiskFull, kReadOnly, kNotFound (nothing there and nothing to be created).
+  // `clock` and `random` must outlive the store.
+  static Result<std::unique_ptr<VersionStore>> open(std::unique_ptr<io::Directory> directory,
+                                                    const StoreOptions& options, Clock& clock, Random& random);
+  // Without close(): like a crash of the process, nothing acknowledged is lost.
+  ~VersionStore();
+
+  // Makes everything durable, writes the checkpoint and gives the lock back; afterwards only
+  // destruction is allowed. REQUIRES: no active WriteTransaction. On an error the data is as safe as
+  // before, the next open merely replays the log.
+  Status close();
+
+  const StoreOptions& options() const;
+
+  // The newest visible version.
+  ReadPoint head(BranchId branch) const;
+  // Errors of the three: kVersionNotFound, the message naming the range there is.
+  Result<ReadPoint> at_version(BranchId branch, Version version) const;
+  // The newest commit at or below; inside a commit's own range: that commit.
+  Result<ReadPoint> at_lsn(BranchId branch, Lsn lsn) const;
+  // The newest commit at or before.
+  Result<ReadPoint> at_timestamp(BranchId branch, TimestampUs timestamp_us) const;
+
+  // REQUIRES: 1 <= version <= head version. Errors: kIo, kCorrupt.
+  Result<CommitInfo> commit_info(BranchId branch, Version version) const;
+  // The pages that commit wrote, ascending.
+  Result<std::vector<PageNo>> changed_pages(BranchId branch, Version version) const;
+
+  StoreStatus status() const;
+
+  // Does up to about `budget_us` of housekeeping (a checkpoint when much log lies behind the last one).
+  // Returns true when more is waiting.
+  Result<bool> maintain(std::uint64_t budget_us);
+
+  // Reads every byte of every file of the database and verifies every checksum; `progress(done_bytes,
+  // total_bytes)` may return false to stop (kInterrupted). An empty list: all is well.
+  using Progress = std::function<bool(std::uint64_t done, std::uint64_t total)>;
+  Result<std::vector<CheckProblem>> check(const Progress& progress) const;
+
+  // Copies the database, history included, as of now into the empty directory `target`. Writers go on
+  // meanwhile. The copy is durable on return.
+  Status backup(io::Directory& target, const Progress& progress) const;
+
+  StoreImpl& impl() { return *impl_; }
+
+ private:
+  explicit VersionStore(std::unique_ptr<StoreImpl> impl);
+  std::unique_ptr<StoreImpl> impl_;
+};
+
+// Whether a read should leave the page in the pool for the next one.
+enum class CacheUse : std::uint8_t { kKeep, kBypass };
+
+class Reader {
+ public:
+  explicit Reader(VersionStore& store);
+  ~Reader();
+  Reader(const Reader&) = delete;
+  Reader& operator=(const Reader&) = delete;
+
+  // Pins the newest visible version. Never waits for I/O or for a writer.
+  const ReadPoint& pin_head(BranchId branch);
+  // Pins a version that the store gave out (and that retention still holds).
+  void pin(const ReadPoint& point);
+  void unpin();
+  bool pinned() const { return pinned_; }
+  // REQUIRES: pinned().
+  const ReadPoint& point() const { return point_; }
+
+  // Fills `out` with the bytes of `page` from `offset` on. A page beyond the version's size reads as
+  // zeros. REQUIRES: pinned(), offset + out.size() <= kPageBytes. Errors: kIo, kCorrupt.
+  Status read(PageNo page, std::uint32_t offset, MutableBytes out, CacheUse cache = CacheUse::kKeep);
+
+ private:
+  StoreImpl& store_;
+  ReadPoint point_;
+  std::uint32_t pin_slot_;
+  bool pinned_ = false;
+};
+
+class WriteTransaction {
+ public:
+  explicit WriteTransaction(VersionStore& store);
+  ~WriteTransaction();  // rolls back
+  WriteTransaction(const WriteTransaction&) = delete;
+  WriteTransaction& operator=(const WriteTransaction&) = delete;
+
+  // Takes the branch's writer slot; never waits. Errors: kBusy (taken), kBusySnapshot (the branch's
+  // head is no longer `base`), kPoisoned, kReadOnly. The object may be begun again after commit or
+  // rollback. The caller keeps `base` pinned while the transaction is active.
+  Status begin(const ReadPoint& base);
+  bool active() const { return active_; }
+
+  // Replaces a page (kPageBytes long); a page at or beyond page_count() grows the database.
+  // Errors: those of a spill (kIo, kDiskFull); the transaction then can only be rolled back.
+  Status write(PageNo page, Bytes image);
+  // Reads a page that this transaction wrote; false when it did not write it (read the base then).
+  Result<bool> read(PageNo page, std::uint32_t offset, MutableBytes out);
+  // Cuts the database to `page_count` pages.
+  void truncate(std::uint32_t page_count);
+  std::uint32_t page_count() const;
+
+  // Makes what was written the next version of the branch and gives the slot back, also on failure.
+  // When no page differs from the base there is no new version and the result is the base.
+  // Errors: kDiskFull and kIo (nothing is committed), kOutcomeUnknown (a sync failed; the store is
+  // poisoned now), kPoisoned.
+  Result<ReadPoint> commit(Durability durability);
+  void rollback();
+
+ private:
+  class Overlay;
+  StoreImpl& store_;
+  std::unique_ptr<Overlay> overlay_;
+  bool active_ = false;
+};
+
+}  // namespace dosql::version
