@@ -1,0 +1,53 @@
+# How our code is compiled. Every own target links `dosql_options`; SQLite takes only the part of the
+# sanitizers that it shares with us (`dosql_instrumentation`).
+
+set(DOSQL_SANITIZE "" CACHE STRING "empty, `address` (with UBSan on our code; fuzz targets with clang) or `thread`")
+set_property(CACHE DOSQL_SANITIZE PROPERTY STRINGS "" address thread)
+
+set(CMAKE_CXX_STANDARD 23)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+# Line tables are enough for profiles and backtraces, and half the size of full debug information.
+set(CMAKE_C_FLAGS_RELWITHDEBINFO "-O2 -g1 -DNDEBUG")
+set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g1 -DNDEBUG")
+set(CMAKE_C_FLAGS_DEBUG "-O0 -g")
+set(CMAKE_CXX_FLAGS_DEBUG "-O0 -g")
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE RelWithDebInfo CACHE STRING "" FORCE)
+endif()
+
+find_program(DOSQL_CCACHE ccache)
+if(DOSQL_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_C_COMPILER_LAUNCHER "${DOSQL_CCACHE}")
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${DOSQL_CCACHE}")
+endif()
+
+add_library(dosql_instrumentation INTERFACE)
+add_library(dosql_options INTERFACE)
+target_link_libraries(dosql_options INTERFACE dosql_instrumentation)
+
+if(DOSQL_SANITIZE STREQUAL "address")
+  target_compile_options(dosql_instrumentation INTERFACE -fsanitize=address -fno-omit-frame-pointer)
+  target_link_options(dosql_instrumentation INTERFACE -fsanitize=address)
+  set(ubsan -fsanitize=undefined -fno-sanitize-recover=undefined)
+  target_compile_options(dosql_options INTERFACE ${ubsan})
+  target_link_options(dosql_options INTERFACE ${ubsan})
+  if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+    set(DOSQL_FUZZ ON)
+    # Coverage feedback for the fuzz targets; the same objects serve the tests.
+    target_compile_options(dosql_options INTERFACE -fsanitize=fuzzer-no-link)
+  endif()
+elseif(DOSQL_SANITIZE STREQUAL "thread")
+  target_compile_options(dosql_instrumentation INTERFACE -fsanitize=thread -fno-omit-frame-pointer)
+  target_link_options(dosql_instrumentation INTERFACE -fsanitize=thread)
+elseif(DOSQL_SANITIZE)
+  message(FATAL_ERROR "DOSQL_SANITIZE is `${DOSQL_SANITIZE}`; it may be empty, `address` or `thread`")
+endif()
+
+target_include_directories(dosql_options INTERFACE "${PROJECT_SOURCE_DIR}/src")
+target_compile_options(dosql_options INTERFACE
+  -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wcast-qual -Wimplicit-fallthrough
+  -Wunused -Wformat=2 -Werror)
