@@ -11,7 +11,7 @@ target_include_directories(sqlite3 SYSTEM PUBLIC "${DOSQL_SQLITE_DIR}")
 target_link_libraries(sqlite3 PRIVATE dosql_instrumentation PUBLIC Threads::Threads m)
 # Another SQLite in the same process must not see ours.
 set_target_properties(sqlite3 PROPERTIES C_VISIBILITY_PRESET hidden)
-target_compile_options(sqlite3 PRIVATE -w $<IF:$<CONFIG:Debug>,-O1,-O2>)
+target_compile_options(sqlite3 PRIVATE -w $<IF:$<CONFIG:RelWithDebInfo>,-O2,-O1>)
 
 # PUBLIC: they decide which declarations sqlite3.h shows (preupdate hooks, sessions, column metadata).
 target_compile_definitions(sqlite3 PUBLIC

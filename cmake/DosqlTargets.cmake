@@ -1,16 +1,12 @@
-# The shapes of our targets. Sources are globbed: a new file in a folder needs no edit here.
+# The shapes of our targets. Sources are globbed: a new file in a folder needs no edit here, and a folder
+# that has no sources yet is no error.
 
 # dosql_room(NAME [LINKS lib...])
 # The library dosql_NAME from the *.cc files of the current folder, and its unit tests dosql_NAME_test from
 # *_test.cc. LINKS are the rooms and packages it may use; its users get them too.
 function(dosql_room name)
   cmake_parse_arguments(arg "" "" "LINKS" ${ARGN})
-  file(GLOB sources CONFIGURE_DEPENDS *.cc)
-  file(GLOB tests CONFIGURE_DEPENDS *_test.cc)
-  file(GLOB benches CONFIGURE_DEPENDS *_bench.cc)
-  if(tests OR benches)
-    list(REMOVE_ITEM sources ${tests} ${benches})
-  endif()
+  dosql_glob_sources(sources)
   if(sources)
     add_library(dosql_${name} STATIC ${sources})
     target_link_libraries(dosql_${name} PUBLIC ${arg_LINKS} PRIVATE dosql_options)
@@ -20,24 +16,77 @@ function(dosql_room name)
     target_link_libraries(dosql_${name} INTERFACE ${arg_LINKS})
     target_include_directories(dosql_${name} INTERFACE "${PROJECT_SOURCE_DIR}/include")
   endif()
+  file(GLOB tests CONFIGURE_DEPENDS *_test.cc)
   if(tests)
     dosql_test(dosql_${name}_test SOURCES ${tests} LIBS dosql_${name})
   endif()
 endfunction()
 
-# dosql_test(NAME SOURCES file... [LIBS lib...] [LABELS label...])
-# A GoogleTest program, one ctest entry per program: scripts/test.sh counts the cases inside.
-function(dosql_test name)
-  cmake_parse_arguments(arg "" "" "SOURCES;LIBS;LABELS" ${ARGN})
-  add_executable(${name} ${arg_SOURCES})
-  target_link_libraries(${name} PRIVATE dosql_options ${arg_LIBS} dosql_testing GTest::gmock GTest::gtest
-    GTest::gtest_main)
-  add_test(NAME ${name} COMMAND ${name})
-  set_tests_properties(${name} PROPERTIES LABELS "gtest;${arg_LABELS}")
+# Sets `out` to the *.cc files of the current folder that belong into a library: neither tests, benchmarks and
+# fuzz targets, nor main.cc.
+function(dosql_glob_sources out)
+  file(GLOB sources CONFIGURE_DEPENDS *.cc)
+  list(FILTER sources EXCLUDE REGEX "(_test|_bench|_fuzz|/main)\\.cc$")
+  set(${out} ${sources} PARENT_SCOPE)
 endfunction()
 
-function(dosql_add_subdirectory_if_present folder)
-  if(EXISTS "${PROJECT_SOURCE_DIR}/${folder}/CMakeLists.txt")
-    add_subdirectory(${folder})
+# dosql_program(NAME SOURCES file... [LIBS lib...])
+# An executable in the top of the build folder; nothing when there are no sources.
+function(dosql_program name)
+  cmake_parse_arguments(arg "" "" "SOURCES;LIBS" ${ARGN})
+  if(arg_SOURCES)
+    add_executable(${name} ${arg_SOURCES})
+    target_link_libraries(${name} PRIVATE dosql_options ${arg_LIBS})
   endif()
+endfunction()
+
+# dosql_test(NAME SOURCES file... [LIBS lib...] [LABELS label...] [SHARDS n] [TIMEOUT_S seconds])
+# A GoogleTest program. One ctest entry per program and shard, because a process per case costs more than most
+# cases; scripts/test.sh counts the cases from the reports in results/. The label `soak` keeps it out of normal
+# runs. SHARDS spreads the cases of a long program over the cores. The macros DOSQL_SOURCE_DIR and
+# DOSQL_BINARY_DIR name the repository and the folder of the programs we built (the shell: "/dosql").
+function(dosql_test name)
+  cmake_parse_arguments(arg "" "SHARDS;TIMEOUT_S" "SOURCES;LIBS;LABELS" ${ARGN})
+  if(NOT arg_SHARDS)
+    set(arg_SHARDS 1)
+  endif()
+  if(NOT arg_TIMEOUT_S)
+    set(arg_TIMEOUT_S 600)
+  endif()
+  dosql_program(${name} SOURCES ${arg_SOURCES} LIBS ${arg_LIBS} dosql_testing GTest::gmock GTest::gtest_main)
+  target_compile_definitions(${name} PRIVATE DOSQL_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
+    DOSQL_BINARY_DIR="${CMAKE_BINARY_DIR}")
+  foreach(shard RANGE 1 ${arg_SHARDS})
+    set(entry ${name})
+    if(arg_SHARDS GREATER 1)
+      set(entry ${name}.${shard})
+    endif()
+    math(EXPR index "${shard} - 1")
+    add_test(NAME ${entry} COMMAND ${name})
+    set_tests_properties(${entry} PROPERTIES
+      LABELS "gtest;${arg_LABELS}"
+      TIMEOUT ${arg_TIMEOUT_S}
+      ENVIRONMENT "GTEST_OUTPUT=xml:${CMAKE_BINARY_DIR}/results/${entry}.xml;GTEST_TOTAL_SHARDS=${arg_SHARDS};\
+GTEST_SHARD_INDEX=${index}")
+  endforeach()
+endfunction()
+
+# dosql_fuzz(NAME SOURCES file... [LIBS lib...])
+# A libFuzzer target NAME with seeds in fuzz/corpus/NAME (inputs that once failed are kept there). As a test it
+# replays the seeds, and under libFuzzer goes on from them for DOSQL_FUZZ_SECONDS (environment, default 5).
+# Other builds link a main that only replays.
+function(dosql_fuzz name)
+  cmake_parse_arguments(arg "" "" "SOURCES;LIBS" ${ARGN})
+  if(NOT DOSQL_FUZZ)
+    list(APPEND arg_SOURCES "${PROJECT_SOURCE_DIR}/fuzz/replay_main.cc")
+  endif()
+  dosql_program(${name} SOURCES ${arg_SOURCES} LIBS ${arg_LIBS})
+  if(DOSQL_FUZZ)
+    target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+    add_test(NAME ${name} COMMAND "${PROJECT_SOURCE_DIR}/scripts/fuzz.sh" $<TARGET_FILE:${name}>
+      "${PROJECT_SOURCE_DIR}/fuzz/corpus/${name}" "${CMAKE_BINARY_DIR}/fuzz/${name}")
+  else()
+    add_test(NAME ${name} COMMAND ${name} "${PROJECT_SOURCE_DIR}/fuzz/corpus/${name}")
+  endif()
+  set_tests_properties(${name} PROPERTIES LABELS fuzz)
 endfunction()
