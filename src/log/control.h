@@ -1,0 +1,38 @@
+// The control file: identity, format version and LSN lease of a database, kept twice.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include <dosql/result.h>
+
+#include "io/storage.h"
+#include "log/format.h"
+
+namespace dosql::log {
+
+class Control {
+ public:
+  // Reads the newest valid slot. None: there is no control file, or neither slot was ever finished.
+  // Errors: kFormatTooNew, kIo.
+  static Result<std::optional<Control>> read(io::Directory& directory, io::OpenMode mode);
+
+  // Writes a new control file; durable on return, its name not before the directory is synced.
+  static Result<Control> create(io::Directory& directory, const ControlSlot& slot);
+
+  const ControlSlot& slot() const { return slot_; }
+
+  // L2: durable on return. On an error the old lease holds.
+  Status extend_lease(Lsn lease);
+
+  // Both copies, verified. Appends a description of each that is damaged.
+  static Status check(io::Directory& directory, std::vector<std::pair<std::uint64_t, std::string>>& problems);
+
+ private:
+  Control(std::unique_ptr<io::File> file, const ControlSlot& slot) : file_(std::move(file)), slot_(slot) {}
+
+  std::unique_ptr<io::File> file_;
+  ControlSlot slot_;
+};
+
+}  // namespace dosql::log

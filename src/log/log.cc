@@ -1,0 +1,293 @@
+#include "log/log.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace dosql::log {
+namespace {
+
+// LSNs leased ahead at a time: one write of the control file for about 12,000 small commits.
+constexpr std::uint64_t kLeaseLsns = std::uint64_t{1} << 24;
+// Zero-filled ahead of synced writes: a write into space that was never written makes the file system
+// journal the conversion at each sync.
+constexpr std::uint64_t kPrepareBytesMax = std::uint64_t{1} << 20;
+constexpr std::uint64_t kPrepareBytesMin = std::uint64_t{64} << 10;
+// What a first read of an entry of unknown size fetches; most patches are smaller.
+constexpr std::size_t kFirstReadBytes = 512;
+
+}  // namespace
+
+Log::Log(io::Directory& directory, Access access, Clock& clock, Random& random, Control control)
+    : directory_(directory), access_(access), clock_(clock), random_(random), control_(std::move(control)) {}
+
+const Segment* Log::find_segment(std::uint32_t number) const {
+  const Chunk* chunk = chunks_[number / kChunk].load(std::memory_order_acquire);
+  return chunk ? chunk->segments[number % kChunk].load(std::memory_order_acquire) : nullptr;
+}
+
+void Log::add_segment(std::unique_ptr<Segment> segment) {
+  std::lock_guard lock(segments_mutex_);
+  const std::uint32_t number = segment->header.segment;
+  Chunk* chunk = chunks_[number / kChunk].load(std::memory_order_relaxed);
+  if (!chunk) {
+    owned_chunks_.push_back(std::make_unique<Chunk>());
+    chunk = owned_chunks_.back().get();
+    chunks_[number / kChunk].store(chunk, std::memory_order_release);
+  }
+  chunk->segments[number % kChunk].store(segment.get(), std::memory_order_release);
+  segments_.push_back(std::move(segment));
+}
+
+std::vector<Log::SegmentInfo> Log::segments() const {
+  std::lock_guard lock(segments_mutex_);
+  std::vector<SegmentInfo> infos;
+  for (const auto& segment : segments_) infos.push_back({segment.get(), segment->end.load()});
+  return infos;
+}
+
+LogPoint Log::end() const {
+  std::lock_guard lock(append_mutex_);
+  const Segment& segment = active();
+  return {.position = make_position(segment.header.segment, segment.end.load()),
+          .segment_salt = segment.header.salt,
+          .previous_checksum = previous_checksum_,
+          .closed_sequence = closed_sequence_,
+          .last_lsn = last_lsn(),
+          .lsn_high = Lsn{next_lsn_},
+          .durable_lsn = durable_lsn(),
+          .last_timestamp_us = last_timestamp_us_};
+}
+
+std::string Log::describe(Position position) const {
+  return fmt::format("'{}/{}' at offset {}", directory_.describe(), segment_file_name(segment_of(position)),
+                     offset_of(position));
+}
+
+Error Log::corrupt(Position position, std::string_view what) const {
+  return Error(ErrorCode::kCorrupt, fmt::format("{} is damaged: {}", describe(position), what));
+}
+
+// --- appending -------------------------------------------------------------------------------------
+
+Error Log::poison(const Error& cause) {
+  poisoned_.store(true, std::memory_order_release);
+  return Error(ErrorCode::kOutcomeUnknown,
+               fmt::format("a write to the log may not have reached the disk ({}); whether the newest commit "
+                           "survives is known only after reopening the database",
+                           cause.message()));
+}
+
+SegmentHeader Log::next_header(std::uint64_t record_bytes) const {
+  SegmentHeader header{};
+  std::memcpy(header.magic, kSegmentMagic, sizeof header.magic);
+  header.format_version = kFormatVersion;
+  header.database_id = control_.slot().database_id;
+  header.salt = random_.next_u64();
+  header.segment_bytes = next_segment_bytes(used_bytes(), record_bytes);
+  header.previous_checksum = previous_checksum_;
+  header.lsn_floor = next_lsn_;
+  header.durable_lsn = durable_lsn_.load(std::memory_order_relaxed);
+  header.created_us = clock_.now_us();
+  return header;
+}
+
+// Seals the active segment and begins the next. L4: everything in a sealed segment is durable before
+// the header that names its end is, so only the newest segment can have a torn tail.
+Status Log::roll(std::uint64_t record_bytes) {
+  DOSQL_RETURN_IF_ERROR(sync_locked());
+  const Segment& sealed = active();
+  if (sealed.header.segment == kSegmentNumberMax) {
+    return Error(ErrorCode::kDiskFull, "the log has used all its segment numbers");
+  }
+  SegmentHeader header = next_header(record_bytes);
+  header.segment = sealed.header.segment + 1;
+  header.previous_segment = sealed.header.segment;
+  header.previous_end = sealed.end.load();
+  DOSQL_ASSIGN_OR_RETURN(auto segment, create_segment(directory_, header));
+  add_segment(std::move(segment));
+  prepared_ = kFirstRecordOffset;
+  return {};
+}
+
+// L2. Also the mark that this owner appended something: a clean-close record names the sequence of the
+// control file, so the first append after an open writes it anew.
+Status Log::ensure_lease(Lsn last) {
+  if (leased_ && dosql::raw(last) <= control_.slot().lsn_lease) return {};
+  const std::uint64_t lease = std::max(dosql::raw(last), control_.slot().lsn_lease);
+  DOSQL_RETURN_IF_ERROR(control_.extend_lease(
+      Lsn{lease == control_.slot().lsn_lease ? lease : dosql::raw(last) + kLeaseLsns}));
+  leased_ = true;
+  return {};
+}
+
+Status Log::prepare_space(std::uint64_t offset, std::uint64_t record_bytes) {
+  const std::uint64_t record_end = offset + record_bytes;
+  if (record_end <= prepared_) return {};
+  if (record_bytes >= kPrepareBytesMax) {
+    prepared_ = record_end;  // it brings its own bytes; those behind it are likely as large
+    return {};
+  }
+  static const std::vector<std::byte> zeros(kPrepareBytesMax);
+  const std::uint64_t segment_bytes = active().header.segment_bytes;
+  const std::uint64_t ahead = std::clamp(offset, kPrepareBytesMin, kPrepareBytesMax);
+  // The record itself will be written over its own range, so only what lies behind it needs zeros.
+  const std::uint64_t from = record_end;
+  const std::uint64_t to = std::min(from + ahead, segment_bytes);
+  if (to > from) DOSQL_RETURN_IF_ERROR(active().file->write_at(from, Bytes(zeros).first(to - from)));
+  prepared_ = to;
+  return {};
+}
+
+Status Log::write_record(const RecordBuilder& record, std::uint64_t offset, WriteStyle style) {
+  io::File& file = *active().file;
+  const auto pieces = record.pieces();
+  if (style == WriteStyle::kStore && pieces.size() == 1) return file.store_at(offset, pieces[0]);
+  if (style == WriteStyle::kWrite) {
+    if (Status prepared = prepare_space(offset, record.record_bytes()); !prepared) return prepared;
+  }
+  return file.write_pieces_at(offset, pieces);
+}
+
+Result<Appended> Log::append(RecordBuilder& record, WriteStyle style) {
+  std::lock_guard lock(append_mutex_);
+  CHECK(replayed_);
+  if (access_ == Access::kReadOnly) return Error(ErrorCode::kReadOnly, "the database is open for reading only");
+  if (poisoned()) {
+    return Error(ErrorCode::kPoisoned, "the database refuses writes after a failed sync until it is reopened");
+  }
+  RecordHeader& header = record.header();
+  const bool is_commit = header.type == static_cast<std::uint8_t>(RecordType::kCommit);
+  const bool is_close = header.type == static_cast<std::uint8_t>(RecordType::kClose);
+  const std::uint64_t first_lsn = next_lsn_;
+  const std::uint64_t last_lsn =
+      is_commit ? first_lsn + kLsnsPerPage * header.lsn_units + kLsnsPerCommit : first_lsn;
+  if (!is_close) DOSQL_RETURN_IF_ERROR(ensure_lease(Lsn{last_lsn}));
+
+  // Padding is part of finish(); leave room for it.
+  const std::uint64_t record_bytes_max = record.record_bytes() + 8;
+  if (active().end.load() + record_bytes_max > active().header.segment_bytes) {
+    DOSQL_RETURN_IF_ERROR(roll(record_bytes_max));
+  }
+  Segment& segment = active();
+  const std::uint64_t offset = segment.end.load(std::memory_order_relaxed);
+  header.last_lsn = last_lsn;
+  header.previous_checksum = static_cast<std::uint32_t>(previous_checksum_);
+  header.durable_lsn = durable_lsn_.load(std::memory_order_acquire);
+  header.event_order_rule = kEventOrderRule;
+  // L6: timestamps increase with the LSN even if the machine's clock steps back.
+  const TimestampUs timestamp_us = std::max(clock_.now_us(), last_timestamp_us_ + (is_commit ? 1 : 0));
+  header.timestamp_us = timestamp_us;
+  record.finish(segment.header.salt);
+
+  if (Status written = write_record(record, offset, style); !written) {
+    // Whatever part arrived must not be taken for a commit by the next recovery.
+    const RecordHeader nothing{};
+    if (!segment.file->write_at(offset, bytes_of(nothing))) return poison(written.error());
+    return std::move(written).error();
+  }
+  segment.end.store(offset + record.record_bytes(), std::memory_order_release);
+  used_bytes_.fetch_add(record.record_bytes(), std::memory_order_relaxed);
+  previous_checksum_ = header.checksum;
+  closed_sequence_ = is_close ? control_.slot().sequence : 0;
+  needs_close_ = !is_close;
+  last_timestamp_us_ = timestamp_us;
+  if (is_commit) {
+    next_lsn_ = last_lsn;
+    last_lsn_.store(last_lsn, std::memory_order_release);
+  }
+  return Appended{make_position(segment.header.segment, offset), Lsn{first_lsn}, Lsn{last_lsn}, timestamp_us};
+}
+
+// REQUIRES: append_mutex_ is held, so that the active segment does not change.
+Status Log::sync_locked() {
+  if (poisoned()) return Error(ErrorCode::kPoisoned, "the database refuses writes after a failed sync until it is reopened");
+  const std::uint64_t appended = last_lsn_.load(std::memory_order_relaxed);
+  if (Status synced = active().file->sync_data(); !synced) return poison(synced.error());
+  syncs_.fetch_add(1, std::memory_order_relaxed);
+  durable_lsn_.store(appended, std::memory_order_release);
+  return {};
+}
+
+Status Log::sync() {
+  // One sync at a time; appends go on meanwhile. The segment seen here cannot be sealed unsynced.
+  std::lock_guard sync_lock(sync_mutex_);
+  Segment* segment = nullptr;
+  std::uint64_t appended = 0;
+  {
+    std::lock_guard lock(append_mutex_);
+    if (poisoned()) return sync_locked();
+    segment = &active();
+    appended = last_lsn_.load(std::memory_order_relaxed);
+  }
+  if (Status synced = segment->file->sync_data(); !synced) return poison(synced.error());
+  syncs_.fetch_add(1, std::memory_order_relaxed);
+  std::uint64_t durable = durable_lsn_.load();
+  while (durable < appended && !durable_lsn_.compare_exchange_weak(durable, appended)) {
+  }
+  return {};
+}
+
+Status Log::close() {
+  CHECK(replayed_);
+  if (access_ == Access::kReadOnly || !needs_close_) return {};
+  DOSQL_RETURN_IF_ERROR(sync());
+  RecordBuilder record(database_id());
+  record.start(RecordType::kClose, 0, kMainBranch);
+  record.set_close_summary({.control_sequence = control_.slot().sequence});
+  DOSQL_RETURN_IF_ERROR(append(record, WriteStyle::kWrite));
+  return sync();
+}
+
+// --- reading ---------------------------------------------------------------------------------------
+
+Result<std::size_t> Log::read_entry(Position position, PageNo page, EntryKind kind, std::byte* out) const {
+  const Segment* segment = find_segment(segment_of(position));
+  if (!segment) return corrupt(position, "the segment is missing");
+  constexpr std::size_t kHeadBytes = sizeof(EntryHead);
+  std::byte buffer[kHeadBytes + kPageBytes];
+  const std::size_t wanted = kind == EntryKind::kFull ? sizeof buffer : kFirstReadBytes;
+  const std::uint64_t offset = offset_of(position);
+  DOSQL_ASSIGN_OR_RETURN(std::size_t got, segment->file->read_at(offset, MutableBytes(buffer, wanted)));
+  if (got < kHeadBytes) return corrupt(position, "the file ends inside a page entry");
+  const auto head = load<EntryHead>(buffer);
+  if (head.page != dosql::raw(page) || head.kind != static_cast<std::uint8_t>(kind) || head.payload_bytes > kPageBytes) {
+    return corrupt(position, fmt::format("expected an entry of page {}", dosql::raw(page)));
+  }
+  const std::size_t entry_bytes = kHeadBytes + head.payload_bytes;
+  if (got < entry_bytes) {
+    DOSQL_ASSIGN_OR_RETURN(const std::size_t more,
+                           segment->file->read_at(offset + got, MutableBytes(buffer + got, entry_bytes - got)));
+    got += more;
+    if (got < entry_bytes) return corrupt(position, "the file ends inside a page entry");
+  }
+  const Bytes payload(buffer + kHeadBytes, head.payload_bytes);
+  if (payload_checksum(database_id(), head, payload) != head.payload_checksum) {
+    return corrupt(position, fmt::format("an entry of page {} fails its checksum", dosql::raw(page)));
+  }
+  std::memcpy(out, payload.data(), payload.size());
+  return payload.size();
+}
+
+Result<RecordHeader> Log::read_record_header(Position position) const {
+  const Segment* segment = find_segment(segment_of(position));
+  if (!segment) return corrupt(position, "the segment is missing");
+  RecordHeader header{};
+  DOSQL_ASSIGN_OR_RETURN(const std::size_t got, segment->file->read_at(offset_of(position), mutable_bytes_of(header)));
+  if (got < sizeof header || !plausible_header(header, kRecordBytesMax)) return corrupt(position, "expected a record");
+  return header;
+}
+
+Result<RecordView> Log::read_record(Position position, std::vector<std::byte>& buffer) const {
+  DOSQL_ASSIGN_OR_RETURN(const RecordHeader header, read_record_header(position));
+  const Segment* segment = find_segment(segment_of(position));
+  buffer.resize(sizeof header + header.body_bytes);
+  DOSQL_ASSIGN_OR_RETURN(const std::size_t got, segment->file->read_at(offset_of(position), buffer));
+  auto view = parse_record(Bytes(buffer).first(got), segment->header.salt, database_id(), Verify::kEverything);
+  if (!view) return corrupt(position, "a record fails its checksum");
+  return *view;
+}
+
+}  // namespace dosql::log

@@ -1,0 +1,184 @@
+// The log: the one place where commits are written, and from which everything can be rebuilt.
+//
+// A Log is opened in two steps. open() reads the control file and the segment headers; replay() then
+// walks the records behind a known point (or all of them), hands each to a visitor, finds where the log
+// ends and, when the last owner did not close it, makes what survived durable and starts a new segment
+// whose header names the cut. Only after replay() may anything be appended.
+//
+// Threads: append(), sync() and close() exclude each other with one lock each; read_entry() and
+// read_record() may run at any time and never wait for them.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <dosql/result.h>
+
+#include "base/environment.h"
+#include "base/ids.h"
+#include "io/storage.h"
+#include "log/control.h"
+#include "log/record.h"
+#include "log/segment.h"
+
+namespace dosql::log {
+
+enum class Access : std::uint8_t { kReadWrite, kReadOnly };
+
+// A place between two records, with what it takes to recognise it again.
+struct LogPoint {
+  Position position{};
+  std::uint64_t segment_salt = 0;
+  std::uint64_t previous_checksum = 0;  // of the record before it
+  std::uint64_t closed_sequence = 0;    // CloseSummary of the record before it, 0 when it is another
+  Lsn last_lsn{};                       // newest commit before it
+  Lsn lsn_high{};                       // newest LSN handed out before it, as far as the log tells
+  Lsn durable_lsn{};
+  TimestampUs last_timestamp_us = 0;
+};
+
+class ReplayVisitor {
+ public:
+  virtual ~ReplayVisitor() = default;
+  virtual Status on_record(const RecordView& record, Position position) = 0;
+};
+
+struct ReplayOutcome {
+  bool clean = true;  // the last owner closed the database
+  std::uint64_t records = 0;
+};
+
+struct Appended {
+  Position position{};  // of the record header; an entry is at position + its offset
+  Lsn first_lsn{};
+  Lsn last_lsn{};
+  TimestampUs timestamp_us = 0;
+};
+
+// How a record gets into the file.
+enum class WriteStyle : std::uint8_t {
+  kStore,  // by memory stores where the storage can: fast when no sync follows
+  kWrite,  // by a write into zero-filled space: fast when a sync follows
+};
+
+class Log {
+ public:
+  // Errors: kNotFound (nothing there, and `create` says no), kNotADatabase, kFormatTooNew, kCorrupt,
+  // kIo, kDiskFull. `directory`, `clock` and `random` must outlive the log.
+  enum class Create : std::uint8_t { kIfMissing, kNo };
+  static Result<std::unique_ptr<Log>> open(io::Directory& directory, Access access, Create create, Clock& clock,
+                                           Random& random);
+
+  std::uint64_t database_id() const { return control_.slot().database_id; }
+  bool created() const { return created_; }
+
+  // Whether `point` lies in this log as far as the segment headers tell.
+  bool holds(const LogPoint& point) const;
+
+  // See the head of this file. `from`: a point that holds(); none: the beginning. A failing visitor
+  // ends it. Errors: kCorrupt (file and offset), kIo, kDiskFull, what the visitor says.
+  Result<ReplayOutcome> replay(const std::optional<LogPoint>& from, ReplayVisitor& visitor);
+
+  // Finishes and appends a record. A commit gets the next LSN range (from header().lsn_units) and
+  // timestamp. Not durable on return. Errors: kDiskFull (nothing changed), kIo (nothing changed, or
+  // the log is poisoned), kPoisoned, kReadOnly.
+  Result<Appended> append(RecordBuilder& record, WriteStyle style);
+
+  // Makes all records appended before the call durable. Errors: kOutcomeUnknown: the log is poisoned.
+  Status sync();
+
+  // Appends the clean-close mark and syncs. Nothing may be appended afterwards.
+  Status close();
+
+  // Reads one entry's payload into `out` (kPageBytes) and returns its size; verifies it.
+  // Errors: kCorrupt when the bytes are not that entry, kIo.
+  Result<std::size_t> read_entry(Position position, PageNo page, EntryKind kind, std::byte* out) const;
+  // Reads the header (and only the header) of the record at `position`.
+  Result<RecordHeader> read_record_header(Position position) const;
+  // Reads and verifies a whole record; `buffer` holds its bytes.
+  Result<RecordView> read_record(Position position, std::vector<std::byte>& buffer) const;
+
+  LogPoint end() const;
+  Lsn last_lsn() const { return Lsn{last_lsn_.load(std::memory_order_acquire)}; }
+  Lsn durable_lsn() const { return Lsn{durable_lsn_.load(std::memory_order_acquire)}; }
+  bool poisoned() const { return poisoned_.load(std::memory_order_acquire); }
+  std::uint64_t used_bytes() const { return used_bytes_.load(std::memory_order_relaxed); }
+  std::uint64_t syncs() const { return syncs_.load(std::memory_order_relaxed); }
+  // Segments in log order, with the offset where each one's records end now.
+  struct SegmentInfo {
+    const Segment* segment;
+    std::uint64_t end;
+  };
+  std::vector<SegmentInfo> segments() const;
+  const ControlSlot& control() const { return control_.slot(); }
+
+  // "'shop/log-00000003' at offset 8192", for messages.
+  std::string describe(Position position) const;
+  Error corrupt(Position position, std::string_view what) const;
+
+ private:
+  Log(io::Directory& directory, Access access, Clock& clock, Random& random, Control control);
+
+  static Result<Control> create_database(io::Directory& directory, Clock& clock, Random& random);
+  Status load_segments();
+
+  struct Tail;
+  Status scan_segment(Segment& segment, std::uint64_t from, std::optional<std::uint64_t> end, ReplayVisitor& visitor,
+                      Tail& tail);
+  Status judge_tail(const Segment& segment, Bytes bytes, const Tail& tail) const;
+  Status repair_tail(const Tail& tail);
+
+  Segment& active() const { return *segments_.back(); }
+  const Segment* find_segment(std::uint32_t number) const;
+  void add_segment(std::unique_ptr<Segment> segment);
+  SegmentHeader next_header(std::uint64_t record_bytes) const;
+  Status roll(std::uint64_t record_bytes);
+  Status ensure_lease(Lsn last);
+  Status prepare_space(std::uint64_t offset, std::uint64_t record_bytes);
+  Status write_record(const RecordBuilder& record, std::uint64_t offset, WriteStyle style);
+  Status sync_locked();
+  Error poison(const Error& cause);
+
+  io::Directory& directory_;
+  const Access access_;
+  Clock& clock_;
+  Random& random_;
+  Control control_;
+  bool created_ = false;
+  bool replayed_ = false;
+  bool leased_ = false;      // this owner wrote the control file since it opened
+  bool needs_close_ = false;  // the log does not end with a clean-close mark
+
+  mutable std::mutex append_mutex_;  // guards what follows but for the atomics
+  std::mutex sync_mutex_;
+  mutable std::mutex segments_mutex_;  // guards segments_ as a list
+  std::vector<std::unique_ptr<Segment>> segments_;
+  std::vector<std::uint32_t> void_segments_;
+  // Lock-free lookup for readers: number -> segment, in chunks.
+  static constexpr std::size_t kChunk = 1024;
+  struct Chunk {
+    std::array<std::atomic<const Segment*>, kChunk> segments{};
+  };
+  std::array<std::atomic<Chunk*>, (kSegmentNumberMax + kChunk) / kChunk> chunks_{};
+  std::vector<std::unique_ptr<Chunk>> owned_chunks_;
+
+  std::uint64_t previous_checksum_ = 0;
+  std::uint64_t closed_sequence_ = 0;
+  std::uint64_t next_lsn_ = 0;  // newest LSN handed out
+  TimestampUs last_timestamp_us_ = 0;
+  std::uint64_t prepared_ = 0;  // the active segment is zero-filled up to here
+  std::atomic<std::uint64_t> last_lsn_{0};  // newest commit appended
+  std::atomic<std::uint64_t> durable_lsn_{0};
+  std::atomic<std::uint64_t> used_bytes_{0};
+  std::atomic<std::uint64_t> syncs_{0};
+  std::atomic<bool> poisoned_{false};
+};
+
+}  // namespace dosql::log

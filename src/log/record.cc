@@ -1,0 +1,189 @@
+#include "log/record.h"
+
+#include "base/check.h"
+#include "base/checksum.h"
+
+namespace dosql::log {
+namespace {
+
+std::uint64_t record_checksum(RecordHeader header, Bytes heads, std::uint64_t segment_salt) {
+  header.checksum = 0;
+  // One pass over contiguous bytes is far cheaper than a streaming hash for the usual one-page commit.
+  constexpr std::size_t kSmall = 512;
+  if (heads.size() <= kSmall) {
+    std::byte buffer[sizeof header + kSmall];
+    std::memcpy(buffer, &header, sizeof header);
+    if (!heads.empty()) std::memcpy(buffer + sizeof header, heads.data(), heads.size());
+    return checksum64(Bytes(buffer, sizeof header + heads.size()), segment_salt);
+  }
+  return checksum64(bytes_of(header), checksum64(heads, segment_salt));
+}
+
+}  // namespace
+
+std::uint32_t payload_checksum(std::uint64_t database_id, const EntryHead& head, Bytes payload) {
+  return checksum32(payload, database_id ^ load<std::uint64_t>(bytes_of(head).data()));
+}
+
+std::uint32_t fixed_part_bytes(const RecordHeader& header) {
+  switch (static_cast<RecordType>(header.type)) {
+    case RecordType::kCommit: return (header.flags & kHasSpills) ? sizeof(SpillSummary) : 0;
+    case RecordType::kClose: return sizeof(CloseSummary);
+    case RecordType::kSpill:
+    case RecordType::kFold: return 0;
+  }
+  return 0;
+}
+
+void RecordBuilder::start(RecordType type, std::uint8_t flags, BranchId branch) {
+  header_ = {};
+  header_.magic = kRecordMagic;
+  header_.type = static_cast<std::uint8_t>(type);
+  header_.flags = flags;
+  header_.branch = raw(branch);
+  body_bytes_ = 0;
+  scratch_.resize(sizeof(RecordHeader));
+  heads_.clear();
+  references_.clear();
+  pieces_.clear();
+}
+
+void RecordBuilder::append_scratch(Bytes bytes) {
+  scratch_.insert(scratch_.end(), bytes.begin(), bytes.end());
+  body_bytes_ += static_cast<std::uint32_t>(bytes.size());
+}
+
+void RecordBuilder::set_spill_summary(const SpillSummary& summary) {
+  CHECK(body_bytes_ == 0);
+  append_scratch(bytes_of(summary));
+  const Bytes bytes = bytes_of(summary);
+  heads_.insert(heads_.end(), bytes.begin(), bytes.end());
+}
+
+void RecordBuilder::set_close_summary(const CloseSummary& summary) {
+  CHECK(body_bytes_ == 0);
+  append_scratch(bytes_of(summary));
+  const Bytes bytes = bytes_of(summary);
+  heads_.insert(heads_.end(), bytes.begin(), bytes.end());
+}
+
+EntryHead RecordBuilder::add_head(PageNo page, EntryKind kind, std::uint8_t step, Bytes payload) {
+  EntryHead head{};
+  head.page = raw(page);
+  head.payload_bytes = static_cast<std::uint16_t>(payload.size());
+  head.kind = static_cast<std::uint8_t>(kind);
+  head.step = step;
+  head.payload_checksum = payload_checksum(database_id_, head, payload);
+  const Bytes bytes = bytes_of(head);
+  heads_.insert(heads_.end(), bytes.begin(), bytes.end());
+  append_scratch(bytes);
+  ++header_.entry_count;
+  return head;
+}
+
+std::uint32_t RecordBuilder::add_copied(PageNo page, EntryKind kind, std::uint8_t step, Bytes payload) {
+  const std::uint32_t offset = record_bytes();
+  add_head(page, kind, step, payload);
+  append_scratch(payload);
+  return offset;
+}
+
+std::uint32_t RecordBuilder::add_referenced(PageNo page, EntryKind kind, std::uint8_t step, Bytes payload) {
+  const std::uint32_t offset = record_bytes();
+  add_head(page, kind, step, payload);
+  references_.push_back({scratch_.size(), payload});
+  body_bytes_ += static_cast<std::uint32_t>(payload.size());
+  return offset;
+}
+
+void RecordBuilder::finish(std::uint64_t segment_salt) {
+  static constexpr std::byte kPadding[8] = {};
+  if (header_.body_bytes == 0) {
+    append_scratch(Bytes(kPadding, (8 - body_bytes_ % 8) % 8));
+    header_.body_bytes = body_bytes_;
+  }
+  CHECK(record_bytes() <= kRecordBytesMax);
+  header_.checksum = record_checksum(header_, heads_, segment_salt);
+  std::memcpy(scratch_.data(), &header_, sizeof header_);
+
+  pieces_.clear();
+  std::size_t from = 0;
+  for (const Reference& reference : references_) {
+    pieces_.push_back(Bytes(scratch_).subspan(from, reference.scratch_offset - from));
+    pieces_.push_back(reference.payload);
+    from = reference.scratch_offset;
+  }
+  if (from < scratch_.size()) pieces_.push_back(Bytes(scratch_).subspan(from));
+}
+
+std::optional<SpillSummary> RecordView::spill_summary() const {
+  if (static_cast<RecordType>(header.type) != RecordType::kCommit || !(header.flags & kHasSpills)) return {};
+  return load<SpillSummary>(body.data());
+}
+
+std::optional<CloseSummary> RecordView::close_summary() const {
+  if (static_cast<RecordType>(header.type) != RecordType::kClose) return {};
+  return load<CloseSummary>(body.data());
+}
+
+void RecordView::for_each_entry(
+    const std::function<void(const EntryHead&, Bytes payload, std::uint32_t offset)>& visit) const {
+  std::size_t at = fixed_part_bytes(header);
+  for (std::uint32_t i = 0; i < header.entry_count; ++i) {
+    const auto head = load<EntryHead>(body.data() + at);
+    visit(head, body.subspan(at + sizeof head, head.payload_bytes),
+          static_cast<std::uint32_t>(sizeof(RecordHeader) + at));
+    at += sizeof head + head.payload_bytes;
+  }
+}
+
+bool plausible_header(const RecordHeader& header, std::uint64_t available_bytes) {
+  if (header.magic != kRecordMagic) return false;
+  if (header.type < static_cast<std::uint8_t>(RecordType::kCommit) ||
+      header.type > static_cast<std::uint8_t>(RecordType::kClose)) {
+    return false;
+  }
+  const std::uint64_t record_bytes = sizeof(RecordHeader) + std::uint64_t{header.body_bytes};
+  return header.body_bytes % 8 == 0 && record_bytes <= kRecordBytesMax && record_bytes <= available_bytes &&
+         fixed_part_bytes(header) <= header.body_bytes &&
+         std::uint64_t{header.entry_count} * sizeof(EntryHead) <= header.body_bytes;
+}
+
+std::optional<RecordView> parse_record(Bytes bytes, std::uint64_t segment_salt, std::uint64_t database_id,
+                                       Verify verify) {
+  if (bytes.size() < sizeof(RecordHeader)) return {};
+  RecordView view;
+  view.header = load<RecordHeader>(bytes.data());
+  if (!plausible_header(view.header, bytes.size())) return {};
+  view.body = bytes.subspan(sizeof(RecordHeader), view.header.body_bytes);
+
+  std::byte small[512];
+  std::vector<std::byte> large;
+  const std::size_t heads_bytes = fixed_part_bytes(view.header) + view.header.entry_count * sizeof(EntryHead);
+  std::byte* heads = small;
+  if (heads_bytes > sizeof small) {
+    large.resize(heads_bytes);
+    heads = large.data();
+  }
+  std::size_t at = fixed_part_bytes(view.header);
+  std::memcpy(heads, view.body.data(), at);
+  std::size_t gathered = at;
+  for (std::uint32_t i = 0; i < view.header.entry_count; ++i) {
+    if (view.body.size() - at < sizeof(EntryHead)) return {};
+    const auto head = load<EntryHead>(view.body.data() + at);
+    if (view.body.size() - at - sizeof head < head.payload_bytes) return {};
+    if (verify == Verify::kEverything &&
+        payload_checksum(database_id, head, view.body.subspan(at + sizeof head, head.payload_bytes)) !=
+            head.payload_checksum) {
+      return {};
+    }
+    std::memcpy(heads + gathered, &head, sizeof head);
+    gathered += sizeof head;
+    at += sizeof head + head.payload_bytes;
+  }
+  if (view.body.size() - at >= 8) return {};  // only padding may follow
+  if (record_checksum(view.header, Bytes(heads, heads_bytes), segment_salt) != view.header.checksum) return {};
+  return view;
+}
+
+}  // namespace dosql::log

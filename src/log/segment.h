@@ -1,0 +1,41 @@
+// One segment file of the log.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <dosql/result.h>
+
+#include "io/storage.h"
+#include "log/format.h"
+
+namespace dosql::log {
+
+// "log-00000007"; none for any other file name.
+std::string segment_file_name(std::uint32_t number);
+std::optional<std::uint32_t> parse_segment_file_name(std::string_view name);
+
+// Immutable but for `end`, the offset behind its last record.
+struct Segment {
+  SegmentHeader header{};
+  std::string name;
+  std::unique_ptr<io::File> file;
+  std::atomic<std::uint64_t> end{kFirstRecordOffset};
+};
+
+// Creates the file, allocates it, writes both header copies and syncs file and directory: durable on
+// return. `header.checksum` is filled in here. On an error no file is left, as far as that works.
+Result<std::unique_ptr<Segment>> create_segment(io::Directory& directory, SegmentHeader header);
+
+// None when neither header copy is whole: a crash during create_segment.
+Result<std::unique_ptr<Segment>> open_segment(io::Directory& directory, std::uint32_t number, io::OpenMode mode);
+
+// Both header copies, verified; offsets of damaged ones.
+Result<std::vector<std::uint64_t>> damaged_headers(io::File& file);
+
+// Size for the next segment, so that small databases stay small.
+std::uint64_t next_segment_bytes(std::uint64_t log_bytes, std::uint64_t record_bytes);
+
+}  // namespace dosql::log

@@ -1,0 +1,37 @@
+#include "log/segment_reader.h"
+
+#include <algorithm>
+
+#include "log/record.h"
+
+namespace dosql::log {
+namespace {
+
+constexpr std::uint64_t kReadBytes = std::uint64_t{1} << 20;
+
+}  // namespace
+
+// At least `bytes` from `offset`, unless the file or end_ comes first.
+Result<Bytes> SegmentReader::window(std::uint64_t offset, std::uint64_t bytes) {
+  if (offset >= end_) return Bytes();
+  bytes = std::min(bytes, end_ - offset);
+  if (offset < start_ || offset + bytes > start_ + filled_) {
+    const std::uint64_t wanted = std::min(std::max(bytes, kReadBytes), end_ - offset);
+    if (buffer_.size() < wanted) buffer_.resize(wanted);
+    DOSQL_ASSIGN_OR_RETURN(filled_, file_.read_at(offset, MutableBytes(buffer_).first(wanted)));
+    start_ = offset;
+  }
+  return Bytes(buffer_).first(filled_).subspan(offset - start_);
+}
+
+Result<Bytes> SegmentReader::record_at(std::uint64_t offset) {
+  DOSQL_ASSIGN_OR_RETURN(const Bytes head, window(offset, sizeof(RecordHeader)));
+  if (head.size() < sizeof(RecordHeader)) return head;
+  const auto header = load<RecordHeader>(head.data());
+  if (!plausible_header(header, end_ - offset)) return head;
+  return window(offset, sizeof header + header.body_bytes);
+}
+
+Result<Bytes> SegmentReader::rest_from(std::uint64_t offset) { return window(offset, end_ - std::min(offset, end_)); }
+
+}  // namespace dosql::log

@@ -1,0 +1,35 @@
+// Reads a segment front to back in large pieces.
+#pragma once
+
+#include <vector>
+
+#include <dosql/result.h>
+
+#include "io/storage.h"
+#include "log/format.h"
+
+namespace dosql::log {
+
+class SegmentReader {
+ public:
+  // `end`: nothing is read at or behind it. `file` must outlive the reader.
+  SegmentReader(io::File& file, std::uint64_t end) : file_(file), end_(end) {}
+
+  // The bytes from `offset` on: a whole record when a plausible one starts there and the file holds it,
+  // else what there is. They live until the next call. Offsets may only grow.
+  Result<Bytes> record_at(std::uint64_t offset);
+
+  // Everything from `offset` on.
+  Result<Bytes> rest_from(std::uint64_t offset);
+
+ private:
+  Result<Bytes> window(std::uint64_t offset, std::uint64_t bytes);
+
+  io::File& file_;
+  std::uint64_t end_;
+  std::uint64_t start_ = 0;  // of the bytes in buffer_
+  std::size_t filled_ = 0;
+  std::vector<std::byte> buffer_;
+};
+
+}  // namespace dosql::log
