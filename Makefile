@@ -1,0 +1,32 @@
+# One word per task; the work is in scripts/ and CMakePresets.json. CONTRIBUTING.md explains.
+.PHONY: build dev demo test bench soak format clean
+
+build: ## the shell, at build/release/dosql
+	@scripts/bootstrap.sh build
+	@scripts/build.sh release
+
+dev: ## debug build, in build/dev
+	@scripts/bootstrap.sh build
+	@scripts/build.sh dev
+
+demo: build ## what DoSQL does, on real data
+	@scripts/demo.sh
+
+test: ## every test, in the release and both sanitizer builds
+	@scripts/bootstrap.sh test
+	@scripts/test.sh release san tsan
+
+soak: ## the same with the long forms: hours
+	@scripts/bootstrap.sh test
+	@DOSQL_SOAK=1 scripts/test.sh release san tsan
+
+bench: ## speed against stock SQLite; writes build/bench/engine.json
+	@scripts/bootstrap.sh build
+	@scripts/bench.sh
+
+format: ## lay out all C++ sources
+	@scripts/bootstrap.sh format
+	@git ls-files -z --cached --others --exclude-standard '*.cc' '*.h' | xargs -0 -r clang-format-14 -i
+
+clean:
+	@rm -rf build

@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# bootstrap.sh [build|test|format]: makes a Debian 12 machine able to build DoSQL (default), to run all its tests,
+# or to format it. Installs only what is missing, and says nothing when nothing is. Needs root or sudo only when
+# there is something to install.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+build_packages=(g++ cmake ninja-build ccache libfmt-dev libcli11-dev libxxhash-dev libedit-dev libzstd-dev
+  libgtest-dev libgmock-dev libbenchmark-dev)
+format_packages=(git clang-format-14)
+# llvm-22 has the symbolizer: without it a sanitizer's report names no lines.
+test_packages=(clang-22 libclang-rt-22-dev llvm-22)
+
+packages=()
+case "${1:-build}" in
+  build) packages=("${build_packages[@]}") ;;
+  test) packages=("${build_packages[@]}" "${format_packages[@]}" "${test_packages[@]}") ;;
+  format) packages=("${format_packages[@]}") ;;
+  *) echo "usage: $0 [build|test|format]" >&2; exit 2 ;;
+esac
+# A machine may have a Node that is not Debian's; installing Debian's npm beside it fails.
+command -v node >/dev/null || packages+=(nodejs)
+command -v npm >/dev/null || packages+=(npm)
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then
+    "$@"
+  elif command -v sudo >/dev/null; then
+    sudo "$@"
+  else
+    echo "cannot install ${missing[*]}: neither root nor sudo" >&2
+    exit 1
+  fi
+}
+
+installed=$(dpkg-query -W -f='${db:Status-Status} ${Package}\n' "${packages[@]}" 2>/dev/null || true)
+missing=()
+for package in "${packages[@]}"; do
+  grep -qx "installed $package" <<<"$installed" || missing+=("$package")
+done
+if [ ${#missing[@]} -gt 0 ]; then
+  echo "bootstrap: installing ${missing[*]}"
+  as_root apt-get update -qq
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+fi
+
+# The copy of the lock file inside node_modules tells what is installed there.
+if [ "${1:-build}" != format ] && ! cmp -s third_party/package-lock.json third_party/node_modules/.dosql-lock; then
+  echo "bootstrap: fetching the packages pinned in third_party/package-lock.json"
+  npm ci --prefix third_party --ignore-scripts --loglevel=error >/dev/null
+  cp third_party/package-lock.json third_party/node_modules/.dosql-lock
+fi
