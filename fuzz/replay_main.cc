@@ -1,5 +1,5 @@
-// Runs a fuzz target over stored inputs without libFuzzer: `x_fuzz FILE-OR-FOLDER...`. With this main, every build
-// keeps checking the inputs that once failed.
+// Runs a fuzz target over stored inputs without libFuzzer: `x_fuzz FILE-OR-FOLDER...`. With this main, every
+// build keeps checking the inputs that once failed.
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>

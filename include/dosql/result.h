@@ -41,7 +41,7 @@ enum class ErrorCode : std::uint8_t {
   kForbidden,        // needs a permission that was not given (for example allow_files)
   kInterrupted,
   kOutOfMemory,
-  kInternal,         // a bug in DoSQL
+  kInternal,  // a bug in DoSQL
 };
 
 // Stable name, for example "DOSQL_BUSY_SNAPSHOT".
@@ -62,9 +62,18 @@ class [[nodiscard]] Error {
   // Byte offset into the SQL text given by the caller.
   std::optional<std::size_t> sql_offset() const { return sql_offset_; }
 
-  Error&& with_hint(std::string hint) && { hint_ = std::move(hint); return std::move(*this); }
-  Error&& with_sqlite_code(int code) && { sqlite_code_ = code; return std::move(*this); }
-  Error&& with_sql_offset(std::size_t offset) && { sql_offset_ = offset; return std::move(*this); }
+  Error&& with_hint(std::string hint) && {
+    hint_ = std::move(hint);
+    return std::move(*this);
+  }
+  Error&& with_sqlite_code(int code) && {
+    sqlite_code_ = code;
+    return std::move(*this);
+  }
+  Error&& with_sql_offset(std::size_t offset) && {
+    sql_offset_ = offset;
+    return std::move(*this);
+  }
   // Puts "context: " before the message.
   Error&& with_context(std::string_view context) && {
     message_ = std::string(context) + ": " + message_;
@@ -111,9 +120,18 @@ class [[nodiscard]] Result {
   explicit operator bool() const { return has_value(); }
 
   // Throws Exception when there is none.
-  T& value() & { throw_if_error(); return std::get<0>(state_); }
-  const T& value() const& { throw_if_error(); return std::get<0>(state_); }
-  T&& value() && { throw_if_error(); return std::get<0>(std::move(state_)); }
+  T& value() & {
+    throw_if_error();
+    return std::get<0>(state_);
+  }
+  const T& value() const& {
+    throw_if_error();
+    return std::get<0>(state_);
+  }
+  T&& value() && {
+    throw_if_error();
+    return std::get<0>(std::move(state_));
+  }
 
   // REQUIRES: has_value().
   T& operator*() & { return *std::get_if<0>(&state_); }
@@ -200,14 +218,13 @@ inline constexpr auto ignore_result = [](auto&&...) -> Status { return {}; };
 // Inside functions that return a Result: pass a failure on, or go on with the value.
 #define DOSQL_DETAIL_JOIN2(a, b) a##b
 #define DOSQL_DETAIL_JOIN(a, b) DOSQL_DETAIL_JOIN2(a, b)
-#define DOSQL_RETURN_IF_ERROR(expression)                                             \
-  do {                                                                                \
-    if (auto dosql_status_ = (expression); !dosql_status_)                            \
-      return std::move(dosql_status_).error();                                        \
+#define DOSQL_RETURN_IF_ERROR(expression)                                                           \
+  do {                                                                                              \
+    if (auto dosql_status_ = (expression); !dosql_status_) return std::move(dosql_status_).error(); \
   } while (false)
 #define DOSQL_ASSIGN_OR_RETURN(declaration, expression) \
   DOSQL_DETAIL_ASSIGN_OR_RETURN(DOSQL_DETAIL_JOIN(dosql_result_, __LINE__), declaration, expression)
 #define DOSQL_DETAIL_ASSIGN_OR_RETURN(temporary, declaration, expression) \
-  auto temporary = (expression);                                         \
-  if (!temporary) return std::move(temporary).error();                   \
+  auto temporary = (expression);                                          \
+  if (!temporary) return std::move(temporary).error();                    \
   declaration = *std::move(temporary)

@@ -12,7 +12,8 @@ namespace dosql {
 using Bytes = std::span<const std::byte>;
 using MutableBytes = std::span<std::byte>;
 
-static_assert(std::endian::native == std::endian::little, "DoSQL's formats are read in place on little-endian machines");
+static_assert(std::endian::native == std::endian::little,
+              "DoSQL's formats are read in place on little-endian machines");
 
 template <class T>
 inline T load(const std::byte* at) {
