@@ -230,8 +230,8 @@ Status PosixFile::allocate(std::uint64_t file_bytes) {
   if (file_bytes == 0) return {};
   std::unique_lock lock(sizing_mutex_);
   if (use_fallocate_) {
-    const int failed = retry_interrupted(
-        [&] { return fallocate(descriptor_.get(), 0, 0, static_cast<off_t>(file_bytes)); });
+    const int failed =
+        retry_interrupted([&] { return fallocate(descriptor_.get(), 0, 0, static_cast<off_t>(file_bytes)); });
     if (!failed) {
       allocated_bytes_ = std::max(allocated_bytes_, file_bytes);
       return {};
