@@ -1,5 +1,5 @@
 # One word per task; the work is in scripts/ and CMakePresets.json. CONTRIBUTING.md explains.
-.PHONY: build dev demo test bench soak format clean
+.PHONY: build dev demo test bench soak format tidy clean
 
 build: ## the shell, at build/release/dosql
 	@scripts/bootstrap.sh build
@@ -27,6 +27,11 @@ bench: ## speed against stock SQLite; writes build/bench/engine.json
 format: ## lay out all C++ sources
 	@scripts/bootstrap.sh format
 	@git ls-files -z --cached --others --exclude-standard '*.cc' '*.h' | xargs -0 -r clang-format-14 -i
+
+tidy: ## clang-tidy's advice on all sources
+	@scripts/bootstrap.sh tidy
+	@scripts/build.sh san --quiet
+	@run-clang-tidy-22 -quiet -p build/san '^$(CURDIR)/(src|apps|testing|bench)/.*\.cc$$' 2>/dev/null
 
 clean:
 	@rm -rf build

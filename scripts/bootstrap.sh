@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# bootstrap.sh [build|test|format]: makes a Debian 12 machine able to build DoSQL (default), to run all its tests,
-# or to format it. Installs only what is missing, and says nothing when nothing is. Needs root or sudo only when
+# bootstrap.sh [build|test|format|tidy]: makes a Debian 12 machine able to build DoSQL (default), to run all its
+# tests, to format it, or to run clang-tidy. Installs only what is missing, and says nothing when nothing is. Needs root or sudo only when
 # there is something to install.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -16,11 +16,14 @@ case "${1:-build}" in
   build) packages=("${build_packages[@]}") ;;
   test) packages=("${build_packages[@]}" "${format_packages[@]}" "${test_packages[@]}") ;;
   format) packages=("${format_packages[@]}") ;;
-  *) echo "usage: $0 [build|test|format]" >&2; exit 2 ;;
+  tidy) packages=("${build_packages[@]}" "${test_packages[@]}" clang-tidy-22) ;;
+  *) echo "usage: $0 [build|test|format|tidy]" >&2; exit 2 ;;
 esac
-# A machine may have a Node that is not Debian's; installing Debian's npm beside it fails.
-command -v node >/dev/null || packages+=(nodejs)
-command -v npm >/dev/null || packages+=(npm)
+if [ "${1:-build}" != format ]; then
+  # A machine may have a Node that is not Debian's; installing Debian's npm beside it fails.
+  command -v node >/dev/null || packages+=(nodejs)
+  command -v npm >/dev/null || packages+=(npm)
+fi
 
 as_root() {
   if [ "$(id -u)" = 0 ]; then
