@@ -53,19 +53,19 @@ void RecordBuilder::append_scratch(Bytes bytes) {
   body_bytes_ += static_cast<std::uint32_t>(bytes.size());
 }
 
-void RecordBuilder::set_spill_summary(const SpillSummary& summary) {
-  CHECK(body_bytes_ == 0);
-  append_scratch(bytes_of(summary));
-  const Bytes bytes = bytes_of(summary);
-  heads_.insert(heads_.end(), bytes.begin(), bytes.end());
+void RecordBuilder::set_fixed_part(Bytes bytes) {
+  if (body_bytes_ == 0) {
+    append_scratch(bytes);
+    heads_.insert(heads_.end(), bytes.begin(), bytes.end());
+  } else {
+    std::memcpy(scratch_.data() + sizeof(RecordHeader), bytes.data(), bytes.size());
+    std::memcpy(heads_.data(), bytes.data(), bytes.size());
+  }
 }
 
-void RecordBuilder::set_close_summary(const CloseSummary& summary) {
-  CHECK(body_bytes_ == 0);
-  append_scratch(bytes_of(summary));
-  const Bytes bytes = bytes_of(summary);
-  heads_.insert(heads_.end(), bytes.begin(), bytes.end());
-}
+void RecordBuilder::set_spill_summary(const SpillSummary& summary) { set_fixed_part(bytes_of(summary)); }
+
+void RecordBuilder::set_close_summary(const CloseSummary& summary) { set_fixed_part(bytes_of(summary)); }
 
 EntryHead RecordBuilder::add_head(PageNo page, EntryKind kind, std::uint8_t step, Bytes payload) {
   EntryHead head{};

@@ -21,6 +21,7 @@ class RecordBuilder {
   explicit RecordBuilder(std::uint64_t database_id) : database_id_(database_id) {}
 
   void start(RecordType type, std::uint8_t flags, BranchId branch);
+  // Before the first entry; may be called again later to replace what it says.
   void set_spill_summary(const SpillSummary& summary);
   void set_close_summary(const CloseSummary& summary);
   // The payload is copied. Returns the entry's offset from the start of the record.
@@ -45,6 +46,7 @@ class RecordBuilder {
 
   EntryHead add_head(PageNo page, EntryKind kind, std::uint8_t step, Bytes payload);
   void append_scratch(Bytes bytes);
+  void set_fixed_part(Bytes bytes);
 
   std::uint64_t database_id_;
   RecordHeader header_{};

@@ -92,13 +92,13 @@ struct StoreStatus {
   std::uint64_t index_bytes = 0;   // memory of the page and commit index
   std::uint64_t pool_bytes = 0;    // memory of page images
   std::uint64_t pool_capacity_bytes = 0;
-  std::uint64_t pool_hits = 0;
-  std::uint64_t pool_misses = 0;
+  std::uint64_t rebuilt_pages = 0;     // page images rebuilt from the log
   std::uint64_t syncs = 0;
   std::uint32_t readers = 0;       // pins held now
   std::optional<Lsn> oldest_pin;
   bool poisoned = false;
   bool opened_clean = true;        // the last owner closed it
+  bool checkpoint_damaged = false; // it was ignored, the log replayed instead
   std::uint64_t replayed_records = 0;
   std::uint64_t open_us = 0;       // time open() took
 };
@@ -110,9 +110,8 @@ struct CheckProblem {
   std::string what;
 };
 
-class Pool;
-class PageTable;
 class StoreImpl;
+struct PinSlot;
 
 class VersionStore {
  public:
@@ -195,8 +194,8 @@ class Reader {
 
  private:
   StoreImpl& store_;
+  PinSlot* pin_;
   ReadPoint point_;
-  std::uint32_t pin_slot_;
   bool pinned_ = false;
 };
 
@@ -216,7 +215,8 @@ class WriteTransaction {
   // Replaces a page (kPageBytes long); a page at or beyond page_count() grows the database.
   // Errors: those of a spill (kIo, kDiskFull); the transaction then can only be rolled back.
   Status write(PageNo page, Bytes image);
-  // Reads a page that this transaction wrote; false when it did not write it (read the base then).
+  // Reads a page that this transaction wrote or truncated away (zeros); false for any other: read the
+  // base then.
   Result<bool> read(PageNo page, std::uint32_t offset, MutableBytes out);
   // Cuts the database to `page_count` pages.
   void truncate(std::uint32_t page_count);

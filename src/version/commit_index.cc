@@ -1,0 +1,71 @@
+#include "version/commit_index.h"
+
+#include <algorithm>
+#include <limits>
+#include <mutex>
+
+namespace dosql::version {
+namespace {
+
+constexpr std::uint64_t kDifferenceMax = std::numeric_limits<std::uint32_t>::max();
+
+}  // namespace
+
+void CommitIndex::push(const CommitEntry& entry) {
+  std::unique_lock lock(mutex_);
+  Chunk* chunk = chunks_.empty() ? nullptr : chunks_.back().get();
+  const bool fits = chunk && chunk->lsn_differences.size() < kChunkCommits &&
+                    raw(entry.lsn) - raw(chunk->base.lsn) <= kDifferenceMax &&
+                    (raw(entry.position) - raw(chunk->base.position)) / 8 <= kDifferenceMax;
+  if (!fits) {
+    chunks_.push_back(std::make_unique<Chunk>());
+    chunk = chunks_.back().get();
+    chunk->first_version = size_ + 1;
+    chunk->base = entry;
+  }
+  chunk->lsn_differences.push_back(static_cast<std::uint32_t>(raw(entry.lsn) - raw(chunk->base.lsn)));
+  chunk->position_differences.push_back(
+      static_cast<std::uint32_t>((raw(entry.position) - raw(chunk->base.position)) / 8));
+  ++size_;
+}
+
+std::uint64_t CommitIndex::size() const {
+  std::shared_lock lock(mutex_);
+  return size_;
+}
+
+CommitEntry CommitIndex::entry(const Chunk& chunk, std::size_t index) const {
+  return {Lsn{raw(chunk.base.lsn) + chunk.lsn_differences[index]},
+          log::Position{raw(chunk.base.position) + std::uint64_t{chunk.position_differences[index]} * 8}};
+}
+
+CommitEntry CommitIndex::at(Version version) const {
+  std::shared_lock lock(mutex_);
+  const auto behind =
+      std::upper_bound(chunks_.begin(), chunks_.end(), raw(version),
+                       [](std::uint64_t wanted, const auto& chunk) { return wanted < chunk->first_version; });
+  const Chunk& chunk = **(behind - 1);
+  return entry(chunk, raw(version) - chunk.first_version);
+}
+
+Version CommitIndex::find(Lsn lsn) const {
+  std::shared_lock lock(mutex_);
+  const auto behind = std::upper_bound(chunks_.begin(), chunks_.end(), lsn,
+                                       [](Lsn wanted, const auto& chunk) { return wanted < chunk->base.lsn; });
+  if (behind == chunks_.begin()) return Version{0};
+  const Chunk& chunk = **(behind - 1);
+  const std::uint64_t difference = raw(lsn) - raw(chunk.base.lsn);
+  const auto place = std::upper_bound(chunk.lsn_differences.begin(), chunk.lsn_differences.end(), difference);
+  return Version{chunk.first_version + (place - chunk.lsn_differences.begin()) - 1};
+}
+
+std::uint64_t CommitIndex::memory_bytes() const {
+  std::shared_lock lock(mutex_);
+  std::uint64_t bytes = chunks_.capacity() * sizeof(void*);
+  for (const auto& chunk : chunks_) {
+    bytes += sizeof *chunk + (chunk->lsn_differences.capacity() + chunk->position_differences.capacity()) * 4;
+  }
+  return bytes;
+}
+
+}  // namespace dosql::version

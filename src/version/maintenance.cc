@@ -1,0 +1,189 @@
+// Closing, folding, checking and copying a store.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "log/segment_reader.h"
+#include "version/checkpoint.h"
+#include "version/store_impl.h"
+
+namespace dosql::version {
+namespace {
+
+using log::EntryKind;
+using log::RecordType;
+
+// A cold page costs at most this many reads after a clean close.
+constexpr std::size_t kColdReadsMax = 2;
+constexpr std::size_t kFoldPagesPerRecord = 1024;
+// A clean close writes a checkpoint only when replaying would cost more than this.
+constexpr std::uint64_t kReplayBytesKept = std::uint64_t{1} << 20;
+// maintain() writes one when this much log lies behind the last: at least, and in proportion to its size,
+// so that all checkpoints together cost no more than the log itself.
+constexpr std::uint64_t kReplayBytesMax = std::uint64_t{64} << 20;
+
+}  // namespace
+
+Status StoreImpl::fold_long_chains() {
+  struct Fold {
+    PageSlot* slot;
+    std::uint32_t entry_offset;
+  };
+  std::vector<std::byte> images(kFoldPagesPerRecord * kPageBytes);
+  std::vector<Fold> folds;
+  log::RecordBuilder record(log->database_id());
+  const ReadPoint newest = head();
+  Status failed;
+  const auto flush = [&]() -> Status {
+    if (folds.empty()) return {};
+    DOSQL_ASSIGN_OR_RETURN(const log::Appended appended, log->append(record, log::WriteStyle::kWrite));
+    for (const Fold& fold : folds) {
+      fold.slot->lock.lock();
+      fold.slot->versions[fold.slot->count - 1] =
+          PageVersion::make(Lsn{fold.slot->newest().lsn}, log::Position{raw(appended.position) + fold.entry_offset},
+                            EntryKind::kFull, 0);
+      fold.slot->chain_bytes = 0;
+      fold.slot->lock.unlock();
+    }
+    folds.clear();
+    return {};
+  };
+  pages.for_each([&](PageNo page, PageSlot& slot) {
+    if (!failed || dosql::raw(page) > newest.page_count || slot.chain_size(slot.count - 1) <= kColdReadsMax) return;
+    if (folds.empty()) record.start(RecordType::kFold, 0, kMainBranch);
+    std::byte* const image = images.data() + folds.size() * kPageBytes;
+    failed = read(newest, page, 0, MutableBytes(image, kPageBytes), CacheUse::kBypass);
+    if (!failed) return;
+    folds.push_back({&slot, record.add_referenced(page, EntryKind::kFull, 0, Bytes(image, kPageBytes))});
+    if (folds.size() == kFoldPagesPerRecord) failed = flush();
+  });
+  DOSQL_RETURN_IF_ERROR(failed);
+  return flush();
+}
+
+Status StoreImpl::close() {
+  CHECK(!writer_active.load());
+  closed = true;
+  if (options.access == Access::kReadOnly) return {};
+  // Nothing behind the last clean close: the files are already what they should be.
+  if (log->end().closed_sequence != log->control().sequence) {
+    DOSQL_RETURN_IF_ERROR(fold_long_chains());
+    DOSQL_RETURN_IF_ERROR(log->close());
+  }
+  const std::uint64_t behind = log->used_bytes() - used_bytes_at_checkpoint;
+  if (behind > std::max(kReplayBytesKept, checkpoint_bytes / 4)) DOSQL_RETURN_IF_ERROR(write_checkpoint());
+  lock.reset();
+  return {};
+}
+
+Result<bool> VersionStore::maintain([[maybe_unused]] std::uint64_t budget_us) {
+  StoreImpl& store = *impl_;
+  if (store.options.access == Access::kReadOnly || store.log->poisoned()) return false;
+  const std::uint64_t behind = store.log->used_bytes() - store.used_bytes_at_checkpoint;
+  if (behind < std::max(kReplayBytesMax, store.checkpoint_bytes * 2)) return false;
+  if (store.writer_active.exchange(true, std::memory_order_acquire)) return true;
+  Status written = store.log->sync().and_then([&store] { return store.write_checkpoint(); });
+  store.writer_active.store(false, std::memory_order_release);
+  if (!written) return std::move(written).error();
+  return false;
+}
+
+// --- check -----------------------------------------------------------------------------------------
+
+namespace {
+
+// Verifies every record of one segment.
+Status check_segment(const StoreImpl& store, const log::Log::SegmentInfo& info, std::vector<CheckProblem>& problems,
+                     const std::function<bool(std::uint64_t)>& advance) {
+  const log::Segment& segment = *info.segment;
+  DOSQL_ASSIGN_OR_RETURN(const auto damaged, log::damaged_headers(*segment.file));
+  for (const std::uint64_t offset : damaged) {
+    problems.push_back({segment.name, offset, "a copy of the segment header is damaged"});
+  }
+  log::SegmentReader reader(*segment.file, info.end);
+  std::uint64_t offset = log::kFirstRecordOffset;
+  while (offset < info.end) {
+    DOSQL_ASSIGN_OR_RETURN(const Bytes bytes, reader.record_at(offset));
+    const auto record =
+        log::parse_record(bytes, segment.header.salt, store.log->database_id(), log::Verify::kEverything);
+    if (!record) {
+      problems.push_back({segment.name, offset, "a record is damaged; what follows it in this file was not checked"});
+      return {};
+    }
+    offset += record->record_bytes();
+    if (!advance(offset)) return Error(ErrorCode::kInterrupted, "the check was stopped");
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::vector<CheckProblem>> VersionStore::check(const Progress& progress) const {
+  const StoreImpl& store = *impl_;
+  std::vector<CheckProblem> problems;
+  std::vector<std::pair<std::uint64_t, std::string>> found;
+  DOSQL_RETURN_IF_ERROR(log::Control::check(*store.directory, found));
+  for (auto& [offset, what] : found) problems.push_back({std::string(log::kControlFile), offset, std::move(what)});
+  DOSQL_ASSIGN_OR_RETURN(found, check_checkpoint(*store.directory, store.log->database_id()));
+  for (auto& [offset, what] : found) problems.push_back({std::string(log::kCheckpointFile), offset, std::move(what)});
+
+  const auto segments = store.log->segments();
+  std::uint64_t total = 0;
+  for (const auto& info : segments) total += info.end;
+  std::uint64_t done = 0;
+  for (const auto& info : segments) {
+    DOSQL_RETURN_IF_ERROR(check_segment(store, info, problems, [&](std::uint64_t offset) {
+      return !progress || progress(done + offset, total);
+    }));
+    done += info.end;
+  }
+  return problems;
+}
+
+// --- backup ----------------------------------------------------------------------------------------
+
+namespace {
+
+Status copy_range(io::File& from, io::File& to, std::uint64_t end, const std::function<bool(std::uint64_t)>& advance) {
+  std::vector<std::byte> buffer(std::size_t{1} << 20);
+  for (std::uint64_t at = 0; at < end;) {
+    const MutableBytes piece = MutableBytes(buffer).first(std::min<std::uint64_t>(buffer.size(), end - at));
+    DOSQL_ASSIGN_OR_RETURN(const std::size_t got, from.read_at(at, piece));
+    if (got < piece.size()) return Error(ErrorCode::kCorrupt, "a log segment became shorter while it was copied");
+    DOSQL_RETURN_IF_ERROR(to.write_at(at, piece));
+    at += got;
+    if (!advance(at)) return Error(ErrorCode::kInterrupted, "the backup was stopped");
+  }
+  return to.sync_data();
+}
+
+}  // namespace
+
+// The copy holds the log up to now and no clean-close mark: its first open replays it and, as after a
+// crash, begins a new segment with LSNs above the lease.
+Status VersionStore::backup(io::Directory& target, const Progress& progress) const {
+  const StoreImpl& store = *impl_;
+  const log::LogPoint point = store.log->end();
+  const auto segments = store.log->segments();
+  std::uint64_t total = 0;
+  for (const auto& info : segments) total += info.end;
+  std::uint64_t done = 0;
+  for (const auto& info : segments) {
+    if (info.segment->header.segment > log::segment_of(point.position)) break;
+    const bool newest = info.segment->header.segment == log::segment_of(point.position);
+    const std::uint64_t end = newest ? log::offset_of(point.position) : info.end;
+    DOSQL_ASSIGN_OR_RETURN(auto file, target.open(info.segment->name, io::OpenMode::kCreate));
+    DOSQL_RETURN_IF_ERROR(file->allocate(info.segment->header.segment_bytes));
+    DOSQL_RETURN_IF_ERROR(copy_range(*info.segment->file, *file, end,
+                                     [&](std::uint64_t at) { return !progress || progress(done + at, total); }));
+    done += end;
+  }
+  DOSQL_RETURN_IF_ERROR(target.sync());
+  // Last: a directory with a control file is a database.
+  DOSQL_RETURN_IF_ERROR(log::Control::create(target, store.log->control()));
+  return target.sync();
+}
+
+}  // namespace dosql::version

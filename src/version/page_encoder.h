@@ -1,0 +1,39 @@
+// Chooses how a changed page goes into the log: a patch where that is small, a full image where the
+// chain of patches got long.
+#pragma once
+
+#include <optional>
+
+#include <dosql/result.h>
+
+#include "version/page_patch.h"
+#include "version/store_impl.h"
+
+namespace dosql::version {
+
+// One encoded page. The payload lives until the next call of encode(), or is the image given to it.
+struct EncodedPage {
+  log::EntryKind kind;
+  std::uint8_t step;
+  Bytes payload;
+};
+
+class PageEncoder {
+ public:
+  explicit PageEncoder(StoreImpl& store) : store_(store) {}
+
+  // Encodes `image` (kPageBytes) against the newest version of `page`; none when it equals that version.
+  // REQUIRES: the caller holds the branch's writer slot, so that the newest version stays it.
+  Result<std::optional<EncodedPage>> encode(PageNo page, const std::byte* image);
+
+ private:
+  Result<std::optional<std::size_t>> diff_against_newest(PageNo page, PageSlot& slot, const std::byte* image);
+  Result<std::optional<std::size_t>> diff_against_base(PageNo page, PageSlot& slot, const std::byte* image);
+
+  StoreImpl& store_;
+  std::byte patch_[kPatchBytesMax];
+  std::byte key_patch_[kPatchBytesMax];
+  std::byte scratch_[kPageBytes];
+};
+
+}  // namespace dosql::version

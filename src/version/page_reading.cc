@@ -1,0 +1,80 @@
+// Reading pages: from the pool when it holds the wanted version, else rebuilt from the log.
+
+#include <fmt/format.h>
+
+#include "base/check.h"
+#include "version/page_patch.h"
+#include "version/store_impl.h"
+
+namespace dosql::version {
+
+using log::EntryKind;
+
+Status StoreImpl::rebuild(PageNo page, const Chain& chain, std::byte* out) const {
+  std::byte payload[kPageBytes];
+  for (std::size_t i = chain.size; i-- > 0;) {
+    const PageVersion& entry = chain.entries[i];
+    if (entry.kind() == EntryKind::kFull) {
+      DOSQL_ASSIGN_OR_RETURN(const std::size_t bytes, log->read_entry(entry.position(), page, entry.kind(), out));
+      if (bytes != kPageBytes) return log->corrupt(entry.position(), "a full page image is too short");
+      continue;
+    }
+    DOSQL_ASSIGN_OR_RETURN(const std::size_t bytes, log->read_entry(entry.position(), page, entry.kind(), payload));
+    if (entry.kind() == EntryKind::kZero) std::memset(out, 0, kPageBytes);
+    if (!apply_patch(Bytes(payload, bytes), out)) return log->corrupt(entry.position(), "a page patch makes no sense");
+  }
+  return {};
+}
+
+// Puts a freshly rebuilt newest image into the pool, unless the page has moved on meanwhile.
+void StoreImpl::install(PageSlot& slot, const PageVersion& version, const std::byte* image) {
+  const FrameId frame = pool.allocate();
+  std::memcpy(pool.data(frame), image, kPageBytes);
+  slot.lock.lock();
+  const bool current = slot.frame == 0 && slot.newest().word == version.word;
+  if (current) {
+    slot.frame = frame;
+    pool.give_to_slot(frame, slot);
+  }
+  slot.lock.unlock();
+  if (!current) pool.free(frame);
+}
+
+Status StoreImpl::read(const ReadPoint& point, PageNo page, std::uint32_t offset, MutableBytes out, CacheUse cache) {
+  DCHECK(offset + out.size() <= kPageBytes);
+  PageSlot* slot = dosql::raw(page) <= point.page_count ? pages.find(page) : nullptr;
+  if (!slot) {
+    std::memset(out.data(), 0, out.size());
+    return {};
+  }
+  slot->lock.lock_shared();
+  if (slot->frame != 0 && slot->newest().lsn <= dosql::raw(point.lsn)) {
+    std::memcpy(out.data(), pool.data(slot->frame) + offset, out.size());
+    pool.touch(slot->frame);
+    slot->lock.unlock_shared();
+    return {};
+  }
+  const std::ptrdiff_t index = slot->find(point.lsn);
+  Chain chain;
+  if (index >= 0) slot->chain_of(index, chain);
+  const bool is_newest = index + 1 == static_cast<std::ptrdiff_t>(slot->count);
+  slot->lock.unlock_shared();
+  if (index < 0) {
+    std::memset(out.data(), 0, out.size());
+    return {};
+  }
+  const PageVersion& version = chain.entries[0];
+  if (!is_newest && history.read(version.position(), offset, out)) return {};
+  rebuilt_pages.fetch_add(1, std::memory_order_relaxed);
+  std::byte image[kPageBytes];
+  DOSQL_RETURN_IF_ERROR(rebuild(page, chain, image));
+  std::memcpy(out.data(), image + offset, out.size());
+  if (!is_newest) {
+    history.put(version.position(), image);
+  } else if (cache == CacheUse::kKeep) {
+    install(*slot, version, image);
+  }
+  return {};
+}
+
+}  // namespace dosql::version

@@ -1,0 +1,102 @@
+// The page index of one branch: for each page its versions, oldest first, and the frame of the newest.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "base/ids.h"
+#include "log/format.h"
+#include "version/locks.h"
+
+namespace dosql::version {
+
+// Index of a page image in the Pool; 0 is none.
+using FrameId = std::uint32_t;
+
+// One version of a page: since which LSN, and where its entry lies in the log. 16 bytes, and the same 16
+// bytes in the checkpoint file.
+struct PageVersion {
+  std::uint64_t lsn;
+  std::uint64_t word;  // position << 16 | kind << 8 | step
+
+  static PageVersion make(Lsn lsn, log::Position position, log::EntryKind kind, std::uint8_t step) {
+    return {raw(lsn), (raw(position) << 16) | (std::uint64_t{static_cast<std::uint8_t>(kind)} << 8) | step};
+  }
+  log::Position position() const { return log::Position{word >> 16}; }
+  log::EntryKind kind() const { return static_cast<log::EntryKind>((word >> 8) & 0xff); }
+  std::uint8_t step() const { return static_cast<std::uint8_t>(word); }
+};
+static_assert(sizeof(PageVersion) == 16);
+
+// The longest chain: a base and 127 steps on it.
+inline constexpr std::uint8_t kStepMax = 127;
+// A key patch, against the base, is tried at each multiple.
+inline constexpr std::uint8_t kKeyInterval = 32;
+
+// The entries a page image is rebuilt from, newest first.
+struct Chain {
+  std::array<PageVersion, kStepMax + 1> entries;
+  std::size_t size = 0;
+};
+
+// What the index knows of one page. All fields are guarded by `lock`.
+struct PageSlot {
+  SharedSpinLock lock;
+  FrameId frame = 0;
+  PageVersion* versions = nullptr;
+  std::uint32_t count = 0;
+  std::uint32_t capacity = 0;      // 0 with a count: the array belongs to the checkpoint buffer
+  std::uint32_t chain_bytes = 0;   // payload since the chain's base
+
+  PageSlot() = default;
+  ~PageSlot();
+  PageSlot(const PageSlot&) = delete;
+  PageSlot& operator=(const PageSlot&) = delete;
+
+  const PageVersion& newest() const { return versions[count - 1]; }
+  void push(const PageVersion& version);
+  // Whether an entry of this kind and step may follow what is there.
+  bool accepts(log::EntryKind kind, std::uint8_t step) const;
+  void add_chain_bytes(log::EntryKind kind, std::size_t payload_bytes);
+  // The version that a reader at `lsn` sees, as an index; -1: none.
+  std::ptrdiff_t find(Lsn lsn) const;
+  // What to read to rebuild versions[index].
+  void chain_of(std::size_t index, Chain& chain) const;
+  std::size_t chain_size(std::size_t index) const;
+};
+
+class PageTable {
+ public:
+  PageTable() = default;
+  ~PageTable();
+
+  // Null when the page was never written. Slots never move. Any thread.
+  PageSlot* find(PageNo page) const;
+  // Any thread.
+  PageSlot& at(PageNo page);
+  // Every page that has versions, ascending.
+  void for_each(const std::function<void(PageNo, PageSlot&)>& visit) const;
+
+  std::uint64_t memory_bytes() const;
+
+ private:
+  static constexpr std::uint32_t kLeafBits = 8;
+  static constexpr std::uint32_t kMiddleBits = 12;
+  static constexpr std::uint32_t kRootBits = 12;
+  struct Leaf {
+    std::array<PageSlot, 1u << kLeafBits> slots;
+  };
+  struct Middle {
+    std::array<std::atomic<Leaf*>, 1u << kMiddleBits> leaves{};
+  };
+
+  std::array<std::atomic<Middle*>, 1u << kRootBits> root_{};
+  std::mutex grow_mutex_;
+};
+
+}  // namespace dosql::version

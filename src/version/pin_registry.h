@@ -1,0 +1,63 @@
+// Which old versions are being read. Retention asks for the oldest; readers only store one number.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "base/ids.h"
+
+namespace dosql::version {
+
+// One per Reader, on a cache line of its own.
+struct alignas(64) PinSlot {
+  // The pinned LSN + 1; 0 when nothing is pinned.
+  std::atomic<std::uint64_t> lsn_plus_one{0};
+};
+
+class PinRegistry {
+ public:
+  // The slot stays the caller's until give_back(); it never moves.
+  PinSlot* take() {
+    std::lock_guard lock(mutex_);
+    if (free_.empty()) {
+      slots_.emplace_back();
+      return &slots_.back();
+    }
+    PinSlot* slot = free_.back();
+    free_.pop_back();
+    return slot;
+  }
+
+  void give_back(PinSlot* slot) {
+    std::lock_guard lock(mutex_);
+    slot->lsn_plus_one.store(0, std::memory_order_release);
+    free_.push_back(slot);
+  }
+
+  struct Summary {
+    std::uint32_t pins = 0;
+    std::optional<Lsn> oldest;
+  };
+  Summary summary() const {
+    std::lock_guard lock(mutex_);
+    Summary summary;
+    for (const PinSlot& slot : slots_) {
+      const std::uint64_t value = slot.lsn_plus_one.load(std::memory_order_acquire);
+      if (value == 0) continue;
+      ++summary.pins;
+      if (!summary.oldest || value - 1 < raw(*summary.oldest)) summary.oldest = Lsn{value - 1};
+    }
+    return summary;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::deque<PinSlot> slots_;
+  std::vector<PinSlot*> free_;
+};
+
+}  // namespace dosql::version

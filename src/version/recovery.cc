@@ -1,0 +1,156 @@
+// Opening a store: the checkpoint, then the log behind it.
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <map>
+
+#include "version/store_impl.h"
+
+namespace dosql::version {
+namespace {
+
+using log::EntryKind;
+using log::RecordType;
+
+// Rebuilds the index from log records.
+class IndexBuilder final : public log::ReplayVisitor {
+ public:
+  explicit IndexBuilder(StoreImpl& store) : store_(store) {}
+
+  Status on_record(const log::RecordView& record, log::Position position) override {
+    if (record.header.branch != raw(kMainBranch)) return bad(position, "it is for an unknown branch");
+    switch (static_cast<RecordType>(record.header.type)) {
+      case RecordType::kCommit: return on_commit(record, position);
+      case RecordType::kSpill: return on_spill(record, position);
+      case RecordType::kFold: return on_fold(record, position);
+      case RecordType::kClose: return {};
+    }
+    return {};
+  }
+
+ private:
+  struct Change {
+    PageVersion version;
+    std::uint16_t payload_bytes;
+  };
+
+  Error bad(log::Position position, std::string_view what) const { return store_.log->corrupt(position, what); }
+
+  void gather(const log::RecordView& record, log::Position position, std::map<std::uint32_t, Change>& changes) {
+    record.for_each_entry([&](const log::EntryHead& head, Bytes, std::uint32_t offset) {
+      changes[head.page] = {PageVersion::make(Lsn{record.header.last_lsn}, log::Position{raw(position) + offset},
+                                              static_cast<EntryKind>(head.kind), head.step),
+                            head.payload_bytes};
+    });
+  }
+
+  Status apply(std::uint32_t page, const Change& change, log::Position position) {
+    PageSlot* slot = page == 0 ? nullptr : &store_.pages.at(PageNo{page});
+    if (!slot || !slot->accepts(change.version.kind(), change.version.step())) {
+      return bad(position, fmt::format("its entry of page {} does not follow that page's history", page));
+    }
+    slot->push(change.version);
+    slot->add_chain_bytes(change.version.kind(), change.payload_bytes);
+    ++store_.page_versions;
+    return {};
+  }
+
+  Status on_spill(const log::RecordView& record, log::Position position) {
+    if (record.header.flags & log::kFirstSpill) spilled_.clear();
+    gather(record, position, spilled_);
+    return {};
+  }
+
+  Status on_commit(const log::RecordView& record, log::Position position) {
+    const log::RecordHeader& header = record.header;
+    if (header.last_lsn <= raw(store_.head_point.lsn)) return bad(position, "its LSN does not follow its predecessor's");
+    if (header.flags & log::kHasSpills) {
+      gather(record, position, spilled_);
+      for (auto& [page, change] : spilled_) {
+        change.version.lsn = header.last_lsn;
+        DOSQL_RETURN_IF_ERROR(apply(page, change, position));
+      }
+    } else {
+      // The usual small commit: no detour through a map.
+      Status applied;
+      record.for_each_entry([&](const log::EntryHead& head, Bytes, std::uint32_t offset) {
+        if (!applied) return;
+        const Change change{PageVersion::make(Lsn{header.last_lsn}, log::Position{raw(position) + offset},
+                                              static_cast<EntryKind>(head.kind), head.step),
+                            head.payload_bytes};
+        applied = apply(head.page, change, position);
+      });
+      DOSQL_RETURN_IF_ERROR(applied);
+    }
+    spilled_.clear();
+    store_.commits.push({Lsn{header.last_lsn}, position});
+    store_.head_point = {kMainBranch, Version{raw(store_.head_point.version) + 1}, Lsn{header.last_lsn},
+                         header.page_count};
+    return {};
+  }
+
+  Status on_fold(const log::RecordView& record, log::Position position) {
+    Status folded;
+    record.for_each_entry([&](const log::EntryHead& head, Bytes, std::uint32_t offset) {
+      PageSlot* slot = store_.pages.find(PageNo{head.page});
+      if (!slot || slot->count == 0 || static_cast<EntryKind>(head.kind) != EntryKind::kFull || head.step != 0) {
+        folded = bad(position, fmt::format("it folds page {}, which has no history", head.page));
+        return;
+      }
+      const Lsn lsn{slot->newest().lsn};
+      slot->versions[slot->count - 1] =
+          PageVersion::make(lsn, log::Position{raw(position) + offset}, EntryKind::kFull, 0);
+      slot->chain_bytes = 0;
+    });
+    return folded;
+  }
+
+  StoreImpl& store_;
+  std::map<std::uint32_t, Change> spilled_;  // of the transaction whose commit has not been seen yet
+};
+
+std::string owner_text() { return fmt::format("process {} ({})", ::getpid(), program_invocation_short_name); }
+
+}  // namespace
+
+StoreImpl::StoreImpl(std::unique_ptr<io::Directory> directory, const StoreOptions& options, Clock& clock,
+                     Random& random)
+    : directory(std::move(directory)),
+      options(options),
+      clock(clock),
+      random(random),
+      pool(options.pool_bytes),
+      history(options.history_cache_bytes) {}
+
+Status StoreImpl::open() {
+  const TimestampUs started_us = clock.now_us();
+  if (options.access == Access::kReadWrite) {
+    auto taken = directory->lock(log::kLockFile, owner_text());
+    if (!taken && taken.error().code() == ErrorCode::kLocked) {
+      return Error(ErrorCode::kLocked, fmt::format("'{}' is open for writing in {}", directory->describe(),
+                                                   taken.error().message()))
+          .with_hint("open it with -readonly, or stop that process");
+    }
+    if (!taken) return std::move(taken).error();
+    lock = *std::move(taken);
+  }
+  DOSQL_RETURN_IF_ERROR(recover());
+  open_us = static_cast<std::uint64_t>(std::max<TimestampUs>(clock.now_us() - started_us, 0));
+  return {};
+}
+
+Status StoreImpl::recover() {
+  const auto access = options.access == Access::kReadOnly ? log::Access::kReadOnly : log::Access::kReadWrite;
+  const auto create = options.create_if_missing ? log::Log::Create::kIfMissing : log::Log::Create::kNo;
+  DOSQL_ASSIGN_OR_RETURN(log, log::Log::open(*directory, access, create, clock, random));
+  created = log->created();
+  DOSQL_ASSIGN_OR_RETURN(const auto start, load_checkpoint());
+  IndexBuilder builder(*this);
+  DOSQL_ASSIGN_OR_RETURN(const log::ReplayOutcome outcome, log->replay(start, builder));
+  opened_clean = outcome.clean;
+  replayed_records = outcome.records;
+  return {};
+}
+
+}  // namespace dosql::version

@@ -1,0 +1,88 @@
+// The state behind a VersionStore, shared by its readers and write transactions. Not for other rooms.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "log/log.h"
+#include "version/commit_index.h"
+#include "version/history_cache.h"
+#include "version/page_table.h"
+#include "version/pin_registry.h"
+#include "version/pool.h"
+#include "version/version_store.h"
+
+namespace dosql::version {
+
+class StoreImpl {
+ public:
+  StoreImpl(std::unique_ptr<io::Directory> directory, const StoreOptions& options, Clock& clock, Random& random);
+
+  // --- set-up and end ---
+  Status open();   // recovery.cc
+  Status close();  // maintenance.cc
+  // Gives pages whose newest image takes more than kColdReadsMax reads a full image in the log.
+  Status fold_long_chains();  // maintenance.cc
+  Status write_checkpoint();  // checkpoint.cc
+  // None: there is no usable checkpoint file.
+  Result<std::optional<log::LogPoint>> load_checkpoint();  // checkpoint.cc
+
+  // --- reading (page_reading.cc) ---
+  Status read(const ReadPoint& point, PageNo page, std::uint32_t offset, MutableBytes out, CacheUse cache);
+  // Rebuilds the image at the head of `chain` into `out` (kPageBytes).
+  Status rebuild(PageNo page, const Chain& chain, std::byte* out) const;
+
+  ReadPoint head() const {
+    std::lock_guard lock(head_lock);
+    return head_point;
+  }
+
+  // For another try at open(): gives the directory back. The object is good for nothing afterwards.
+  std::unique_ptr<io::Directory> release_directory() {
+    log.reset();
+    lock.reset();
+    return std::move(directory);
+  }
+
+  std::unique_ptr<io::Directory> directory;
+  const StoreOptions options;
+  Clock& clock;
+  Random& random;
+  std::unique_ptr<io::DirectoryLock> lock;
+  std::unique_ptr<log::Log> log;
+
+  PageTable pages;
+  CommitIndex commits;
+  Pool pool;
+  HistoryCache history;
+  PinRegistry pins;
+
+  // The newest visible version. The lock is held for a few instructions only: a pin never waits for I/O.
+  mutable SpinLock head_lock;
+  ReadPoint head_point;
+  // V2.
+  std::atomic<bool> writer_active{false};
+
+  // Version arrays loaded from the checkpoint stay where they were read to.
+  std::vector<std::byte> checkpoint_buffer;
+  log::LogPoint checkpoint_point;
+  std::uint64_t checkpoint_bytes = 0;
+  std::uint64_t used_bytes_at_checkpoint = 0;
+  bool checkpoint_damaged = false;
+
+  std::atomic<std::uint64_t> page_versions{0};
+  std::atomic<std::uint64_t> rebuilt_pages{0};
+  bool opened_clean = true;
+  bool created = false;
+  bool closed = false;
+  std::uint64_t replayed_records = 0;
+  std::uint64_t open_us = 0;
+
+ private:
+  Status recover();
+  void install(PageSlot& slot, const PageVersion& version, const std::byte* image);
+};
+
+}  // namespace dosql::version

@@ -1,0 +1,202 @@
+#include "version/version_store.h"
+
+#include <fmt/format.h>
+
+#include "base/check.h"
+#include "version/store_impl.h"
+
+namespace dosql::version {
+namespace {
+
+// A read-only open may look at a record that the owner is just writing.
+constexpr int kReadOnlyOpenTries = 5;
+
+Error version_not_found(const StoreImpl& store, std::string_view wanted) {
+  const ReadPoint head = store.head();
+  if (raw(head.version) == 0) {
+    return Error(ErrorCode::kVersionNotFound, fmt::format("{} does not exist: this database has no versions yet", wanted));
+  }
+  return Error(ErrorCode::kVersionNotFound,
+               fmt::format("{} does not exist: this database has main@1 (LSN {}) to main@{} (LSN {})", wanted,
+                           raw(store.commits.at(Version{1}).lsn), raw(head.version), raw(head.lsn)));
+}
+
+CommitInfo info_of(const log::RecordHeader& header, Version version) {
+  return {.branch = BranchId{header.branch},
+          .version = version,
+          .first_lsn = Lsn{header.last_lsn - log::kLsnsPerPage * header.lsn_units - log::kLsnsPerCommit},
+          .last_lsn = Lsn{header.last_lsn},
+          .timestamp_us = header.timestamp_us,
+          .page_count = header.page_count,
+          .changed_pages = header.entry_count,
+          .log_bytes = sizeof header + std::uint64_t{header.body_bytes}};
+}
+
+}  // namespace
+
+VersionStore::VersionStore(std::unique_ptr<StoreImpl> impl) : impl_(std::move(impl)) {}
+
+VersionStore::~VersionStore() = default;
+
+Result<std::unique_ptr<VersionStore>> VersionStore::open(std::unique_ptr<io::Directory> directory,
+                                                         const StoreOptions& options, Clock& clock, Random& random) {
+  const int tries = options.access == Access::kReadOnly ? kReadOnlyOpenTries : 1;
+  for (int attempt = 1;; ++attempt) {
+    auto impl = std::make_unique<StoreImpl>(std::move(directory), options, clock, random);
+    Status opened = impl->open();
+    if (opened) return std::unique_ptr<VersionStore>(new VersionStore(std::move(impl)));
+    if (opened.error().code() != ErrorCode::kCorrupt || attempt == tries) return std::move(opened).error();
+    directory = impl->release_directory();
+  }
+}
+
+Status VersionStore::close() { return impl_->close(); }
+
+const StoreOptions& VersionStore::options() const { return impl_->options; }
+
+ReadPoint VersionStore::head(BranchId branch) const {
+  CHECK(branch == kMainBranch);
+  return impl_->head();
+}
+
+Result<ReadPoint> VersionStore::at_version(BranchId branch, Version version) const {
+  const ReadPoint newest = head(branch);
+  if (version == Version{0} || version > newest.version) {
+    return version_not_found(*impl_, fmt::format("version main@{}", raw(version)));
+  }
+  if (version == newest.version) return newest;
+  const CommitEntry entry = impl_->commits.at(version);
+  DOSQL_ASSIGN_OR_RETURN(const log::RecordHeader header, impl_->log->read_record_header(entry.position));
+  if (header.last_lsn != raw(entry.lsn)) return impl_->log->corrupt(entry.position, "expected another commit");
+  return ReadPoint{branch, version, entry.lsn, header.page_count};
+}
+
+Result<ReadPoint> VersionStore::at_lsn(BranchId branch, Lsn lsn) const {
+  const ReadPoint newest = head(branch);
+  if (lsn > newest.lsn) {
+    return Error(ErrorCode::kVersionNotFound, fmt::format("LSN {} is in the future: this database is at LSN {} (main@{})",
+                                                          raw(lsn), raw(newest.lsn), raw(newest.version)));
+  }
+  Version version = impl_->commits.find(lsn);
+  if (version < newest.version) {
+    // Inside the next commit's own range?
+    DOSQL_ASSIGN_OR_RETURN(const CommitInfo next, commit_info(branch, Version{raw(version) + 1}));
+    if (next.first_lsn < lsn) version = next.version;
+  }
+  if (version == Version{0}) return version_not_found(*impl_, fmt::format("LSN {}", raw(lsn)));
+  return at_version(branch, version);
+}
+
+Result<ReadPoint> VersionStore::at_timestamp(BranchId branch, TimestampUs timestamp_us) const {
+  // Timestamps increase with the version (L6): find the first version that is later.
+  std::uint64_t low = 1;
+  std::uint64_t high = raw(head(branch).version) + 1;
+  while (low < high) {
+    const std::uint64_t middle = low + (high - low) / 2;
+    DOSQL_ASSIGN_OR_RETURN(const CommitInfo info, commit_info(branch, Version{middle}));
+    if (info.timestamp_us <= timestamp_us) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  if (low == 1) return version_not_found(*impl_, "a version as of that time");
+  return at_version(branch, Version{low - 1});
+}
+
+Result<CommitInfo> VersionStore::commit_info(BranchId branch, Version version) const {
+  CHECK(raw(version) >= 1 && version <= head(branch).version);
+  const CommitEntry entry = impl_->commits.at(version);
+  DOSQL_ASSIGN_OR_RETURN(const log::RecordHeader header, impl_->log->read_record_header(entry.position));
+  if (header.last_lsn != raw(entry.lsn)) return impl_->log->corrupt(entry.position, "expected another commit");
+  CommitInfo info = info_of(header, version);
+  if (header.flags & log::kHasSpills) {
+    std::vector<std::byte> buffer;
+    DOSQL_ASSIGN_OR_RETURN(const log::RecordView record, impl_->log->read_record(entry.position, buffer));
+    info.log_bytes += record.spill_summary()->spill_bytes;
+    info.changed_pages = record.spill_summary()->changed_pages;
+  }
+  return info;
+}
+
+Result<std::vector<PageNo>> VersionStore::changed_pages(BranchId branch, Version version) const {
+  CHECK(raw(version) >= 1 && version <= head(branch).version);
+  const CommitEntry entry = impl_->commits.at(version);
+  std::vector<std::byte> buffer;
+  DOSQL_ASSIGN_OR_RETURN(const log::RecordView record, impl_->log->read_record(entry.position, buffer));
+  std::vector<PageNo> pages;
+  if (record.header.flags & log::kHasSpills) {
+    // Its spill records are not linked; the index knows as well, and such commits are rare.
+    impl_->pages.for_each([&](PageNo page, PageSlot& slot) {
+      slot.lock.lock_shared();
+      const std::ptrdiff_t index = slot.find(entry.lsn);
+      if (index >= 0 && slot.versions[index].lsn == raw(entry.lsn)) pages.push_back(page);
+      slot.lock.unlock_shared();
+    });
+    return pages;
+  }
+  record.for_each_entry([&](const log::EntryHead& head, Bytes, std::uint32_t) { pages.push_back(PageNo{head.page}); });
+  return pages;
+}
+
+StoreStatus VersionStore::status() const {
+  const StoreImpl& store = *impl_;
+  StoreStatus status;
+  status.format_version = store.log->control().format_version;
+  status.database_id = store.log->database_id();
+  status.lsn = store.head().lsn;
+  status.durable_lsn = store.log->durable_lsn();
+  status.checkpoint_lsn = store.checkpoint_point.last_lsn;
+  status.log_bytes = store.log->used_bytes();
+  status.segments = static_cast<std::uint32_t>(store.log->segments().size());
+  status.commits = store.commits.size();
+  store.pages.for_each([&status](PageNo, PageSlot&) { ++status.live_pages; });
+  status.page_versions = store.page_versions;
+  status.index_bytes = store.pages.memory_bytes() + store.commits.memory_bytes();
+  status.pool_bytes = store.pool.used_bytes();
+  status.pool_capacity_bytes = store.pool.capacity_bytes();
+  status.rebuilt_pages = store.rebuilt_pages;
+  status.syncs = store.log->syncs();
+  const auto pins = store.pins.summary();
+  status.readers = pins.pins;
+  status.oldest_pin = pins.oldest;
+  status.poisoned = store.log->poisoned();
+  status.opened_clean = store.opened_clean;
+  status.checkpoint_damaged = store.checkpoint_damaged;
+  status.replayed_records = store.replayed_records;
+  status.open_us = store.open_us;
+  return status;
+}
+
+// --- Reader ----------------------------------------------------------------------------------------
+
+Reader::Reader(VersionStore& store) : store_(store.impl()), pin_(store_.pins.take()) {}
+
+Reader::~Reader() { store_.pins.give_back(pin_); }
+
+const ReadPoint& Reader::pin_head(BranchId branch) {
+  DCHECK(branch == kMainBranch);
+  std::lock_guard lock(store_.head_lock);
+  point_ = store_.head_point;
+  // Under the same lock retention looks at the pins, so that it cannot miss one between the two lines.
+  pin_->lsn_plus_one.store(raw(point_.lsn) + 1, std::memory_order_release);
+  pinned_ = true;
+  return point_;
+}
+
+void Reader::pin(const ReadPoint& point) {
+  point_ = point;
+  pin_->lsn_plus_one.store(raw(point_.lsn) + 1, std::memory_order_release);
+  pinned_ = true;
+}
+
+void Reader::unpin() {
+  pin_->lsn_plus_one.store(0, std::memory_order_release);
+  pinned_ = false;
+}
+
+Status Reader::read(PageNo page, std::uint32_t offset, MutableBytes out, CacheUse cache) {
+  return store_.read(point_, page, offset, out, cache);
+}
+
+}  // namespace dosql::version

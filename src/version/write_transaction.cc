@@ -1,0 +1,378 @@
+// Write transactions: collecting pages, spilling them, committing them as the next version.
+
+#include <algorithm>
+#include <vector>
+
+#include "base/check.h"
+#include "version/overlay.h"
+#include "version/page_encoder.h"
+#include "version/sqlite_header.h"
+#include "version/store_impl.h"
+
+namespace dosql::version {
+namespace {
+
+using log::EntryKind;
+using log::RecordType;
+
+// Frames a transaction keeps for its next run instead of giving them back to the pool one by one.
+constexpr std::size_t kFramesKept = 64;
+// Dirty pages of one transaction are spilled at the latest here: a record must stay below 16 MiB.
+constexpr std::size_t kSpillBytesMax = std::size_t{8} << 20;
+
+}  // namespace
+
+class WriteTransaction::Overlay {
+ public:
+  explicit Overlay(StoreImpl& store)
+      : store_(store),
+        encoder_(store),
+        record_(store.log->database_id()),
+        dirty_pages_max_(std::clamp(store.options.spill_bytes, kPageBytes, kSpillBytesMax) / kPageBytes) {}
+  ~Overlay() {
+    for (const FrameId frame : kept_frames_) store_.pool.free(frame);
+  }
+
+  void begin(const ReadPoint& base) {
+    base_ = base;
+    page_count_ = base.page_count;
+    low_water_ = base.page_count;
+  }
+
+  Status write(PageNo page, Bytes image);
+  Result<bool> read(PageNo page, std::uint32_t offset, MutableBytes out);
+  void truncate(std::uint32_t page_count);
+  Result<ReadPoint> commit(Durability durability);
+  void forget();
+
+  std::uint32_t page_count() const { return page_count_; }
+
+ private:
+  // A page entry of the record being built, or of a spill.
+  struct Change {
+    OverlayPage* page;
+    std::uint32_t entry_offset;  // from the start of the record
+    EntryKind kind;
+    std::uint8_t step;
+    std::uint16_t payload_bytes;
+  };
+
+  FrameId take_frame();
+  void give_frame(FrameId frame);
+  Status load_spilled(const OverlayPage& page, std::byte* out) const;
+  Status spill();
+  Status encode_dirty_pages();
+  Status fill_holes();
+  Result<std::uint32_t> freelist_growth();
+  Status set_commit_header();
+  void publish(const log::Appended& appended);
+  void publish_page(OverlayPage& page, PageVersion version, std::uint16_t payload_bytes);
+
+  StoreImpl& store_;
+  PageEncoder encoder_;
+  log::RecordBuilder record_;
+  const std::size_t dirty_pages_max_;
+
+  ReadPoint base_;
+  std::uint32_t page_count_ = 0;
+  std::uint32_t low_water_ = 0;  // the smallest page_count_ of this transaction
+  OverlayMap pages_;
+  std::size_t dirty_pages_ = 0;
+  std::uint64_t spill_bytes_ = 0;
+  std::uint32_t spill_records_ = 0;
+  bool spill_failed_ = false;
+
+  std::vector<Change> changes_;
+  std::vector<OverlayPage*> order_;
+  std::vector<FrameId> kept_frames_;
+};
+
+FrameId WriteTransaction::Overlay::take_frame() {
+  if (kept_frames_.empty()) return store_.pool.allocate();
+  const FrameId frame = kept_frames_.back();
+  kept_frames_.pop_back();
+  return frame;
+}
+
+void WriteTransaction::Overlay::give_frame(FrameId frame) {
+  if (kept_frames_.size() < kFramesKept) {
+    kept_frames_.push_back(frame);
+  } else {
+    store_.pool.free(frame);
+  }
+}
+
+Status WriteTransaction::Overlay::write(PageNo page, Bytes image) {
+  CHECK(image.size() == kPageBytes && raw(page) != 0);
+  OverlayPage& place = pages_.find_or_insert(page);
+  if (place.frame == 0) place.frame = take_frame();
+  std::byte* const frame = store_.pool.data(place.frame);
+  std::memcpy(frame, image.data(), kPageBytes);
+  // V5: SQLite counts every commit on page 1; the log would carry that for nothing.
+  if (page == kHeaderPage) set_change_counter(frame, kStoredChangeCounter);
+  place.cut = false;
+  if (!place.dirty) {
+    place.dirty = true;
+    ++dirty_pages_;
+  }
+  page_count_ = std::max(page_count_, raw(page));
+  if (dirty_pages_ < dirty_pages_max_) return {};
+  Status spilled = spill();
+  if (!spilled) spill_failed_ = true;
+  return spilled;
+}
+
+// The spilled entry on top of the version it was encoded against.
+Status WriteTransaction::Overlay::load_spilled(const OverlayPage& page, std::byte* out) const {
+  Chain chain;
+  if (page.spilled.kind() == EntryKind::kPatch || page.spilled.kind() == EntryKind::kKey) {
+    PageSlot* slot = store_.pages.find(PageNo{page.page});
+    slot->lock.lock_shared();
+    const std::size_t newest = slot->count - 1;
+    slot->chain_of(page.spilled.kind() == EntryKind::kKey ? newest - slot->newest().step() : newest, chain);
+    slot->lock.unlock_shared();
+  }
+  std::copy_backward(chain.entries.begin(), chain.entries.begin() + chain.size,
+                     chain.entries.begin() + chain.size + 1);
+  chain.entries[0] = page.spilled;
+  ++chain.size;
+  return store_.rebuild(PageNo{page.page}, chain, out);
+}
+
+Result<bool> WriteTransaction::Overlay::read(PageNo page, std::uint32_t offset, MutableBytes out) {
+  const OverlayPage* place = pages_.find(page);
+  if (!place || place->cut) {
+    if (raw(page) <= low_water_) return false;
+    std::memset(out.data(), 0, out.size());
+    return true;
+  }
+  if (place->frame != 0) {
+    std::memcpy(out.data(), store_.pool.data(place->frame) + offset, out.size());
+    return true;
+  }
+  std::byte image[kPageBytes];
+  DOSQL_RETURN_IF_ERROR(load_spilled(*place, image));
+  std::memcpy(out.data(), image + offset, out.size());
+  return true;
+}
+
+void WriteTransaction::Overlay::truncate(std::uint32_t page_count) {
+  if (page_count < page_count_) {
+    pages_.for_each([&](OverlayPage& place) {
+      if (place.page <= page_count || place.cut) return;
+      place.cut = true;
+      if (place.dirty) --dirty_pages_;
+      place.dirty = false;
+      if (place.frame != 0) give_frame(place.frame);
+      place.frame = 0;
+    });
+  }
+  page_count_ = page_count;
+  low_water_ = std::min(low_water_, page_count);
+}
+
+// Adds an entry to record_ for each dirty page that differs from its newest version.
+Status WriteTransaction::Overlay::encode_dirty_pages() {
+  pages_.sorted(order_);
+  changes_.clear();
+  for (OverlayPage* place : order_) {
+    if (!place->dirty) continue;
+    const PageNo page{place->page};
+    const std::byte* image = store_.pool.data(place->frame);
+    DOSQL_ASSIGN_OR_RETURN(auto encoded, encoder_.encode(page, image));
+    if (!encoded) {
+      // Back to what it was. An earlier spill of it must be overruled, though.
+      if (place->spilled.word == 0) continue;
+      encoded = EncodedPage{EntryKind::kFull, 0, Bytes(image, kPageBytes)};
+    }
+    const std::uint32_t offset = encoded->kind == EntryKind::kFull
+                                     ? record_.add_referenced(page, encoded->kind, encoded->step, encoded->payload)
+                                     : record_.add_copied(page, encoded->kind, encoded->step, encoded->payload);
+    changes_.push_back({place, offset, encoded->kind, encoded->step, static_cast<std::uint16_t>(encoded->payload.size())});
+  }
+  return {};
+}
+
+// Writes the dirty pages to the log ahead of the commit. Their frames stay while the pool has room.
+Status WriteTransaction::Overlay::spill() {
+  record_.start(RecordType::kSpill, spill_records_ == 0 ? log::kFirstSpill : 0, base_.branch);
+  record_.header().page_count = page_count_;
+  DOSQL_RETURN_IF_ERROR(encode_dirty_pages());
+  if (!changes_.empty()) {
+    DOSQL_ASSIGN_OR_RETURN(const log::Appended appended, store_.log->append(record_, log::WriteStyle::kWrite));
+    for (const Change& change : changes_) {
+      change.page->spilled = PageVersion::make(Lsn{}, log::Position{raw(appended.position) + change.entry_offset},
+                                               change.kind, change.step);
+    }
+    spill_bytes_ += record_.record_bytes();
+    ++spill_records_;
+  }
+  const bool keep_frames = !store_.pool.full();
+  for (OverlayPage* place : order_) {
+    place->dirty = false;
+    if (keep_frames || place->frame == 0) continue;
+    give_frame(place->frame);
+    place->frame = 0;
+  }
+  dirty_pages_ = 0;
+  return {};
+}
+
+// Pages that the transaction made part of the database without writing them read as zeros.
+Status WriteTransaction::Overlay::fill_holes() {
+  for (std::uint32_t number = low_water_ + 1; number <= page_count_; ++number) {
+    const OverlayPage* place = pages_.find(PageNo{number});
+    if (place && !place->cut) continue;
+    DOSQL_RETURN_IF_ERROR(write(PageNo{number}, Bytes(zero_page(), kPageBytes)));
+  }
+  return {};
+}
+
+Result<std::uint32_t> WriteTransaction::Overlay::freelist_growth() {
+  std::byte before[4] = {};
+  std::byte after[4] = {};
+  if (base_.page_count > 0) {
+    DOSQL_RETURN_IF_ERROR(store_.read(base_, kHeaderPage, kFreelistCountOffset, before, CacheUse::kKeep));
+  }
+  DOSQL_ASSIGN_OR_RETURN(const bool changed, read(kHeaderPage, kFreelistCountOffset, after));
+  if (!changed) return 0u;
+  const std::uint32_t count_before = load_big32(before);
+  const std::uint32_t count_after = load_big32(after);
+  return count_after > count_before ? count_after - count_before : 0u;
+}
+
+// The LSN range is a strict bound on the row changes inside, found without looking at a row: every page
+// that changed, was cut off or went to the freelist could have lost and gained a page full of rows.
+Status WriteTransaction::Overlay::set_commit_header() {
+  DOSQL_ASSIGN_OR_RETURN(const std::uint32_t freed_pages, freelist_growth());
+  auto changed_pages = static_cast<std::uint32_t>(changes_.size());
+  if (spill_records_ > 0) {
+    pages_.for_each([&](const OverlayPage& place) {
+      if (place.spilled.word != 0 && !place.dirty) ++changed_pages;
+    });
+    record_.set_spill_summary(
+        {.spill_bytes = spill_bytes_, .spill_records = spill_records_, .changed_pages = changed_pages});
+  }
+  const std::uint32_t cut_pages = base_.page_count > low_water_ ? base_.page_count - low_water_ : 0;
+  record_.header().lsn_units = changed_pages + cut_pages + freed_pages;
+  record_.header().page_count = page_count_;
+  return {};
+}
+
+Result<ReadPoint> WriteTransaction::Overlay::commit(Durability durability) {
+  if (spill_failed_) return Error(ErrorCode::kIo, "an earlier write of this transaction failed: it can only be rolled back");
+  DOSQL_RETURN_IF_ERROR(fill_holes());
+  record_.start(RecordType::kCommit, spill_records_ > 0 ? log::kHasSpills : 0, base_.branch);
+  if (spill_records_ > 0) record_.set_spill_summary({});
+  DOSQL_RETURN_IF_ERROR(encode_dirty_pages());
+  if (changes_.empty() && spill_records_ == 0 && page_count_ == base_.page_count) return base_;
+  DOSQL_RETURN_IF_ERROR(set_commit_header());
+
+  const bool synced = durability == Durability::kFull;
+  DOSQL_ASSIGN_OR_RETURN(const log::Appended appended,
+                         store_.log->append(record_, synced ? log::WriteStyle::kWrite : log::WriteStyle::kStore));
+  if (synced) DOSQL_RETURN_IF_ERROR(store_.log->sync());
+  publish(appended);
+  return store_.head();
+}
+
+void WriteTransaction::Overlay::publish_page(OverlayPage& place, PageVersion version, std::uint16_t payload_bytes) {
+  PageSlot& slot = store_.pages.at(PageNo{place.page});
+  slot.lock.lock();
+  slot.push(version);
+  slot.add_chain_bytes(version.kind(), payload_bytes);
+  const FrameId old_frame = slot.frame;
+  if (old_frame != 0) store_.pool.take_from_slot(old_frame);
+  slot.frame = place.frame;
+  if (place.frame != 0) store_.pool.give_to_slot(place.frame, slot);
+  slot.lock.unlock();
+  place.frame = 0;
+  place.spilled = {};
+  if (old_frame != 0) give_frame(old_frame);
+}
+
+// Versions first, the head last: a reader pinned before sees none of it, one pinned after all of it.
+void WriteTransaction::Overlay::publish(const log::Appended& appended) {
+  std::uint64_t published = changes_.size();
+  for (const Change& change : changes_) {
+    publish_page(*change.page,
+                 PageVersion::make(appended.last_lsn, log::Position{raw(appended.position) + change.entry_offset},
+                                   change.kind, change.step),
+                 change.payload_bytes);
+  }
+  if (spill_records_ > 0) {
+    pages_.for_each([&](OverlayPage& place) {
+      if (place.spilled.word == 0) return;
+      place.spilled.lsn = raw(appended.last_lsn);
+      // The payload's size is not known any more; an average patch stands for it.
+      publish_page(place, place.spilled, kPatchBytesMax / 8);
+      ++published;
+    });
+  }
+  store_.page_versions.fetch_add(published, std::memory_order_relaxed);
+  store_.commits.push({appended.last_lsn, appended.position});
+  std::lock_guard lock(store_.head_lock);
+  store_.head_point = {base_.branch, Version{raw(base_.version) + 1}, appended.last_lsn, page_count_};
+}
+
+void WriteTransaction::Overlay::forget() {
+  pages_.for_each([&](OverlayPage& place) {
+    if (place.frame != 0) give_frame(place.frame);
+  });
+  pages_.clear();
+  dirty_pages_ = 0;
+  spill_bytes_ = 0;
+  spill_records_ = 0;
+  spill_failed_ = false;
+}
+
+WriteTransaction::WriteTransaction(VersionStore& store) : store_(store.impl()) {}
+
+WriteTransaction::~WriteTransaction() { rollback(); }
+
+Status WriteTransaction::begin(const ReadPoint& base) {
+  CHECK(!active_);
+  if (store_.options.access == Access::kReadOnly) {
+    return Error(ErrorCode::kReadOnly, "the database is open for reading only");
+  }
+  if (store_.log->poisoned()) {
+    return Error(ErrorCode::kPoisoned, "the database refuses writes after a failed sync until it is reopened");
+  }
+  if (store_.writer_active.exchange(true, std::memory_order_acquire)) {
+    return Error(ErrorCode::kBusy, "another connection is writing to this branch");
+  }
+  if (store_.head() != base) {
+    store_.writer_active.store(false, std::memory_order_release);
+    return Error(ErrorCode::kBusySnapshot, "the branch moved on since this transaction began to read");
+  }
+  if (!overlay_) overlay_ = std::make_unique<Overlay>(store_);
+  overlay_->begin(base);
+  active_ = true;
+  return {};
+}
+
+Status WriteTransaction::write(PageNo page, Bytes image) { return overlay_->write(page, image); }
+
+Result<bool> WriteTransaction::read(PageNo page, std::uint32_t offset, MutableBytes out) {
+  return overlay_->read(page, offset, out);
+}
+
+void WriteTransaction::truncate(std::uint32_t page_count) { overlay_->truncate(page_count); }
+
+std::uint32_t WriteTransaction::page_count() const { return overlay_->page_count(); }
+
+Result<ReadPoint> WriteTransaction::commit(Durability durability) {
+  CHECK(active_);
+  auto committed = overlay_->commit(durability);
+  rollback();
+  return committed;
+}
+
+void WriteTransaction::rollback() {
+  if (!active_) return;
+  overlay_->forget();
+  active_ = false;
+  store_.writer_active.store(false, std::memory_order_release);
+}
+
+}  // namespace dosql::version
