@@ -40,14 +40,16 @@ class File {
   virtual Status write_pieces_at(std::uint64_t offset, std::span<const Bytes> pieces) = 0;
 
   // Like write_at, but may store into a memory mapping: faster for small writes that no sync follows
-  // soon. REQUIRES: the range lies inside what allocate() returned success for.
+  // soon. REQUIRES: the range lies inside what allocate() returned success for. Only a File that did the
+  // allocate() itself stores, others write: call it again after opening an allocated file.
   virtual Status store_at(std::uint64_t offset, Bytes bytes) = 0;
 
   // Reserves disk space up to `file_bytes` and makes the file at least that long; new bytes read as
   // zeros. After it returned, writes inside do not fail with kDiskFull on file systems that keep that
-  // promise (docs/limits.md).
+  // promise (docs/limits.md). Never shortens. After an error the file may have grown by a part.
   virtual Status allocate(std::uint64_t file_bytes) = 0;
 
+  // Makes the file exactly that long; new bytes read as zeros, also where old content was cut off before.
   virtual Status truncate(std::uint64_t file_bytes) = 0;
   virtual Result<std::uint64_t> size() = 0;
 
@@ -72,7 +74,8 @@ class Directory {
  public:
   virtual ~Directory() = default;
 
-  // `name` is a plain file name without '/'.
+  // `name` is a plain file name without '/'. A File goes on with the same content when its name is removed
+  // or given to another file afterwards.
   virtual Result<std::unique_ptr<File>> open(std::string_view name, OpenMode mode) = 0;
   virtual Status remove(std::string_view name) = 0;
   // Replaces `to` when it exists.
@@ -82,7 +85,8 @@ class Directory {
   // Makes creations, removals and renames before the call durable.
   virtual Status sync() = 0;
 
-  // Takes the exclusive lock `name`, writing `owner` into it for others to read. When someone else
+  // Takes the exclusive lock `name`, a file of that name that is created when missing and stays behind,
+  // writing `owner` (one line) into it for others to read. When someone else
   // (this or another process) holds it: kLocked, and the message is the holder's `owner` text.
   virtual Result<std::unique_ptr<DirectoryLock>> lock(std::string_view name, std::string_view owner) = 0;
 
