@@ -22,7 +22,7 @@ esac
 if [ "${1:-build}" != format ]; then
   # A machine may have a Node that is not Debian's; installing Debian's npm beside it fails.
   command -v node >/dev/null || packages+=(nodejs)
-  command -v npm >/dev/null || packages+=(npm)
+  command -v npm >/dev/null || packages+=(npm ca-certificates)
 fi
 
 as_root() {
