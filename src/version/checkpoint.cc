@@ -28,6 +28,46 @@ bool header_valid(const CheckpointHeader& header) {
          header.commit_count < kCountMax && header.page_rows < kCountMax && header.version_count < kCountMax;
 }
 
+// A checksum only tells that the bytes are what was written; the index below relies on what they say.
+bool follows(const PageVersion* previous, const PageVersion& version) {
+  switch (version.kind()) {
+    case log::EntryKind::kFull:
+    case log::EntryKind::kZero: return version.step() == 0 && (!previous || previous->lsn < version.lsn);
+    case log::EntryKind::kPatch:
+    case log::EntryKind::kKey:
+      return previous && previous->lsn < version.lsn && version.step() == previous->step() + 1 &&
+             version.step() <= kStepMax;
+  }
+  return false;
+}
+
+bool rows_consistent(const CheckpointHeader& header, Bytes body) {
+  const std::byte* at = body.data();
+  CommitRow previous{};
+  for (std::uint64_t i = 0; i < header.commit_count; ++i, at += sizeof(CommitRow)) {
+    const auto row = load<CommitRow>(at);
+    if (row.lsn <= previous.lsn || row.position <= previous.position || row.position % 8 != 0) return false;
+    previous = row;
+  }
+  if (previous.lsn != header.last_lsn) return false;
+  const std::byte* version_at = at + header.page_rows * sizeof(PageRow);
+  std::uint64_t versions_left = header.version_count;
+  std::uint32_t previous_page = 0;
+  for (std::uint64_t i = 0; i < header.page_rows; ++i, at += sizeof(PageRow)) {
+    const auto row = load<PageRow>(at);
+    if (row.page <= previous_page || row.versions == 0 || row.versions > versions_left) return false;
+    previous_page = row.page;
+    versions_left -= row.versions;
+    PageVersion before{};
+    for (std::uint32_t v = 0; v < row.versions; ++v, version_at += sizeof(PageVersion)) {
+      const auto version = load<PageVersion>(version_at);
+      if (!follows(v == 0 ? nullptr : &before, version)) return false;
+      before = version;
+    }
+  }
+  return versions_left == 0;
+}
+
 // Where the first thing that is wrong with the file lies, and what it is.
 struct Damage {
   std::uint64_t offset;
@@ -95,46 +135,6 @@ log::LogPoint point_of(const CheckpointHeader& header) {
           .lsn_high = Lsn{header.lsn_high},
           .durable_lsn = Lsn{header.durable_lsn},
           .last_timestamp_us = header.last_timestamp_us};
-}
-
-// A checksum only tells that the bytes are what was written; the index below relies on what they say.
-bool follows(const PageVersion* previous, const PageVersion& version) {
-  switch (version.kind()) {
-    case log::EntryKind::kFull:
-    case log::EntryKind::kZero: return version.step() == 0 && (!previous || previous->lsn < version.lsn);
-    case log::EntryKind::kPatch:
-    case log::EntryKind::kKey:
-      return previous && previous->lsn < version.lsn && version.step() == previous->step() + 1 &&
-             version.step() <= kStepMax;
-  }
-  return false;
-}
-
-bool rows_consistent(const CheckpointHeader& header, Bytes body) {
-  const std::byte* at = body.data();
-  CommitRow previous{};
-  for (std::uint64_t i = 0; i < header.commit_count; ++i, at += sizeof(CommitRow)) {
-    const auto row = load<CommitRow>(at);
-    if (row.lsn <= previous.lsn || row.position <= previous.position || row.position % 8 != 0) return false;
-    previous = row;
-  }
-  if (previous.lsn != header.last_lsn) return false;
-  const std::byte* version_at = at + header.page_rows * sizeof(PageRow);
-  std::uint64_t versions_left = header.version_count;
-  std::uint32_t previous_page = 0;
-  for (std::uint64_t i = 0; i < header.page_rows; ++i, at += sizeof(PageRow)) {
-    const auto row = load<PageRow>(at);
-    if (row.page <= previous_page || row.versions == 0 || row.versions > versions_left) return false;
-    previous_page = row.page;
-    versions_left -= row.versions;
-    PageVersion before{};
-    for (std::uint32_t v = 0; v < row.versions; ++v, version_at += sizeof(PageVersion)) {
-      const auto version = load<PageVersion>(version_at);
-      if (!follows(v == 0 ? nullptr : &before, version)) return false;
-      before = version;
-    }
-  }
-  return versions_left == 0;
 }
 
 template <class T>

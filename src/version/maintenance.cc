@@ -74,7 +74,7 @@ Status StoreImpl::close() {
   }
   const std::uint64_t behind = log->used_bytes() - used_bytes_at_checkpoint;
   if (behind > std::max(kReplayBytesKept, checkpoint_bytes / 4)) DOSQL_RETURN_IF_ERROR(write_checkpoint());
-  lock.reset();
+  owner_lock.reset();
   return {};
 }
 

@@ -114,14 +114,14 @@ std::string owner_text() { return fmt::format("process {} ({})", ::getpid(), pro
 
 }  // namespace
 
-StoreImpl::StoreImpl(std::unique_ptr<io::Directory> directory, const StoreOptions& options, Clock& clock,
-                     Random& random)
-    : directory(std::move(directory)),
-      options(options),
-      clock(clock),
-      random(random),
-      pool(options.pool_bytes),
-      history(options.history_cache_bytes) {}
+StoreImpl::StoreImpl(std::unique_ptr<io::Directory> directory_in, const StoreOptions& options_in, Clock& clock_in,
+                     Random& random_in)
+    : directory(std::move(directory_in)),
+      options(options_in),
+      clock(clock_in),
+      random(random_in),
+      pool(options_in.pool_bytes),
+      history(options_in.history_cache_bytes) {}
 
 Status StoreImpl::open() {
   const TimestampUs started_us = clock.now_us();
@@ -133,7 +133,7 @@ Status StoreImpl::open() {
           .with_hint("open it with -readonly, or stop that process");
     }
     if (!taken) return std::move(taken).error();
-    lock = *std::move(taken);
+    owner_lock = *std::move(taken);
   }
   DOSQL_RETURN_IF_ERROR(recover());
   open_us = static_cast<std::uint64_t>(std::max<TimestampUs>(clock.now_us() - started_us, 0));

@@ -18,7 +18,8 @@ namespace dosql::version {
 
 class StoreImpl {
  public:
-  StoreImpl(std::unique_ptr<io::Directory> directory, const StoreOptions& options, Clock& clock, Random& random);
+  StoreImpl(std::unique_ptr<io::Directory> directory_in, const StoreOptions& options_in, Clock& clock_in,
+            Random& random_in);
 
   // --- set-up and end ---
   Status open();   // recovery.cc
@@ -42,7 +43,7 @@ class StoreImpl {
   // For another try at open(): gives the directory back. The object is good for nothing afterwards.
   std::unique_ptr<io::Directory> release_directory() {
     log.reset();
-    lock.reset();
+    owner_lock.reset();
     return std::move(directory);
   }
 
@@ -50,7 +51,7 @@ class StoreImpl {
   const StoreOptions options;
   Clock& clock;
   Random& random;
-  std::unique_ptr<io::DirectoryLock> lock;
+  std::unique_ptr<io::DirectoryLock> owner_lock;
   std::unique_ptr<log::Log> log;
 
   PageTable pages;

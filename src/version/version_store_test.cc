@@ -148,7 +148,9 @@ TEST_F(VersionStoreTest, EveryVersionStaysReadable) {
     const auto problems = store->check({});
     ASSERT_TRUE(problems) << problems.error().message();
     EXPECT_TRUE(problems->empty()) << problems->front().what;
-    if (life % 2 == 0) ASSERT_TRUE(store->close());
+    if (life % 2 == 0) {
+      ASSERT_TRUE(store->close());
+    }
   }
 }
 
@@ -235,7 +237,9 @@ TEST_F(VersionStoreTest, PointsInTime) {
     EXPECT_EQ(*store->at_timestamp(kMainBranch, info->timestamp_us), point);
     EXPECT_EQ(*store->at_lsn(kMainBranch, info->last_lsn), point);
     EXPECT_EQ(*store->at_lsn(kMainBranch, Lsn{raw(info->first_lsn) + 1}), point);
-    if (version > 1) EXPECT_EQ(*store->at_lsn(kMainBranch, info->first_lsn), points_[version - 2]);
+    if (version > 1) {
+      EXPECT_EQ(*store->at_lsn(kMainBranch, info->first_lsn), points_[version - 2]);
+    }
   }
   EXPECT_EQ(store->at_timestamp(kMainBranch, 0).error().code(), ErrorCode::kVersionNotFound);
   EXPECT_EQ(store->at_lsn(kMainBranch, Lsn{raw(points_.back().lsn) + 1}).error().code(), ErrorCode::kVersionNotFound);

@@ -210,7 +210,8 @@ Status WriteTransaction::Overlay::spill() {
   const bool keep_frames = !store_.pool.full();
   for (OverlayPage* place : order_) {
     place->dirty = false;
-    if (keep_frames || place->frame == 0) continue;
+    // A page that turned out unchanged has no entry to be read from.
+    if (keep_frames || place->frame == 0 || place->spilled.word == 0) continue;
     give_frame(place->frame);
     place->frame = 0;
   }
