@@ -5,14 +5,15 @@
 #include "base/checksum.h"
 
 namespace dosql::log {
-namespace {
 
-std::uint64_t slot_checksum(const ControlSlot& slot) {
+std::uint64_t checksum_of_control_slot(const ControlSlot& slot) {
   return checksum64(bytes_of(slot).first(offsetof(ControlSlot, checksum)), 0);
 }
 
+namespace {
+
 bool slot_valid(const ControlSlot& slot) {
-  return std::memcmp(slot.magic, kControlMagic, sizeof kControlMagic) == 0 && slot.checksum == slot_checksum(slot);
+  return std::memcmp(slot.magic, kControlMagic, sizeof kControlMagic) == 0 && slot.checksum == checksum_of_control_slot(slot);
 }
 
 Result<std::optional<ControlSlot>> read_slot(io::File& file, std::uint64_t offset) {
@@ -24,7 +25,7 @@ Result<std::optional<ControlSlot>> read_slot(io::File& file, std::uint64_t offse
 
 // One after the other, so that a crash tears at most one copy.
 Status write_both(io::File& file, ControlSlot& slot) {
-  slot.checksum = slot_checksum(slot);
+  slot.checksum = checksum_of_control_slot(slot);
   for (const std::uint64_t offset : kControlSlotOffsets) {
     DOSQL_RETURN_IF_ERROR(file.write_at(offset, bytes_of(slot)));
     DOSQL_RETURN_IF_ERROR(file.sync_data());

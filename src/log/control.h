@@ -11,6 +11,9 @@
 
 namespace dosql::log {
 
+// What ControlSlot::checksum must be.
+std::uint64_t checksum_of_control_slot(const ControlSlot& slot);
+
 class Control {
  public:
   // Reads the newest valid slot. None: there is no control file, or neither slot was ever finished.
