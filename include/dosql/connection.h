@@ -20,6 +20,10 @@ namespace dosql {
 
 class Database;
 
+namespace engine {
+class ConnectionState;
+}
+
 struct RunResult {
   std::int64_t changes = 0;         // rows inserted, updated or deleted by the statement itself
   std::int64_t last_insert_id = 0;  // rowid of the newest insert on this connection
@@ -81,9 +85,8 @@ class Connection {
 
  private:
   friend class Database;
-  class Impl;
-  explicit Connection(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl_;
+  explicit Connection(std::shared_ptr<engine::ConnectionState> state);
+  std::shared_ptr<engine::ConnectionState> state_;
 };
 
 }  // namespace dosql

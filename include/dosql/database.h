@@ -13,6 +13,11 @@
 
 namespace dosql {
 
+namespace engine {
+class DatabaseCore;
+struct DatabaseAccess;
+}  // namespace engine
+
 // done and total in bytes; return false to stop the work (DOSQL_INTERRUPTED).
 using Progress = std::function<bool(std::uint64_t done, std::uint64_t total)>;
 
@@ -79,10 +84,9 @@ class Database {
   Status close();
 
  private:
-  friend class Connection;
-  class Impl;
-  explicit Database(std::shared_ptr<Impl> impl);
-  std::shared_ptr<Impl> impl_;
+  friend struct engine::DatabaseAccess;
+  explicit Database(std::shared_ptr<engine::DatabaseCore> core);
+  std::shared_ptr<engine::DatabaseCore> core_;
 };
 
 }  // namespace dosql

@@ -14,6 +14,10 @@
 
 namespace dosql {
 
+namespace engine {
+class PreparedStatement;
+}
+
 // One row with its values; columns by index or by name. Copies share the column names.
 class Row {
  public:
@@ -39,7 +43,8 @@ class Row {
 
 using Rows = std::vector<Row>;
 
-// Belongs to its Connection, which must outlive it, and to that connection's thread.
+// Belongs to its Connection and to that connection's thread. While a Statement is in use after its Connection is gone,
+// it keeps the database open.
 class Statement {
  public:
   Statement();
@@ -54,9 +59,11 @@ class Statement {
   // 0: not an EXPLAIN, 1: EXPLAIN, 2: EXPLAIN QUERY PLAN.
   int explain_mode() const;
 
-  // Parameters from 1; names with their prefix. Errors: DOSQL_INVALID_ARGUMENT for an unknown one.
+  // Parameters from 1; names with their prefix. Binding begins a new run: it resets. Errors:
+  // DOSQL_INVALID_ARGUMENT for an unknown one.
   Status bind(int index, const Value& value);
   Status bind(std::string_view name, const Value& value);
+  // Exactly as many as there are parameters.
   Status bind_all(std::span<const Value> values);
   int parameter_count() const;
   // Empty for a plain `?`.
@@ -67,7 +74,8 @@ class Statement {
   std::string_view column_name(int column) const;
   const std::shared_ptr<const std::vector<std::string>>& column_names() const;
 
-  // True: a row is there, read it with the accessors below. False: done (and reset).
+  // True: a row is there, read it with the accessors below. False: done (and reset). A statement that changes
+  // something has done so for good when this returned false; a failed commit is reported here.
   Result<bool> step();
   void reset();
 
@@ -87,9 +95,8 @@ class Statement {
 
  private:
   friend class Connection;
-  class Impl;
-  explicit Statement(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl_;
+  explicit Statement(std::unique_ptr<engine::PreparedStatement> prepared);
+  std::unique_ptr<engine::PreparedStatement> prepared_;
 };
 
 }  // namespace dosql

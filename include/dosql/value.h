@@ -1,6 +1,7 @@
 // Values as SQLite knows them, and rows of them.
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -23,9 +24,9 @@ class Value {
  public:
   Value() = default;
   Value(std::nullptr_t) {}
-  Value(bool value) : data_(std::int64_t{value}) {}
-  Value(int value) : data_(std::int64_t{value}) {}
-  Value(std::int64_t value) : data_(value) {}
+  // bool becomes 0 or 1; an unsigned value beyond INT64_MAX wraps, as it does in SQLite.
+  template <std::integral T>
+  Value(T value) : data_(static_cast<std::int64_t>(value)) {}
   Value(double value) : data_(value) {}
   Value(const char* value) : data_(std::string(value)) {}
   Value(std::string_view value) : data_(std::string(value)) {}

@@ -15,8 +15,6 @@ namespace {
 using log::EntryKind;
 using log::RecordType;
 
-// A cold page costs at most this many reads after a clean close.
-constexpr std::size_t kColdReadsMax = 2;
 constexpr std::size_t kFoldPagesPerRecord = 1024;
 // A clean close writes a checkpoint only when replaying would cost more than this.
 constexpr std::uint64_t kReplayBytesKept = std::uint64_t{1} << 20;

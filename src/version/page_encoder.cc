@@ -48,7 +48,9 @@ Result<std::optional<EncodedPage>> PageEncoder::encode(PageNo page, const std::b
   DOSQL_ASSIGN_OR_RETURN(const auto size, diff_against_newest(page, *slot, image));
   if (size && *size == 0) return std::optional<EncodedPage>();
   const unsigned step = slot->newest().step() + 1u;
-  if (!size || step > kStepMax || slot->chain_bytes + *size > kChainBytesMax) return std::optional(full);
+  if (!size || step > kStepMax || slot->chain_bytes + *size > kChainBytesMax || slot->cold_reads > kColdReadsMax) {
+    return std::optional(full);
+  }
   if (step % kKeyInterval == 0) {
     DOSQL_ASSIGN_OR_RETURN(const auto key_size, diff_against_base(page, *slot, image));
     if (key_size && *key_size <= kKeyPatchBytesMax) {

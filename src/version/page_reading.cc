@@ -27,13 +27,14 @@ Status StoreImpl::rebuild(PageNo page, const Chain& chain, std::byte* out) const
 }
 
 // Puts a freshly rebuilt newest image into the pool, unless the page has moved on meanwhile.
-void StoreImpl::install(PageSlot& slot, const PageVersion& version, const std::byte* image) {
+void StoreImpl::install(PageSlot& slot, const Chain& chain, const std::byte* image) {
   const FrameId frame = pool.allocate();
   std::memcpy(pool.data(frame), image, kPageBytes);
   slot.lock.lock();
-  const bool current = slot.frame == 0 && slot.newest().word == version.word;
+  const bool current = slot.frame == 0 && slot.newest().word == chain.entries[0].word;
   if (current) {
     slot.frame = frame;
+    slot.cold_reads = static_cast<std::uint8_t>(chain.size);
     pool.give_to_slot(frame, slot);
   }
   slot.lock.unlock();
@@ -72,7 +73,7 @@ Status StoreImpl::read(const ReadPoint& point, PageNo page, std::uint32_t offset
   if (!is_newest) {
     history.put(version.position(), image);
   } else if (cache == CacheUse::kKeep) {
-    install(*slot, version, image);
+    install(*slot, chain, image);
   }
   return {};
 }

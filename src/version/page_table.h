@@ -38,6 +38,10 @@ inline constexpr std::uint8_t kStepMax = 127;
 // A key patch, against the base, is tried at each multiple.
 inline constexpr std::uint8_t kKeyInterval = 32;
 
+// A cold page should cost at most this many reads: a full image replaces longer chains when the database
+// is closed, and when a page that took more to rebuild is written again.
+inline constexpr std::size_t kColdReadsMax = 2;
+
 // The entries a page image is rebuilt from, newest first.
 struct Chain {
   std::array<PageVersion, kStepMax + 1> entries;
@@ -52,6 +56,7 @@ struct PageSlot {
   std::uint32_t count = 0;
   std::uint32_t capacity = 0;      // 0 with a count: the array belongs to the checkpoint buffer
   std::uint32_t chain_bytes = 0;   // payload since the chain's base
+  std::uint8_t cold_reads = 0;     // what it took to rebuild the image in `frame`; 0: a commit brought it
 
   PageSlot() = default;
   ~PageSlot();
@@ -69,6 +74,8 @@ struct PageSlot {
   void chain_of(std::size_t index, Chain& chain) const;
   std::size_t chain_size(std::size_t index) const;
 };
+
+static_assert(sizeof(PageSlot) == 32, "docs/limits.md promises 48 bytes per live page, table included");
 
 class PageTable {
  public:

@@ -83,7 +83,7 @@ class StoreImpl {
 
  private:
   Status recover();
-  void install(PageSlot& slot, const PageVersion& version, const std::byte* image);
+  void install(PageSlot& slot, const Chain& chain, const std::byte* image);
 };
 
 }  // namespace dosql::version

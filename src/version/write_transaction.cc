@@ -285,6 +285,7 @@ void WriteTransaction::Overlay::publish_page(OverlayPage& place, PageVersion ver
   const FrameId old_frame = slot.frame;
   if (old_frame != 0) store_.pool.take_from_slot(old_frame);
   slot.frame = place.frame;
+  slot.cold_reads = 0;
   if (place.frame != 0) store_.pool.give_to_slot(place.frame, slot);
   slot.lock.unlock();
   place.frame = 0;
