@@ -47,8 +47,12 @@ Result<std::optional<EncodedPage>> PageEncoder::encode(PageNo page, const std::b
   }
   DOSQL_ASSIGN_OR_RETURN(const auto size, diff_against_newest(page, *slot, image));
   if (size && *size == 0) return std::optional<EncodedPage>();
+  slot->lock.lock_shared();
   const unsigned step = slot->newest().step() + 1u;
-  if (!size || step > kStepMax || slot->chain_bytes + *size > kChainBytesMax || slot->cold_reads > kColdReadsMax) {
+  const std::uint32_t chain_bytes = slot->chain_bytes;
+  const std::uint8_t cold_reads = slot->cold_reads;
+  slot->lock.unlock_shared();
+  if (!size || step > kStepMax || chain_bytes + *size > kChainBytesMax || cold_reads > kColdReadsMax) {
     return std::optional(full);
   }
   if (step % kKeyInterval == 0) {
