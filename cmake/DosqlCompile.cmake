@@ -33,6 +33,11 @@ add_library(dosql_instrumentation INTERFACE)
 add_library(dosql_options INTERFACE)
 target_link_libraries(dosql_options INTERFACE dosql_instrumentation)
 
+# No path of the machine in what we build: messages and debug information say src/log/log.cc. It also lets ccache
+# give one build folder what another compiled.
+target_compile_options(dosql_instrumentation INTERFACE
+  "-ffile-prefix-map=${PROJECT_SOURCE_DIR}/=" "-ffile-prefix-map=${CMAKE_BINARY_DIR}=.")
+
 set(DOSQL_FUZZ OFF)
 if(DOSQL_SANITIZE STREQUAL "address")
   target_compile_options(dosql_instrumentation INTERFACE -fsanitize=address)

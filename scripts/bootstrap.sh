@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # bootstrap.sh [build|test|format|tidy]: makes a Debian 12 machine able to build DoSQL (default), to run all its
-# tests, to format it, or to run clang-tidy. Installs only what is missing, and says nothing when nothing is. Needs root or sudo only when
-# there is something to install.
+# tests, to format it, or to run clang-tidy. Installs only what is missing, and says nothing when nothing is.
+# Needs root or sudo only when there is something to install.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -44,7 +44,8 @@ done
 if [ ${#missing[@]} -gt 0 ]; then
   echo "bootstrap: installing ${missing[*]}"
   as_root apt-get update -qq
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq -o Dpkg::Use-Pty=0 --no-install-recommends \
+    "${missing[@]}" >/dev/null
 fi
 
 # The copy of the lock file inside node_modules tells what is installed there.
