@@ -183,6 +183,15 @@ TEST(SimulatedDiskTest, TruncationIsKeptOrLostAndWhatASurvivingOneCutOffStaysAwa
               UnorderedElementsAre("content", "con", std::string("con\0\0\0", 6)));
 }
 
+TEST(SimulatedDiskTest, AWriteIntoAnAllocationAfterATruncationIsKeptWithBoth) {
+  DiskWithFile with("content");
+  with.file->truncate(3).value();
+  with.file->allocate(6).value();
+  write(*with.file, 3, "NEW");
+  EXPECT_THAT(content_outcomes(with.disk, "a"),
+              UnorderedElementsAre("content", "con", std::string("con\0\0\0", 6), "conNEW"));
+}
+
 TEST(SimulatedDiskTest, AWriteBehindALostTruncationIsLost) {
   DiskWithFile with("content");
   write(*with.file, 5, "X");
@@ -288,6 +297,10 @@ TEST(SimulatedDiskTest, AFailedSyncLosesNoSizeForEver) {
   with.file->truncate(4).value();
   with.file->sync_data().value();
   EXPECT_THAT(content_outcomes(with.disk, "a"), UnorderedElementsAre(std::string("old\0", 4), "oldN"));
+  with.file->allocate(6).value();
+  with.file->sync_data().value();
+  EXPECT_THAT(content_outcomes(with.disk, "a"),
+              UnorderedElementsAre(std::string("old\0\0\0", 6), std::string("oldN\0\0", 6)));
 }
 
 TEST(SimulatedDiskTest, NamesOfAFailedDirectorySyncAreDurableByTheNext) {

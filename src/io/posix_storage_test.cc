@@ -310,6 +310,7 @@ TEST_F(PosixStorageTest, AnotherProcessHoldsTheLockUntilItIsKilled) {
   const auto directory = open_directory();
   const auto lock = directory->lock("LOCK", "me").value();
   EXPECT_EQ(open_directory()->lock("LOCK", "you").error().message(), "me");
+  EXPECT_EQ(read_all(*directory->open("LOCK", OpenMode::kReadOnly).value()), "me\n");
 }
 
 // Between taking the lock and writing the text, and when the disk was too full for it.
