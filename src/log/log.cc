@@ -106,8 +106,11 @@ Status Log::roll(std::uint64_t record_bytes) {
   header.segment = sealed.header.segment + 1;
   header.previous_segment = sealed.header.segment;
   header.previous_end = sealed.end.load();
-  DOSQL_ASSIGN_OR_RETURN(auto segment, create_segment(directory_, header));
-  add_segment(std::move(segment));
+  auto segment = create_segment(directory_, header);
+  if (!segment) {
+    return segment.error().code() == ErrorCode::kOutcomeUnknown ? poison(segment.error()) : std::move(segment).error();
+  }
+  add_segment(*std::move(segment));
   prepared_ = kFirstRecordOffset;
   return {};
 }

@@ -30,12 +30,16 @@ Result<std::optional<SegmentHeader>> read_header(io::File& file, std::uint64_t o
   return std::optional(header);
 }
 
-Status fill_new_file(io::Directory& directory, Segment& segment) {
-  DOSQL_RETURN_IF_ERROR(segment.file->allocate(segment.header.segment_bytes));
+Status write_headers(io::Directory& directory, Segment& segment) {
   for (const std::uint64_t offset : kSegmentHeaderOffsets) {
     DOSQL_RETURN_IF_ERROR(segment.file->write_at(offset, bytes_of(segment.header)));
   }
   DOSQL_RETURN_IF_ERROR(segment.file->sync_data());
+  return directory.sync();
+}
+
+Status remove_durably(io::Directory& directory, std::string_view name) {
+  DOSQL_RETURN_IF_ERROR(directory.remove(name));
   return directory.sync();
 }
 
@@ -57,11 +61,20 @@ Result<std::unique_ptr<Segment>> create_segment(io::Directory& directory, Segmen
   header.checksum = header_checksum(header);
   segment->header = header;
   segment->name = segment_file_name(header.segment);
+  directory.remove(segment->name).ignore("there is one only where an earlier try could not clean up");
   DOSQL_ASSIGN_OR_RETURN(segment->file, directory.open(segment->name, io::OpenMode::kCreate));
-  if (Status filled = fill_new_file(directory, *segment); !filled) {
+  if (Status allocated = segment->file->allocate(header.segment_bytes); !allocated) {
     segment->file.reset();
-    directory.remove(segment->name).ignore("recovery ignores a segment without records that nobody names");
-    return std::move(filled).error();
+    directory.remove(segment->name).ignore("without a header it means nothing");
+    return std::move(allocated).error();
+  }
+  if (Status written = write_headers(directory, *segment); !written) {
+    // A header that reaches the disk after all would cut off what is appended to its predecessor from now on.
+    segment->file.reset();
+    if (Status removed = remove_durably(directory, segment->name); !removed) {
+      return Error(ErrorCode::kOutcomeUnknown, written.error().message() + "; " + removed.error().message());
+    }
+    return std::move(written).error();
   }
   return segment;
 }

@@ -26,7 +26,9 @@ struct Segment {
 };
 
 // Creates the file, allocates it, writes both header copies and syncs file and directory: durable on
-// return. `header.checksum` is filled in here. On an error no file is left, as far as that works.
+// return. `header.checksum` is filled in here. REQUIRES: the log has no segment of that number. On an error
+// there is no such segment, durably; except kOutcomeUnknown: its header may turn up after a power loss, so
+// that nothing may be appended to the segment before it any more.
 Result<std::unique_ptr<Segment>> create_segment(io::Directory& directory, SegmentHeader header);
 
 // None when neither header copy is whole: a crash during create_segment.
