@@ -60,6 +60,7 @@ check_machine() {
 
 check_format() {
   local file
+  command -v clang-format-14 >/dev/null || report "clang-format-14 is not installed: run scripts/bootstrap.sh format"
   while read -r file; do
     report "$file:1: not as clang-format-14 lays it out: run make format"
   done < <(sources | xargs -r -d '\n' clang-format-14 --dry-run 2>&1 | sed -n 's/:[0-9]*:[0-9]*: warning:.*//p' | sort -u)
