@@ -152,6 +152,7 @@ Status PosixFile::write_pieces_at(std::uint64_t offset, std::span<const Bytes> p
 
 Status PosixFile::store_at(std::uint64_t offset, Bytes bytes) {
   if (!writable()) return read_only(range_action("write", offset, bytes.size()));
+  if (bytes.empty()) return {};  // memcpy takes no null pointers, not even for nothing
   {
     std::shared_lock lock(sizing_mutex_);
     if (try_store(offset, bytes)) return {};
