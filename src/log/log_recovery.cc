@@ -316,6 +316,8 @@ Result<ReplayOutcome> Log::replay(const std::optional<LogPoint>& from, ReplayVis
       directory_.remove(segment_file_name(number)).ignore("no header leads to it; the next open tries again");
     }
     durable_lsn_ = dosql::raw(tail.last_lsn);
+    // The file was opened anew: without this, stores would take the slow way.
+    if (clean) active().file->allocate(active().header.segment_bytes).ignore("appends report a full disk themselves");
   } else {
     durable_lsn_ = dosql::raw(tail.durable_lsn);
   }
