@@ -6,6 +6,7 @@
 #include <functional>
 #include <initializer_list>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -65,6 +66,7 @@ class Connection {
   Result<std::optional<Row>> query_one(std::string_view sql, const Args&... args) {
     return query_one_list(sql, std::initializer_list<Value>{Value(args)...});
   }
+  Result<std::optional<Row>> query_one(std::string_view sql, std::initializer_list<NamedValue> args);
   Result<std::optional<Row>> query_one_list(std::string_view sql, std::span<const Value> args);
 
   // BEGIN IMMEDIATE, body, COMMIT; ROLLBACK when the body or the commit fails. Inside an open

@@ -43,8 +43,8 @@ class Row {
 
 using Rows = std::vector<Row>;
 
-// Belongs to its Connection and to that connection's thread. While a Statement is in use after its Connection is gone,
-// it keeps the database open.
+// Belongs to its Connection and to that connection's thread. While a Statement is in use after its Connection
+// is gone, it keeps the database open.
 class Statement {
  public:
   Statement();

@@ -23,6 +23,11 @@ using Blob = std::vector<std::byte>;
 class Value {
  public:
   Value() = default;
+  Value(const Value&);
+  Value(Value&&) noexcept;
+  Value& operator=(const Value&);
+  Value& operator=(Value&&) noexcept;
+  ~Value();
   Value(std::nullptr_t) {}
   // bool becomes 0 or 1; an unsigned value beyond INT64_MAX wraps, as it does in SQLite.
   template <std::integral T>

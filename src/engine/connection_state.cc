@@ -1,0 +1,103 @@
+#include "engine/connection_state.h"
+
+#include <sqlite3.h>
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+#include "base/check.h"
+#include "engine/system_tables.h"
+
+namespace dosql::engine {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+// What the pager needs of us, for as long as `session.configuring` keeps answer_pragma out of the way. A
+// database whose schema cannot be read refuses them; it opens all the same, as in SQLite, and its first
+// statement says why: the pager's defaults work too, with a journal handle opened per transaction.
+void configure_pager(sqlite3* db) {
+  // The journal stays open between transactions and is "cut" at their end.
+  sqlite3_exec(db, "PRAGMA main.journal_mode = TRUNCATE", nullptr, nullptr, nullptr);
+  // Nothing in it needs a sync. It also keeps this file out of super-journals: a transaction over this
+  // database and one plain file commits here first, and is rolled back there when that fails.
+  sqlite3_exec(db, "PRAGMA main.synchronous = OFF", nullptr, nullptr, nullptr);
+}
+
+// Compiling the PRAGMA is what sets the mode that page 1 will be made with; running it would make page 1 now,
+// and with it a version.
+void choose_auto_vacuum(sqlite3* db) {
+  sqlite3_stmt* statement = nullptr;
+  sqlite3_prepare_v2(db, "PRAGMA main.auto_vacuum = INCREMENTAL", -1, &statement, nullptr);
+  sqlite3_finalize(statement);
+}
+
+// A plain file that was attached is busy: as SQLite's own handler, longer and longer naps.
+int nap(const Session& session, int count) {
+  const auto left = session.busy_deadline - steady_clock::now();
+  if (left <= steady_clock::duration::zero()) return 0;
+  std::this_thread::sleep_for(
+      std::min<steady_clock::duration>(left, milliseconds(std::min(1 << std::min(count, 7), 100))));
+  return 1;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<ConnectionState>> ConnectionState::open(DatabaseCore& core) {
+  std::shared_ptr<Session> session = core.new_session();
+  DOSQL_ASSIGN_OR_RETURN(MainFile* const file, core.vfs().open(session));
+  std::shared_ptr<ConnectionState> state(new ConnectionState(core, std::move(session), file));
+  DOSQL_RETURN_IF_ERROR(state->configure());
+  return state;
+}
+
+ConnectionState::ConnectionState(DatabaseCore& core, std::shared_ptr<Session> session, MainFile* file)
+    : core_(core), session_(std::move(session)), file_(file) {
+  ++core_.connections();
+}
+
+ConnectionState::~ConnectionState() {
+  retire();
+  --core_.connections();
+  sqlite3_busy_handler(session_->db, nullptr, nullptr);
+  // Statements that somebody made on the raw handle keep it, and the session, until they are finalised.
+  sqlite3_close_v2(session_->db);
+}
+
+Status ConnectionState::configure() {
+  sqlite3* const db = session_->db;
+  sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_FKEY, 1, nullptr);
+  // A file somebody sent must not run functions with side effects from its views and triggers. Defensive mode
+  // stays off: re-reading a .dump writes sqlite_schema and shadow tables.
+  sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+  sqlite3_busy_handler(
+      db, [](void* self, int count) { return static_cast<ConnectionState*>(self)->wait_while_busy(count); },
+      this);
+  configure_pager(db);
+  if (!session_->read_only && file_->size() == 0) choose_auto_vacuum(db);
+  session_->configuring = false;
+  session_->begin_call();
+  return register_system_tables(core_, session_, *file_);
+}
+
+int ConnectionState::wait_while_busy(int count) {
+  Session& session = *session_;
+  if (count == 0) session.busy_deadline = steady_clock::now() + milliseconds(session.busy_timeout_ms);
+  if (session.refusal == Refusal::kNone) return nap(session, count);
+  if (file_->wait_for_slot(session.busy_deadline)) return 1;
+  if (sqlite3_is_interrupted(session.db)) session.failure.emplace(ErrorCode::kInterrupted, "interrupted");
+  return 0;
+}
+
+void ConnectionState::retire() {
+  if (retired_) return;
+  retired_ = true;
+  cache_.clear();
+  if (sqlite3_get_autocommit(session_->db) == 0) {
+    sqlite3_exec(session_->db, "ROLLBACK", nullptr, nullptr, nullptr);
+  }
+}
+
+}  // namespace dosql::engine

@@ -1,0 +1,51 @@
+// A connection: SQLite's handle, the file under it, and what its statements share.
+#pragma once
+
+#include <memory>
+
+#include <dosql/result.h>
+
+#include "engine/database_core.h"
+#include "engine/main_file.h"
+#include "engine/session.h"
+#include "engine/statement_cache.h"
+
+struct sqlite3;
+
+namespace dosql::engine {
+
+// Held by its Connection and by every Statement in use, so that neither can outlive the handle. One thread at
+// a time.
+class ConnectionState {
+ public:
+  static Result<std::shared_ptr<ConnectionState>> open(DatabaseCore& core);
+  ~ConnectionState();
+  ConnectionState(const ConnectionState&) = delete;
+  ConnectionState& operator=(const ConnectionState&) = delete;
+
+  sqlite3* db() const { return session_->db; }
+  Session& session() { return *session_; }
+  MainFile& file() { return *file_; }
+  DatabaseCore& core() { return core_; }
+  StatementCache& cache() { return cache_; }
+
+  // What the newest call on the handle reported.
+  Error error(int sqlite_code) { return connection_error(*session_, sqlite_code); }
+
+  // The Connection is going: rolls back and forgets the idle statements.
+  void retire();
+  bool retired() const { return retired_; }
+
+ private:
+  ConnectionState(DatabaseCore& core, std::shared_ptr<Session> session, MainFile* file);
+  Status configure();
+  int wait_while_busy(int count);
+
+  DatabaseCore& core_;
+  std::shared_ptr<Session> session_;  // keeps the core
+  MainFile* file_;
+  StatementCache cache_;
+  bool retired_ = false;
+};
+
+}  // namespace dosql::engine

@@ -1,0 +1,110 @@
+#include <dosql/database.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstring>
+#include <filesystem>
+
+#include "engine/backup.h"
+#include "engine/check.h"
+#include "engine/connection_state.h"
+#include "engine/database_core.h"
+#include "engine/export.h"
+#include "engine/import.h"
+#include "io/file_descriptor.h"
+#include "io/posix_storage.h"
+
+namespace dosql {
+
+using engine::DatabaseCore;
+
+namespace {
+
+bool is_sqlite_file(const std::string& path) {
+  io::FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  std::array<char, 16> magic{};
+  return file.is_open() && pread(file.get(), magic.data(), magic.size(), 0) == 16 &&
+         std::memcmp(magic.data(), "SQLite format 3", 16) == 0;
+}
+
+// A path that is a file is a common mistake with a simple way out.
+Status refuse_file(const std::string& path) {
+  struct stat about;
+  if (stat(path.c_str(), &about) != 0 || S_ISDIR(about.st_mode)) return {};
+  if (!is_sqlite_file(path)) {
+    return Error(ErrorCode::kNotADatabase,
+                 fmt::format("'{}' is a file; a DoSQL database is a directory", path));
+  }
+  return Error(ErrorCode::kNotADatabase,
+               fmt::format("'{}' is an SQLite file; a DoSQL database is a directory", path))
+      .with_hint(fmt::format("import it into a new database: dosql NEWDB \".import-sqlite {}\"", path));
+}
+
+Error closed_error() { return Error(ErrorCode::kInvalidArgument, "the database is closed"); }
+
+}  // namespace
+
+Database::Database(std::shared_ptr<DatabaseCore> core) : core_(std::move(core)) {}
+
+Result<Database> Database::open(const std::string& path, const Options& options) {
+  DOSQL_RETURN_IF_ERROR(refuse_file(path));
+  std::error_code ignored;
+  const bool existed = std::filesystem::exists(path, ignored);
+  const bool creates = options.mode == OpenMode::kCreateIfMissing;
+  DOSQL_ASSIGN_OR_RETURN(
+      auto directory,
+      io::open_posix_directory(path, creates ? io::CreateDirectory::kIfMissing : io::CreateDirectory::kNo));
+  const std::filesystem::path absolute = std::filesystem::canonical(path, ignored);
+  auto core = DatabaseCore::open(std::move(directory), absolute.empty() ? path : absolute.string(), options);
+  if (core) return Database(*std::move(core));
+  if (!existed) rmdir(path.c_str());  // leaves it when something is in it
+  return std::move(core).error();
+}
+
+const std::string& Database::path() const { return core_->path(); }
+bool Database::read_only() const { return core_->read_only(); }
+bool Database::created() const { return core_->created(); }
+
+Result<Connection> Database::connect() {
+  if (core_->closed()) return closed_error();
+  DOSQL_ASSIGN_OR_RETURN(auto state, engine::ConnectionState::open(*core_));
+  return Connection(std::move(state));
+}
+
+Result<ImportResult> Database::import_sqlite(const std::string& file, const Progress& progress) {
+  if (core_->closed()) return closed_error();
+  return engine::import_sqlite(*core_, file, progress);
+}
+
+Result<ExportResult> Database::export_sqlite(const std::string& file, std::uint64_t version,
+                                             const Progress& progress) {
+  if (core_->closed()) return closed_error();
+  return engine::export_sqlite(*core_, file, version, progress);
+}
+
+Result<std::vector<Problem>> Database::check(const Progress& progress) {
+  if (core_->closed()) return closed_error();
+  return engine::check(*core_, progress);
+}
+
+Status Database::backup(const std::string& directory, const Progress& progress) {
+  if (core_->closed()) return closed_error();
+  return engine::backup(*core_, directory, progress);
+}
+
+Result<bool> Database::maintain(std::uint64_t budget_us) {
+  if (core_->closed()) return closed_error();
+  return core_->store().maintain(budget_us);
+}
+
+Status Database::close() {
+  if (const int open = core_->connections(); open > 0) {
+    return Error(ErrorCode::kInvalidArgument, fmt::format("{} connections are still open", open));
+  }
+  return core_->close();
+}
+
+}  // namespace dosql

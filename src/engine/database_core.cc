@@ -1,0 +1,57 @@
+#include "engine/database_core.h"
+
+#include "base/environment.h"
+
+namespace dosql::engine {
+namespace {
+
+version::StoreOptions store_options(const Options& options) {
+  version::StoreOptions result;
+  result.access =
+      options.mode == OpenMode::kReadOnly ? version::Access::kReadOnly : version::Access::kReadWrite;
+  result.create_if_missing = options.mode == OpenMode::kCreateIfMissing;
+  result.pool_bytes = options.pool_bytes;
+  result.history_cache_bytes = options.history_cache_bytes;
+  return result;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<DatabaseCore>> DatabaseCore::open(std::unique_ptr<io::Directory> directory,
+                                                         std::string path, const Options& options) {
+  DOSQL_ASSIGN_OR_RETURN(const std::vector<std::string> files, directory->list());
+  std::shared_ptr<DatabaseCore> core(new DatabaseCore);
+  core->options_ = options;
+  core->clock_ = options.clock ? options.clock : &system_clock();
+  core->random_ = options.random ? options.random : &system_random();
+  core->path_ = std::move(path);
+  core->created_ = files.empty();
+  DOSQL_ASSIGN_OR_RETURN(
+      core->store_, version::VersionStore::open(std::move(directory), store_options(options), *core->clock_,
+                                                *core->random_));
+  core->vfs_ = std::make_unique<Vfs>(VfsSetup{.store = core->store_.get(),
+                                              .slot = &core->slot_,
+                                              .clock = core->clock_,
+                                              .directory = core->path_,
+                                              .allow_files = options.allow_files});
+  return core;
+}
+
+DatabaseCore::~DatabaseCore() {
+  if (store_) close().ignore("nobody is left to tell; the next open replays the log");
+}
+
+std::shared_ptr<Session> DatabaseCore::new_session() {
+  auto session = std::make_shared<Session>();
+  session->database = shared_from_this();
+  session->read_only = read_only();
+  session->busy_timeout_ms = options_.busy_timeout_ms;
+  return session;
+}
+
+Status DatabaseCore::close() {
+  if (closed_.exchange(true)) return {};
+  return store_->close();
+}
+
+}  // namespace dosql::engine

@@ -1,0 +1,68 @@
+// An open database, as its connections share it.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include <dosql/database.h>
+#include <dosql/options.h>
+#include <dosql/result.h>
+
+#include "engine/vfs.h"
+#include "engine/writer_slot.h"
+#include "io/storage.h"
+#include "version/version_store.h"
+
+namespace dosql::engine {
+
+// Threads: all methods may be called from any thread.
+class DatabaseCore : public std::enable_shared_from_this<DatabaseCore> {
+ public:
+  // `path` is what messages and PRAGMA database_list call `directory`.
+  static Result<std::shared_ptr<DatabaseCore>> open(std::unique_ptr<io::Directory> directory,
+                                                    std::string path, const Options& options);
+  // Closes the store; a failure is lost (the next open replays the log).
+  ~DatabaseCore();
+
+  version::VersionStore& store() { return *store_; }
+  WriterSlot& slot() { return slot_; }
+  Vfs& vfs() { return *vfs_; }
+  const Options& options() const { return options_; }
+  Clock& clock() const { return *clock_; }
+  Random& random() const { return *random_; }
+  const std::string& path() const { return path_; }
+  bool read_only() const { return options_.mode == OpenMode::kReadOnly; }
+  bool created() const { return created_; }
+
+  // Connections of users that are open now.
+  std::atomic<int>& connections() { return connections_; }
+
+  // A session for one more SQLite handle.
+  std::shared_ptr<Session> new_session();
+
+  Status close();
+  bool closed() const { return closed_; }
+
+ private:
+  DatabaseCore() = default;
+
+  Options options_;
+  Clock* clock_ = nullptr;
+  Random* random_ = nullptr;
+  std::string path_;
+  bool created_ = false;
+  std::atomic<bool> closed_{false};
+  std::atomic<int> connections_{0};
+  std::unique_ptr<version::VersionStore> store_;
+  WriterSlot slot_;
+  std::unique_ptr<Vfs> vfs_;
+};
+
+// How the engine and its tests make a Database of a core.
+struct DatabaseAccess {
+  static Database make(std::shared_ptr<DatabaseCore> core) { return Database(std::move(core)); }
+  static DatabaseCore& core(const Database& database) { return *database.core_; }
+};
+
+}  // namespace dosql::engine

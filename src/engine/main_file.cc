@@ -1,0 +1,275 @@
+#include "engine/main_file.h"
+
+#include <fmt/format.h>
+#include <sqlite3.h>
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "engine/sqlite_error.h"
+
+namespace dosql::engine {
+namespace {
+
+constexpr std::uint32_t kCounterOffset = 24;
+constexpr std::uint32_t kCounterCopyOffset = 92;
+constexpr std::uint32_t kVersionBytesOffset = 24;
+
+void overlay(std::uint32_t value_offset, Bytes value, std::uint32_t offset, MutableBytes out) {
+  const std::uint32_t begin = std::max(value_offset, offset);
+  const std::uint32_t end = std::min<std::uint32_t>(value_offset + value.size(), offset + out.size());
+  if (begin < end)
+    std::copy_n(value.begin() + (begin - value_offset), end - begin, out.begin() + (begin - offset));
+}
+
+}  // namespace
+
+// The pager reads the file's header before it takes any lock.
+class MainFile::TemporaryPin {
+ public:
+  explicit TemporaryPin(MainFile& file) : file_(file), mine_(!file.reader_.pinned()) {
+    if (mine_) file_.pin();
+  }
+  ~TemporaryPin() {
+    if (mine_) file_.reader_.unpin();
+  }
+
+ private:
+  MainFile& file_;
+  const bool mine_;
+};
+
+MainFile::MainFile(version::VersionStore& store, WriterSlot& slot, std::shared_ptr<Session> session,
+                   std::optional<version::ReadPoint> fixed)
+    : store_(store),
+      slot_(slot),
+      session_(std::move(session)),
+      fixed_(fixed),
+      reader_(store),
+      write_(store),
+      journal_(*this) {}
+
+MainFile::~MainFile() { unlock(SQLITE_LOCK_NONE); }
+
+bool MainFile::read_only() const {
+  return fixed_.has_value() || store_.options().access == version::Access::kReadOnly;
+}
+
+version::ReadPoint MainFile::point() const {
+  if (reader_.pinned()) return reader_.point();
+  return fixed_ ? *fixed_ : store_.head(kMainBranch);
+}
+
+void MainFile::look_at(const version::ReadPoint& point) {
+  CHECK(lock_ == SQLITE_LOCK_NONE && fixed_);
+  fixed_ = point;
+}
+
+int MainFile::fail(Error error, int io_code) {
+  const int code = sqlite_code_of(error, io_code);
+  session_->failure = std::move(error);
+  return code;
+}
+
+// --- Transactions ---
+
+void MainFile::pin() {
+  if (fixed_) {
+    reader_.pin(*fixed_);
+  } else {
+    reader_.pin_head(kMainBranch);
+  }
+  if (reader_.point() == last_point_) return;
+  last_point_ = reader_.point();
+  store_big32(version_bytes_.data(), ++counter_);
+}
+
+int MainFile::lock(int level) {
+  if (level <= lock_) return SQLITE_OK;
+  if (lock_ == SQLITE_LOCK_NONE) pin();
+  if (level >= SQLITE_LOCK_RESERVED && !write_.active()) {
+    if (const int rc = reserve(); rc != SQLITE_OK) return rc;
+  }
+  lock_ = level;
+  return SQLITE_OK;
+}
+
+int MainFile::reserve() {
+  if (!has_slot_) has_slot_ = slot_.try_take();
+  if (!has_slot_) {
+    session_->refusal = Refusal::kSlotTaken;
+    return SQLITE_BUSY;
+  }
+  if (auto begun = write_.begin(reader_.point()); !begun) {
+    give_slot_back(WriterSlot::HandOff::kAfterPatience);
+    const ErrorCode code = begun.error().code();
+    if (code == ErrorCode::kBusy) session_->refusal = Refusal::kSlotTaken;
+    if (code == ErrorCode::kBusySnapshot) session_->refusal = Refusal::kStale;
+    if (session_->refusal != Refusal::kNone) return sqlite_code_of(begun.error(), SQLITE_BUSY);
+    return fail(std::move(begun).error(), SQLITE_IOERR_LOCK);
+  }
+  session_->refusal = Refusal::kNone;
+  return SQLITE_OK;
+}
+
+void MainFile::unlock(int level) {
+  if (level < SQLITE_LOCK_RESERVED && write_.active()) {
+    write_.rollback();
+    forget_written_counter();
+    end_write(WriterSlot::HandOff::kAfterPatience);
+  }
+  if (level == SQLITE_LOCK_NONE) {
+    // A slot that was kept for a write that never came.
+    if (has_slot_) give_slot_back(WriterSlot::HandOff::kAfterPatience);
+    if (reader_.pinned()) reader_.unpin();
+  }
+  lock_ = std::min(lock_, level);
+}
+
+int MainFile::commit() {
+  if (!write_.active()) return SQLITE_OK;
+  const version::Durability durability = session_->durability();
+  auto committed = write_.commit(durability);
+  if (committed) {
+    if (wrote_page1_) {
+      counter_ = written_counter_;
+      version_bytes_ = written_version_bytes_;
+      wrote_page1_ = false;
+    }
+    last_point_ = *committed;
+    // A statement that is still reading goes on in what its own connection has written.
+    reader_.unpin();
+    reader_.pin(*committed);
+  } else {
+    forget_written_counter();
+  }
+  end_write(durability == version::Durability::kFull ? WriterSlot::HandOff::kAlways
+                                                     : WriterSlot::HandOff::kAfterPatience);
+  if (committed) return SQLITE_OK;
+  session_->commit_failed = true;
+  return fail(std::move(committed).error(), SQLITE_IOERR_WRITE);
+}
+
+void MainFile::end_write(WriterSlot::HandOff hand_off) {
+  journal_.clear();
+  give_slot_back(hand_off);
+}
+
+void MainFile::give_slot_back(WriterSlot::HandOff hand_off) {
+  has_slot_ = false;
+  slot_.give_back(hand_off);
+}
+
+// M3
+void MainFile::forget_written_counter() {
+  if (!wrote_page1_) return;
+  wrote_page1_ = false;
+  counter_ = std::max(counter_, written_counter_) + 1;
+  store_big32(version_bytes_.data(), counter_);
+}
+
+bool MainFile::wait_for_slot(WriterSlot::TimePoint deadline) {
+  if (has_slot_) return true;
+  has_slot_ = slot_.take_until(deadline, [this] { return sqlite3_is_interrupted(session_->db) != 0; });
+  return has_slot_;
+}
+
+// --- Reading ---
+
+std::uint64_t MainFile::size() {
+  if (write_.active()) return std::uint64_t{write_.page_count()} * kPageBytes;
+  return std::uint64_t{point().page_count} * kPageBytes;
+}
+
+int MainFile::read(std::uint64_t offset, MutableBytes out) {
+  // The pager asking whether its cache is still good: answered from memory.
+  if (offset == kVersionBytesOffset && out.size() == sizeof(VersionBytes) && lock_ != SQLITE_LOCK_NONE) {
+    return read_version_bytes(out);
+  }
+  TemporaryPin pin(*this);
+  const std::uint64_t end = size();
+  while (!out.empty()) {
+    if (offset >= end) {
+      std::fill(out.begin(), out.end(), std::byte{0});
+      return SQLITE_IOERR_SHORT_READ;
+    }
+    const std::uint32_t within = offset % kPageBytes;
+    const std::size_t part = std::min<std::size_t>(out.size(), kPageBytes - within);
+    const PageNo page{static_cast<std::uint32_t>(offset / kPageBytes) + 1};
+    if (const int rc = read_page(page, within, out.first(part)); rc != SQLITE_OK) return rc;
+    offset += part;
+    out = out.subspan(part);
+  }
+  return SQLITE_OK;
+}
+
+int MainFile::read_version_bytes(MutableBytes out) {
+  if (size() == 0) {
+    std::fill(out.begin(), out.end(), std::byte{0});
+    return SQLITE_IOERR_SHORT_READ;
+  }
+  const VersionBytes& bytes = wrote_page1_ ? written_version_bytes_ : version_bytes_;
+  std::copy(bytes.begin(), bytes.end(), out.begin());
+  return SQLITE_OK;
+}
+
+int MainFile::read_page(PageNo page, std::uint32_t offset, MutableBytes out) {
+  if (write_.active()) {
+    auto found = write_.read(page, offset, out);
+    if (!found) return fail(std::move(found).error(), SQLITE_IOERR_READ);
+    if (*found) {
+      if (page == PageNo{1}) show_counter(written_counter_, offset, out);
+      return SQLITE_OK;
+    }
+  }
+  if (const int rc = read_base(page, offset, out); rc != SQLITE_OK) return rc;
+  if (page == PageNo{1} && offset == 0 && out.size() == kPageBytes) {
+    std::copy_n(out.begin() + kVersionBytesOffset, version_bytes_.size(), version_bytes_.begin());
+  }
+  return SQLITE_OK;
+}
+
+int MainFile::read_base(PageNo page, std::uint32_t offset, MutableBytes out) {
+  if (auto done = reader_.read(page, offset, out); !done)
+    return fail(std::move(done).error(), SQLITE_IOERR_READ);
+  if (page == PageNo{1}) show_counter(counter_, offset, out);
+  return SQLITE_OK;
+}
+
+void MainFile::show_counter(std::uint32_t counter, std::uint32_t offset, MutableBytes out) const {
+  std::array<std::byte, 4> bytes;
+  store_big32(bytes.data(), counter);
+  overlay(kCounterOffset, bytes, offset, out);
+  overlay(kCounterCopyOffset, bytes, offset, out);
+}
+
+// --- Writing ---
+
+int MainFile::write(std::uint64_t offset, Bytes bytes) {
+  if (bytes.size() != kPageBytes || offset % kPageBytes != 0) {
+    return fail(Error(ErrorCode::kInvalidArgument, "the page size is always 4096"), SQLITE_IOERR_WRITE);
+  }
+  if (!write_.active()) {
+    return fail(Error(ErrorCode::kInternal, "SQLite wrote without a write transaction"), SQLITE_IOERR_WRITE);
+  }
+  const PageNo page{static_cast<std::uint32_t>(offset / kPageBytes) + 1};
+  if (page == PageNo{1}) {
+    wrote_page1_ = true;
+    written_counter_ = load_big32(bytes.data() + kCounterOffset);
+    std::copy_n(bytes.begin() + kVersionBytesOffset, written_version_bytes_.size(),
+                written_version_bytes_.begin());
+  }
+  if (auto done = write_.write(page, bytes); !done) return fail(std::move(done).error(), SQLITE_IOERR_WRITE);
+  return SQLITE_OK;
+}
+
+int MainFile::truncate(std::uint64_t file_bytes) {
+  if (!write_.active() || file_bytes % kPageBytes != 0) {
+    return fail(Error(ErrorCode::kInternal, fmt::format("SQLite cut its file to {} bytes", file_bytes)),
+                SQLITE_IOERR_TRUNCATE);
+  }
+  write_.truncate(static_cast<std::uint32_t>(file_bytes / kPageBytes));
+  return SQLITE_OK;
+}
+
+}  // namespace dosql::engine

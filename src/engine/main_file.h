@@ -1,0 +1,106 @@
+// The database file that SQLite sees: one branch of a VersionStore, or one old version of it.
+//
+// SQLite's locks are the transaction. SHARED pins a version; RESERVED takes the branch's writer slot and
+// begins a WriteTransaction on the pinned version; SQLITE_FCNTL_COMMIT_PHASETWO commits it (pager.c sends it
+// after the journal is finalised and after VACUUM's truncate); going below RESERVED without it rolls back.
+// PENDING and EXCLUSIVE have nothing to keep out.
+//
+// The change counter. SQLite keeps its page cache over the end of a transaction when bytes 24-39 of page 1
+// are what it saw last (sqlite3PagerSharedLock). Bytes 24-27 (and their copy at 92-95) are a counter that the
+// store does not keep (invariant V5), so each file keeps one of its own:
+//
+//   M1  Whatever part of page 1 is read, the counter in it is this file's.
+//   M2  The counter is left alone by a commit through this file (the pager itself counted up), and counts up
+//   when the
+//       version that is pinned is not the one this file pinned or committed last.
+//   M3  After a counter that the pager wrote but did not commit, this file continues behind it: the pager may
+//   have
+//       taken note of it.
+//
+// One thread at a time, as its connection. The methods return SQLite result codes; what the store had to say
+// is in the session's `failure`.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "base/bytes.h"
+#include "engine/journal_file.h"
+#include "engine/session.h"
+#include "engine/writer_slot.h"
+#include "version/version_store.h"
+
+namespace dosql::engine {
+
+class MainFile final : public BaseReader {
+ public:
+  // On `fixed` when given (then read-only), else on the head of main. `store` and `slot` must outlive the
+  // file.
+  MainFile(version::VersionStore& store, WriterSlot& slot, std::shared_ptr<Session> session,
+           std::optional<version::ReadPoint> fixed);
+  ~MainFile() override;
+  MainFile(const MainFile&) = delete;
+  MainFile& operator=(const MainFile&) = delete;
+
+  int read(std::uint64_t offset, MutableBytes out);
+  int write(std::uint64_t offset, Bytes bytes);
+  int truncate(std::uint64_t file_bytes);
+  std::uint64_t size();
+  int lock(int level);
+  void unlock(int level);
+  int commit();
+
+  int read_base(PageNo page, std::uint32_t offset, MutableBytes out) override;
+  JournalFile& journal() { return journal_; }
+  Session& session() { return *session_; }
+  version::VersionStore& store() { return store_; }
+  bool read_only() const;
+
+  // The version that the open transaction reads, else the one that the next would.
+  version::ReadPoint point() const;
+  // Moves a file on a fixed version to another one. REQUIRES: no lock is held.
+  void look_at(const version::ReadPoint& point);
+
+  // Waits for the writer slot until `deadline` and keeps it for the statement that is tried again now. False:
+  // the time is over or the connection was interrupted.
+  bool wait_for_slot(WriterSlot::TimePoint deadline);
+  void wake_waiter() { slot_.wake(); }
+
+ private:
+  class TemporaryPin;
+
+  void pin();
+  int reserve();
+  void end_write(WriterSlot::HandOff hand_off);
+  void give_slot_back(WriterSlot::HandOff hand_off);
+  void forget_written_counter();
+  int read_page(PageNo page, std::uint32_t offset, MutableBytes out);
+  int read_version_bytes(MutableBytes out);
+  void show_counter(std::uint32_t counter, std::uint32_t offset, MutableBytes out) const;
+  int fail(Error error, int io_code);
+
+  version::VersionStore& store_;
+  WriterSlot& slot_;
+  std::shared_ptr<Session> session_;
+  std::optional<version::ReadPoint> fixed_;
+
+  int lock_ = 0;
+  bool has_slot_ = false;
+  version::Reader reader_;
+  version::WriteTransaction write_;
+  JournalFile journal_;
+
+  // Bytes 24-39 of page 1 as the pager last saw them from us: the counter, then its page count and free list.
+  using VersionBytes = std::array<std::byte, 16>;
+  version::ReadPoint last_point_;
+  std::uint32_t counter_ = 1;
+  VersionBytes version_bytes_{};
+  // What the pager wrote in the transaction that is open.
+  bool wrote_page1_ = false;
+  std::uint32_t written_counter_ = 0;
+  VersionBytes written_version_bytes_{};
+};
+
+}  // namespace dosql::engine

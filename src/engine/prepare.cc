@@ -1,0 +1,69 @@
+#include "engine/prepare.h"
+
+#include <sqlite3.h>
+
+#include <algorithm>
+#include <limits>
+
+namespace dosql::engine {
+namespace {
+
+constexpr std::size_t kCachedTextBytesMax = 4'096;
+
+// PRAGMAs act while they are compiled, so an old compilation must not stand in for a new one.
+bool is_pragma(std::string_view sql) {
+  sql.remove_prefix(blank_prefix_bytes(sql));
+  return sqlite3_strnicmp(sql.data(), "pragma", static_cast<int>(std::min<std::size_t>(sql.size(), 6))) == 0;
+}
+
+std::size_t end_of_comment(std::string_view sql, std::size_t begin, std::string_view terminator) {
+  const std::size_t end = sql.find(terminator, begin + 2);
+  return end == std::string_view::npos ? sql.size() : end + terminator.size();
+}
+
+}  // namespace
+
+std::size_t blank_prefix_bytes(std::string_view sql) {
+  std::size_t at = 0;
+  while (at < sql.size()) {
+    const std::string_view rest = sql.substr(at);
+    if (std::string_view(" \t\n\r\f;").find(rest[0]) != std::string_view::npos) {
+      ++at;
+    } else if (rest.starts_with("--")) {
+      at = end_of_comment(sql, at, "\n");
+    } else if (rest.starts_with("/*")) {
+      at = end_of_comment(sql, at, "*/");
+    } else {
+      break;
+    }
+  }
+  return at;
+}
+
+Result<std::unique_ptr<PreparedStatement>> prepare(const std::shared_ptr<ConnectionState>& connection,
+                                                   std::string_view sql, std::string_view& tail,
+                                                   Lifetime lifetime) {
+  if (sql.size() > static_cast<std::size_t>(std::numeric_limits<int>::max())) {
+    return Error(ErrorCode::kInvalidArgument, "the SQL text is too long");
+  }
+  Session& session = connection->session();
+  session.begin_call();
+  session.answered_pragma.reset();
+  const unsigned flags = lifetime == Lifetime::kKept ? SQLITE_PREPARE_PERSISTENT : 0;
+  sqlite3_stmt* statement = nullptr;
+  const char* end = nullptr;
+  // SQLite would read on behind an empty text: a null pointer or one byte more are both the caller's.
+  const char* begin = sql.empty() ? "" : sql.data();
+  const int rc =
+      sqlite3_prepare_v3(connection->db(), begin, static_cast<int>(sql.size()), flags, &statement, &end);
+  if (rc != SQLITE_OK) return connection->error(rc);
+  tail = sql.substr(end - begin);
+  if (statement == nullptr) return std::unique_ptr<PreparedStatement>();
+
+  const bool cacheable = lifetime == Lifetime::kKept && tail.empty() && sql.size() <= kCachedTextBytesMax &&
+                         sql.size() == std::string_view(sqlite3_sql(statement)).size() && !is_pragma(sql);
+  return std::make_unique<PreparedStatement>(connection, statement, cacheable,
+                                             std::exchange(session.answered_pragma, std::nullopt));
+}
+
+}  // namespace dosql::engine

@@ -1,0 +1,71 @@
+// What stands behind a Statement: SQLite's compiled statement and the connection it belongs to.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <dosql/result.h>
+#include <dosql/value.h>
+
+#include "engine/session.h"
+
+struct sqlite3_stmt;
+
+namespace dosql::engine {
+
+class ConnectionState;
+
+class PreparedStatement {
+ public:
+  // Takes `statement`, not null. `cacheable`: its text alone says what it is.
+  PreparedStatement(std::shared_ptr<ConnectionState> connection, sqlite3_stmt* statement, bool cacheable,
+                    std::optional<AnsweredPragma> pragma);
+  ~PreparedStatement();
+  PreparedStatement(const PreparedStatement&) = delete;
+  PreparedStatement& operator=(const PreparedStatement&) = delete;
+
+  // Ends the use of `statement`: back to its connection's cache, or away.
+  static void release(std::unique_ptr<PreparedStatement> statement);
+  // Begins a new use of a statement out of the cache.
+  void belong_to(std::shared_ptr<ConnectionState> connection);
+
+  ConnectionState& connection() { return *connection_; }
+  sqlite3_stmt* handle() const { return statement_; }
+  std::string_view text() const { return text_; }
+
+  Status bind(int index, const Value& value);
+  Status bind(std::string_view name, const Value& value);
+  // Exactly as many values as the statement has parameters.
+  Status bind_all(std::span<const Value> values);
+  Status bind_all(std::span<const NamedValue> values);
+
+  // True: a row. False: done and reset. After an error it is reset too.
+  Result<bool> step();
+  void reset();
+  // reset() of a statement that was not run to its end: what is left of it (a RETURNING's commit) may fail.
+  Status finish();
+
+  std::string_view column_name(int column) const;
+  const std::shared_ptr<const std::vector<std::string>>& column_names();
+  Value::Type type(int column) const;
+  Value value(int column) const;
+  std::vector<Value> values() const;
+
+ private:
+  Status misuse(int sqlite_code);
+
+  std::shared_ptr<ConnectionState> connection_;  // none while in the cache
+  sqlite3_stmt* statement_;
+  std::string_view text_;
+  bool cacheable_;
+  std::optional<AnsweredPragma> pragma_;
+  std::shared_ptr<const std::vector<std::string>> columns_;
+  int columns_of_compilation_ = 0;  // SQLite compiles again when the schema changes
+};
+
+}  // namespace dosql::engine

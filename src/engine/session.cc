@@ -1,0 +1,43 @@
+#include "engine/session.h"
+
+#include <fmt/format.h>
+#include <sqlite3.h>
+
+#include "engine/sqlite_error.h"
+#include "engine/vfs.h"
+
+namespace dosql::engine {
+namespace {
+
+Error refusal_error(const Session& session, int sqlite_code) {
+  if (session.refusal == Refusal::kStale && sqlite_code == SQLITE_BUSY_SNAPSHOT) {
+    return Error(ErrorCode::kBusySnapshot, "the branch has new commits since this transaction read it")
+        .with_hint("ROLLBACK and run the transaction again, or start it with BEGIN IMMEDIATE");
+  }
+  return Error(ErrorCode::kBusy,
+               fmt::format("another connection is writing to the branch (busy_timeout is {} ms)",
+                           session.busy_timeout_ms));
+}
+
+}  // namespace
+
+Error connection_error(Session& session, int sqlite_code) {
+  const int primary = sqlite_code & 0xff;
+  if (session.failure) {
+    Error error = std::move(*session.failure);
+    session.failure.reset();
+    return std::move(error).with_sqlite_code(sqlite_code);
+  }
+  if (auto refused = take_refused_file(); refused && primary == SQLITE_CANTOPEN) {
+    return std::move(*refused).with_sqlite_code(sqlite_code);
+  }
+  if (primary == SQLITE_BUSY && session.refusal != Refusal::kNone) {
+    return refusal_error(session, sqlite_code).with_sqlite_code(sqlite_code);
+  }
+  if (primary == SQLITE_READONLY && session.read_only) {
+    return Error(ErrorCode::kReadOnly, "the database is open for reading only").with_sqlite_code(sqlite_code);
+  }
+  return error_from_sqlite(session.db, sqlite_code);
+}
+
+}  // namespace dosql::engine

@@ -1,0 +1,66 @@
+#include "engine/status_table.h"
+
+#include <fmt/format.h>
+#include <sqlite3.h>
+
+namespace dosql::engine {
+
+Status StatusRows::begin(int, const char*, std::span<sqlite3_value* const>) {
+  rows_.clear();
+  at_ = 0;
+  add_connection();
+  add_store(context_.core.store().status());
+  return {};
+}
+
+void StatusRows::add_connection() {
+  add("path", context_.core.path());
+  add("branch", "main");
+  add("version", raw(context_.file.point().version));
+  add("db_pages", context_.file.point().page_count);
+  add("read_only", context_.core.read_only());
+  add("allow_files", context_.core.options().allow_files);
+  add("synchronous", context_.file.session().synchronous);
+  add("connections", context_.core.connections().load());
+  add("writers_waiting", context_.core.slot().waiting());
+  add("sqlite_version", sqlite3_libversion());
+}
+
+void StatusRows::add_store(const version::StoreStatus& status) {
+  add("database_id", fmt::format("{:016x}", status.database_id));
+  add("format_version", status.format_version);
+  add("lsn", raw(status.lsn));
+  add("durable_lsn", raw(status.durable_lsn));
+  add("checkpoint_lsn", raw(status.checkpoint_lsn));
+  add("commits", status.commits);
+  add("live_pages", status.live_pages);
+  add("page_versions", status.page_versions);
+  add("log_bytes", status.log_bytes);
+  add("segments", status.segments);
+  add("index_bytes", status.index_bytes);
+  add("pool_bytes", status.pool_bytes);
+  add("pool_capacity_bytes", status.pool_capacity_bytes);
+  add("rebuilt_pages", status.rebuilt_pages);
+  add("syncs", status.syncs);
+  add("readers", status.readers);
+  add("oldest_pin_lsn", status.oldest_pin ? Value(raw(*status.oldest_pin)) : Value());
+  add("poisoned", status.poisoned);
+  add("opened_clean", status.opened_clean);
+  add("checkpoint_damaged", status.checkpoint_damaged);
+  add("replayed_records", status.replayed_records);
+  add("open_us", status.open_us);
+}
+
+Status StatusRows::column(sqlite3_context* out, int column) {
+  const auto& [name, value] = rows_[at_];
+  if (column == 0) {
+    sqlite3_result_text(out, name, -1, SQLITE_STATIC);
+  } else if (value.type() == Value::Type::kInteger) {
+    sqlite3_result_int64(out, value.integer());
+  } else if (value.type() == Value::Type::kText) {
+    sqlite3_result_text64(out, value.text().data(), value.text().size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+  }
+  return {};
+}
+
+}  // namespace dosql::engine

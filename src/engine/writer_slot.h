@@ -1,0 +1,53 @@
+// The writer slot of a branch: one connection writes at a time, and those that wait get their turn.
+//
+// Whoever gives the slot back may take it again at once, which keeps a busy writer's caches warm, until
+// the first in the queue has waited kPatience; from then on the slot is handed to it directly.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <mutex>
+
+namespace dosql::engine {
+
+class WriterSlot {
+ public:
+  using TimePoint = std::chrono::steady_clock::time_point;
+  static constexpr std::chrono::milliseconds kPatience{1};
+
+  enum class HandOff {
+    kAfterPatience,
+    kAlways,  // the holder has just waited for a sync: the next one may as well go first
+  };
+
+  // Takes the slot if nobody has it. Never waits.
+  bool try_take();
+
+  // Queues for the slot until `deadline`. False: the time is over, or `cancelled()` said so (asked under a
+  // lock, again after wake()); then the caller does not have the slot.
+  bool take_until(TimePoint deadline, const std::function<bool()>& cancelled);
+
+  // REQUIRES: the caller has the slot.
+  void give_back(HandOff hand_off);
+
+  // Makes all waiters ask `cancelled` again.
+  void wake();
+
+  // How many are in the queue now.
+  std::size_t waiting() const;
+
+ private:
+  struct Waiter {
+    std::condition_variable wake;
+    TimePoint since;
+    bool granted = false;
+  };
+
+  mutable std::mutex mutex_;
+  bool taken_ = false;
+  std::deque<Waiter*> waiters_;
+};
+
+}  // namespace dosql::engine
