@@ -1,0 +1,187 @@
+#include "apps/dosql/app.h"
+
+#include <sqlite3.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <clocale>
+#include <fstream>
+
+#include <fmt/format.h>
+
+#include "apps/dosql/line_editor.h"
+#include "apps/dosql/options.h"
+#include "apps/dosql/shell.h"
+#include "apps/dosql/text.h"
+
+namespace dosql::shell {
+
+namespace {
+
+// How long one look at idle work may take: a key pressed meanwhile waits for it.
+constexpr std::uint64_t kIdleBudgetUs = 5'000;
+
+bool is_regular_file(const std::string& path) {
+  struct stat facts = {};
+  return ::stat(path.c_str(), &facts) == 0 && S_ISREG(facts.st_mode);
+}
+
+bool is_sqlite_file(const std::string& path) {
+  char magic[16] = {};
+  std::ifstream file(path, std::ios::binary);
+  return is_regular_file(path) && file.read(magic, sizeof magic) &&
+         std::string_view(magic, sizeof magic) == std::string_view("SQLite format 3\0", 16);
+}
+
+std::string import_hint(const std::string& path) {
+  std::string name = path;
+  while (name.ends_with('/')) name.pop_back();
+  const std::size_t dot = name.rfind('.');
+  const std::size_t slash = name.rfind('/');
+  const bool has_ending =
+      dot != std::string::npos && dot > 0 && (slash == std::string::npos || dot > slash + 1);
+  const std::string directory = has_ending ? name.substr(0, dot) : name + ".dosql";
+  return fmt::format("import it into a new database: dosql {} \".import-sqlite {}\"", directory, path);
+}
+
+Result<Database> open_database(const CommandLine& line) {
+  const std::string& path = line.database;
+  if (path.empty() || path == ":memory:") {
+    return Error(ErrorCode::kInvalidArgument, "a DoSQL database is a directory; there is none in memory")
+        .with_hint("dosql DIRECTORY makes one");
+  }
+  if (is_sqlite_file(path)) {
+    return Error(ErrorCode::kNotADatabase,
+                 fmt::format("'{}' is an ordinary SQLite file; a DoSQL database is a directory", path))
+        .with_hint(import_hint(path));
+  }
+  Options options;
+  options.mode = line.read_only ? OpenMode::kReadOnly : OpenMode::kCreateIfMissing;
+  options.allow_files = true;
+  return Database::open(path, options);
+}
+
+std::string_view short_version() {
+  constexpr std::string_view kVersion = DOSQL_VERSION;
+  return kVersion.substr(0, kVersion.rfind('.'));
+}
+
+void greet(Shell& shell) {
+  const Colour colour = colours_wanted(STDOUT_FILENO) ? Colour::kOn : Colour::kOff;
+  const Database& database = shell.database();
+  std::string state = database.created() ? " (new)" : database.read_only() ? " (read-only)" : "";
+  std::string at;
+  if (!database.created())
+    at = fmt::format(" · {}@{}", shell.connection().branch(), shell.connection().version());
+  shell.out().write(fmt::format("{} · {}{}{} · every transaction is a version\n",
+                                bold(fmt::format("DoSQL {}", short_version()), colour), database.path(),
+                                state, at));
+  const std::string_view third = database.created() ? ".import FILE TABLE" : ".tables";
+  shell.out().write(fmt::format("Try:  .help   ·   {}   ·   SELECT * FROM dosql_log;\n", third));
+  shell.out().flush().ignore("the first prompt shows that the terminal works");
+}
+
+// Housekeeping while nobody types. A failure there comes back with the next statement.
+bool do_idle_work(Shell& shell) { return shell.database().maintain(kIdleBudgetUs).value_or(false); }
+
+std::unique_ptr<LineSource> make_terminal_source(Shell& shell, const bool& unfinished) {
+  if (::isatty(STDIN_FILENO) == 0 || ::isatty(STDOUT_FILENO) == 0) return make_prompting_source();
+  EditorOptions options;
+  options.history_path = default_history_path();
+  options.complete = [&shell, &unfinished](std::string_view before) {
+    return complete(shell.connection(), before, !unfinished);
+  };
+  options.idle = [&shell] { return do_idle_work(shell); };
+  return make_line_editor(std::move(options), shell.interrupts());
+}
+
+// -cmd, then the SQL arguments; false when the program ends with them.
+bool run_arguments(Shell& shell, const CommandLine& line) {
+  const Origin origin{Origin::Kind::kArgument, ""};
+  for (const std::string& command : line.commands) {
+    const auto source = make_text_source(command);
+    shell.run(*source, origin, Shell::Stop::kAtEnd);
+    if (shell.finished()) return false;
+  }
+  for (const std::string& input : line.inputs) {
+    const std::uint64_t failures_before = shell.failures();
+    const auto source = make_text_source(input);
+    shell.run(*source, origin, Shell::Stop::kAtFirstError);
+    if (shell.finished() || shell.failures() > failures_before) return false;
+  }
+  return line.inputs.empty();
+}
+
+void run_standard_input(Shell& shell) {
+  if (!shell.interactive()) {
+    const auto source = make_descriptor_source(STDIN_FILENO, "standard input");
+    shell.run(*source, Origin{Origin::Kind::kStandardInput, ""}, Shell::Stop::kAtEnd);
+    return;
+  }
+  greet(shell);
+  const auto source = make_terminal_source(shell, shell.statement_unfinished());
+  shell.run(*source, Origin{Origin::Kind::kTerminal, ""}, Shell::Stop::kAtEnd);
+}
+
+bool wants_interaction(const CommandLine& line) {
+  if (line.interaction != CommandLine::Interaction::kAsTerminal)
+    return line.interaction == CommandLine::Interaction::kInteractive;
+  return line.inputs.empty() && ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1;
+}
+
+int run_database(CommandLine line, Console& console) {
+  const bool interactive = wants_interaction(line);
+  Interrupts& interrupts =
+      Interrupts::start(interactive ? Interrupts::WhenIdle::kKeep : Interrupts::WhenIdle::kEndProcess);
+  auto database = open_database(line);
+  if (!database) {
+    console.error(database.error());
+    return 1;
+  }
+  auto connection = database->connect();
+  if (!connection) {
+    console.error(connection.error());
+    return 1;
+  }
+  Shell shell(*std::move(database), *std::move(connection), line.settings,
+              interactive ? Shell::Interaction::kInteractive : Shell::Interaction::kBatch, interrupts);
+  if (line.interaction == CommandLine::Interaction::kBatch) shell.console().set_colour(Colour::kOff);
+  if (run_arguments(shell, line)) run_standard_input(shell);
+  const int exit_code = shell.exit_code();
+  if (const Status closed = shell.close(); !closed) {
+    console.error(closed.error());
+    return 1;
+  }
+  return exit_code;
+}
+
+int print(std::string_view text, Console& console) {
+  Output out;
+  out.write(text);
+  const Status status = out.flush();
+  if (!status) console.error(status.error());
+  return status ? 0 : 1;
+}
+
+}  // namespace
+
+int run_app(const std::vector<std::string>& arguments) {
+  // Widths of characters and the line editor need a UTF-8 locale, whatever the environment says; numbers stay
+  // as in the C locale.
+  if (std::setlocale(LC_CTYPE, "C.UTF-8") == nullptr) std::setlocale(LC_CTYPE, "");
+  Console console;
+  auto line = parse_command_line(arguments);
+  if (!line) {
+    console.error(line.error());
+    return 1;
+  }
+  if (line->action == CommandLine::Action::kShowHelp) return print(help_text(), console);
+  if (line->action == CommandLine::Action::kShowVersion) {
+    return print(
+        fmt::format("dosql {}\nSQLite {} {}\n", DOSQL_VERSION, sqlite3_libversion(), sqlite3_sourceid()),
+        console);
+  }
+  return run_database(*std::move(line), console);
+}
+
+}  // namespace dosql::shell

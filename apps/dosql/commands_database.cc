@@ -1,0 +1,149 @@
+// Dot-commands about the database as a whole: its history, its health, its ways in and out.
+
+#include <fmt/format.h>
+
+#include "apps/dosql/dot_command.h"
+#include "apps/dosql/progress.h"
+#include "apps/dosql/shell.h"
+#include "apps/dosql/text.h"
+
+namespace dosql::shell {
+
+namespace {
+
+constexpr std::int64_t kDefaultLogRows = 20;
+
+Progress show_on(ProgressBar& bar) {
+  return [&bar](std::uint64_t done, std::uint64_t total) { return bar.update(done, total); };
+}
+
+// A closing line for a person; scripts stay quiet.
+void tell(Shell& shell, std::string_view text) {
+  if (shell.interactive()) shell.out().write(fmt::format("{}\n", text));
+}
+
+Status run_log(Shell& shell, Arguments arguments) {
+  std::int64_t rows = kDefaultLogRows;
+  if (!arguments.empty()) {
+    const auto given = parse_signed(arguments[0]);
+    if (!given || *given < 1)
+      return usage_error("log", fmt::format("'{}' is not a number of versions", arguments[0]));
+    rows = *given;
+  }
+  Format format;
+  format.switch_to(Mode::kColumn);
+  format.widths = {0, 0, -7, -15};
+  return shell.show_query(
+      "SELECT branch || '@' || version AS version, timestamp AS time, printf('%,d', pages) AS pages, "
+      "printf('%,d', bytes) AS \"log bytes\", tables FROM dosql_log ORDER BY dosql_log.version DESC LIMIT ?1",
+      {Value(rows)}, format);
+}
+
+std::string describe_status(const std::string& name, const Value& value) {
+  switch (value.type()) {
+    case Value::Type::kNull: return "-";
+    case Value::Type::kInteger: {
+      const auto number = static_cast<std::uint64_t>(value.integer());
+      if (name.ends_with("_bytes"))
+        return fmt::format("{} ({})", with_thousands(number), format_bytes(number));
+      if (name.ends_with("_us"))
+        return fmt::format("{} ({})", with_thousands(number),
+                           format_seconds(static_cast<double>(number) / 1e6));
+      return with_thousands(number);
+    }
+    case Value::Type::kReal: return format_real(value.real());
+    case Value::Type::kText: return value.text();
+    case Value::Type::kBlob: break;
+  }
+  return "?";
+}
+
+Status run_status(Shell& shell, Arguments) {
+  DOSQL_ASSIGN_OR_RETURN(const Rows rows, shell.connection().query("SELECT name, value FROM dosql_status"));
+  for (const Row& row : rows) {
+    const std::string& name = row[0].text();
+    shell.out().write(fmt::format("{:>20}: {}\n", name, describe_status(name, row[1])));
+  }
+  return {};
+}
+
+Status run_check(Shell& shell, Arguments) {
+  ProgressBar bar(shell.console(), shell.interrupts());
+  DOSQL_ASSIGN_OR_RETURN(const std::vector<Problem> problems, shell.database().check(show_on(bar)));
+  for (const Problem& problem : problems) {
+    const std::string place =
+        problem.file.empty() ? "" : fmt::format("{} at byte {}: ", problem.file, problem.offset);
+    shell.out().write(fmt::format("{}{}\n", place, problem.what));
+  }
+  if (problems.empty()) {
+    shell.out().write("ok\n");
+    return {};
+  }
+  return Error(ErrorCode::kCorrupt,
+               fmt::format("{} found", count_of(problems.size(), "problem", "problems")));
+}
+
+Status run_backup(Shell& shell, Arguments arguments) {
+  ProgressBar bar(shell.console(), shell.interrupts());
+  DOSQL_RETURN_IF_ERROR(shell.database().backup(arguments[0], show_on(bar)));
+  tell(shell, fmt::format("copied to {} · {}", arguments[0], format_seconds(bar.elapsed_seconds())));
+  return {};
+}
+
+Status run_import_sqlite(Shell& shell, Arguments arguments) {
+  if (shell.connection().in_transaction()) {
+    return Error(ErrorCode::kInvalidArgument, "an import cannot run inside a transaction")
+        .with_hint("COMMIT or ROLLBACK first");
+  }
+  ProgressBar bar(shell.console(), shell.interrupts());
+  DOSQL_ASSIGN_OR_RETURN(const ImportResult done, shell.database().import_sqlite(arguments[0], show_on(bar)));
+  tell(shell, fmt::format("{}{} · {} · {}@{}", format_bytes(done.bytes),
+                          done.rewritten ? " (rewritten with pages of 4096 bytes)" : "",
+                          format_seconds(bar.elapsed_seconds()), shell.connection().branch(),
+                          shell.connection().version()));
+  return {};
+}
+
+// main@5 or 5.
+Result<std::uint64_t> parse_version(std::string_view text) {
+  std::string_view number = text;
+  if (number.starts_with("main@")) number.remove_prefix(5);
+  const auto version = parse_unsigned(number);
+  if (version && *version > 0) return *version;
+  return usage_error("export-sqlite", fmt::format("'{}' is not a version", text));
+}
+
+Status run_export_sqlite(Shell& shell, Arguments arguments) {
+  std::uint64_t version = 0;
+  if (arguments.size() > 1) {
+    DOSQL_ASSIGN_OR_RETURN(version, parse_version(arguments[1]));
+  }
+  ProgressBar bar(shell.console(), shell.interrupts());
+  DOSQL_ASSIGN_OR_RETURN(const ExportResult done,
+                         shell.database().export_sqlite(arguments[0], version, show_on(bar)));
+  tell(shell, fmt::format("{}@{} · {} · {}", shell.connection().branch(), done.version,
+                          format_bytes(done.bytes), arguments[0]));
+  return {};
+}
+
+}  // namespace
+
+std::vector<DotCommand> database_commands() {
+  return {
+      {"backup", "DIRECTORY", "Copy the database with all its history into a new directory", "", 1, 1,
+       run_backup},
+      {"check", "", "Verify every checksum and SQLite's integrity_check", "", 0, 0, run_check},
+      {"export-sqlite", "FILE [main@N]",
+       "Write a version as an ordinary SQLite file; the newest unless given",
+       "FILE must not exist. sqlite3 and everything else that reads SQLite databases can open it.\n", 1, 2,
+       run_export_sqlite},
+      {"import-sqlite", "FILE", "Take over an ordinary SQLite file as main@1 of a new database",
+       "FILE is not changed. The database must be empty: start dosql with the name of a new directory.\n", 1,
+       1, run_import_sqlite},
+      {"log", "[N]", "The newest N versions (20): when, how much, which tables",
+       "The table dosql_log has more: SELECT * FROM dosql_log;\n", 0, 1, run_log},
+      {"status", "", "Facts about the database and its files", "", 0, 0, run_status},
+  };
+}
+
+}  // namespace dosql::shell

@@ -1,0 +1,138 @@
+#include "apps/dosql/console.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include <fmt/format.h>
+
+#include "apps/dosql/text.h"
+
+namespace dosql::shell {
+
+namespace {
+
+constexpr std::string_view kRed = "\x1b[1;31m";
+constexpr std::string_view kGreen = "\x1b[1;32m";
+constexpr std::string_view kCyan = "\x1b[36m";
+constexpr std::string_view kBold = "\x1b[1m";
+constexpr std::string_view kDim = "\x1b[2m";
+constexpr std::string_view kPlain = "\x1b[0m";
+
+// As wide as "error: ".
+constexpr std::string_view kIndent = "       ";
+
+// A longer SQL line is shown around the caret only.
+constexpr std::size_t kLineColumns = 100;
+
+std::string coloured(std::string_view text, std::string_view code, Colour colour) {
+  return colour == Colour::kOn ? fmt::format("{}{}{}", code, text, kPlain) : std::string(text);
+}
+
+struct SourceLine {
+  std::string_view text;
+  std::size_t caret = 0;   // byte in text; may be its end
+  std::size_t number = 0;  // lines before it in the SQL
+};
+
+SourceLine line_at(std::string_view sql, std::size_t offset) {
+  offset = std::min(offset, sql.size());
+  // A place behind the last line end (an incomplete statement) belongs to the last line with text.
+  while (offset > 0 && offset == sql.size() && is_space(sql[offset - 1])) sql.remove_suffix(1), --offset;
+  const std::size_t before = sql.substr(0, offset).rfind('\n');
+  const std::size_t start = before == std::string_view::npos ? 0 : before + 1;
+  std::string_view text = sql.substr(start, sql.find('\n', start) - start);
+  if (text.ends_with('\r')) text.remove_suffix(1);
+  const auto number = static_cast<std::size_t>(
+      std::count(sql.begin(), sql.begin() + static_cast<std::ptrdiff_t>(start), '\n'));
+  return {text, std::min(offset - start, text.size()), number};
+}
+
+// Cuts a long line to the part around the caret.
+SourceLine shorten(SourceLine line) {
+  if (display_width(line.text) <= kLineColumns) return line;
+  std::size_t first = 0;
+  while (display_width(line.text.substr(first, line.caret - first)) > kLineColumns * 2 / 3) {
+    first += decode_utf8(line.text, first).bytes;
+  }
+  line.text = prefix_of_width(line.text.substr(first), kLineColumns);
+  line.caret = std::min(line.caret - first, line.text.size());
+  return line;
+}
+
+// Space that puts the caret under its place: tabs stay tabs, since only the terminal knows their width.
+std::string space_like(std::string_view text) {
+  std::string out;
+  for (std::size_t at = 0; at < text.size();) {
+    const CodePoint point = decode_utf8(text, at);
+    if (point.value == '\t')
+      out += '\t';
+    else
+      out.append(static_cast<std::size_t>(code_point_width(point.value)), ' ');
+    at += point.bytes;
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string Origin::prefix(std::size_t line) const {
+  switch (kind) {
+    case Kind::kFile: return fmt::format("{}:{}: ", file, line);
+    case Kind::kStandardInput: return fmt::format("line {}: ", line);
+    case Kind::kTerminal:
+    case Kind::kArgument: return "";
+  }
+  return "";
+}
+
+std::string describe_error(const Error& error, const Origin& origin, const SqlPlace& place, Colour colour) {
+  std::string where = origin.prefix(place.line);
+  std::string source;
+  if (error.sql_offset() && !place.sql.empty()) {
+    const SourceLine full = line_at(place.sql, *error.sql_offset());
+    where = origin.prefix(place.line + full.number);
+    const SourceLine line = shorten(full);
+    source = fmt::format("{}{}\n{}{}{}\n", kIndent, line.text, kIndent,
+                         space_like(line.text.substr(0, line.caret)), coloured("^", kGreen, colour));
+  }
+  std::string out =
+      fmt::format("{}{} {}\n{}", where, coloured("error:", kRed, colour), error.message(), source);
+  if (!error.hint().empty()) out += fmt::format("{}  {}\n", coloured("hint:", kCyan, colour), error.hint());
+  return out;
+}
+
+Console::Console() : is_terminal_(::isatty(STDERR_FILENO) == 1) {
+  colour_ = colours_wanted(STDERR_FILENO) ? Colour::kOn : Colour::kOff;
+}
+
+void Console::error(const Error& error, const Origin& origin, const SqlPlace& place) {
+  write(describe_error(error, origin, place, colour_));
+}
+
+void Console::error(const Error& error) { this->error(error, Origin{}, SqlPlace{}); }
+
+void Console::warning(std::string_view text) {
+  write(fmt::format("{} {}\n", coloured("warning:", kBold, colour_), text));
+}
+
+void Console::write(std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
+    if (written <= 0) return;  // there is no one left to tell
+    text.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
+
+bool colours_wanted(int descriptor) {
+  const char* no_color = std::getenv("NO_COLOR");
+  const char* term = std::getenv("TERM");
+  const bool dumb = term == nullptr || std::string_view(term) == "dumb";
+  return ::isatty(descriptor) == 1 && !dumb && (no_color == nullptr || *no_color == '\0');
+}
+
+std::string bold(std::string_view text, Colour colour) { return coloured(text, kBold, colour); }
+std::string dim(std::string_view text, Colour colour) { return coloured(text, kDim, colour); }
+
+}  // namespace dosql::shell

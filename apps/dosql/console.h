@@ -1,0 +1,68 @@
+// What the shell says beside results: errors with a caret, warnings, the colours they have.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <dosql/result.h>
+
+namespace dosql::shell {
+
+// Where SQL and dot-commands come from, for messages.
+struct Origin {
+  enum class Kind : std::uint8_t { kTerminal, kArgument, kStandardInput, kFile };
+  Kind kind = Kind::kArgument;
+  std::string file;  // of kFile
+
+  // "setup.sql:3: ", "line 3: ", or empty where a person sees what was typed.
+  std::string prefix(std::size_t line) const;
+};
+
+// One piece of SQL that failed.
+struct SqlPlace {
+  std::string_view sql;
+  std::size_t line = 1;  // of its first byte
+};
+
+enum class Colour : std::uint8_t { kOff, kOn };
+
+// The lines to print, each with its line end:
+//   error: no such column: x
+//          SELECT x FROM t;
+//                 ^
+//   hint:  ...
+// The SQL line is the one that holds Error::sql_offset().
+std::string describe_error(const Error& error, const Origin& origin, const SqlPlace& place, Colour colour);
+
+// Writes to standard error.
+class Console {
+ public:
+  Console();
+
+  Colour colour() const { return colour_; }
+  void set_colour(Colour colour) { colour_ = colour; }
+  // Standard error is a terminal.
+  bool is_terminal() const { return is_terminal_; }
+
+  void error(const Error& error, const Origin& origin, const SqlPlace& place);
+  void error(const Error& error);
+  void warning(std::string_view text);
+  // As it is, without a line end.
+  void write(std::string_view text);
+
+ private:
+  bool is_terminal_;
+  Colour colour_;
+};
+
+// The environment and the terminal allow colours on this descriptor.
+bool colours_wanted(int descriptor);
+
+// Text in the terminal's bold or dim, or as it is.
+std::string bold(std::string_view text, Colour colour);
+std::string dim(std::string_view text, Colour colour);
+
+}  // namespace dosql::shell
