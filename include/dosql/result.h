@@ -128,7 +128,8 @@ class [[nodiscard]] Result {
     throw_if_error();
     return std::get<0>(state_);
   }
-  T&& value() && {
+  // By value, so that `for (auto& row : connection.query(...).value())` does not dangle.
+  T value() && {
     throw_if_error();
     return std::get<0>(std::move(state_));
   }
@@ -136,7 +137,7 @@ class [[nodiscard]] Result {
   // REQUIRES: has_value().
   T& operator*() & { return *std::get_if<0>(&state_); }
   const T& operator*() const& { return *std::get_if<0>(&state_); }
-  T&& operator*() && { return std::move(*std::get_if<0>(&state_)); }
+  T operator*() && { return std::move(*std::get_if<0>(&state_)); }
   T* operator->() { return std::get_if<0>(&state_); }
   const T* operator->() const { return std::get_if<0>(&state_); }
 
