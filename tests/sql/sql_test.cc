@@ -164,7 +164,10 @@ class SqlTest : public ::testing::TestWithParam<Case> {
   }
   void close() {
     connection_.reset();
-    if (database_) EXPECT_TRUE(database_->close());
+    if (database_) {
+      const Status closed = database_->close();
+      EXPECT_TRUE(closed) << closed.error().message();
+    }
     database_.reset();
   }
 
@@ -176,7 +179,9 @@ class SqlTest : public ::testing::TestWithParam<Case> {
     } else {
       ASSERT_FALSE(ours.error) << *ours.error;
     }
-    if (step.expectation == Expectation::kQuery) EXPECT_EQ(ours.rows, step.rows);
+    if (step.expectation == Expectation::kQuery) {
+      EXPECT_EQ(ours.rows, step.rows);
+    }
     if (step.dosql_only) return;
     const Outcome stock = stock_->run(step.sql);
     EXPECT_EQ(ours.error, stock.error) << "stock SQLite says otherwise";
