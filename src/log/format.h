@@ -135,6 +135,7 @@ struct CloseSummary {
   std::uint64_t control_sequence;  // clean only if control still has this sequence
 };
 static_assert(sizeof(CloseSummary) == 8);
+inline constexpr std::uint64_t kCloseRecordBytes = sizeof(RecordHeader) + sizeof(CloseSummary);
 
 enum class EntryKind : std::uint8_t {
   kFull = 1,   // the page's 4096 bytes

@@ -11,6 +11,8 @@ namespace {
 
 // LSNs leased ahead at a time: one write of the control file for about 12,000 small commits.
 constexpr std::uint64_t kLeaseLsns = std::uint64_t{1} << 24;
+// Far enough below the largest number that no commit's range and no lease reaches it.
+constexpr std::uint64_t kLsnMax = std::uint64_t{1} << 63;
 // Zero-filled ahead of synced writes: a write into space that was never written makes the file system
 // journal the conversion at each sync.
 constexpr std::uint64_t kPrepareBytesMax = std::uint64_t{1} << 20;
@@ -115,10 +117,25 @@ Status Log::roll(std::uint64_t record_bytes) {
   return {};
 }
 
+// A clean end may be less durable than it looks: the owner before us may have died between writing and syncing,
+// or its last sync may have failed. What comes behind it must not depend on that.
+Status Log::secure_what_was_found() {
+  if (control_.slot().sequence == 1) DOSQL_RETURN_IF_ERROR(directory_.sync());
+  if (!found_close_record_) return {};
+  // The sync of what is appended behind it makes it durable too.
+  std::byte record[kCloseRecordBytes];
+  io::File& file = *active().file;
+  DOSQL_ASSIGN_OR_RETURN(const std::size_t got, file.read_at(*found_close_record_, record));
+  DOSQL_RETURN_IF_ERROR(file.write_at(*found_close_record_, Bytes(record, got)));
+  found_close_record_.reset();
+  return {};
+}
+
 // L2. Also the mark that this owner appended something: a clean-close record names the sequence of the
 // control file, so the first append after an open writes it anew.
 Status Log::ensure_lease(Lsn last) {
   if (leased_ && dosql::raw(last) <= control_.slot().lsn_lease) return {};
+  if (!leased_) DOSQL_RETURN_IF_ERROR(secure_what_was_found());
   const std::uint64_t lease = std::max(dosql::raw(last), control_.slot().lsn_lease);
   DOSQL_RETURN_IF_ERROR(control_.extend_lease(
       Lsn{lease == control_.slot().lsn_lease ? lease : dosql::raw(last) + kLeaseLsns}));
@@ -164,6 +181,7 @@ Result<Appended> Log::append(RecordBuilder& record, WriteStyle style) {
   RecordHeader& header = record.header();
   const bool is_commit = header.type == static_cast<std::uint8_t>(RecordType::kCommit);
   const bool is_close = header.type == static_cast<std::uint8_t>(RecordType::kClose);
+  if (next_lsn_ > kLsnMax) return Error(ErrorCode::kDiskFull, "the log has used all its LSNs");
   const std::uint64_t first_lsn = next_lsn_;
   const std::uint64_t last_lsn =
       is_commit ? first_lsn + kLsnsPerPage * header.lsn_units + kLsnsPerCommit : first_lsn;
@@ -186,9 +204,11 @@ Result<Appended> Log::append(RecordBuilder& record, WriteStyle style) {
   record.finish(segment.header.salt);
 
   if (Status written = write_record(record, offset, style); !written) {
-    // Whatever part arrived must not be taken for a commit by the next recovery.
+    // Whatever part arrived must not be taken for a commit by the next recovery, also after a power loss.
     const RecordHeader nothing{};
-    if (!segment.file->write_at(offset, bytes_of(nothing))) return poison(written.error());
+    Status voided = segment.file->write_at(offset, bytes_of(nothing));
+    if (voided) voided = segment.file->sync_data();
+    if (!voided) return poison(voided.error());
     return std::move(written).error();
   }
   segment.end.store(offset + record.record_bytes(), std::memory_order_release);
@@ -275,20 +295,25 @@ Result<std::size_t> Log::read_entry(Position position, PageNo page, EntryKind ki
 }
 
 Result<RecordHeader> Log::read_record_header(Position position) const {
-  const Segment* segment = find_segment(segment_of(position));
-  if (!segment) return corrupt(position, "the segment is missing");
-  RecordHeader header{};
-  DOSQL_ASSIGN_OR_RETURN(const std::size_t got, segment->file->read_at(offset_of(position), mutable_bytes_of(header)));
-  if (got < sizeof header || !plausible_header(header, kRecordBytesMax)) return corrupt(position, "expected a record");
-  return header;
+  std::vector<std::byte> buffer;
+  DOSQL_ASSIGN_OR_RETURN(const RecordView record, read_record(position, buffer));
+  return record.header;
 }
 
 Result<RecordView> Log::read_record(Position position, std::vector<std::byte>& buffer) const {
-  DOSQL_ASSIGN_OR_RETURN(const RecordHeader header, read_record_header(position));
   const Segment* segment = find_segment(segment_of(position));
-  buffer.resize(sizeof header + header.body_bytes);
-  DOSQL_ASSIGN_OR_RETURN(const std::size_t got, segment->file->read_at(offset_of(position), buffer));
-  auto view = parse_record(Bytes(buffer).first(got), segment->header.salt, database_id(), Verify::kEverything);
+  if (!segment) return corrupt(position, "the segment is missing");
+  buffer.resize(kFirstReadBytes);
+  DOSQL_ASSIGN_OR_RETURN(std::size_t got, segment->file->read_at(offset_of(position), buffer));
+  if (got < sizeof(RecordHeader)) return corrupt(position, "the file ends inside a record");
+  const auto header = load<RecordHeader>(buffer.data());
+  if (!plausible_header(header, kRecordBytesMax)) return corrupt(position, "expected a record");
+  const std::size_t record_bytes = sizeof header + header.body_bytes;
+  if (record_bytes > got) {
+    buffer.resize(record_bytes);
+    DOSQL_ASSIGN_OR_RETURN(got, segment->file->read_at(offset_of(position), buffer));
+  }
+  const auto view = parse_record(Bytes(buffer).first(got), segment->header.salt, database_id(), Verify::kEverything);
   if (!view) return corrupt(position, "a record fails its checksum");
   return *view;
 }

@@ -2,8 +2,8 @@
 //
 // A Log is opened in two steps. open() reads the control file and the segment headers; replay() then
 // walks the records behind a known point (or all of them), hands each to a visitor, finds where the log
-// ends and, when the last owner did not close it, makes what survived durable and starts a new segment
-// whose header names the cut. Only after replay() may anything be appended.
+// ends and, when the last owner did not close it, starts a new segment with what survived but was not known
+// to be on disk, whose header names the cut. Only after replay() may anything be appended.
 //
 // Threads: append(), sync() and close() exclude each other with one lock each; read_entry() and
 // read_record() may run at any time and never wait for them.
@@ -100,7 +100,7 @@ class Log {
   // Reads one entry's payload into `out` (kPageBytes) and returns its size; verifies it.
   // Errors: kCorrupt when the bytes are not that entry, kIo.
   Result<std::size_t> read_entry(Position position, PageNo page, EntryKind kind, std::byte* out) const;
-  // Reads the header (and only the header) of the record at `position`.
+  // The header of the record at `position`, verified (which takes reading the record).
   Result<RecordHeader> read_record_header(Position position) const;
   // Reads and verifies a whole record; `buffer` holds its bytes.
   Result<RecordView> read_record(Position position, std::vector<std::byte>& buffer) const;
@@ -132,8 +132,10 @@ class Log {
   struct Tail;
   Status scan_segment(Segment& segment, std::uint64_t from, std::optional<std::uint64_t> end, ReplayVisitor& visitor,
                       Tail& tail);
-  Status judge_tail(const Segment& segment, Bytes bytes, const Tail& tail) const;
-  Status repair_tail(const Tail& tail);
+  Status judge_tail(const Tail& found) const;
+  Status repair_tail(const Tail& found, bool may_replace, ReplayVisitor& visitor, Tail& tail);
+  Status copy_records(std::uint64_t from, std::uint64_t to, std::uint64_t previous_checksum, Segment& target) const;
+  void forget_active();
 
   Segment& active() const { return *segments_.back(); }
   const Segment* find_segment(std::uint32_t number) const;
@@ -141,6 +143,7 @@ class Log {
   SegmentHeader next_header(std::uint64_t record_bytes) const;
   Status roll(std::uint64_t record_bytes);
   Status ensure_lease(Lsn last);
+  Status secure_what_was_found();
   Status prepare_space(std::uint64_t offset, std::uint64_t record_bytes);
   Status write_record(const RecordBuilder& record, std::uint64_t offset, WriteStyle style);
   Status sync_locked();
@@ -171,6 +174,7 @@ class Log {
 
   std::uint64_t previous_checksum_ = 0;
   std::uint64_t closed_sequence_ = 0;
+  std::optional<std::uint64_t> found_close_record_;  // its offset in the active segment
   std::uint64_t next_lsn_ = 0;  // newest LSN handed out
   TimestampUs last_timestamp_us_ = 0;
   std::uint64_t prepared_ = 0;  // the active segment is zero-filled up to here

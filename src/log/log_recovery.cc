@@ -44,6 +44,19 @@ Result<bool> creation_was_cut_short(io::Directory& directory, const DirectoryCon
   return true;
 }
 
+// A checksum only tells that the bytes are what was written; positions rely on what they say.
+bool sensible(const SegmentHeader& header) {
+  if (header.segment_bytes > kSegmentBytesMax || header.previous_segment >= header.segment) return false;
+  if (header.previous_segment == 0) return true;
+  return header.previous_end >= kFirstRecordOffset && header.previous_end <= kSegmentBytesMax &&
+         header.previous_end % 8 == 0;
+}
+
+class NoVisitor final : public ReplayVisitor {
+ public:
+  Status on_record(const RecordView&, Position) override { return {}; }
+};
+
 }  // namespace
 
 Result<Control> Log::create_database(io::Directory& directory, Clock& clock, Random& random) {
@@ -124,7 +137,7 @@ Status Log::load_segments() {
     }
     const Position at = make_position(*number, 0);
     if (segment->header.database_id != database_id()) return corrupt(at, "it belongs to another database");
-    if (segment->header.previous_segment >= *number) return corrupt(at, "it names a later segment before it");
+    if (!sensible(segment->header)) return corrupt(at, "its header makes no sense");
     wanted = segment->header.previous_segment;
     newest_first.push_back(std::move(segment));
     if (wanted == 0) break;
@@ -148,7 +161,8 @@ bool Log::holds(const LogPoint& point) const {
   if (!segment || segment->header.salt != point.segment_salt) return false;
   const std::uint64_t offset = offset_of(point.position);
   const bool sealed = segment != &active();
-  return offset >= kFirstRecordOffset && offset <= (sealed ? segment->end.load() : segment->header.segment_bytes);
+  const std::uint64_t end = sealed ? segment->end.load() : segment->header.segment_bytes;
+  return offset >= kFirstRecordOffset && offset % 8 == 0 && offset <= end;
 }
 
 // What replay() knows of the log so far.
@@ -161,6 +175,7 @@ struct Log::Tail {
   TimestampUs last_timestamp_us = 0;
   std::uint64_t records = 0;
   std::uint64_t end = kFirstRecordOffset;
+  std::uint64_t useful_end = kFirstRecordOffset;  // what lies behind it would say nothing to the next reader
   // Records of the current segment not known to be on disk: their offset, and the durable LSN that would
   // prove it.
   struct Unproven {
@@ -180,6 +195,7 @@ struct Log::Tail {
     prove(Lsn{header.durable_lsn});
     previous_checksum = header.checksum;
     end = offset + sizeof(RecordHeader) + header.body_bytes;
+    if (is_commit || header.type == static_cast<std::uint8_t>(RecordType::kFold)) useful_end = end;
     ++records;
   }
   void prove(Lsn durable) {
@@ -195,6 +211,7 @@ Status Log::scan_segment(Segment& segment, std::uint64_t from, std::optional<std
   SegmentReader reader(*segment.file, end.value_or(segment.header.segment_bytes));
   tail.unproven.clear();
   tail.end = from;
+  tail.useful_end = from;
   std::uint64_t offset = from;
   while (!end || offset < *end) {
     const Position at = make_position(segment.header.segment, offset);
@@ -216,56 +233,99 @@ Status Log::scan_segment(Segment& segment, std::uint64_t from, std::optional<std
 
 // Unsynced writes reach the disk in any order, so valid records behind a bad one are no proof of damage.
 // They are when one of them, written later, says that the lost place was known to be on disk (L5).
-Status Log::judge_tail(const Segment& segment, Bytes bytes, const Tail& tail) const {
-  for (std::size_t at = 0; at + sizeof(RecordHeader) <= bytes.size(); at += 8) {
-    if (load<std::uint32_t>(bytes.data() + at) != kRecordMagic) continue;
-    const auto record = parse_record(bytes.subspan(at), segment.header.salt, database_id(), Verify::kRecord);
-    if (!record || record->header.durable_lsn <= dosql::raw(tail.last_lsn)) continue;
-    return corrupt(make_position(segment.header.segment, tail.end),
-                   fmt::format("a record is not valid although the one at offset {} says it was on disk", tail.end + at));
+Status Log::judge_tail(const Tail& found) const {
+  const Segment& segment = active();
+  const Position end = make_position(segment.header.segment, found.end);
+  if (segment.header.durable_lsn > dosql::raw(found.last_lsn)) {
+    return corrupt(end, "a record is not valid although the segment's header says it was on disk");
+  }
+  SegmentReader reader(*segment.file, segment.header.segment_bytes);
+  std::uint64_t offset = found.end;
+  while (true) {
+    DOSQL_ASSIGN_OR_RETURN(const Bytes bytes, reader.record_at(offset));
+    if (bytes.size() < sizeof(RecordHeader)) return {};
+    std::size_t at = 0;
+    while (at + sizeof(RecordHeader) <= bytes.size() && load<std::uint32_t>(bytes.data() + at) != kRecordMagic) at += 8;
+    offset += at;
+    if (at + sizeof(RecordHeader) > bytes.size()) continue;
+    DOSQL_ASSIGN_OR_RETURN(const Bytes candidate, reader.record_at(offset));
+    const auto record = parse_record(candidate, segment.header.salt, database_id(), Verify::kRecord);
+    if (record && record->header.durable_lsn > dosql::raw(found.last_lsn)) {
+      return corrupt(end, fmt::format("a record is not valid although the one at offset {} says it was on disk", offset));
+    }
+    offset += 8;
+  }
+}
+
+// Copies the newest segment's records in [from, to) to the beginning of `target`.
+Status Log::copy_records(std::uint64_t from, std::uint64_t to, std::uint64_t previous_checksum, Segment& target) const {
+  constexpr std::size_t kStepBytes = std::size_t{1} << 20;
+  const Segment& source = active();
+  SegmentReader reader(*source.file, to);
+  std::vector<std::byte> copies;
+  std::uint64_t written_to = kFirstRecordOffset;
+  for (std::uint64_t offset = from; offset < to;) {
+    DOSQL_ASSIGN_OR_RETURN(const Bytes bytes, reader.record_at(offset));
+    const auto record = parse_record(bytes, source.header.salt, database_id(), Verify::kEverything);
+    if (!record) return corrupt(make_position(source.header.segment, offset), "a record that was valid is not any more");
+    const std::size_t at = copies.size();
+    copies.insert(copies.end(), bytes.begin(), bytes.begin() + record->record_bytes());
+    restamp_record(MutableBytes(copies).subspan(at), target.header.salt, previous_checksum);
+    previous_checksum = load<RecordHeader>(copies.data() + at).checksum;
+    offset += record->record_bytes();
+    if (copies.size() < kStepBytes && offset < to) continue;
+    DOSQL_RETURN_IF_ERROR(target.file->write_at(written_to, copies));
+    written_to += copies.size();
+    copies.clear();
   }
   return {};
 }
 
-// Makes what survived durable, then starts a new segment whose header names the cut. The surviving bytes
-// are written again in place before the sync: after a failed sync the page cache may show bytes that are
-// not on disk and that a sync alone would not write.
-Status Log::repair_tail(const Tail& tail) {
+void Log::forget_active() {
+  const std::uint32_t number = active().header.segment;
+  void_segments_.push_back(number);
+  std::lock_guard lock(segments_mutex_);
+  chunks_[number / kChunk].load()->segments[number % kChunk].store(nullptr);
+  segments_.pop_back();
+}
+
+// Starts a new segment whose header names the cut, and hands what lies in it to the visitor. `tail` is the state
+// at the cut: in front of the first record that is not known to be on disk. The records from there on that
+// survived are copied. `may_replace`: nothing refers to the newest segment, so that the new one may take its place
+// when none of its records stays. Not written again in place, because a crash may leave garbage where a write went on, and
+// they may be acknowledged; not merely synced, because after a failed sync the page cache may show bytes that are
+// not on disk and that a sync would not write.
+Status Log::repair_tail(const Tail& found, bool may_replace, ReplayVisitor& visitor, Tail& tail) {
   const Segment& last = active();
-  if (!tail.unproven.empty()) {
-    constexpr std::uint64_t kStep = std::uint64_t{1} << 20;
-    std::vector<std::byte> buffer;
-    for (std::uint64_t at = tail.unproven.front().offset; at < tail.end; at += buffer.size()) {
-      buffer.resize(std::min(kStep, tail.end - at));
-      DOSQL_ASSIGN_OR_RETURN(const std::size_t got, last.file->read_at(at, buffer));
-      if (got < buffer.size()) return corrupt(make_position(last.header.segment, at), "the file became shorter");
-      DOSQL_RETURN_IF_ERROR(last.file->write_at(at, buffer));
-    }
-    DOSQL_RETURN_IF_ERROR(last.file->sync_data());
-  }
+  const std::uint64_t cut = tail.end;
+  const std::uint64_t kept_end = std::max(found.useful_end, cut);
   std::uint32_t newest = last.header.segment;
   for (const std::uint32_t number : void_segments_) newest = std::max(newest, number);
   if (newest == kSegmentNumberMax) return Error(ErrorCode::kDiskFull, "the log has used all its segment numbers");
-  SegmentHeader header = next_header(0);
+
+  // Once the header is on disk, so is everything that survived.
+  durable_lsn_ = dosql::raw(found.last_lsn);
+  previous_checksum_ = tail.previous_checksum;
+  SegmentHeader header = next_header(kept_end - cut);
   header.segment = newest + 1;
-  header.previous_segment = last.header.segment;
-  header.previous_end = tail.end;
-  if (tail.end == kFirstRecordOffset && last.header.previous_segment != 0) {
-    // Nothing survived of it: the new one takes its place.
+  header.lsn_floor = kept_end > cut ? dosql::raw(tail.last_lsn) : next_lsn_;
+  const bool replaces = may_replace && cut == kFirstRecordOffset;
+  if (replaces) {
     header.previous_segment = last.header.previous_segment;
     header.previous_end = last.header.previous_end;
+  } else {
+    header.previous_segment = last.header.segment;
+    header.previous_end = cut;
+    // If its maker died in here, its header was written but not synced.
+    DOSQL_RETURN_IF_ERROR(rewrite_headers(last));
   }
-  DOSQL_ASSIGN_OR_RETURN(auto segment, create_segment(directory_, header));
-  if (header.previous_segment != last.header.segment) {
-    void_segments_.push_back(last.header.segment);
-    std::lock_guard lock(segments_mutex_);
-    const std::uint32_t number = last.header.segment;
-    chunks_[number / kChunk].load()->segments[number % kChunk].store(nullptr);
-    segments_.pop_back();
-  }
+  DOSQL_ASSIGN_OR_RETURN(auto segment, create_segment(directory_, header, [&](Segment& target) {
+    return copy_records(cut, kept_end, tail.previous_checksum, target);
+  }));
+  if (replaces) forget_active();
   add_segment(std::move(segment));
-  prepared_ = kFirstRecordOffset;
-  return {};
+  used_bytes_ += kept_end - cut;
+  return scan_segment(active(), kFirstRecordOffset, kFirstRecordOffset + (kept_end - cut), visitor, tail);
 }
 
 Result<ReplayOutcome> Log::replay(const std::optional<LogPoint>& from, ReplayVisitor& visitor) {
@@ -282,42 +342,49 @@ Result<ReplayOutcome> Log::replay(const std::optional<LogPoint>& from, ReplayVis
     tail.last_timestamp_us = from->last_timestamp_us;
     while (segments_[first]->header.segment != segment_of(from->position)) ++first;
   }
+  std::uint64_t start = from ? offset_of(from->position) : kFirstRecordOffset;
   for (std::size_t i = first; i < segments_.size(); ++i) {
-    Segment& segment = *segments_[i];
-    const bool sealed = i + 1 < segments_.size();
+    const Segment& segment = *segments_[i];
     if (i > first && segment.header.previous_checksum != tail.previous_checksum) {
       return corrupt(make_position(segment.header.segment, 0), "it does not continue the segment before it");
     }
     if (i > first || !from) tail.prove(Lsn{segment.header.durable_lsn});
-    const std::uint64_t start = from && i == first ? offset_of(from->position) : kFirstRecordOffset;
-    const auto end = sealed ? std::optional(segment.end.load()) : std::nullopt;
-    DOSQL_RETURN_IF_ERROR(scan_segment(segment, start, end, visitor, tail));
+    if (i + 1 == segments_.size()) break;
+    DOSQL_RETURN_IF_ERROR(scan_segment(*segments_[i], start, segment.end.load(), visitor, tail));
+    start = kFirstRecordOffset;
   }
+  // The newest segment first without the visitor: some of its records may have to move.
+  Tail found = tail;
+  NoVisitor nobody;
+  DOSQL_RETURN_IF_ERROR(scan_segment(active(), start, std::nullopt, nobody, found));
+  // Never written to, or closed and not written to since.
+  const std::uint64_t sequence = control_.slot().sequence;
+  const bool clean = found.closed_sequence == sequence || (found.records == 0 && !from && sequence == 1);
+  const bool repair = !clean && access_ == Access::kReadWrite;
+  if (!clean) DOSQL_RETURN_IF_ERROR(judge_tail(found));
+  const std::uint64_t end = repair && !found.unproven.empty() ? found.unproven.front().offset : found.end;
+  DOSQL_RETURN_IF_ERROR(scan_segment(active(), start, end, visitor, tail));
   for (const auto& segment : segments_) used_bytes_ += segment->end.load() - kFirstRecordOffset;
+  next_lsn_ = dosql::raw(found.lsn_high);
+  if (!clean) next_lsn_ = std::max(next_lsn_, control_.slot().lsn_lease);
+  if (repair) {
+    const bool may_replace = !from || segment_of(from->position) != active().header.segment;
+    DOSQL_RETURN_IF_ERROR(repair_tail(found, may_replace, visitor, tail));
+  }
 
   previous_checksum_ = tail.previous_checksum;
   last_timestamp_us_ = tail.last_timestamp_us;
   last_lsn_ = dosql::raw(tail.last_lsn);
-  next_lsn_ = dosql::raw(tail.lsn_high);
   closed_sequence_ = tail.closed_sequence;
-  // Never written to, or closed and not written to since.
-  const std::uint64_t sequence = control_.slot().sequence;
-  const bool clean = tail.closed_sequence == sequence || (tail.records == 0 && !from && sequence == 1);
   needs_close_ = !clean;
-  if (!clean) {
-    SegmentReader reader(*active().file, active().header.segment_bytes);
-    DOSQL_ASSIGN_OR_RETURN(const Bytes rest, reader.rest_from(tail.end));
-    DOSQL_RETURN_IF_ERROR(judge_tail(active(), rest, tail));
-    next_lsn_ = std::max(next_lsn_, control_.slot().lsn_lease);
-  }
   if (access_ == Access::kReadWrite) {
-    if (!clean) DOSQL_RETURN_IF_ERROR(repair_tail(tail));
     for (const std::uint32_t number : void_segments_) {
       directory_.remove(segment_file_name(number)).ignore("no header leads to it; the next open tries again");
     }
     durable_lsn_ = dosql::raw(tail.last_lsn);
     // The file was opened anew: without this, stores would take the slow way.
     if (clean) active().file->allocate(active().header.segment_bytes).ignore("appends report a full disk themselves");
+    if (clean && tail.end > start) found_close_record_ = tail.end - kCloseRecordBytes;
   } else {
     durable_lsn_ = dosql::raw(tail.durable_lsn);
   }

@@ -149,6 +149,49 @@ bool plausible_header(const RecordHeader& header, std::uint64_t available_bytes)
          std::uint64_t{header.entry_count} * sizeof(EntryHead) <= header.body_bytes;
 }
 
+namespace {
+
+// The fixed part and the entry heads, joined: what the record checksum covers behind the header.
+class Heads {
+ public:
+  // False when the body is not what the header says. REQUIRES: plausible_header(header, ...).
+  bool gather(const RecordHeader& header, Bytes body, std::uint64_t database_id, Verify verify) {
+    const std::size_t fixed_bytes = fixed_part_bytes(header);
+    const std::size_t heads_bytes = fixed_bytes + header.entry_count * sizeof(EntryHead);
+    std::byte* heads = small_;
+    if (heads_bytes > sizeof small_) {
+      large_.resize(heads_bytes);
+      heads = large_.data();
+    }
+    std::memcpy(heads, body.data(), fixed_bytes);
+    std::size_t gathered = fixed_bytes;
+    std::size_t at = fixed_bytes;
+    for (std::uint32_t i = 0; i < header.entry_count; ++i) {
+      if (body.size() - at < sizeof(EntryHead)) return false;
+      const auto head = load<EntryHead>(body.data() + at);
+      if (body.size() - at - sizeof head < head.payload_bytes) return false;
+      if (verify == Verify::kEverything &&
+          payload_checksum(database_id, head, body.subspan(at + sizeof head, head.payload_bytes)) !=
+              head.payload_checksum) {
+        return false;
+      }
+      std::memcpy(heads + gathered, &head, sizeof head);
+      gathered += sizeof head;
+      at += sizeof head + head.payload_bytes;
+    }
+    bytes_ = Bytes(heads, heads_bytes);
+    return body.size() - at < 8;  // only padding may follow
+  }
+  Bytes bytes() const { return bytes_; }
+
+ private:
+  std::byte small_[512];
+  std::vector<std::byte> large_;
+  Bytes bytes_;
+};
+
+}  // namespace
+
 std::optional<RecordView> parse_record(Bytes bytes, std::uint64_t segment_salt, std::uint64_t database_id,
                                        Verify verify) {
   if (bytes.size() < sizeof(RecordHeader)) return {};
@@ -156,34 +199,19 @@ std::optional<RecordView> parse_record(Bytes bytes, std::uint64_t segment_salt, 
   view.header = load<RecordHeader>(bytes.data());
   if (!plausible_header(view.header, bytes.size())) return {};
   view.body = bytes.subspan(sizeof(RecordHeader), view.header.body_bytes);
-
-  std::byte small[512];
-  std::vector<std::byte> large;
-  const std::size_t heads_bytes = fixed_part_bytes(view.header) + view.header.entry_count * sizeof(EntryHead);
-  std::byte* heads = small;
-  if (heads_bytes > sizeof small) {
-    large.resize(heads_bytes);
-    heads = large.data();
-  }
-  std::size_t at = fixed_part_bytes(view.header);
-  std::memcpy(heads, view.body.data(), at);
-  std::size_t gathered = at;
-  for (std::uint32_t i = 0; i < view.header.entry_count; ++i) {
-    if (view.body.size() - at < sizeof(EntryHead)) return {};
-    const auto head = load<EntryHead>(view.body.data() + at);
-    if (view.body.size() - at - sizeof head < head.payload_bytes) return {};
-    if (verify == Verify::kEverything &&
-        payload_checksum(database_id, head, view.body.subspan(at + sizeof head, head.payload_bytes)) !=
-            head.payload_checksum) {
-      return {};
-    }
-    std::memcpy(heads + gathered, &head, sizeof head);
-    gathered += sizeof head;
-    at += sizeof head + head.payload_bytes;
-  }
-  if (view.body.size() - at >= 8) return {};  // only padding may follow
-  if (record_checksum(view.header, Bytes(heads, heads_bytes), segment_salt) != view.header.checksum) return {};
+  Heads heads;
+  if (!heads.gather(view.header, view.body, database_id, verify)) return {};
+  if (record_checksum(view.header, heads.bytes(), segment_salt) != view.header.checksum) return {};
   return view;
+}
+
+void restamp_record(MutableBytes record, std::uint64_t segment_salt, std::uint64_t previous_checksum) {
+  auto header = load<RecordHeader>(record.data());
+  Heads heads;
+  CHECK(heads.gather(header, Bytes(record).subspan(sizeof header), 0, Verify::kRecord));
+  header.previous_checksum = static_cast<std::uint32_t>(previous_checksum);
+  header.checksum = record_checksum(header, heads.bytes(), segment_salt);
+  std::memcpy(record.data(), &header, sizeof header);
 }
 
 }  // namespace dosql::log

@@ -86,4 +86,7 @@ enum class Verify : std::uint8_t {
 std::optional<RecordView> parse_record(Bytes bytes, std::uint64_t segment_salt, std::uint64_t database_id,
                                        Verify verify);
 
+// Makes a valid record one of another segment, behind another predecessor.
+void restamp_record(MutableBytes record, std::uint64_t segment_salt, std::uint64_t previous_checksum);
+
 }  // namespace dosql::log

@@ -38,6 +38,13 @@ Status write_headers(io::Directory& directory, Segment& segment) {
   return directory.sync();
 }
 
+Status allocate_and_fill(Segment& segment, const FillSegment& fill) {
+  DOSQL_RETURN_IF_ERROR(segment.file->allocate(segment.header.segment_bytes));
+  if (!fill) return {};
+  DOSQL_RETURN_IF_ERROR(fill(segment));
+  return segment.file->sync_data();
+}
+
 Status remove_durably(io::Directory& directory, std::string_view name) {
   DOSQL_RETURN_IF_ERROR(directory.remove(name));
   return directory.sync();
@@ -56,17 +63,18 @@ std::optional<std::uint32_t> parse_segment_file_name(std::string_view name) {
   return number;
 }
 
-Result<std::unique_ptr<Segment>> create_segment(io::Directory& directory, SegmentHeader header) {
+Result<std::unique_ptr<Segment>> create_segment(io::Directory& directory, SegmentHeader header,
+                                                const FillSegment& fill) {
   auto segment = std::make_unique<Segment>();
   header.checksum = header_checksum(header);
   segment->header = header;
   segment->name = segment_file_name(header.segment);
   directory.remove(segment->name).ignore("there is one only where an earlier try could not clean up");
   DOSQL_ASSIGN_OR_RETURN(segment->file, directory.open(segment->name, io::OpenMode::kCreate));
-  if (Status allocated = segment->file->allocate(header.segment_bytes); !allocated) {
+  if (Status filled = allocate_and_fill(*segment, fill); !filled) {
     segment->file.reset();
     directory.remove(segment->name).ignore("without a header it means nothing");
-    return std::move(allocated).error();
+    return std::move(filled).error();
   }
   if (Status written = write_headers(directory, *segment); !written) {
     // A header that reaches the disk after all would cut off what is appended to its predecessor from now on.
@@ -77,6 +85,14 @@ Result<std::unique_ptr<Segment>> create_segment(io::Directory& directory, Segmen
     return std::move(written).error();
   }
   return segment;
+}
+
+Status rewrite_headers(const Segment& segment) {
+  for (const std::uint64_t offset : kSegmentHeaderOffsets) {
+    DOSQL_RETURN_IF_ERROR(segment.file->write_at(offset, bytes_of(segment.header)));
+    DOSQL_RETURN_IF_ERROR(segment.file->sync_data());
+  }
+  return {};
 }
 
 Result<std::unique_ptr<Segment>> open_segment(io::Directory& directory, std::uint32_t number, io::OpenMode mode) {

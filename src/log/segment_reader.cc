@@ -32,6 +32,4 @@ Result<Bytes> SegmentReader::record_at(std::uint64_t offset) {
   return window(offset, sizeof header + header.body_bytes);
 }
 
-Result<Bytes> SegmentReader::rest_from(std::uint64_t offset) { return window(offset, end_ - std::min(offset, end_)); }
-
 }  // namespace dosql::log

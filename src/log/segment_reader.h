@@ -19,9 +19,6 @@ class SegmentReader {
   // else what there is. They live until the next call. Offsets may only grow.
   Result<Bytes> record_at(std::uint64_t offset);
 
-  // Everything from `offset` on.
-  Result<Bytes> rest_from(std::uint64_t offset);
-
  private:
   Result<Bytes> window(std::uint64_t offset, std::uint64_t bytes);
 

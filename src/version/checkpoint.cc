@@ -52,11 +52,10 @@ bool rows_consistent(const CheckpointHeader& header, Bytes body) {
   if (previous.lsn != header.last_lsn) return false;
   const std::byte* version_at = at + header.page_rows * sizeof(PageRow);
   std::uint64_t versions_left = header.version_count;
-  std::uint32_t previous_page = 0;
+  if (header.page_count > header.page_rows) return false;
   for (std::uint64_t i = 0; i < header.page_rows; ++i, at += sizeof(PageRow)) {
     const auto row = load<PageRow>(at);
-    if (row.page <= previous_page || row.versions == 0 || row.versions > versions_left) return false;
-    previous_page = row.page;
+    if (row.page != i + 1 || row.versions == 0 || row.versions > versions_left) return false;
     versions_left -= row.versions;
     PageVersion before{};
     for (std::uint32_t v = 0; v < row.versions; ++v, version_at += sizeof(PageVersion)) {
@@ -224,6 +223,7 @@ Result<std::optional<log::LogPoint>> StoreImpl::load_checkpoint() {
   }
   page_versions = header.version_count;
   head_point = {kMainBranch, Version{header.commit_count}, Lsn{header.last_lsn}, header.page_count};
+  known_pages = static_cast<std::uint32_t>(header.page_rows);
   checkpoint_point = point_of(header);
   checkpoint_bytes = checkpoint_buffer.size();
   used_bytes_at_checkpoint = header.used_bytes;

@@ -16,11 +16,10 @@ using log::EntryKind;
 using log::RecordType;
 
 constexpr std::size_t kFoldPagesPerRecord = 1024;
-// A clean close writes a checkpoint only when replaying would cost more than this.
-constexpr std::uint64_t kReplayBytesKept = std::uint64_t{1} << 20;
-// maintain() writes one when this much log lies behind the last: at least, and in proportion to its size,
-// so that all checkpoints together cost no more than the log itself.
-constexpr std::uint64_t kReplayBytesMax = std::uint64_t{64} << 20;
+// Checkpoints are written in proportion to their size, so that all of them together cost no more than the log
+// itself: when this part of the last one's size lies behind it.
+constexpr std::uint64_t kCloseCheckpointPart = 4;  // a quarter
+constexpr std::uint64_t kMaintainCheckpointTimes = 2;
 
 }  // namespace
 
@@ -71,7 +70,9 @@ Status StoreImpl::close() {
     DOSQL_RETURN_IF_ERROR(log->close());
   }
   const std::uint64_t behind = log->used_bytes() - used_bytes_at_checkpoint;
-  if (behind > std::max(kReplayBytesKept, checkpoint_bytes / 4)) DOSQL_RETURN_IF_ERROR(write_checkpoint());
+  if (behind > std::max(options.close_checkpoint_bytes, checkpoint_bytes / kCloseCheckpointPart)) {
+    DOSQL_RETURN_IF_ERROR(write_checkpoint());
+  }
   owner_lock.reset();
   return {};
 }
@@ -80,7 +81,9 @@ Result<bool> VersionStore::maintain([[maybe_unused]] std::uint64_t budget_us) {
   StoreImpl& store = *impl_;
   if (store.options.access == Access::kReadOnly || store.log->poisoned()) return false;
   const std::uint64_t behind = store.log->used_bytes() - store.used_bytes_at_checkpoint;
-  if (behind < std::max(kReplayBytesMax, store.checkpoint_bytes * 2)) return false;
+  if (behind < std::max(store.options.maintain_checkpoint_bytes, store.checkpoint_bytes * kMaintainCheckpointTimes)) {
+    return false;
+  }
   if (store.writer_active.exchange(true, std::memory_order_acquire)) return true;
   Status written = store.log->sync().and_then([&store] { return store.write_checkpoint(); });
   store.writer_active.store(false, std::memory_order_release);

@@ -65,9 +65,12 @@ class IndexBuilder final : public log::ReplayVisitor {
   Status on_commit(const log::RecordView& record, log::Position position) {
     const log::RecordHeader& header = record.header;
     if (header.last_lsn <= raw(store_.head_point.lsn)) return bad(position, "its LSN does not follow its predecessor's");
+    if (header.flags & log::kHasSpills) gather(record, position, spilled_);
+    const std::uint64_t entries = header.flags & log::kHasSpills ? spilled_.size() : header.entry_count;
+    if (header.page_count > store_.known_pages + entries) return bad(position, "it adds pages without saying what is in them");
     if (header.flags & log::kHasSpills) {
-      gather(record, position, spilled_);
       for (auto& [page, change] : spilled_) {
+        if (page > header.page_count) break;  // written, then truncated away
         change.version.lsn = header.last_lsn;
         DOSQL_RETURN_IF_ERROR(apply(page, change, position));
       }
@@ -79,11 +82,13 @@ class IndexBuilder final : public log::ReplayVisitor {
         const Change change{PageVersion::make(Lsn{header.last_lsn}, log::Position{raw(position) + offset},
                                               static_cast<EntryKind>(head.kind), head.step),
                             head.payload_bytes};
-        applied = apply(head.page, change, position);
+        applied = head.page > header.page_count ? bad(position, fmt::format("page {} is beyond its end", head.page))
+                                                : apply(head.page, change, position);
       });
       DOSQL_RETURN_IF_ERROR(applied);
     }
     spilled_.clear();
+    store_.known_pages = std::max(store_.known_pages, header.page_count);
     store_.commits.push({Lsn{header.last_lsn}, position});
     store_.head_point = {kMainBranch, Version{raw(store_.head_point.version) + 1}, Lsn{header.last_lsn},
                          header.page_count};

@@ -68,6 +68,9 @@ class StoreImpl {
 
   // Version arrays loaded from the checkpoint stay where they were read to.
   std::vector<std::byte> checkpoint_buffer;
+  // The most pages any version had: each of them has versions, since a page that is not written is logged as
+  // zeros. Recovery refuses a log that says otherwise, so that no number in it makes it take too much memory.
+  std::uint32_t known_pages = 0;
   log::LogPoint checkpoint_point;
   std::uint64_t checkpoint_bytes = 0;
   std::uint64_t used_bytes_at_checkpoint = 0;

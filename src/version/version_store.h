@@ -54,6 +54,10 @@ struct StoreOptions {
   std::size_t history_cache_bytes = std::size_t{16} << 20;
   // Changed pages of one transaction kept in memory before they go to the log as spill records.
   std::size_t spill_bytes = std::size_t{8} << 20;
+  // A clean close writes a checkpoint only when more log than this would have to be replayed without it...
+  std::uint64_t close_checkpoint_bytes = std::uint64_t{1} << 20;
+  // ... and maintain() when this much log lies behind the last one.
+  std::uint64_t maintain_checkpoint_bytes = std::uint64_t{64} << 20;
 };
 
 // One committed state of one branch. Version 0 with 0 pages is the empty database.

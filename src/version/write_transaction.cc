@@ -63,6 +63,7 @@ class WriteTransaction::Overlay {
   Status spill();
   Status encode_dirty_pages();
   Status fill_holes();
+  bool differs_from_base();
   Result<std::uint32_t> freelist_growth();
   Status set_commit_header();
   void publish(const log::Appended& appended);
@@ -180,9 +181,11 @@ Status WriteTransaction::Overlay::encode_dirty_pages() {
     const PageNo page{place->page};
     const std::byte* image = store_.pool.data(place->frame);
     DOSQL_ASSIGN_OR_RETURN(auto encoded, encoder_.encode(page, image));
+    place->restored = false;
     if (!encoded) {
       // Back to what it was. An earlier spill of it must be overruled, though.
       if (place->spilled.word == 0) continue;
+      place->restored = true;
       encoded = EncodedPage{EntryKind::kFull, 0, Bytes(image, kPageBytes)};
     }
     const std::uint32_t offset = encoded->kind == EntryKind::kFull
@@ -249,7 +252,7 @@ Status WriteTransaction::Overlay::set_commit_header() {
   auto changed_pages = static_cast<std::uint32_t>(changes_.size());
   if (spill_records_ > 0) {
     pages_.for_each([&](const OverlayPage& place) {
-      if (place.spilled.word != 0 && !place.dirty) ++changed_pages;
+      if (place.spilled.word != 0 && !place.dirty && !place.cut) ++changed_pages;
     });
     record_.set_spill_summary(
         {.spill_bytes = spill_bytes_, .spill_records = spill_records_, .changed_pages = changed_pages});
@@ -260,13 +263,25 @@ Status WriteTransaction::Overlay::set_commit_header() {
   return {};
 }
 
+// REQUIRES: the dirty pages are encoded.
+bool WriteTransaction::Overlay::differs_from_base() {
+  if (page_count_ != base_.page_count) return true;
+  if (spill_records_ == 0) return !changes_.empty();
+  bool differs = false;
+  for (const Change& change : changes_) differs |= !change.page->restored;
+  pages_.for_each([&](const OverlayPage& place) {
+    differs |= !place.dirty && !place.cut && !place.restored && place.spilled.word != 0;
+  });
+  return differs;
+}
+
 Result<ReadPoint> WriteTransaction::Overlay::commit(Durability durability) {
   if (spill_failed_) return Error(ErrorCode::kIo, "an earlier write of this transaction failed: it can only be rolled back");
   DOSQL_RETURN_IF_ERROR(fill_holes());
   record_.start(RecordType::kCommit, spill_records_ > 0 ? log::kHasSpills : 0, base_.branch);
   if (spill_records_ > 0) record_.set_spill_summary({});
   DOSQL_RETURN_IF_ERROR(encode_dirty_pages());
-  if (changes_.empty() && spill_records_ == 0 && page_count_ == base_.page_count) return base_;
+  if (!differs_from_base()) return base_;
   DOSQL_RETURN_IF_ERROR(set_commit_header());
 
   const bool synced = durability == Durability::kFull;
@@ -304,7 +319,7 @@ void WriteTransaction::Overlay::publish(const log::Appended& appended) {
   }
   if (spill_records_ > 0) {
     pages_.for_each([&](OverlayPage& place) {
-      if (place.spilled.word == 0) return;
+      if (place.spilled.word == 0 || place.cut) return;
       place.spilled.lsn = raw(appended.last_lsn);
       // The payload's size is not known any more; an average patch stands for it.
       publish_page(place, place.spilled, kPatchBytesMax / 8);

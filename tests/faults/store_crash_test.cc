@@ -1,0 +1,269 @@
+// The store loses its power, or its process, at every kind of moment, also while it recovers from that. What
+// it acknowledged must be there afterwards, and nothing that is half done.
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "testing/run_length.h"
+#include "testing/simulated_disk.h"
+#include "tests/faults/store_model.h"
+
+namespace dosql::testing {
+namespace {
+
+using version::StoreOptions;
+using version::VersionStore;
+using Loss = StoreModel::Loss;
+
+// A database that lives through many crashes. Everything follows from the seed.
+class CrashingStore {
+ public:
+  explicit CrashingStore(std::uint64_t seed) : random_(seed), entropy_(seed), clock_(kStartUs) {
+    size_.pages_max = 4 + random_() % 20;
+    size_.large_one_in = 3 + random_() % 10;
+    size_.large_writes = random_() % 3 == 0 ? 60 : 12;
+    size_.full_page_one_in = 2 + random_() % 8;
+    // So small that eviction, spills, rolls and checkpoints happen all the time.
+    options_.pool_bytes = 0;
+    options_.spill_bytes = (1 + random_() % 8) * kPageBytes;
+    options_.history_cache_bytes = 16 * (random_() % 4) * kPageBytes;
+    options_.close_checkpoint_bytes = (random_() % 3) << 14;
+    options_.maintain_checkpoint_bytes = (1 + random_() % 4) << 14;
+  }
+
+  // Opens the store (crashing in between as it happens), works until a crash, loses what a crash loses.
+  // Returns the number of crashes.
+  int live() {
+    int crashes = 0;
+    std::unique_ptr<VersionStore> store;
+    while (!store) {
+      // Mostly long lives, but many that end while they begin.
+      disk_->crash_at(random_() % 3 == 0 ? random_() % 12 : random_() % 150);
+      store = open();
+      if (::testing::Test::HasFailure()) return crashes;
+      if (!store) {
+        lose();
+        ++crashes;
+      }
+    }
+    while (!disk_->has_crashed() && !::testing::Test::HasFailure()) step(store);
+    store.reset();
+    lose();
+    return crashes + 1;
+  }
+
+  std::size_t versions() const { return model_.commits().size(); }
+  std::uint64_t lost_commits() const { return model_.lost_commits(); }
+
+ private:
+  static constexpr TimestampUs kStartUs = 1'700'000'000'000'000;
+
+  // Null after a crash.
+  std::unique_ptr<VersionStore> open() {
+    auto store = VersionStore::open(disk_->directory(), options_, clock_, entropy_);
+    if (!store) {
+      EXPECT_TRUE(disk_->has_crashed()) << "a healthy store was refused: " << store.error().message();
+      return nullptr;
+    }
+    if (disk_->has_crashed()) return nullptr;
+    EXPECT_TRUE(model_.verify(**store, loss_));
+    // What recovery found it made durable.
+    model_.note_all_durable();
+    loss_ = Loss::kNothing;
+    return *std::move(store);
+  }
+
+  void step(std::unique_ptr<VersionStore>& store) {
+    clock_.set_us(clock_.now_us() + static_cast<TimestampUs>(random_() % 2000) - 500);
+    const std::uint64_t kind = random_() % 100;
+    if (kind < 80) {
+      commit(*store);
+    } else if (kind < 85) {
+      // Also in the middle of it, some versions must read as they were committed.
+      if (versions() == 0) return;
+      EXPECT_TRUE(model_.verify_version(*store, 1 + random_() % versions()));
+    } else if (kind < 90) {
+      const auto more = store->maintain(1000);
+      expect_or_crash(more ? Status() : Status(more.error()));
+    } else if (kind < 97) {
+      reopen_cleanly(store);
+    } else {
+      // The process ends without a word, the machine goes on.
+      store.reset();
+      store = open();
+    }
+    if (store) model_.note_durable(*store);
+  }
+
+  void commit(VersionStore& store) {
+    const Status done = model_.random_transaction(store, random_, size_, random_durability(random_));
+    if (!done && disk_->has_crashed()) model_.set_outcome_unknown();
+    expect_or_crash(done);
+  }
+
+  void reopen_cleanly(std::unique_ptr<VersionStore>& store) {
+    const Status closed = store->close();
+    expect_or_crash(closed);
+    if (closed) model_.note_all_durable();
+    store.reset();
+    if (disk_->has_crashed()) return;
+    store = open();
+    EXPECT_TRUE(!store || store->status().opened_clean);
+  }
+
+  void expect_or_crash(const Status& status) {
+    EXPECT_TRUE(status || disk_->has_crashed()) << status.error().message();
+  }
+
+  void lose() {
+    if (random_() % 4 == 0) {
+      disk_ = disk_->after_process_kill();
+    } else {
+      disk_ = disk_->after_power_loss(entropy_);
+      loss_ = Loss::kNotDurable;
+    }
+  }
+
+  Generator random_;
+  SeededRandom entropy_;
+  ManualClock clock_;
+  WorkSize size_;
+  StoreOptions options_;
+  std::unique_ptr<SimulatedDisk> disk_ = std::make_unique<SimulatedDisk>();
+  StoreModel model_;
+  Loss loss_ = Loss::kNothing;  // the worst since the store was last open
+};
+
+// Lives one after another on the same database until its history gets long, then a new one.
+TEST(StoreCrashTest, NothingAcknowledgedIsLost) {
+  constexpr std::size_t kVersionsMax = 60;
+  const std::uint64_t seed = test_seed();
+  const int points = soak() ? scaled(20'000) : scaled(2'000);
+  int crashes = 0;
+  std::uint64_t lost_commits = 0;
+  for (std::uint64_t run = 0; crashes < points; ++run) {
+    SCOPED_TRACE(
+        fmt::format("DOSQL_SEED={} store_crash_test --gtest_filter=*NothingAcknowledgedIsLost", seed + run));
+    CrashingStore store(seed + run);
+    for (int life = 0; life < 30 && store.versions() < kVersionsMax; ++life) {
+      crashes += store.live();
+      ASSERT_FALSE(HasFailure()) << "in life " << life;
+    }
+    lost_commits += store.lost_commits();
+  }
+  RecordProperty("crashes", crashes);
+  // A disk that never loses anything would make this test worthless.
+  EXPECT_GT(lost_commits, 0u);
+}
+
+// A short life with everything in it: creation, commits of every kind, spills, a roll, folds, checkpoints,
+// clean closes, and an owner that dies. It always does the same operations up to the crash.
+class FixedLife {
+ public:
+  explicit FixedLife(SimulatedDisk& disk) : disk_(disk) {
+    options_.pool_bytes = 0;
+    options_.spill_bytes = 4 * kPageBytes;
+    options_.close_checkpoint_bytes = 0;
+    options_.maintain_checkpoint_bytes = 1;
+    small_.full_page_one_in = 6;
+    large_.large_one_in = 1;
+    large_.large_writes = 40;
+    large_.full_page_one_in = 1;
+  }
+
+  // Up to the end or the crash.
+  void run() {
+    using version::Durability;
+    work({Durability::kFull, Durability::kNormal, Durability::kFull}, small_, End::kClose);
+    work({Durability::kNormal, Durability::kOff}, small_, End::kClose);
+    work({Durability::kFull, Durability::kFull, Durability::kNormal}, large_, End::kDie);
+    work({Durability::kNormal, Durability::kFull, Durability::kOff}, small_, End::kMaintain);
+    work({Durability::kOff, Durability::kFull}, large_, End::kClose);
+  }
+
+  // Opens what a crash left of the disk and compares. Opens it a second time too: the first must not have
+  // spoilt anything, also for an owner that dies at once.
+  void expect_survival(SimulatedDisk& survivor, Loss loss) {
+    StoreModel model = model_;
+    for (int open = 0; open < 2; ++open) {
+      auto store = VersionStore::open(survivor.directory(), options_, clock_, entropy_);
+      ASSERT_TRUE(store) << "a healthy store was refused: " << store.error().message();
+      ASSERT_TRUE(model.verify(**store, open == 0 ? loss : Loss::kNothing));
+    }
+  }
+
+  const StoreOptions& options() const { return options_; }
+  ManualClock& clock() { return clock_; }
+  Random& entropy() { return entropy_; }
+
+ private:
+  enum class End { kClose, kDie, kMaintain };
+
+  void work(std::initializer_list<version::Durability> commits, const WorkSize& size, End end) {
+    if (disk_.has_crashed()) return;
+    auto opened = VersionStore::open(disk_.directory(), options_, clock_, entropy_);
+    if (!opened) return;
+    VersionStore& store = **opened;
+    model_.note_all_durable();
+    for (const version::Durability durability : commits) {
+      const Status done = model_.random_transaction(store, random_, size, durability);
+      if (!done) model_.set_outcome_unknown();
+      model_.note_durable(store);
+      if (!done) return;
+    }
+    if (end == End::kClose && store.close()) model_.note_all_durable();
+    if (end == End::kMaintain) store.maintain(1000).ignore("a crash in here is one of the cases");
+    model_.note_durable(store);
+  }
+
+  SimulatedDisk& disk_;
+  Generator random_{5};
+  SeededRandom entropy_{5};
+  ManualClock clock_{1'700'000'000'000'000};
+  StoreOptions options_;
+  WorkSize small_;
+  WorkSize large_;
+  StoreModel model_;
+};
+
+// A crash at each operation, and what is left of the disk in several ways; the recovery from one of them
+// crashes at each of its own operations in turn.
+TEST(StoreCrashTest, ACrashAtEachOperation) {
+  SimulatedDisk whole;
+  FixedLife(whole).run();
+  const std::uint64_t operations = whole.operation_count();
+  ASSERT_GT(operations, 100u);
+  const int losses = soak() ? 40 : 4;
+  const std::uint64_t stride = std::max<std::uint64_t>(1, 100 / static_cast<std::uint64_t>(scaled(100)));
+  SeededRandom chance(test_seed());
+  int crashes = 0;
+  for (std::uint64_t index = 0; index < operations; index += stride) {
+    SimulatedDisk disk;
+    disk.crash_at(index);
+    FixedLife life(disk);
+    life.run();
+    ASSERT_TRUE(disk.has_crashed());
+    SCOPED_TRACE("crash at " + SimulatedDisk::describe(index, disk.operations().back()));
+    life.expect_survival(*disk.after_process_kill(), Loss::kNothing);
+    for (int loss = 0; loss < losses && !HasFailure(); ++loss) {
+      life.expect_survival(*disk.after_power_loss(chance), Loss::kNotDurable);
+    }
+    crashes += 1 + losses;
+    const auto left = index % 2 == 0 ? disk.after_power_loss(chance) : disk.after_process_kill();
+    for (std::uint64_t inner = 0;; ++inner) {
+      const auto recovering = left->copy();
+      recovering->crash_at(inner);
+      auto store = VersionStore::open(recovering->directory(), life.options(), life.clock(), life.entropy());
+      if (!recovering->has_crashed()) break;
+      store = Error(ErrorCode::kIo, "");
+      SCOPED_TRACE("and in recovery at " + SimulatedDisk::describe(inner, recovering->operations().back()));
+      life.expect_survival(*recovering->after_power_loss(chance), Loss::kNotDurable);
+      ++crashes;
+    }
+    ASSERT_FALSE(HasFailure());
+  }
+  RecordProperty("crashes", crashes);
+}
+
+}  // namespace
+}  // namespace dosql::testing
