@@ -80,6 +80,8 @@ struct CommitInfo {
   std::uint32_t page_count = 0;      // size of the database after it
   std::uint32_t changed_pages = 0;   // page images and patches it wrote
   std::uint64_t log_bytes = 0;       // bytes it took in the log, spill records included
+
+  friend bool operator==(const CommitInfo&, const CommitInfo&) = default;
 };
 
 struct StoreStatus {

@@ -6,6 +6,7 @@
 
 #include "testing/run_length.h"
 #include "testing/simulated_disk.h"
+#include "tests/faults/scripted_life.h"
 #include "tests/faults/store_model.h"
 
 namespace dosql::testing {
@@ -156,81 +157,11 @@ TEST(StoreCrashTest, NothingAcknowledgedIsLost) {
   EXPECT_GT(lost_commits, 0u);
 }
 
-// A short life with everything in it: creation, commits of every kind, spills, a roll, folds, checkpoints,
-// clean closes, and an owner that dies. It always does the same operations up to the crash.
-class FixedLife {
- public:
-  explicit FixedLife(SimulatedDisk& disk) : disk_(disk) {
-    options_.pool_bytes = 0;
-    options_.spill_bytes = 4 * kPageBytes;
-    options_.close_checkpoint_bytes = 0;
-    options_.maintain_checkpoint_bytes = 1;
-    small_.full_page_one_in = 6;
-    large_.large_one_in = 1;
-    large_.large_writes = 40;
-    large_.full_page_one_in = 1;
-  }
-
-  // Up to the end or the crash.
-  void run() {
-    using version::Durability;
-    work({Durability::kFull, Durability::kNormal, Durability::kFull}, small_, End::kClose);
-    work({Durability::kNormal, Durability::kOff}, small_, End::kClose);
-    work({Durability::kFull, Durability::kFull, Durability::kNormal}, large_, End::kDie);
-    work({Durability::kNormal, Durability::kFull, Durability::kOff}, small_, End::kMaintain);
-    work({Durability::kOff, Durability::kFull}, large_, End::kClose);
-  }
-
-  // Opens what a crash left of the disk and compares. Opens it a second time too: the first must not have
-  // spoilt anything, also for an owner that dies at once.
-  void expect_survival(SimulatedDisk& survivor, Loss loss) {
-    StoreModel model = model_;
-    for (int open = 0; open < 2; ++open) {
-      auto store = VersionStore::open(survivor.directory(), options_, clock_, entropy_);
-      ASSERT_TRUE(store) << "a healthy store was refused: " << store.error().message();
-      ASSERT_TRUE(model.verify(**store, open == 0 ? loss : Loss::kNothing));
-    }
-  }
-
-  const StoreOptions& options() const { return options_; }
-  ManualClock& clock() { return clock_; }
-  Random& entropy() { return entropy_; }
-
- private:
-  enum class End { kClose, kDie, kMaintain };
-
-  void work(std::initializer_list<version::Durability> commits, const WorkSize& size, End end) {
-    if (disk_.has_crashed()) return;
-    auto opened = VersionStore::open(disk_.directory(), options_, clock_, entropy_);
-    if (!opened) return;
-    VersionStore& store = **opened;
-    model_.note_all_durable();
-    for (const version::Durability durability : commits) {
-      const Status done = model_.random_transaction(store, random_, size, durability);
-      if (!done) model_.set_outcome_unknown();
-      model_.note_durable(store);
-      if (!done) return;
-    }
-    if (end == End::kClose && store.close()) model_.note_all_durable();
-    if (end == End::kMaintain) store.maintain(1000).ignore("a crash in here is one of the cases");
-    model_.note_durable(store);
-  }
-
-  SimulatedDisk& disk_;
-  Generator random_{5};
-  SeededRandom entropy_{5};
-  ManualClock clock_{1'700'000'000'000'000};
-  StoreOptions options_;
-  WorkSize small_;
-  WorkSize large_;
-  StoreModel model_;
-};
-
 // A crash at each operation, and what is left of the disk in several ways; the recovery from one of them
 // crashes at each of its own operations in turn.
 TEST(StoreCrashTest, ACrashAtEachOperation) {
   SimulatedDisk whole;
-  FixedLife(whole).run();
+  ScriptedLife(whole).run();
   const std::uint64_t operations = whole.operation_count();
   ASSERT_GT(operations, 100u);
   const int losses = soak() ? 40 : 4;
@@ -240,7 +171,7 @@ TEST(StoreCrashTest, ACrashAtEachOperation) {
   for (std::uint64_t index = 0; index < operations; index += stride) {
     SimulatedDisk disk;
     disk.crash_at(index);
-    FixedLife life(disk);
+    ScriptedLife life(disk);
     life.run();
     ASSERT_TRUE(disk.has_crashed());
     SCOPED_TRACE("crash at " + SimulatedDisk::describe(index, disk.operations().back()));
@@ -253,7 +184,7 @@ TEST(StoreCrashTest, ACrashAtEachOperation) {
     for (std::uint64_t inner = 0;; ++inner) {
       const auto recovering = left->copy();
       recovering->crash_at(inner);
-      auto store = VersionStore::open(recovering->directory(), life.options(), life.clock(), life.entropy());
+      auto store = life.open(*recovering);
       if (!recovering->has_crashed()) break;
       store = Error(ErrorCode::kIo, "");
       SCOPED_TRACE("and in recovery at " + SimulatedDisk::describe(inner, recovering->operations().back()));

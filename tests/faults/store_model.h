@@ -46,7 +46,10 @@ class StoreModel {
                             version::Durability durability);
 
   // The transaction that failed last may have been committed.
-  void set_outcome_unknown() { unknown_ = failed_; }
+  void set_outcome_unknown() {
+    if (failed_) unknown_ = failed_;
+  }
+  bool outcome_unknown() const { return unknown_.has_value(); }
   // Only claims count: every commit the store calls durable must survive from now on.
   void note_durable(const version::VersionStore& store);
   // Everything acknowledged must survive.
