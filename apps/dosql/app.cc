@@ -66,6 +66,11 @@ std::string_view short_version() {
   return kVersion.substr(0, kVersion.rfind('.'));
 }
 
+std::string directory_name(std::string_view path) {
+  while (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
+  return std::string(path.substr(path.rfind('/') + 1));
+}
+
 void greet(Shell& shell) {
   const Colour colour = colours_wanted(STDOUT_FILENO) ? Colour::kOn : Colour::kOff;
   const Database& database = shell.database();
@@ -74,8 +79,8 @@ void greet(Shell& shell) {
   if (!database.created())
     at = fmt::format(" · {}@{}", shell.connection().branch(), shell.connection().version());
   shell.out().write(fmt::format("{} · {}{}{} · every transaction is a version\n",
-                                bold(fmt::format("DoSQL {}", short_version()), colour), database.path(),
-                                state, at));
+                                bold(fmt::format("DoSQL {}", short_version()), colour),
+                                directory_name(database.path()), state, at));
   const std::string_view third = database.created() ? ".import FILE TABLE" : ".tables";
   shell.out().write(fmt::format("Try:  .help   ·   {}   ·   SELECT * FROM dosql_log;\n", third));
   shell.out().flush().ignore("the first prompt shows that the terminal works");
@@ -146,8 +151,14 @@ int run_database(CommandLine line, Console& console) {
   Shell shell(*std::move(database), *std::move(connection), line.settings,
               interactive ? Shell::Interaction::kInteractive : Shell::Interaction::kBatch, interrupts);
   if (line.interaction == CommandLine::Interaction::kBatch) shell.console().set_colour(Colour::kOff);
-  if (run_arguments(shell, line)) run_standard_input(shell);
-  const int exit_code = shell.exit_code();
+  int exit_code = 0;
+  if (run_arguments(shell, line)) {
+    run_standard_input(shell);
+    // Mistakes that a person saw and answered are no failure of the program.
+    exit_code = interactive ? shell.requested_exit_code().value_or(0) : shell.exit_code();
+  } else {
+    exit_code = shell.exit_code();
+  }
   if (const Status closed = shell.close(); !closed) {
     console.error(closed.error());
     return 1;

@@ -39,18 +39,29 @@ Status run_log(Shell& shell, Arguments arguments) {
       {Value(rows)}, format);
 }
 
+// Facts that are yes or no.
+bool is_question(std::string_view name) {
+  for (std::string_view question :
+       {"read_only", "allow_files", "poisoned", "opened_clean", "checkpoint_damaged"}) {
+    if (name == question) return true;
+  }
+  return false;
+}
+
+std::string describe_number(std::string_view name, std::int64_t value) {
+  static constexpr std::string_view kSynchronous[] = {"off", "normal", "full", "extra"};
+  const auto number = static_cast<std::uint64_t>(value);
+  if (is_question(name)) return value != 0 ? "yes" : "no";
+  if (name == "synchronous" && number < std::size(kSynchronous)) return std::string(kSynchronous[number]);
+  if (name.ends_with("_bytes")) return format_bytes(number);
+  if (name.ends_with("_us")) return format_seconds(static_cast<double>(number) / 1e6);
+  return with_thousands(number);
+}
+
 std::string describe_status(const std::string& name, const Value& value) {
   switch (value.type()) {
     case Value::Type::kNull: return "-";
-    case Value::Type::kInteger: {
-      const auto number = static_cast<std::uint64_t>(value.integer());
-      if (name.ends_with("_bytes"))
-        return fmt::format("{} ({})", with_thousands(number), format_bytes(number));
-      if (name.ends_with("_us"))
-        return fmt::format("{} ({})", with_thousands(number),
-                           format_seconds(static_cast<double>(number) / 1e6));
-      return with_thousands(number);
-    }
+    case Value::Type::kInteger: return describe_number(name, value.integer());
     case Value::Type::kReal: return format_real(value.real());
     case Value::Type::kText: return value.text();
     case Value::Type::kBlob: break;

@@ -49,7 +49,7 @@ TEST(DotCommands, AllAreDescribed) {
     EXPECT_FALSE(command.summary.empty()) << command.name;
     EXPECT_NE(nullptr, command.run) << command.name;
     EXPECT_LE(command.min_arguments, command.max_arguments) << command.name;
-    if (!command.details.empty()) EXPECT_EQ('\n', command.details.back()) << command.name;
+    EXPECT_TRUE(command.details.empty() || command.details.ends_with('\n')) << command.name;
   }
 }
 

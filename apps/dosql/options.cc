@@ -152,7 +152,8 @@ class Parser {
 
  private:
   Status take(const std::string& argument) {
-    const bool option = argument.size() > 1 && argument[0] == '-' && !options_ended_;
+    const bool comment = argument.starts_with("-- ");  // SQL
+    const bool option = argument.size() > 1 && argument[0] == '-' && !comment && !options_ended_;
     if (option && argument != "--") return take_option(argument);
     if (option) {
       options_ended_ = true;

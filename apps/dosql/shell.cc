@@ -13,6 +13,7 @@
 
 #include <fmt/format.h>
 
+#include "apps/dosql/advice.h"
 #include "apps/dosql/dot_command.h"
 #include "apps/dosql/text.h"
 
@@ -22,6 +23,9 @@ namespace {
 
 // Files that .read each other end here rather than in the stack.
 constexpr int kMaxFileDepth = 25;
+
+// Virtual machine steps between two looks at Ctrl-C: some ten microseconds.
+constexpr int kStepsPerLook = 1000;
 
 const Origin kNowhere{};
 
@@ -74,6 +78,10 @@ Shell::Shell(Database database, Connection connection, Settings settings, Intera
       interrupts_(interrupts),
       origin_(&kNowhere) {
   explain_format_.switch_to(Mode::kColumn);
+  // Connection::interrupt() is forgotten when it comes just before a statement begins; this is not.
+  sqlite3_progress_handler(
+      connection_->sqlite_handle(), kStepsPerLook,
+      [](void* data) { return static_cast<Interrupts*>(data)->pending() ? 1 : 0; }, &interrupts_);
 }
 
 Shell::~Shell() = default;
@@ -90,7 +98,12 @@ void Shell::run(LineSource& source, const Origin& origin, Stop stop) {
   const Origin* const outer = std::exchange(origin_, &origin);
   const std::uint64_t failures_before = failures_;
   StatementSplitter splitter;
-  while (!stopped(stop, failures_before)) {
+  for (;;) {
+    if (origin.kind == Origin::Kind::kTerminal && interrupts_.pending()) {
+      splitter.clear();  // Ctrl-C drops what is left of the line
+      interrupts_.clear();
+    }
+    if (stopped(stop, failures_before)) break;
     statement_unfinished_ = !splitter.idle();
     const auto line = source.next(prompt(statement_unfinished_));
     if (!line) {
@@ -151,7 +164,6 @@ Status Shell::run_file(const std::string& path) {
 }
 
 void Shell::run_dot_command(std::string_view line, std::size_t line_number) {
-  interrupts_.clear();
   const SqlPlace place{{}, line_number};
   if (settings_.echo) out_.write(fmt::format("{}\n", line));
   const auto words = split_words(line.substr(1));
@@ -169,12 +181,11 @@ void Shell::run_dot_command(std::string_view line, std::size_t line_number) {
 }
 
 void Shell::run_statement(const SplitStatement& statement) {
-  interrupts_.clear();
   const SqlPlace place{statement.text, statement.line};
   if (settings_.echo) out_.write(statement.text + '\n');
   const Stopwatch stopwatch;
   const Status status = execute(statement.text);
-  if (!status) fail(status.error(), place);
+  if (!status) fail(with_advice(status.error(), *connection_), place);
   if (settings_.timer) out_.write(stopwatch.report());
   end_command(place);
 }
@@ -284,7 +295,7 @@ void Shell::end_command(const SqlPlace& place) {
 }
 
 bool Shell::stopped(Stop stop, std::uint64_t failures_before) const {
-  return finished() || (stop == Stop::kAtFirstError && failures_ > failures_before);
+  return finished() || interrupts_.pending() || (stop == Stop::kAtFirstError && failures_ > failures_before);
 }
 
 std::string Shell::prompt(bool continuation) const {

@@ -52,7 +52,9 @@ class Shell {
   std::uint64_t failures() const { return failures_; }
   // .quit, or a failure with .bail on: nothing more is to be run.
   bool finished() const { return exit_code_.has_value(); }
+  // 0 or 1, or what .exit asked for.
   int exit_code() const { return exit_code_.value_or(failures_ > 0 ? 1 : 0); }
+  std::optional<int> requested_exit_code() const { return exit_code_; }
   void request_exit(int code) { exit_code_ = code; }
 
   // Closes the database; the shell is done then.

@@ -1,6 +1,7 @@
 // Small facts about text: UTF-8 and its width on a terminal, SQL quoting, numbers for people.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -64,7 +65,7 @@ std::size_t edit_distance(std::string_view a, std::string_view b);
 template <class Range>
 std::string_view nearest(std::string_view word, const Range& candidates) {
   std::string_view best;
-  std::size_t best_distance = word.size() / 3 + 2;
+  std::size_t best_distance = std::max<std::size_t>(2, word.size() / 3 + 1);
   for (std::string_view candidate : candidates) {
     const std::size_t distance = edit_distance(word, candidate);
     if (distance < best_distance) {

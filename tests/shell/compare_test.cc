@@ -30,7 +30,7 @@ INSERT INTO t VALUES(6, 'sp ace|pipe', 9e999, 'back\slash');
 INSERT INTO t VALUES(-7, 'Reykjavík', -9e999, 12345678901);
 INSERT INTO t VALUES(8, NULL, NULL, NULL);
 INSERT INTO t VALUES(9, 'a sentence of many words, longer than sixty characters, that the column modes must break', 3, x'00ff');
-INSERT INTO t VALUES(10, 'crlf' || char(13, 10) || 'bell' || char(7) || 'del' || char(127), 0.1, 'x''y');
+INSERT INTO t VALUES(10, 'crlf' || char(13, 10) || 'bell' || char(7), 0.1, 'x''y');
 CREATE TABLE empty(x);
 )sql";
 

@@ -120,8 +120,7 @@ TEST_F(TerminalTest, InterruptStopsARunningStatement) {
       "n;\n");
   ASSERT_TRUE(terminal.wait_for("\nbegun\n"));
   terminal.type("\x03");
-  EXPECT_TRUE(terminal.wait_for("error: interrupted"));
-  EXPECT_TRUE(terminal.wait_for("main> "));
+  EXPECT_TRUE(terminal.wait_for("main> ")) << "the rest of the line is dropped, also when nothing ran just then";
   terminal.type("SELECT 'still ' || 'here';\n");
   EXPECT_TRUE(terminal.wait_for("\nstill here\nmain> "));
 }
@@ -141,7 +140,7 @@ TEST_F(TerminalTest, TabCompletes) {
   EXPECT_TRUE(terminal.wait_for(".exit")) << "several: they are listed";
   EXPECT_TRUE(terminal.wait_for(".export-sqlite"));
   terminal.type("\x03");
-  ASSERT_TRUE(terminal.wait_for("main> "));
+  ASSERT_TRUE(terminal.wait_for("^C\nmain> "));
   terminal.type(".mode ma\t\n");
   terminal.type(".show\n");
   EXPECT_TRUE(terminal.wait_for("mode: markdown"));
@@ -210,12 +209,14 @@ TEST_F(TerminalTest, ColoursUnlessUnwanted) {
   coloured.type("\x04");
   coloured.wait_for_exit();
 
-  for (const std::string variable : {"NO_COLOR", "TERM"}) {
-    Terminal plain = start({"shop"}, {{"NO_COLOR", ""}, {variable, variable == "TERM" ? "dumb" : "1"}});
+  using Variables = std::map<std::string, std::string>;
+  for (const Variables& variables :
+       {Variables{{"NO_COLOR", "1"}}, Variables{{"NO_COLOR", ""}, {"TERM", "dumb"}}}) {
+    Terminal plain = start({"shop"}, variables);
     ASSERT_TRUE(plain.wait_for("main> "));
     plain.type("SELECT nope;\n");
     ASSERT_TRUE(plain.wait_for("error: no such column"));
-    EXPECT_EQ(std::string::npos, plain.raw().find("\x1b[1;31m")) << variable;
+    EXPECT_EQ(std::string::npos, plain.raw().find("\x1b[1;31m")) << variables.at("NO_COLOR");
   }
 }
 

@@ -1,0 +1,52 @@
+#include "apps/dosql/advice.h"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "apps/dosql/text.h"
+
+namespace dosql::shell {
+
+namespace {
+
+constexpr std::string_view kNoTable = "no such table: ";
+constexpr std::string_view kNoColumn = "no such column: ";
+
+constexpr std::string_view kTables =
+    "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') UNION SELECT 'dosql_log' UNION SELECT "
+    "'dosql_status'";
+constexpr std::string_view kColumns =
+    "SELECT DISTINCT c.name FROM sqlite_schema AS t, pragma_table_info(t.name) AS c WHERE t.type IN "
+    "('table', 'view') "
+    "LIMIT 1000";
+
+// `name` without what qualifies it.
+std::string_view last_part(std::string_view name) {
+  const std::size_t dot = name.rfind('.');
+  return dot == std::string_view::npos ? name : name.substr(dot + 1);
+}
+
+std::string suggest(Connection& connection, std::string_view query, std::string_view name) {
+  const auto rows = connection.query(query);
+  if (!rows) return "";
+  std::vector<std::string_view> names;
+  for (const Row& row : *rows) names.push_back(row[0].text());
+  const std::string_view meant = nearest(last_part(name), names);
+  return meant.empty() ? "" : fmt::format("did you mean {}?", quote_identifier(meant));
+}
+
+}  // namespace
+
+Error with_advice(Error error, Connection& connection) {
+  if (!error.hint().empty()) return error;
+  const std::string_view message = error.message();
+  std::string hint;
+  if (message.starts_with(kNoTable)) hint = suggest(connection, kTables, message.substr(kNoTable.size()));
+  if (message.starts_with(kNoColumn)) hint = suggest(connection, kColumns, message.substr(kNoColumn.size()));
+  return hint.empty() ? error : std::move(error).with_hint(std::move(hint));
+}
+
+}  // namespace dosql::shell
