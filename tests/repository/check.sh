@@ -42,7 +42,7 @@ check_text() {
   refuse "unfinished work belongs in an issue" '\b(TOD[O]|FIXM[E]|XX[X]|HAC[K])\b'
   refuse "space at the end of a line" '[[:blank:]]+$'
   refuse "left over from a merge" '^(<<<<<<<|>>>>>>>)'
-  refuse "tab" $'\t' '*.cc' '*.h' '*.cmake' '*CMakeLists.txt' '*.sh' '*.md'
+  refuse "tab" $'^ *\t' '*.cc' '*.h' '*.cmake' '*CMakeLists.txt' '*.sh' '*.md'
   local file
   while read -r file; do
     report "$file: no newline at the end"
