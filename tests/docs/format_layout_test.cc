@@ -1,0 +1,173 @@
+// docs/format/log.md says where each byte is; these tests fail when the sources say otherwise.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <regex>
+#include <set>
+
+#include "log/format.h"
+#include "tests/docs/markdown.h"
+#include "version/checkpoint.h"
+
+namespace dosql::docs {
+namespace {
+
+struct Field {
+  std::size_t offset;
+  std::size_t bytes;
+  std::string name;
+
+  friend bool operator==(const Field&, const Field&) = default;
+  friend void PrintTo(const Field& field, std::ostream* out) {
+    *out << field.name << " at " << field.offset << ", " << field.bytes << " bytes";
+  }
+};
+
+#define FIELD(structure, member) \
+  Field { offsetof(structure, member), sizeof(structure::member), #member }
+
+bool is_number(const std::string& text) { return text.find_first_not_of("0123456789") == std::string::npos; }
+
+class FormatDocument : public ::testing::Test {
+ protected:
+  const std::string document_ = read_document("docs/format/log.md");
+
+  std::vector<Field> documented(const std::string& structure) const {
+    std::vector<Field> fields;
+    for (const TableRow& row : table_rows(section(document_, structure))) {
+      if (row.size() == 4 && is_number(row[0]) && is_number(row[1])) {
+        fields.push_back({std::stoul(row[0]), std::stoul(row[1]), plain(row[2])});
+      }
+    }
+    return fields;
+  }
+
+  // The number -> name rows of the table in `title`'s section whose first column is a number and second a
+  // word.
+  std::map<int, std::string> documented_names(const std::string& title) const {
+    std::map<int, std::string> names;
+    for (const TableRow& row : table_rows(section(document_, title))) {
+      if (row.size() >= 3 && is_number(row[0]) && !is_number(row[1])) names[std::stoi(row[0])] = row[1];
+    }
+    return names;
+  }
+};
+
+void expect_no_gaps(const std::vector<Field>& fields, std::size_t structure_bytes) {
+  std::size_t end = 0;
+  for (const Field& field : fields) {
+    EXPECT_EQ(field.offset, end) << "a gap before " << field.name;
+    end = field.offset + field.bytes;
+  }
+  EXPECT_EQ(end, structure_bytes);
+}
+
+#define EXPECT_DOCUMENTED(structure, ...)                                \
+  do {                                                                   \
+    const std::vector<Field> fields{__VA_ARGS__};                        \
+    EXPECT_THAT(documented(#structure), ::testing::ContainerEq(fields)); \
+    expect_no_gaps(fields, sizeof(structure));                           \
+  } while (false)
+
+TEST_F(FormatDocument, ControlSlotIsAsTheTableSays) {
+  using log::ControlSlot;
+  EXPECT_DOCUMENTED(ControlSlot, FIELD(ControlSlot, magic), FIELD(ControlSlot, format_version),
+                    FIELD(ControlSlot, page_bytes), FIELD(ControlSlot, database_id),
+                    FIELD(ControlSlot, sequence), FIELD(ControlSlot, lsn_lease),
+                    FIELD(ControlSlot, created_us), FIELD(ControlSlot, reserved),
+                    FIELD(ControlSlot, checksum));
+}
+
+TEST_F(FormatDocument, SegmentHeaderIsAsTheTableSays) {
+  using log::SegmentHeader;
+  EXPECT_DOCUMENTED(SegmentHeader, FIELD(SegmentHeader, magic), FIELD(SegmentHeader, format_version),
+                    FIELD(SegmentHeader, segment), FIELD(SegmentHeader, database_id),
+                    FIELD(SegmentHeader, salt), FIELD(SegmentHeader, segment_bytes),
+                    FIELD(SegmentHeader, previous_segment), FIELD(SegmentHeader, reserved0),
+                    FIELD(SegmentHeader, previous_end), FIELD(SegmentHeader, previous_checksum),
+                    FIELD(SegmentHeader, lsn_floor), FIELD(SegmentHeader, durable_lsn),
+                    FIELD(SegmentHeader, created_us), FIELD(SegmentHeader, reserved),
+                    FIELD(SegmentHeader, checksum));
+}
+
+TEST_F(FormatDocument, RecordHeaderIsAsTheTableSays) {
+  using log::RecordHeader;
+  EXPECT_DOCUMENTED(
+      RecordHeader, FIELD(RecordHeader, magic), FIELD(RecordHeader, type), FIELD(RecordHeader, flags),
+      FIELD(RecordHeader, event_order_rule), FIELD(RecordHeader, checksum),
+      FIELD(RecordHeader, previous_checksum), FIELD(RecordHeader, body_bytes), FIELD(RecordHeader, last_lsn),
+      FIELD(RecordHeader, lsn_units), FIELD(RecordHeader, branch), FIELD(RecordHeader, page_count),
+      FIELD(RecordHeader, entry_count), FIELD(RecordHeader, timestamp_us), FIELD(RecordHeader, durable_lsn));
+}
+
+TEST_F(FormatDocument, PartsOfRecordsAreAsTheTablesSay) {
+  using log::CloseSummary;
+  using log::EntryHead;
+  using log::SpillSummary;
+  EXPECT_DOCUMENTED(SpillSummary, FIELD(SpillSummary, spill_bytes), FIELD(SpillSummary, spill_records),
+                    FIELD(SpillSummary, changed_pages));
+  EXPECT_DOCUMENTED(CloseSummary, FIELD(CloseSummary, control_sequence));
+  EXPECT_DOCUMENTED(EntryHead, FIELD(EntryHead, page), FIELD(EntryHead, payload_bytes),
+                    FIELD(EntryHead, kind), FIELD(EntryHead, step), FIELD(EntryHead, payload_checksum));
+}
+
+TEST_F(FormatDocument, CheckpointIsAsTheTablesSay) {
+  using version::CheckpointHeader;
+  using version::CommitRow;
+  using version::PageRow;
+  using version::PageVersion;
+  EXPECT_DOCUMENTED(CheckpointHeader, FIELD(CheckpointHeader, magic), FIELD(CheckpointHeader, format_version),
+                    FIELD(CheckpointHeader, page_count), FIELD(CheckpointHeader, database_id),
+                    FIELD(CheckpointHeader, position), FIELD(CheckpointHeader, segment_salt),
+                    FIELD(CheckpointHeader, previous_checksum), FIELD(CheckpointHeader, closed_sequence),
+                    FIELD(CheckpointHeader, last_lsn), FIELD(CheckpointHeader, lsn_high),
+                    FIELD(CheckpointHeader, durable_lsn), FIELD(CheckpointHeader, last_timestamp_us),
+                    FIELD(CheckpointHeader, commit_count), FIELD(CheckpointHeader, page_rows),
+                    FIELD(CheckpointHeader, version_count), FIELD(CheckpointHeader, used_bytes),
+                    FIELD(CheckpointHeader, blocks_checksum), FIELD(CheckpointHeader, checksum));
+  EXPECT_DOCUMENTED(CommitRow, FIELD(CommitRow, lsn), FIELD(CommitRow, position));
+  EXPECT_DOCUMENTED(PageRow, FIELD(PageRow, page), FIELD(PageRow, versions), FIELD(PageRow, chain_bytes),
+                    FIELD(PageRow, reserved));
+  EXPECT_DOCUMENTED(PageVersion, FIELD(PageVersion, lsn), FIELD(PageVersion, word));
+}
+
+TEST_F(FormatDocument, NumbersOfTypesAndKindsAreAsTheTablesSay) {
+  const auto type = [](log::RecordType value) { return static_cast<int>(value); };
+  const auto kind = [](log::EntryKind value) { return static_cast<int>(value); };
+  const std::map<int, std::string> types{{type(log::RecordType::kCommit), "commit"},
+                                         {type(log::RecordType::kSpill), "spill"},
+                                         {type(log::RecordType::kFold), "fold"},
+                                         {type(log::RecordType::kClose), "close"}};
+  const std::map<int, std::string> kinds{{kind(log::EntryKind::kFull), "full"},
+                                         {kind(log::EntryKind::kPatch), "patch"},
+                                         {kind(log::EntryKind::kZero), "zero patch"},
+                                         {kind(log::EntryKind::kKey), "key patch"}};
+  EXPECT_THAT(documented_names("RecordHeader"), ::testing::ContainerEq(types));
+  EXPECT_THAT(documented_names("EntryHead"), ::testing::ContainerEq(kinds));
+}
+
+// A source that cites an invariant nobody wrote down explains nothing.
+TEST_F(FormatDocument, EveryInvariantThatASourceCitesIsThere) {
+  const std::regex citation("\\bL([0-9]+)\\b");
+  std::set<std::string> cited;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(DOSQL_SOURCE_DIR "/src")) {
+    if (entry.path().extension() != ".cc" && entry.path().extension() != ".h") continue;
+    std::ifstream file(entry.path());
+    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    for (std::sregex_iterator hit(text.begin(), text.end(), citation), end; hit != end; ++hit)
+      cited.insert(hit->str());
+  }
+  EXPECT_THAT(cited, ::testing::IsSupersetOf({"L2", "L3", "L4", "L5", "L6"})) << "the search finds nothing";
+  for (const std::string& invariant : cited) {
+    EXPECT_NE(document_.find("- **" + invariant + "** "), std::string::npos)
+        << invariant << " is cited, not written";
+  }
+}
+
+}  // namespace
+}  // namespace dosql::docs
