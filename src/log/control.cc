@@ -13,7 +13,8 @@ std::uint64_t checksum_of_control_slot(const ControlSlot& slot) {
 namespace {
 
 bool slot_valid(const ControlSlot& slot) {
-  return std::memcmp(slot.magic, kControlMagic, sizeof kControlMagic) == 0 && slot.checksum == checksum_of_control_slot(slot);
+  return std::memcmp(slot.magic, kControlMagic, sizeof kControlMagic) == 0 &&
+         slot.checksum == checksum_of_control_slot(slot);
 }
 
 Result<std::optional<ControlSlot>> read_slot(io::File& file, std::uint64_t offset) {
@@ -73,7 +74,8 @@ Status Control::extend_lease(Lsn lease) {
   return {};
 }
 
-Status Control::check(io::Directory& directory, std::vector<std::pair<std::uint64_t, std::string>>& problems) {
+Status Control::check(io::Directory& directory,
+                      std::vector<std::pair<std::uint64_t, std::string>>& problems) {
   DOSQL_ASSIGN_OR_RETURN(auto file, directory.open(kControlFile, io::OpenMode::kReadOnly));
   for (const std::uint64_t offset : kControlSlotOffsets) {
     DOSQL_ASSIGN_OR_RETURN(const auto slot, read_slot(*file, offset));

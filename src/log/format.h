@@ -33,7 +33,9 @@ constexpr Position make_position(std::uint32_t segment, std::uint64_t offset) {
   return Position{(std::uint64_t{segment} << 26) | offset};
 }
 constexpr std::uint64_t raw(Position position) { return static_cast<std::uint64_t>(position); }
-constexpr std::uint32_t segment_of(Position position) { return static_cast<std::uint32_t>(raw(position) >> 26); }
+constexpr std::uint32_t segment_of(Position position) {
+  return static_cast<std::uint32_t>(raw(position) >> 26);
+}
 constexpr std::uint64_t offset_of(Position position) { return raw(position) & (kSegmentBytesMax - 1); }
 
 // --- control ---------------------------------------------------------------------------------------
@@ -47,11 +49,11 @@ struct ControlSlot {
   std::uint32_t format_version;
   std::uint32_t page_bytes;
   std::uint64_t database_id;
-  std::uint64_t sequence;    // +1 at every write of the file
-  std::uint64_t lsn_lease;   // L2: no LSN above this was ever handed out
+  std::uint64_t sequence;   // +1 at every write of the file
+  std::uint64_t lsn_lease;  // L2: no LSN above this was ever handed out
   std::int64_t created_us;
   std::uint64_t reserved[9];
-  std::uint64_t checksum;    // of all bytes before
+  std::uint64_t checksum;  // of all bytes before
 };
 static_assert(sizeof(ControlSlot) == 128);
 
@@ -64,19 +66,19 @@ inline constexpr std::uint64_t kFirstRecordOffset = 4096;
 struct SegmentHeader {
   char magic[8];
   std::uint32_t format_version;
-  std::uint32_t segment;             // 1, 2, ...
+  std::uint32_t segment;  // 1, 2, ...
   std::uint64_t database_id;
-  std::uint64_t salt;                // mixed into every record checksum of this segment
-  std::uint64_t segment_bytes;       // allocated size
-  std::uint32_t previous_segment;    // 0: none
+  std::uint64_t salt;              // mixed into every record checksum of this segment
+  std::uint64_t segment_bytes;     // allocated size
+  std::uint32_t previous_segment;  // 0: none
   std::uint32_t reserved0;
-  std::uint64_t previous_end;        // L4: the previous segment's records end here; bytes behind are void
-  std::uint64_t previous_checksum;   // of the last record before this segment, 0 when there is none
-  std::uint64_t lsn_floor;           // every LSN in this segment is above
-  std::uint64_t durable_lsn;         // known to be on disk when this segment was begun
+  std::uint64_t previous_end;       // L4: the previous segment's records end here; bytes behind are void
+  std::uint64_t previous_checksum;  // of the last record before this segment, 0 when there is none
+  std::uint64_t lsn_floor;          // every LSN in this segment is above
+  std::uint64_t durable_lsn;        // known to be on disk when this segment was begun
   std::int64_t created_us;
   std::uint64_t reserved[4];
-  std::uint64_t checksum;            // of all bytes before
+  std::uint64_t checksum;  // of all bytes before
 };
 static_assert(sizeof(SegmentHeader) == 128);
 
@@ -115,18 +117,18 @@ struct RecordHeader {
   std::uint64_t last_lsn;           // commit: its last LSN; others: the newest LSN handed out
   std::uint32_t lsn_units;
   std::uint32_t branch;
-  std::uint32_t page_count;         // size of the database in pages after it
+  std::uint32_t page_count;  // size of the database in pages after it
   std::uint32_t entry_count;
   std::int64_t timestamp_us;
-  std::uint64_t durable_lsn;        // known to be on disk when this record was appended (L5)
+  std::uint64_t durable_lsn;  // known to be on disk when this record was appended (L5)
 };
 static_assert(sizeof(RecordHeader) == 64);
 
 // Fixed part behind the header of a commit with kHasSpills.
 struct SpillSummary {
-  std::uint64_t spill_bytes;     // of all its spill records
+  std::uint64_t spill_bytes;  // of all its spill records
   std::uint32_t spill_records;
-  std::uint32_t changed_pages;   // distinct pages of the whole transaction
+  std::uint32_t changed_pages;  // distinct pages of the whole transaction
 };
 static_assert(sizeof(SpillSummary) == 16);
 

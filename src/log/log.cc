@@ -110,15 +110,16 @@ Status Log::roll(std::uint64_t record_bytes) {
   header.previous_end = sealed.end.load();
   auto segment = create_segment(directory_, header);
   if (!segment) {
-    return segment.error().code() == ErrorCode::kOutcomeUnknown ? poison(segment.error()) : std::move(segment).error();
+    return segment.error().code() == ErrorCode::kOutcomeUnknown ? poison(segment.error())
+                                                                : std::move(segment).error();
   }
   add_segment(*std::move(segment));
   prepared_ = kFirstRecordOffset;
   return {};
 }
 
-// A clean end may be less durable than it looks: the owner before us may have died between writing and syncing,
-// or its last sync may have failed. What comes behind it must not depend on that.
+// A clean end may be less durable than it looks: the owner before us may have died between writing and
+// syncing, or its last sync may have failed. What comes behind it must not depend on that.
 Status Log::secure_what_was_found() {
   if (control_.slot().sequence == 1) DOSQL_RETURN_IF_ERROR(directory_.sync());
   if (!found_close_record_) return {};
@@ -137,8 +138,8 @@ Status Log::ensure_lease(Lsn last) {
   if (leased_ && dosql::raw(last) <= control_.slot().lsn_lease) return {};
   if (!leased_) DOSQL_RETURN_IF_ERROR(secure_what_was_found());
   const std::uint64_t lease = std::max(dosql::raw(last), control_.slot().lsn_lease);
-  DOSQL_RETURN_IF_ERROR(control_.extend_lease(
-      Lsn{lease == control_.slot().lsn_lease ? lease : dosql::raw(last) + kLeaseLsns}));
+  DOSQL_RETURN_IF_ERROR(
+      control_.extend_lease(Lsn{lease == control_.slot().lsn_lease ? lease : dosql::raw(last) + kLeaseLsns}));
   leased_ = true;
   return {};
 }
@@ -174,9 +175,11 @@ Status Log::write_record(const RecordBuilder& record, std::uint64_t offset, Writ
 Result<Appended> Log::append(RecordBuilder& record, WriteStyle style) {
   std::lock_guard lock(append_mutex_);
   CHECK(replayed_);
-  if (access_ == Access::kReadOnly) return Error(ErrorCode::kReadOnly, "the database is open for reading only");
+  if (access_ == Access::kReadOnly)
+    return Error(ErrorCode::kReadOnly, "the database is open for reading only");
   if (poisoned()) {
-    return Error(ErrorCode::kPoisoned, "the database refuses writes after a failed sync until it is reopened");
+    return Error(ErrorCode::kPoisoned,
+                 "the database refuses writes after a failed sync until it is reopened");
   }
   RecordHeader& header = record.header();
   const bool is_commit = header.type == static_cast<std::uint8_t>(RecordType::kCommit);
@@ -226,7 +229,9 @@ Result<Appended> Log::append(RecordBuilder& record, WriteStyle style) {
 
 // REQUIRES: append_mutex_ is held, so that the active segment does not change.
 Status Log::sync_locked() {
-  if (poisoned()) return Error(ErrorCode::kPoisoned, "the database refuses writes after a failed sync until it is reopened");
+  if (poisoned())
+    return Error(ErrorCode::kPoisoned,
+                 "the database refuses writes after a failed sync until it is reopened");
   const std::uint64_t appended = last_lsn_.load(std::memory_order_relaxed);
   if (Status synced = active().file->sync_data(); !synced) return poison(synced.error());
   syncs_.fetch_add(1, std::memory_order_relaxed);
@@ -276,13 +281,15 @@ Result<std::size_t> Log::read_entry(Position position, PageNo page, EntryKind ki
   DOSQL_ASSIGN_OR_RETURN(std::size_t got, segment->file->read_at(offset, MutableBytes(buffer, wanted)));
   if (got < kHeadBytes) return corrupt(position, "the file ends inside a page entry");
   const auto head = load<EntryHead>(buffer);
-  if (head.page != dosql::raw(page) || head.kind != static_cast<std::uint8_t>(kind) || head.payload_bytes > kPageBytes) {
+  if (head.page != dosql::raw(page) || head.kind != static_cast<std::uint8_t>(kind) ||
+      head.payload_bytes > kPageBytes) {
     return corrupt(position, fmt::format("expected an entry of page {}", dosql::raw(page)));
   }
   const std::size_t entry_bytes = kHeadBytes + head.payload_bytes;
   if (got < entry_bytes) {
-    DOSQL_ASSIGN_OR_RETURN(const std::size_t more,
-                           segment->file->read_at(offset + got, MutableBytes(buffer + got, entry_bytes - got)));
+    DOSQL_ASSIGN_OR_RETURN(
+        const std::size_t more,
+        segment->file->read_at(offset + got, MutableBytes(buffer + got, entry_bytes - got)));
     got += more;
     if (got < entry_bytes) return corrupt(position, "the file ends inside a page entry");
   }
@@ -313,7 +320,8 @@ Result<RecordView> Log::read_record(Position position, std::vector<std::byte>& b
     buffer.resize(record_bytes);
     DOSQL_ASSIGN_OR_RETURN(got, segment->file->read_at(offset_of(position), buffer));
   }
-  const auto view = parse_record(Bytes(buffer).first(got), segment->header.salt, database_id(), Verify::kEverything);
+  const auto view =
+      parse_record(Bytes(buffer).first(got), segment->header.salt, database_id(), Verify::kEverything);
   if (!view) return corrupt(position, "a record fails its checksum");
   return *view;
 }

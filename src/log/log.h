@@ -73,8 +73,8 @@ class Log {
   // Errors: kNotFound (nothing there, and `create` says no), kNotADatabase, kFormatTooNew, kCorrupt,
   // kIo, kDiskFull. `directory`, `clock` and `random` must outlive the log.
   enum class Create : std::uint8_t { kIfMissing, kNo };
-  static Result<std::unique_ptr<Log>> open(io::Directory& directory, Access access, Create create, Clock& clock,
-                                           Random& random);
+  static Result<std::unique_ptr<Log>> open(io::Directory& directory, Access access, Create create,
+                                           Clock& clock, Random& random);
 
   std::uint64_t database_id() const { return control_.slot().database_id; }
   bool created() const { return created_; }
@@ -130,11 +130,12 @@ class Log {
   Status load_segments();
 
   struct Tail;
-  Status scan_segment(Segment& segment, std::uint64_t from, std::optional<std::uint64_t> end, ReplayVisitor& visitor,
-                      Tail& tail);
+  Status scan_segment(Segment& segment, std::uint64_t from, std::optional<std::uint64_t> end,
+                      ReplayVisitor& visitor, Tail& tail);
   Status judge_tail(const Tail& found) const;
   Status repair_tail(const Tail& found, bool may_replace, ReplayVisitor& visitor, Tail& tail);
-  Status copy_records(std::uint64_t from, std::uint64_t to, std::uint64_t previous_checksum, Segment& target) const;
+  Status copy_records(std::uint64_t from, std::uint64_t to, std::uint64_t previous_checksum,
+                      Segment& target) const;
   void forget_active();
 
   Segment& active() const { return *segments_.back(); }
@@ -156,7 +157,7 @@ class Log {
   Control control_;
   bool created_ = false;
   bool replayed_ = false;
-  bool leased_ = false;      // this owner wrote the control file since it opened
+  bool leased_ = false;       // this owner wrote the control file since it opened
   bool needs_close_ = false;  // the log does not end with a clean-close mark
 
   mutable std::mutex append_mutex_;  // guards what follows but for the atomics
@@ -175,9 +176,9 @@ class Log {
   std::uint64_t previous_checksum_ = 0;
   std::uint64_t closed_sequence_ = 0;
   std::optional<std::uint64_t> found_close_record_;  // its offset in the active segment
-  std::uint64_t next_lsn_ = 0;  // newest LSN handed out
+  std::uint64_t next_lsn_ = 0;                       // newest LSN handed out
   TimestampUs last_timestamp_us_ = 0;
-  std::uint64_t prepared_ = 0;  // the active segment is zero-filled up to here
+  std::uint64_t prepared_ = 0;              // the active segment is zero-filled up to here
   std::atomic<std::uint64_t> last_lsn_{0};  // newest commit appended
   std::atomic<std::uint64_t> durable_lsn_{0};
   std::atomic<std::uint64_t> used_bytes_{0};

@@ -92,13 +92,15 @@ Result<std::unique_ptr<Log>> Log::open(io::Directory& directory, Access access, 
     DOSQL_ASSIGN_OR_RETURN(const DirectoryContent content, read_content(directory));
     if (content.foreign) {
       return Error(ErrorCode::kNotADatabase,
-                   fmt::format("'{}' is a directory with other files, not a DoSQL database", directory.describe()))
+                   fmt::format("'{}' is a directory with other files, not a DoSQL database",
+                               directory.describe()))
           .with_hint("name an empty or a new directory to make a database");
     }
     DOSQL_ASSIGN_OR_RETURN(const bool cut_short, creation_was_cut_short(directory, content));
     if (!cut_short) {
-      return Error(ErrorCode::kCorrupt, fmt::format("'{}/{}' is damaged: neither copy of the identity can be read",
-                                                    directory.describe(), kControlFile));
+      return Error(ErrorCode::kCorrupt,
+                   fmt::format("'{}/{}' is damaged: neither copy of the identity can be read",
+                               directory.describe(), kControlFile));
     }
     if (access == Access::kReadOnly || create == Create::kNo) {
       return Error(ErrorCode::kNotFound, fmt::format("there is no database in '{}'", directory.describe()));
@@ -145,7 +147,8 @@ Status Log::load_segments() {
   if (newest_first.empty()) {
     return Error(ErrorCode::kCorrupt, fmt::format("'{}' has no readable log segment", directory_.describe()));
   }
-  if (wanted != 0) return corrupt(make_position(wanted, 0), "the segment is missing or its header cannot be read");
+  if (wanted != 0)
+    return corrupt(make_position(wanted, 0), "the segment is missing or its header cannot be read");
   for (const std::uint32_t number : content.segments) {
     if (number < newest_first.back()->header.segment) void_segments_.push_back(number);
   }
@@ -245,20 +248,25 @@ Status Log::judge_tail(const Tail& found) const {
     DOSQL_ASSIGN_OR_RETURN(const Bytes bytes, reader.record_at(offset));
     if (bytes.size() < sizeof(RecordHeader)) return {};
     std::size_t at = 0;
-    while (at + sizeof(RecordHeader) <= bytes.size() && load<std::uint32_t>(bytes.data() + at) != kRecordMagic) at += 8;
+    while (at + sizeof(RecordHeader) <= bytes.size() &&
+           load<std::uint32_t>(bytes.data() + at) != kRecordMagic)
+      at += 8;
     offset += at;
     if (at + sizeof(RecordHeader) > bytes.size()) continue;
     DOSQL_ASSIGN_OR_RETURN(const Bytes candidate, reader.record_at(offset));
     const auto record = parse_record(candidate, segment.header.salt, database_id(), Verify::kRecord);
     if (record && record->header.durable_lsn > dosql::raw(found.last_lsn)) {
-      return corrupt(end, fmt::format("a record is not valid although the one at offset {} says it was on disk", offset));
+      return corrupt(
+          end,
+          fmt::format("a record is not valid although the one at offset {} says it was on disk", offset));
     }
     offset += 8;
   }
 }
 
 // Copies the newest segment's records in [from, to) to the beginning of `target`.
-Status Log::copy_records(std::uint64_t from, std::uint64_t to, std::uint64_t previous_checksum, Segment& target) const {
+Status Log::copy_records(std::uint64_t from, std::uint64_t to, std::uint64_t previous_checksum,
+                         Segment& target) const {
   constexpr std::size_t kStepBytes = std::size_t{1} << 20;
   const Segment& source = active();
   SegmentReader reader(*source.file, to);
@@ -267,7 +275,8 @@ Status Log::copy_records(std::uint64_t from, std::uint64_t to, std::uint64_t pre
   for (std::uint64_t offset = from; offset < to;) {
     DOSQL_ASSIGN_OR_RETURN(const Bytes bytes, reader.record_at(offset));
     const auto record = parse_record(bytes, source.header.salt, database_id(), Verify::kEverything);
-    if (!record) return corrupt(make_position(source.header.segment, offset), "a record that was valid is not any more");
+    if (!record)
+      return corrupt(make_position(source.header.segment, offset), "a record that was valid is not any more");
     const std::size_t at = copies.size();
     copies.insert(copies.end(), bytes.begin(), bytes.begin() + record->record_bytes());
     restamp_record(MutableBytes(copies).subspan(at), target.header.salt, previous_checksum);
@@ -289,19 +298,20 @@ void Log::forget_active() {
   segments_.pop_back();
 }
 
-// Starts a new segment whose header names the cut, and hands what lies in it to the visitor. `tail` is the state
-// at the cut: in front of the first record that is not known to be on disk. The records from there on that
-// survived are copied. `may_replace`: nothing refers to the newest segment, so that the new one may take its place
-// when none of its records stays. Not written again in place, because a crash may leave garbage where a write went on, and
-// they may be acknowledged; not merely synced, because after a failed sync the page cache may show bytes that are
-// not on disk and that a sync would not write.
+// Starts a new segment whose header names the cut, and hands what lies in it to the visitor. `tail` is the
+// state at the cut: in front of the first record that is not known to be on disk. The records from there on
+// that survived are copied. `may_replace`: nothing refers to the newest segment, so that the new one may take
+// its place when none of its records stays. Not written again in place, because a crash may leave garbage
+// where a write went on, and they may be acknowledged; not merely synced, because after a failed sync the
+// page cache may show bytes that are not on disk and that a sync would not write.
 Status Log::repair_tail(const Tail& found, bool may_replace, ReplayVisitor& visitor, Tail& tail) {
   const Segment& last = active();
   const std::uint64_t cut = tail.end;
   const std::uint64_t kept_end = std::max(found.useful_end, cut);
   std::uint32_t newest = last.header.segment;
   for (const std::uint32_t number : void_segments_) newest = std::max(newest, number);
-  if (newest == kSegmentNumberMax) return Error(ErrorCode::kDiskFull, "the log has used all its segment numbers");
+  if (newest == kSegmentNumberMax)
+    return Error(ErrorCode::kDiskFull, "the log has used all its segment numbers");
 
   // Once the header is on disk, so is everything that survived.
   durable_lsn_ = dosql::raw(found.last_lsn);
@@ -320,8 +330,8 @@ Status Log::repair_tail(const Tail& found, bool may_replace, ReplayVisitor& visi
     DOSQL_RETURN_IF_ERROR(rewrite_headers(last));
   }
   DOSQL_ASSIGN_OR_RETURN(auto segment, create_segment(directory_, header, [&](Segment& target) {
-    return copy_records(cut, kept_end, tail.previous_checksum, target);
-  }));
+                           return copy_records(cut, kept_end, tail.previous_checksum, target);
+                         }));
   if (replaces) forget_active();
   add_segment(std::move(segment));
   used_bytes_ += kept_end - cut;
@@ -383,7 +393,8 @@ Result<ReplayOutcome> Log::replay(const std::optional<LogPoint>& from, ReplayVis
     }
     durable_lsn_ = dosql::raw(tail.last_lsn);
     // The file was opened anew: without this, stores would take the slow way.
-    if (clean) active().file->allocate(active().header.segment_bytes).ignore("appends report a full disk themselves");
+    if (clean)
+      active().file->allocate(active().header.segment_bytes).ignore("appends report a full disk themselves");
     if (clean && tail.end > start) found_close_record_ = tail.end - kCloseRecordBytes;
   } else {
     durable_lsn_ = dosql::raw(tail.durable_lsn);

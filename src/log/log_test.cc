@@ -40,7 +40,8 @@ class LogTest : public ::testing::Test {
     RecordBuilder record(log.database_id());
     record.start(RecordType::kCommit, 0, kMainBranch);
     for (std::size_t at = 0; at < payload_bytes; at += kPageBytes) {
-      record.add_copied(PageNo{1}, EntryKind::kFull, 0, Bytes(payload).subspan(at, std::min(kPageBytes, payload_bytes - at)));
+      record.add_copied(PageNo{1}, EntryKind::kFull, 0,
+                        Bytes(payload).subspan(at, std::min(kPageBytes, payload_bytes - at)));
     }
     record.header().lsn_units = 1;
     auto appended = log.append(record, style);

@@ -67,7 +67,8 @@ struct RecordView {
   std::optional<CloseSummary> close_summary() const;
 
   // Visits the entries in order with their offset from the start of the record.
-  void for_each_entry(const std::function<void(const EntryHead&, Bytes payload, std::uint32_t offset)>& visit) const;
+  void for_each_entry(
+      const std::function<void(const EntryHead&, Bytes payload, std::uint32_t offset)>& visit) const;
 };
 
 // Bytes of the fixed part between header and entries.
@@ -77,8 +78,8 @@ std::uint32_t fixed_part_bytes(const RecordHeader& header);
 bool plausible_header(const RecordHeader& header, std::uint64_t available_bytes);
 
 enum class Verify : std::uint8_t {
-  kRecord,       // header and entry heads
-  kEverything,   // payloads too
+  kRecord,      // header and entry heads
+  kEverything,  // payloads too
 };
 
 // Parses the record at the start of `bytes` and verifies it; none when it is not a whole valid record

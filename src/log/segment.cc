@@ -52,12 +52,15 @@ Status remove_durably(io::Directory& directory, std::string_view name) {
 
 }  // namespace
 
-std::string segment_file_name(std::uint32_t number) { return fmt::format("{}{:0{}}", kNamePrefix, number, kNumberDigits); }
+std::string segment_file_name(std::uint32_t number) {
+  return fmt::format("{}{:0{}}", kNamePrefix, number, kNumberDigits);
+}
 
 std::optional<std::uint32_t> parse_segment_file_name(std::string_view name) {
   if (name.size() != kNamePrefix.size() + kNumberDigits || !name.starts_with(kNamePrefix)) return {};
   std::uint32_t number = 0;
-  const auto [end, error] = std::from_chars(name.data() + kNamePrefix.size(), name.data() + name.size(), number);
+  const auto [end, error] =
+      std::from_chars(name.data() + kNamePrefix.size(), name.data() + name.size(), number);
   if (error != std::errc() || end != name.data() + name.size()) return {};
   if (number == 0 || number > kSegmentNumberMax) return {};
   return number;
@@ -95,7 +98,8 @@ Status rewrite_headers(const Segment& segment) {
   return {};
 }
 
-Result<std::unique_ptr<Segment>> open_segment(io::Directory& directory, std::uint32_t number, io::OpenMode mode) {
+Result<std::unique_ptr<Segment>> open_segment(io::Directory& directory, std::uint32_t number,
+                                              io::OpenMode mode) {
   auto segment = std::make_unique<Segment>();
   segment->name = segment_file_name(number);
   DOSQL_ASSIGN_OR_RETURN(segment->file, directory.open(segment->name, mode));
@@ -103,8 +107,9 @@ Result<std::unique_ptr<Segment>> open_segment(io::Directory& directory, std::uin
     DOSQL_ASSIGN_OR_RETURN(const auto header, read_header(*segment->file, offset));
     if (!header || header->segment != number) continue;
     if (header->format_version > kFormatVersion) {
-      return Error(ErrorCode::kFormatTooNew, fmt::format("'{}' has format version {}, this release reads up to {}",
-                                                         segment->name, header->format_version, kFormatVersion));
+      return Error(ErrorCode::kFormatTooNew,
+                   fmt::format("'{}' has format version {}, this release reads up to {}", segment->name,
+                               header->format_version, kFormatVersion));
     }
     segment->header = *header;
     return segment;

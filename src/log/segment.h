@@ -26,20 +26,22 @@ struct Segment {
   std::atomic<std::uint64_t> end{kFirstRecordOffset};
 };
 
-// Creates the file, allocates it, lets `fill` write the records it begins with and syncs them, then writes both
-// header copies and syncs file and directory: durable on return, and a segment only from the headers on.
-// `header.checksum` is filled in here. REQUIRES: the log has no segment of that number. On an error there is no
-// such segment, durably; except kOutcomeUnknown: its header may turn up after a power loss, so that nothing may
-// be appended to the segment before it any more.
+// Creates the file, allocates it, lets `fill` write the records it begins with and syncs them, then writes
+// both header copies and syncs file and directory: durable on return, and a segment only from the headers on.
+// `header.checksum` is filled in here. REQUIRES: the log has no segment of that number. On an error there is
+// no such segment, durably; except kOutcomeUnknown: its header may turn up after a power loss, so that
+// nothing may be appended to the segment before it any more.
 using FillSegment = std::function<Status(Segment& segment)>;
 Result<std::unique_ptr<Segment>> create_segment(io::Directory& directory, SegmentHeader header,
                                                 const FillSegment& fill = {});
 
-// Writes both header copies again, one after the other, and syncs each: whoever wrote them may have died before.
+// Writes both header copies again, one after the other, and syncs each: whoever wrote them may have died
+// before.
 Status rewrite_headers(const Segment& segment);
 
 // None when neither header copy is whole: a crash during create_segment.
-Result<std::unique_ptr<Segment>> open_segment(io::Directory& directory, std::uint32_t number, io::OpenMode mode);
+Result<std::unique_ptr<Segment>> open_segment(io::Directory& directory, std::uint32_t number,
+                                              io::OpenMode mode);
 
 // Both header copies, verified; offsets of damaged ones.
 Result<std::vector<std::uint64_t>> damaged_headers(io::File& file);

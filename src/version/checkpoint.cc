@@ -17,7 +17,9 @@ std::uint64_t body_bytes(const CheckpointHeader& header) {
          header.version_count * sizeof(PageVersion);
 }
 
-std::uint64_t block_count(std::uint64_t bytes) { return (bytes + kCheckpointBlockBytes - 1) / kCheckpointBlockBytes; }
+std::uint64_t block_count(std::uint64_t bytes) {
+  return (bytes + kCheckpointBlockBytes - 1) / kCheckpointBlockBytes;
+}
 
 // A count beyond this cannot be in a file that exists; it keeps the arithmetic above from overflowing.
 constexpr std::uint64_t kCountMax = std::uint64_t{1} << 40;
@@ -83,12 +85,14 @@ Result<std::variant<LoadedFile, Damage>> load_file(io::File& file) {
   using Outcome = std::variant<LoadedFile, Damage>;
   LoadedFile loaded;
   DOSQL_ASSIGN_OR_RETURN(std::size_t got, file.read_at(0, mutable_bytes_of(loaded.header)));
-  if (got < sizeof loaded.header || !header_valid(loaded.header)) return Outcome(Damage{0, "the checkpoint header is damaged"});
+  if (got < sizeof loaded.header || !header_valid(loaded.header))
+    return Outcome(Damage{0, "the checkpoint header is damaged"});
   DOSQL_ASSIGN_OR_RETURN(const std::uint64_t file_bytes, file.size());
   const std::uint64_t body_size = body_bytes(loaded.header);
   const std::uint64_t blocks = block_count(body_size);
   const std::uint64_t body_offset = sizeof(CheckpointHeader) + blocks * sizeof(std::uint64_t);
-  if (file_bytes != body_offset + body_size) return Outcome(Damage{file_bytes, "the checkpoint has the wrong length"});
+  if (file_bytes != body_offset + body_size)
+    return Outcome(Damage{file_bytes, "the checkpoint has the wrong length"});
 
   std::vector<std::uint64_t> checksums(blocks);
   const auto checksum_bytes = std::as_writable_bytes(std::span(checksums));
@@ -105,7 +109,8 @@ Result<std::variant<LoadedFile, Damage>> load_file(io::File& file) {
       return Outcome(Damage{body_offset + at, "a checkpoint block is damaged"});
     }
   }
-  if (!rows_consistent(loaded.header, loaded.body)) return Outcome(Damage{body_offset, "the checkpoint contradicts itself"});
+  if (!rows_consistent(loaded.header, loaded.body))
+    return Outcome(Damage{body_offset, "the checkpoint contradicts itself"});
   return Outcome(std::move(loaded));
 }
 
@@ -145,8 +150,9 @@ void append(std::vector<std::byte>& bytes, const T& value) {
 Status write_file(io::Directory& directory, CheckpointHeader& header, Bytes body) {
   std::vector<std::uint64_t> checksums;
   for (std::uint64_t at = 0; at < body.size(); at += kCheckpointBlockBytes) {
-    checksums.push_back(checksum64(body.subspan(at, std::min<std::uint64_t>(kCheckpointBlockBytes, body.size() - at)),
-                                   checksums.size()));
+    checksums.push_back(
+        checksum64(body.subspan(at, std::min<std::uint64_t>(kCheckpointBlockBytes, body.size() - at)),
+                   checksums.size()));
   }
   header.blocks_checksum = checksum64(std::as_bytes(std::span(checksums)), 0);
   header.checksum = header_checksum(header);
@@ -201,7 +207,8 @@ Result<std::optional<log::LogPoint>> StoreImpl::load_checkpoint() {
   }
   DOSQL_ASSIGN_OR_RETURN(auto loaded, load_file(**file));
   auto* content = std::get_if<LoadedFile>(&loaded);
-  if (!content || content->header.database_id != log->database_id() || !log->holds(point_of(content->header))) {
+  if (!content || content->header.database_id != log->database_id() ||
+      !log->holds(point_of(content->header))) {
     checkpoint_damaged = true;
     return Outcome();
   }
@@ -212,7 +219,8 @@ Result<std::optional<log::LogPoint>> StoreImpl::load_checkpoint() {
     const auto row = load<CommitRow>(at);
     commits.push({Lsn{row.lsn}, log::Position{row.position}});
   }
-  auto* versions = reinterpret_cast<PageVersion*>(const_cast<std::byte*>(at) + header.page_rows * sizeof(PageRow));
+  auto* versions =
+      reinterpret_cast<PageVersion*>(const_cast<std::byte*>(at) + header.page_rows * sizeof(PageRow));
   for (std::uint64_t i = 0; i < header.page_rows; ++i, at += sizeof(PageRow)) {
     const auto row = load<PageRow>(at);
     PageSlot& slot = pages.at(PageNo{row.page});

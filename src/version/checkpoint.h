@@ -20,7 +20,7 @@ inline constexpr std::uint64_t kCheckpointBlockBytes = std::uint64_t{1} << 20;
 struct CheckpointHeader {
   char magic[8];
   std::uint32_t format_version;
-  std::uint32_t page_count;        // of the newest version
+  std::uint32_t page_count;  // of the newest version
   std::uint64_t database_id;
   // The log point it covers; see log::LogPoint.
   std::uint64_t position;
@@ -34,9 +34,9 @@ struct CheckpointHeader {
   std::uint64_t commit_count;
   std::uint64_t page_rows;
   std::uint64_t version_count;
-  std::uint64_t used_bytes;        // of the log, up to the point
-  std::uint64_t blocks_checksum;   // of the block checksums
-  std::uint64_t checksum;          // of all bytes before
+  std::uint64_t used_bytes;       // of the log, up to the point
+  std::uint64_t blocks_checksum;  // of the block checksums
+  std::uint64_t checksum;         // of all bytes before
 };
 static_assert(sizeof(CheckpointHeader) == 136);
 

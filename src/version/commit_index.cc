@@ -50,8 +50,9 @@ CommitEntry CommitIndex::at(Version version) const {
 
 Version CommitIndex::find(Lsn lsn) const {
   std::shared_lock lock(mutex_);
-  const auto behind = std::upper_bound(chunks_.begin(), chunks_.end(), lsn,
-                                       [](Lsn wanted, const auto& chunk) { return wanted < chunk->base.lsn; });
+  const auto behind =
+      std::upper_bound(chunks_.begin(), chunks_.end(), lsn,
+                       [](Lsn wanted, const auto& chunk) { return wanted < chunk->base.lsn; });
   if (behind == chunks_.begin()) return Version{0};
   const Chunk& chunk = **(behind - 1);
   const std::uint64_t difference = raw(lsn) - raw(chunk.base.lsn);

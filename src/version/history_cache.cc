@@ -4,7 +4,8 @@
 
 namespace dosql::version {
 
-HistoryCache::HistoryCache(std::size_t capacity_bytes) : entries_per_shard_(capacity_bytes / kPageBytes / kShards) {}
+HistoryCache::HistoryCache(std::size_t capacity_bytes)
+    : entries_per_shard_(capacity_bytes / kPageBytes / kShards) {}
 
 bool HistoryCache::read(log::Position key, std::uint32_t offset, MutableBytes out) {
   Shard& shard = shard_of(key);

@@ -57,7 +57,8 @@ class SharedSpinLock {
     detail::Backoff backoff;
     while (true) {
       std::uint32_t state = state_.load(std::memory_order_relaxed);
-      if (!(state & kWriterBits) && state_.compare_exchange_weak(state, state + kReader, std::memory_order_acquire)) {
+      if (!(state & kWriterBits) &&
+          state_.compare_exchange_weak(state, state + kReader, std::memory_order_acquire)) {
         return;
       }
       backoff.pause();

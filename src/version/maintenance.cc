@@ -39,8 +39,8 @@ Status StoreImpl::fold_long_chains() {
     for (const Fold& fold : folds) {
       fold.slot->lock.lock();
       fold.slot->versions[fold.slot->count - 1] =
-          PageVersion::make(Lsn{fold.slot->newest().lsn}, log::Position{raw(appended.position) + fold.entry_offset},
-                            EntryKind::kFull, 0);
+          PageVersion::make(Lsn{fold.slot->newest().lsn},
+                            log::Position{raw(appended.position) + fold.entry_offset}, EntryKind::kFull, 0);
       fold.slot->chain_bytes = 0;
       fold.slot->lock.unlock();
     }
@@ -48,7 +48,8 @@ Status StoreImpl::fold_long_chains() {
     return {};
   };
   pages.for_each([&](PageNo page, PageSlot& slot) {
-    if (!failed || dosql::raw(page) > newest.page_count || slot.chain_size(slot.count - 1) <= kColdReadsMax) return;
+    if (!failed || dosql::raw(page) > newest.page_count || slot.chain_size(slot.count - 1) <= kColdReadsMax)
+      return;
     if (folds.empty()) record.start(RecordType::kFold, 0, kMainBranch);
     std::byte* const image = images.data() + folds.size() * kPageBytes;
     failed = read(newest, page, 0, MutableBytes(image, kPageBytes), CacheUse::kBypass);
@@ -81,7 +82,8 @@ Result<bool> VersionStore::maintain([[maybe_unused]] std::uint64_t budget_us) {
   StoreImpl& store = *impl_;
   if (store.options.access == Access::kReadOnly || store.log->poisoned()) return false;
   const std::uint64_t behind = store.log->used_bytes() - store.used_bytes_at_checkpoint;
-  if (behind < std::max(store.options.maintain_checkpoint_bytes, store.checkpoint_bytes * kMaintainCheckpointTimes)) {
+  if (behind <
+      std::max(store.options.maintain_checkpoint_bytes, store.checkpoint_bytes * kMaintainCheckpointTimes)) {
     return false;
   }
   if (store.writer_active.exchange(true, std::memory_order_acquire)) return true;
@@ -96,8 +98,8 @@ Result<bool> VersionStore::maintain([[maybe_unused]] std::uint64_t budget_us) {
 namespace {
 
 // Verifies every record of one segment.
-Status check_segment(const StoreImpl& store, const log::Log::SegmentInfo& info, std::vector<CheckProblem>& problems,
-                     const std::function<bool(std::uint64_t)>& advance) {
+Status check_segment(const StoreImpl& store, const log::Log::SegmentInfo& info,
+                     std::vector<CheckProblem>& problems, const std::function<bool(std::uint64_t)>& advance) {
   const log::Segment& segment = *info.segment;
   DOSQL_ASSIGN_OR_RETURN(const auto damaged, log::damaged_headers(*segment.file));
   for (const std::uint64_t offset : damaged) {
@@ -110,7 +112,8 @@ Status check_segment(const StoreImpl& store, const log::Log::SegmentInfo& info, 
     const auto record =
         log::parse_record(bytes, segment.header.salt, store.log->database_id(), log::Verify::kEverything);
     if (!record) {
-      problems.push_back({segment.name, offset, "a record is damaged; what follows it in this file was not checked"});
+      problems.push_back(
+          {segment.name, offset, "a record is damaged; what follows it in this file was not checked"});
       return {};
     }
     offset += record->record_bytes();
@@ -126,9 +129,11 @@ Result<std::vector<CheckProblem>> VersionStore::check(const Progress& progress) 
   std::vector<CheckProblem> problems;
   std::vector<std::pair<std::uint64_t, std::string>> found;
   DOSQL_RETURN_IF_ERROR(log::Control::check(*store.directory, found));
-  for (auto& [offset, what] : found) problems.push_back({std::string(log::kControlFile), offset, std::move(what)});
+  for (auto& [offset, what] : found)
+    problems.push_back({std::string(log::kControlFile), offset, std::move(what)});
   DOSQL_ASSIGN_OR_RETURN(found, check_checkpoint(*store.directory, store.log->database_id()));
-  for (auto& [offset, what] : found) problems.push_back({std::string(log::kCheckpointFile), offset, std::move(what)});
+  for (auto& [offset, what] : found)
+    problems.push_back({std::string(log::kCheckpointFile), offset, std::move(what)});
 
   const auto segments = store.log->segments();
   std::uint64_t total = 0;
@@ -147,12 +152,14 @@ Result<std::vector<CheckProblem>> VersionStore::check(const Progress& progress) 
 
 namespace {
 
-Status copy_range(io::File& from, io::File& to, std::uint64_t end, const std::function<bool(std::uint64_t)>& advance) {
+Status copy_range(io::File& from, io::File& to, std::uint64_t end,
+                  const std::function<bool(std::uint64_t)>& advance) {
   std::vector<std::byte> buffer(std::size_t{1} << 20);
   for (std::uint64_t at = 0; at < end;) {
     const MutableBytes piece = MutableBytes(buffer).first(std::min<std::uint64_t>(buffer.size(), end - at));
     DOSQL_ASSIGN_OR_RETURN(const std::size_t got, from.read_at(at, piece));
-    if (got < piece.size()) return Error(ErrorCode::kCorrupt, "a log segment became shorter while it was copied");
+    if (got < piece.size())
+      return Error(ErrorCode::kCorrupt, "a log segment became shorter while it was copied");
     DOSQL_RETURN_IF_ERROR(to.write_at(at, piece));
     at += got;
     if (!advance(at)) return Error(ErrorCode::kInterrupted, "the backup was stopped");
@@ -177,8 +184,9 @@ Status VersionStore::backup(io::Directory& target, const Progress& progress) con
     const std::uint64_t end = newest ? log::offset_of(point.position) : info.end;
     DOSQL_ASSIGN_OR_RETURN(auto file, target.open(info.segment->name, io::OpenMode::kCreate));
     DOSQL_RETURN_IF_ERROR(file->allocate(info.segment->header.segment_bytes));
-    DOSQL_RETURN_IF_ERROR(copy_range(*info.segment->file, *file, end,
-                                     [&](std::uint64_t at) { return !progress || progress(done + at, total); }));
+    DOSQL_RETURN_IF_ERROR(copy_range(*info.segment->file, *file, end, [&](std::uint64_t at) {
+      return !progress || progress(done + at, total);
+    }));
     done += end;
   }
   DOSQL_RETURN_IF_ERROR(target.sync());

@@ -19,7 +19,8 @@ void OverlayMap::grow() {
 void OverlayMap::sorted(std::vector<OverlayPage*>& pages) {
   pages.clear();
   for (const std::uint32_t at : used_) pages.push_back(&places_[at]);
-  std::sort(pages.begin(), pages.end(), [](const OverlayPage* a, const OverlayPage* b) { return a->page < b->page; });
+  std::sort(pages.begin(), pages.end(),
+            [](const OverlayPage* a, const OverlayPage* b) { return a->page < b->page; });
 }
 
 void OverlayMap::clear() {

@@ -14,10 +14,10 @@ namespace dosql::version {
 struct OverlayPage {
   std::uint32_t page = 0;  // 0: unused place
   FrameId frame = 0;
-  PageVersion spilled{};   // word 0: never spilled. The LSN is not known before the commit.
-  bool dirty = false;      // written since it was last spilled
-  bool cut = false;        // the transaction truncated it away
-  bool restored = false;   // a spill entry changed it, and a later entry changes it back to its newest version
+  PageVersion spilled{};  // word 0: never spilled. The LSN is not known before the commit.
+  bool dirty = false;     // written since it was last spilled
+  bool cut = false;       // the transaction truncated it away
+  bool restored = false;  // a spill entry changed it, and a later entry changes it back to its newest version
 };
 
 // An open-addressing map page -> OverlayPage that is cheap to fill with three pages and to empty again.

@@ -27,7 +27,8 @@ Result<std::optional<std::size_t>> PageEncoder::diff_against_newest(PageNo page,
   return make_patch(scratch_, image, patch_);
 }
 
-Result<std::optional<std::size_t>> PageEncoder::diff_against_base(PageNo page, PageSlot& slot, const std::byte* image) {
+Result<std::optional<std::size_t>> PageEncoder::diff_against_base(PageNo page, PageSlot& slot,
+                                                                  const std::byte* image) {
   Chain base;
   slot.lock.lock_shared();
   base.entries[0] = slot.versions[slot.count - 1 - slot.newest().step()];
@@ -58,7 +59,8 @@ Result<std::optional<EncodedPage>> PageEncoder::encode(PageNo page, const std::b
   if (step % kKeyInterval == 0) {
     DOSQL_ASSIGN_OR_RETURN(const auto key_size, diff_against_base(page, *slot, image));
     if (key_size && *key_size <= kKeyPatchBytesMax) {
-      return std::optional(EncodedPage{EntryKind::kKey, static_cast<std::uint8_t>(step), Bytes(key_patch_, *key_size)});
+      return std::optional(
+          EncodedPage{EntryKind::kKey, static_cast<std::uint8_t>(step), Bytes(key_patch_, *key_size)});
     }
   }
   return std::optional(EncodedPage{EntryKind::kPatch, static_cast<std::uint8_t>(step), Bytes(patch_, *size)});

@@ -15,13 +15,16 @@ Status StoreImpl::rebuild(PageNo page, const Chain& chain, std::byte* out) const
   for (std::size_t i = chain.size; i-- > 0;) {
     const PageVersion& entry = chain.entries[i];
     if (entry.kind() == EntryKind::kFull) {
-      DOSQL_ASSIGN_OR_RETURN(const std::size_t bytes, log->read_entry(entry.position(), page, entry.kind(), out));
+      DOSQL_ASSIGN_OR_RETURN(const std::size_t bytes,
+                             log->read_entry(entry.position(), page, entry.kind(), out));
       if (bytes != kPageBytes) return log->corrupt(entry.position(), "a full page image is too short");
       continue;
     }
-    DOSQL_ASSIGN_OR_RETURN(const std::size_t bytes, log->read_entry(entry.position(), page, entry.kind(), payload));
+    DOSQL_ASSIGN_OR_RETURN(const std::size_t bytes,
+                           log->read_entry(entry.position(), page, entry.kind(), payload));
     if (entry.kind() == EntryKind::kZero) std::memset(out, 0, kPageBytes);
-    if (!apply_patch(Bytes(payload, bytes), out)) return log->corrupt(entry.position(), "a page patch makes no sense");
+    if (!apply_patch(Bytes(payload, bytes), out))
+      return log->corrupt(entry.position(), "a page patch makes no sense");
   }
   return {};
 }
@@ -41,7 +44,8 @@ void StoreImpl::install(PageSlot& slot, const Chain& chain, const std::byte* ima
   if (!current) pool.free(frame);
 }
 
-Status StoreImpl::read(const ReadPoint& point, PageNo page, std::uint32_t offset, MutableBytes out, CacheUse cache) {
+Status StoreImpl::read(const ReadPoint& point, PageNo page, std::uint32_t offset, MutableBytes out,
+                       CacheUse cache) {
   DCHECK(offset + out.size() <= kPageBytes);
   PageSlot* slot = dosql::raw(page) <= point.page_count ? pages.find(page) : nullptr;
   if (!slot) {

@@ -88,7 +88,8 @@ PageSlot* PageTable::find(PageNo page) const {
   const std::uint32_t number = raw(page);
   const Middle* middle = root_[number >> (kMiddleBits + kLeafBits)].load(std::memory_order_acquire);
   if (!middle) return nullptr;
-  Leaf* leaf = middle->leaves[(number >> kLeafBits) & ((1u << kMiddleBits) - 1)].load(std::memory_order_acquire);
+  Leaf* leaf =
+      middle->leaves[(number >> kLeafBits) & ((1u << kMiddleBits) - 1)].load(std::memory_order_acquire);
   return leaf ? &leaf->slots[number & ((1u << kLeafBits) - 1)] : nullptr;
 }
 

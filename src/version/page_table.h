@@ -54,9 +54,9 @@ struct PageSlot {
   FrameId frame = 0;
   PageVersion* versions = nullptr;
   std::uint32_t count = 0;
-  std::uint32_t capacity = 0;      // 0 with a count: the array belongs to the checkpoint buffer
-  std::uint32_t chain_bytes = 0;   // payload since the chain's base
-  std::uint8_t cold_reads = 0;     // what it took to rebuild the image in `frame`; 0: a commit brought it
+  std::uint32_t capacity = 0;     // 0 with a count: the array belongs to the checkpoint buffer
+  std::uint32_t chain_bytes = 0;  // payload since the chain's base
+  std::uint8_t cold_reads = 0;    // what it took to rebuild the image in `frame`; 0: a commit brought it
 
   PageSlot() = default;
   ~PageSlot();

@@ -36,7 +36,8 @@ bool Pool::grow() {
   const FrameId first = chunk_count_ * kChunkFrames;
   ++chunk_count_;
   // Highest first, so that frames are handed out in address order. Frame 0 means none.
-  for (FrameId frame = first + kChunkFrames; frame-- > std::max<FrameId>(first, 1);) free_frames_.push_back(frame);
+  for (FrameId frame = first + kChunkFrames; frame-- > std::max<FrameId>(first, 1);)
+    free_frames_.push_back(frame);
   return true;
 }
 

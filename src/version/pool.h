@@ -25,7 +25,8 @@ class Pool {
   ~Pool();
 
   std::byte* data(FrameId frame) const {
-    return chunks_[frame / kChunkFrames].load(std::memory_order_acquire)->bytes + (frame % kChunkFrames) * kPageBytes;
+    return chunks_[frame / kChunkFrames].load(std::memory_order_acquire)->bytes +
+           (frame % kChunkFrames) * kPageBytes;
   }
 
   // A private frame of unspecified content. When the pool is full it evicts a page, and when nothing can
@@ -53,7 +54,9 @@ class Pool {
     std::atomic<bool> referenced[kChunkFrames];
   };
 
-  Chunk& chunk_of(FrameId frame) const { return *chunks_[frame / kChunkFrames].load(std::memory_order_acquire); }
+  Chunk& chunk_of(FrameId frame) const {
+    return *chunks_[frame / kChunkFrames].load(std::memory_order_acquire);
+  }
   bool grow();
   FrameId evict();
 

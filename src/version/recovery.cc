@@ -35,13 +35,17 @@ class IndexBuilder final : public log::ReplayVisitor {
     std::uint16_t payload_bytes;
   };
 
-  Error bad(log::Position position, std::string_view what) const { return store_.log->corrupt(position, what); }
+  Error bad(log::Position position, std::string_view what) const {
+    return store_.log->corrupt(position, what);
+  }
 
-  void gather(const log::RecordView& record, log::Position position, std::map<std::uint32_t, Change>& changes) {
+  void gather(const log::RecordView& record, log::Position position,
+              std::map<std::uint32_t, Change>& changes) {
     record.for_each_entry([&](const log::EntryHead& head, Bytes, std::uint32_t offset) {
-      changes[head.page] = {PageVersion::make(Lsn{record.header.last_lsn}, log::Position{raw(position) + offset},
-                                              static_cast<EntryKind>(head.kind), head.step),
-                            head.payload_bytes};
+      changes[head.page] = {
+          PageVersion::make(Lsn{record.header.last_lsn}, log::Position{raw(position) + offset},
+                            static_cast<EntryKind>(head.kind), head.step),
+          head.payload_bytes};
     });
   }
 
@@ -64,10 +68,12 @@ class IndexBuilder final : public log::ReplayVisitor {
 
   Status on_commit(const log::RecordView& record, log::Position position) {
     const log::RecordHeader& header = record.header;
-    if (header.last_lsn <= raw(store_.head_point.lsn)) return bad(position, "its LSN does not follow its predecessor's");
+    if (header.last_lsn <= raw(store_.head_point.lsn))
+      return bad(position, "its LSN does not follow its predecessor's");
     if (header.flags & log::kHasSpills) gather(record, position, spilled_);
     const std::uint64_t entries = header.flags & log::kHasSpills ? spilled_.size() : header.entry_count;
-    if (header.page_count > store_.known_pages + entries) return bad(position, "it adds pages without saying what is in them");
+    if (header.page_count > store_.known_pages + entries)
+      return bad(position, "it adds pages without saying what is in them");
     if (header.flags & log::kHasSpills) {
       for (auto& [page, change] : spilled_) {
         if (page > header.page_count) break;  // written, then truncated away
@@ -82,8 +88,9 @@ class IndexBuilder final : public log::ReplayVisitor {
         const Change change{PageVersion::make(Lsn{header.last_lsn}, log::Position{raw(position) + offset},
                                               static_cast<EntryKind>(head.kind), head.step),
                             head.payload_bytes};
-        applied = head.page > header.page_count ? bad(position, fmt::format("page {} is beyond its end", head.page))
-                                                : apply(head.page, change, position);
+        applied = head.page > header.page_count
+                      ? bad(position, fmt::format("page {} is beyond its end", head.page))
+                      : apply(head.page, change, position);
       });
       DOSQL_RETURN_IF_ERROR(applied);
     }
@@ -99,7 +106,8 @@ class IndexBuilder final : public log::ReplayVisitor {
     Status folded;
     record.for_each_entry([&](const log::EntryHead& head, Bytes, std::uint32_t offset) {
       PageSlot* slot = store_.pages.find(PageNo{head.page});
-      if (!slot || slot->count == 0 || static_cast<EntryKind>(head.kind) != EntryKind::kFull || head.step != 0) {
+      if (!slot || slot->count == 0 || static_cast<EntryKind>(head.kind) != EntryKind::kFull ||
+          head.step != 0) {
         folded = bad(position, fmt::format("it folds page {}, which has no history", head.page));
         return;
       }
@@ -119,8 +127,8 @@ std::string owner_text() { return fmt::format("process {} ({})", ::getpid(), pro
 
 }  // namespace
 
-StoreImpl::StoreImpl(std::unique_ptr<io::Directory> directory_in, const StoreOptions& options_in, Clock& clock_in,
-                     Random& random_in)
+StoreImpl::StoreImpl(std::unique_ptr<io::Directory> directory_in, const StoreOptions& options_in,
+                     Clock& clock_in, Random& random_in)
     : directory(std::move(directory_in)),
       options(options_in),
       clock(clock_in),

@@ -14,7 +14,8 @@ constexpr int kReadOnlyOpenTries = 5;
 Error version_not_found(const StoreImpl& store, std::string_view wanted) {
   const ReadPoint head = store.head();
   if (raw(head.version) == 0) {
-    return Error(ErrorCode::kVersionNotFound, fmt::format("{} does not exist: this database has no versions yet", wanted));
+    return Error(ErrorCode::kVersionNotFound,
+                 fmt::format("{} does not exist: this database has no versions yet", wanted));
   }
   return Error(ErrorCode::kVersionNotFound,
                fmt::format("{} does not exist: this database has main@1 (LSN {}) to main@{} (LSN {})", wanted,
@@ -39,7 +40,8 @@ VersionStore::VersionStore(std::unique_ptr<StoreImpl> impl) : impl_(std::move(im
 VersionStore::~VersionStore() = default;
 
 Result<std::unique_ptr<VersionStore>> VersionStore::open(std::unique_ptr<io::Directory> directory,
-                                                         const StoreOptions& options, Clock& clock, Random& random) {
+                                                         const StoreOptions& options, Clock& clock,
+                                                         Random& random) {
   const int tries = options.access == Access::kReadOnly ? kReadOnlyOpenTries : 1;
   for (int attempt = 1;; ++attempt) {
     auto impl = std::make_unique<StoreImpl>(std::move(directory), options, clock, random);
@@ -67,15 +69,17 @@ Result<ReadPoint> VersionStore::at_version(BranchId branch, Version version) con
   if (version == newest.version) return newest;
   const CommitEntry entry = impl_->commits.at(version);
   DOSQL_ASSIGN_OR_RETURN(const log::RecordHeader header, impl_->log->read_record_header(entry.position));
-  if (header.last_lsn != raw(entry.lsn)) return impl_->log->corrupt(entry.position, "expected another commit");
+  if (header.last_lsn != raw(entry.lsn))
+    return impl_->log->corrupt(entry.position, "expected another commit");
   return ReadPoint{branch, version, entry.lsn, header.page_count};
 }
 
 Result<ReadPoint> VersionStore::at_lsn(BranchId branch, Lsn lsn) const {
   const ReadPoint newest = head(branch);
   if (lsn > newest.lsn) {
-    return Error(ErrorCode::kVersionNotFound, fmt::format("LSN {} is in the future: this database is at LSN {} (main@{})",
-                                                          raw(lsn), raw(newest.lsn), raw(newest.version)));
+    return Error(ErrorCode::kVersionNotFound,
+                 fmt::format("LSN {} is in the future: this database is at LSN {} (main@{})", raw(lsn),
+                             raw(newest.lsn), raw(newest.version)));
   }
   Version version = impl_->commits.find(lsn);
   if (version < newest.version) {
@@ -108,7 +112,8 @@ Result<CommitInfo> VersionStore::commit_info(BranchId branch, Version version) c
   CHECK(raw(version) >= 1 && version <= head(branch).version);
   const CommitEntry entry = impl_->commits.at(version);
   DOSQL_ASSIGN_OR_RETURN(const log::RecordHeader header, impl_->log->read_record_header(entry.position));
-  if (header.last_lsn != raw(entry.lsn)) return impl_->log->corrupt(entry.position, "expected another commit");
+  if (header.last_lsn != raw(entry.lsn))
+    return impl_->log->corrupt(entry.position, "expected another commit");
   CommitInfo info = info_of(header, version);
   if (header.flags & log::kHasSpills) {
     std::vector<std::byte> buffer;
@@ -135,7 +140,8 @@ Result<std::vector<PageNo>> VersionStore::changed_pages(BranchId branch, Version
     });
     return pages;
   }
-  record.for_each_entry([&](const log::EntryHead& head, Bytes, std::uint32_t) { pages.push_back(PageNo{head.page}); });
+  record.for_each_entry(
+      [&](const log::EntryHead& head, Bytes, std::uint32_t) { pages.push_back(PageNo{head.page}); });
   return pages;
 }
 

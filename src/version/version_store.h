@@ -77,9 +77,9 @@ struct CommitInfo {
   Lsn first_lsn{};
   Lsn last_lsn{};
   TimestampUs timestamp_us = 0;
-  std::uint32_t page_count = 0;      // size of the database after it
-  std::uint32_t changed_pages = 0;   // page images and patches it wrote
-  std::uint64_t log_bytes = 0;       // bytes it took in the log, spill records included
+  std::uint32_t page_count = 0;     // size of the database after it
+  std::uint32_t changed_pages = 0;  // page images and patches it wrote
+  std::uint64_t log_bytes = 0;      // bytes it took in the log, spill records included
 
   friend bool operator==(const CommitInfo&, const CommitInfo&) = default;
 };
@@ -87,26 +87,26 @@ struct CommitInfo {
 struct StoreStatus {
   std::uint32_t format_version = 0;
   std::uint64_t database_id = 0;
-  Lsn lsn{};                       // newest commit
-  Lsn durable_lsn{};               // newest commit known to be on disk
-  Lsn checkpoint_lsn{};            // newest commit covered by the checkpoint file
-  std::uint64_t log_bytes = 0;     // used bytes in all segments
+  Lsn lsn{};                    // newest commit
+  Lsn durable_lsn{};            // newest commit known to be on disk
+  Lsn checkpoint_lsn{};         // newest commit covered by the checkpoint file
+  std::uint64_t log_bytes = 0;  // used bytes in all segments
   std::uint32_t segments = 0;
   std::uint64_t commits = 0;
   std::uint64_t live_pages = 0;
   std::uint64_t page_versions = 0;
-  std::uint64_t index_bytes = 0;   // memory of the page and commit index
-  std::uint64_t pool_bytes = 0;    // memory of page images
+  std::uint64_t index_bytes = 0;  // memory of the page and commit index
+  std::uint64_t pool_bytes = 0;   // memory of page images
   std::uint64_t pool_capacity_bytes = 0;
-  std::uint64_t rebuilt_pages = 0;     // page images rebuilt from the log
+  std::uint64_t rebuilt_pages = 0;  // page images rebuilt from the log
   std::uint64_t syncs = 0;
-  std::uint32_t readers = 0;       // pins held now
+  std::uint32_t readers = 0;  // pins held now
   std::optional<Lsn> oldest_pin;
   bool poisoned = false;
-  bool opened_clean = true;        // the last owner closed it
-  bool checkpoint_damaged = false; // it was ignored, the log replayed instead
+  bool opened_clean = true;         // the last owner closed it
+  bool checkpoint_damaged = false;  // it was ignored, the log replayed instead
   std::uint64_t replayed_records = 0;
-  std::uint64_t open_us = 0;       // time open() took
+  std::uint64_t open_us = 0;  // time open() took
 };
 
 // One thing wrong on disk.
@@ -128,7 +128,8 @@ class VersionStore {
   // kDiskFull, kReadOnly, kNotFound (nothing there and nothing to be created).
   // `clock` and `random` must outlive the store.
   static Result<std::unique_ptr<VersionStore>> open(std::unique_ptr<io::Directory> directory,
-                                                    const StoreOptions& options, Clock& clock, Random& random);
+                                                    const StoreOptions& options, Clock& clock,
+                                                    Random& random);
   // Without close(): like a crash of the process, nothing acknowledged is lost.
   ~VersionStore();
 

@@ -109,7 +109,8 @@ class VersionStoreTest : public ::testing::Test {
     for (std::uint32_t number = 1; number <= image.size() + 2; ++number) {
       const Status read = reader.read(PageNo{number}, 0, page);
       ASSERT_TRUE(read) << read.error().message();
-      ASSERT_TRUE(page == (number <= image.size() ? image[number - 1] : Page{})) << "page " << number << " of version " << version;
+      ASSERT_TRUE(page == (number <= image.size() ? image[number - 1] : Page{}))
+          << "page " << number << " of version " << version;
     }
   }
 
@@ -242,7 +243,8 @@ TEST_F(VersionStoreTest, PointsInTime) {
     }
   }
   EXPECT_EQ(store->at_timestamp(kMainBranch, 0).error().code(), ErrorCode::kVersionNotFound);
-  EXPECT_EQ(store->at_lsn(kMainBranch, Lsn{raw(points_.back().lsn) + 1}).error().code(), ErrorCode::kVersionNotFound);
+  EXPECT_EQ(store->at_lsn(kMainBranch, Lsn{raw(points_.back().lsn) + 1}).error().code(),
+            ErrorCode::kVersionNotFound);
 }
 
 TEST_F(VersionStoreTest, BackupHasTheWholeHistory) {

@@ -188,10 +188,12 @@ Status WriteTransaction::Overlay::encode_dirty_pages() {
       place->restored = true;
       encoded = EncodedPage{EntryKind::kFull, 0, Bytes(image, kPageBytes)};
     }
-    const std::uint32_t offset = encoded->kind == EntryKind::kFull
-                                     ? record_.add_referenced(page, encoded->kind, encoded->step, encoded->payload)
-                                     : record_.add_copied(page, encoded->kind, encoded->step, encoded->payload);
-    changes_.push_back({place, offset, encoded->kind, encoded->step, static_cast<std::uint16_t>(encoded->payload.size())});
+    const std::uint32_t offset =
+        encoded->kind == EntryKind::kFull
+            ? record_.add_referenced(page, encoded->kind, encoded->step, encoded->payload)
+            : record_.add_copied(page, encoded->kind, encoded->step, encoded->payload);
+    changes_.push_back(
+        {place, offset, encoded->kind, encoded->step, static_cast<std::uint16_t>(encoded->payload.size())});
   }
   return {};
 }
@@ -202,10 +204,11 @@ Status WriteTransaction::Overlay::spill() {
   record_.header().page_count = page_count_;
   DOSQL_RETURN_IF_ERROR(encode_dirty_pages());
   if (!changes_.empty()) {
-    DOSQL_ASSIGN_OR_RETURN(const log::Appended appended, store_.log->append(record_, log::WriteStyle::kWrite));
+    DOSQL_ASSIGN_OR_RETURN(const log::Appended appended,
+                           store_.log->append(record_, log::WriteStyle::kWrite));
     for (const Change& change : changes_) {
-      change.page->spilled = PageVersion::make(Lsn{}, log::Position{raw(appended.position) + change.entry_offset},
-                                               change.kind, change.step);
+      change.page->spilled = PageVersion::make(
+          Lsn{}, log::Position{raw(appended.position) + change.entry_offset}, change.kind, change.step);
     }
     spill_bytes_ += record_.record_bytes();
     ++spill_records_;
@@ -276,7 +279,8 @@ bool WriteTransaction::Overlay::differs_from_base() {
 }
 
 Result<ReadPoint> WriteTransaction::Overlay::commit(Durability durability) {
-  if (spill_failed_) return Error(ErrorCode::kIo, "an earlier write of this transaction failed: it can only be rolled back");
+  if (spill_failed_)
+    return Error(ErrorCode::kIo, "an earlier write of this transaction failed: it can only be rolled back");
   DOSQL_RETURN_IF_ERROR(fill_holes());
   record_.start(RecordType::kCommit, spill_records_ > 0 ? log::kHasSpills : 0, base_.branch);
   if (spill_records_ > 0) record_.set_spill_summary({});
@@ -285,14 +289,16 @@ Result<ReadPoint> WriteTransaction::Overlay::commit(Durability durability) {
   DOSQL_RETURN_IF_ERROR(set_commit_header());
 
   const bool synced = durability == Durability::kFull;
-  DOSQL_ASSIGN_OR_RETURN(const log::Appended appended,
-                         store_.log->append(record_, synced ? log::WriteStyle::kWrite : log::WriteStyle::kStore));
+  DOSQL_ASSIGN_OR_RETURN(
+      const log::Appended appended,
+      store_.log->append(record_, synced ? log::WriteStyle::kWrite : log::WriteStyle::kStore));
   if (synced) DOSQL_RETURN_IF_ERROR(store_.log->sync());
   publish(appended);
   return store_.head();
 }
 
-void WriteTransaction::Overlay::publish_page(OverlayPage& place, PageVersion version, std::uint16_t payload_bytes) {
+void WriteTransaction::Overlay::publish_page(OverlayPage& place, PageVersion version,
+                                             std::uint16_t payload_bytes) {
   PageSlot& slot = store_.pages.at(PageNo{place.page});
   slot.lock.lock();
   slot.push(version);
@@ -312,10 +318,11 @@ void WriteTransaction::Overlay::publish_page(OverlayPage& place, PageVersion ver
 void WriteTransaction::Overlay::publish(const log::Appended& appended) {
   std::uint64_t published = changes_.size();
   for (const Change& change : changes_) {
-    publish_page(*change.page,
-                 PageVersion::make(appended.last_lsn, log::Position{raw(appended.position) + change.entry_offset},
-                                   change.kind, change.step),
-                 change.payload_bytes);
+    publish_page(
+        *change.page,
+        PageVersion::make(appended.last_lsn, log::Position{raw(appended.position) + change.entry_offset},
+                          change.kind, change.step),
+        change.payload_bytes);
   }
   if (spill_records_ > 0) {
     pages_.for_each([&](OverlayPage& place) {
@@ -353,7 +360,8 @@ Status WriteTransaction::begin(const ReadPoint& base) {
     return Error(ErrorCode::kReadOnly, "the database is open for reading only");
   }
   if (store_.log->poisoned()) {
-    return Error(ErrorCode::kPoisoned, "the database refuses writes after a failed sync until it is reopened");
+    return Error(ErrorCode::kPoisoned,
+                 "the database refuses writes after a failed sync until it is reopened");
   }
   if (store_.writer_active.exchange(true, std::memory_order_acquire)) {
     return Error(ErrorCode::kBusy, "another connection is writing to this branch");

@@ -27,10 +27,12 @@ std::string content_text(sqlite3* db) {
     static_cast<std::vector<std::string>*>(to)->push_back(values[0]);
     return 0;
   };
-  sqlite3_exec(db, "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name", append_name, &tables, nullptr);
+  sqlite3_exec(db, "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name", append_name, &tables,
+               nullptr);
   sqlite3_exec(db, "SELECT type, name, sql FROM sqlite_schema ORDER BY name", append_row, &text, nullptr);
   for (const std::string& table : tables) {
-    sqlite3_exec(db, fmt::format("SELECT * FROM \"{}\" ORDER BY 1", table).c_str(), append_row, &text, nullptr);
+    sqlite3_exec(db, fmt::format("SELECT * FROM \"{}\" ORDER BY 1", table).c_str(), append_row, &text,
+                 nullptr);
   }
   sqlite3_exec(db, "PRAGMA integrity_check", append_row, &text, nullptr);
   return text;
@@ -62,11 +64,13 @@ std::vector<std::string> fixture_statements() {
 Result<std::vector<std::string>> describe_versions(Database& database) {
   std::vector<std::string> lines;
   DOSQL_ASSIGN_OR_RETURN(Connection connection, database.connect());
-  DOSQL_ASSIGN_OR_RETURN(const Rows log, connection.query("SELECT version, lsn_first, lsn_last FROM dosql_log ORDER BY 1"));
+  DOSQL_ASSIGN_OR_RETURN(const Rows log,
+                         connection.query("SELECT version, lsn_first, lsn_last FROM dosql_log ORDER BY 1"));
   const fs::path file = fs::temp_directory_path() / fmt::format("dosql-format-test-{}.sqlite", ::getpid());
   for (const Row& row : log) {
     fs::remove(file);
-    DOSQL_RETURN_IF_ERROR(database.export_sqlite(file.string(), static_cast<std::uint64_t>(row[0].integer())));
+    DOSQL_RETURN_IF_ERROR(
+        database.export_sqlite(file.string(), static_cast<std::uint64_t>(row[0].integer())));
     sqlite3* db = nullptr;
     sqlite3_open_v2(file.c_str(), &db, SQLITE_OPEN_READONLY, "unix");
     const std::string text = content_text(db);

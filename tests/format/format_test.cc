@@ -30,7 +30,8 @@ std::vector<fs::path> fixtures() {
 class FormatTest : public ::testing::TestWithParam<fs::path> {};
 
 TEST_P(FormatTest, EveryVersionIsAsItWas) {
-  const fs::path copy = fs::temp_directory_path() / fmt::format("dosql-format-{}-{}", ::getpid(), GetParam().filename().string());
+  const fs::path copy = fs::temp_directory_path() /
+                        fmt::format("dosql-format-{}-{}", ::getpid(), GetParam().filename().string());
   fs::remove_all(copy);
   fs::copy(GetParam(), copy);
   {

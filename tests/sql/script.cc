@@ -67,7 +67,8 @@ Result<Script> parse_script(const std::string& path) {
       }
     }
     if (in_rows != (step.expectation == Expectation::kQuery)) {
-      return Error(ErrorCode::kInvalidArgument, fmt::format("{}: rows belong to `query`, and to nothing else", place));
+      return Error(ErrorCode::kInvalidArgument,
+                   fmt::format("{}: rows belong to `query`, and to nothing else", place));
     }
     script.steps.push_back(std::move(step));
   }

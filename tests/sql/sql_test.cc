@@ -31,7 +31,8 @@ struct Outcome {
 class StockSqlite {
  public:
   StockSqlite(const fs::path& folder) {
-    sqlite3_open_v2((folder / "stock.sqlite").c_str(), &db_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, "unix");
+    sqlite3_open_v2((folder / "stock.sqlite").c_str(), &db_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
+                    "unix");
   }
   ~StockSqlite() { sqlite3_close(db_); }
   StockSqlite(const StockSqlite&) = delete;
@@ -216,7 +217,8 @@ std::vector<Case> all_cases() {
   std::vector<Case> cases;
   for (const auto& entry : fs::directory_iterator(fs::path(DOSQL_SOURCE_DIR) / "tests" / "sql")) {
     if (entry.path().extension() != ".test") continue;
-    for (const auto configuration : {Configuration::kPlain, Configuration::kReopened, Configuration::kTinyCaches}) {
+    for (const auto configuration :
+         {Configuration::kPlain, Configuration::kReopened, Configuration::kTinyCaches}) {
       cases.push_back({entry.path().string(), configuration});
     }
   }
