@@ -5,8 +5,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-build_packages=(g++ cmake ninja-build ccache libfmt-dev libxxhash-dev libedit-dev libzstd-dev
-  libgtest-dev libgmock-dev libbenchmark-dev sqlite3)
+build_packages=(g++ cmake ninja-build ccache libfmt-dev libxxhash-dev libedit-dev
+  libgtest-dev libgmock-dev sqlite3)
 format_packages=(git clang-format-14)
 # llvm-22 has the symbolizer: without it a sanitizer's report names no lines.
 test_packages=(clang-22 libclang-rt-22-dev llvm-22)
