@@ -1,5 +1,5 @@
-// Options of a database. The same names exist as environment variables (DOSQL_POOL_BYTES) and, where
-// they can change while it is open, as PRAGMAs; docs/limits.md lists them all.
+// Options of a database. docs/limits.md lists them, with the PRAGMAs of those that can change while it is
+// open.
 #pragma once
 
 #include <cstddef>
