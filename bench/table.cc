@@ -30,7 +30,7 @@ void insert_rows(sqlite3* db, int rows) {
   Prepared insert(db, "INSERT INTO t VALUES(?, ?, ?)");
   for (int id = 1; id <= rows; ++id) {
     insert.bind(1, id);
-    insert.bind(2, numbers.up_to(rows));
+    insert.bind(2, numbers.up_to(kTableRows));
     insert.bind(3, text_for(id));
     insert.run();
   }

@@ -26,7 +26,7 @@ class Numbers {
 std::string_view text_for(std::int64_t id);
 
 void create_table(sqlite3* db);
-// Inserts the rows 1..rows in one transaction; n is a random number up to rows.
+// Inserts the rows 1..rows in one transaction; n is a random number up to kTableRows.
 void insert_rows(sqlite3* db, int rows);
 
 }  // namespace dosql::bench

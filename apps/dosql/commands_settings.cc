@@ -248,7 +248,8 @@ Status run_parameter(Shell& shell, Arguments arguments) {
     if (verb == "clear") shell.parameters().clear();
     return {};
   }
-  return usage_error("parameter", fmt::format(".parameter does not understand '{}'", verb));
+  return usage_error("parameter",
+                     fmt::format(".parameter does not understand '{}'", fmt::join(arguments, " ")));
 }
 
 std::string mode_details() {

@@ -116,7 +116,7 @@ Result<const DotCommand*> find_command(std::string_view name) {
 
 Status call_command(Shell& shell, const DotCommand& command, Arguments arguments) {
   if (arguments.size() < command.min_arguments)
-    return usage_error(command.name, fmt::format(".{} needs {}", command.name, command.usage));
+    return Error(ErrorCode::kInvalidArgument, fmt::format(".{} needs {}", command.name, command.usage));
   if (arguments.size() > command.max_arguments) {
     return usage_error(command.name,
                        fmt::format(".{} does not take '{}'", command.name, arguments[command.max_arguments]));

@@ -71,7 +71,8 @@ class Dump {
       return false;
     }
     const bool system = name.starts_with("sqlite_");
-    const bool statistics = name.starts_with("sqlite_stat");
+    // Not sqlite_stat4: an SQLite without that option, Debian's for one, cannot read it back.
+    const bool statistics = name.starts_with("sqlite_stat") && name != "sqlite_stat4";
     if (system && !statistics && name != "sqlite_sequence") return false;
     if (options_.data_only) return true;
     if (name == "sqlite_sequence")

@@ -29,8 +29,7 @@ std::vector<std::string> distinct_names(std::vector<std::string> names) {
 
 Result<ImportTarget> find_import_target(Connection& connection, const ImportOptions& options) {
   ImportTarget target;
-  target.name =
-      fmt::format("{}.{}", quote_identifier_always(options.schema), quote_identifier_always(options.table));
+  target.name = fmt::format("{}.{}", quote_identifier(options.schema), quote_identifier(options.table));
   DOSQL_ASSIGN_OR_RETURN(const Rows rows, connection.query("SELECT name, type FROM pragma_table_info(?1, ?2)",
                                                            options.table, options.schema));
   for (const Row& row : rows) {
@@ -60,6 +59,13 @@ std::string insert_statement(const ImportTarget& target) {
     places += fmt::format("{}?{}", i == 0 ? "" : ", ", i + 1);
   }
   return fmt::format("INSERT INTO {}({}) VALUES({})", target.name, columns, places);
+}
+
+Error row_error(const Error& error, std::string_view place) {
+  const bool about_the_row = error.code() == ErrorCode::kConstraint || error.code() == ErrorCode::kSql;
+  Error out(error);
+  if (about_the_row) out = Error(error).with_context(place);
+  return std::move(out).with_hint("nothing was imported");
 }
 
 }  // namespace dosql::shell

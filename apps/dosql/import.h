@@ -24,7 +24,7 @@ struct ImportOptions {
 
 // Where the rows go.
 struct ImportTarget {
-  std::string name;                  // "main"."cities", quoted for SQL
+  std::string name;                  // main.cities, quoted for SQL where it must
   std::vector<std::string> columns;  // those that can be written, in order
   std::vector<bool> numeric;         // they store numbers as numbers
 };
@@ -35,6 +35,8 @@ Result<ImportTarget> find_import_target(Connection& connection, const ImportOpti
 Status create_import_table(Connection& connection, ImportTarget& target, std::vector<std::string> columns,
                            const std::vector<std::string>& types);
 std::string insert_statement(const ImportTarget& target);
+// What stopped the import at `place`, which is named where the row itself is to blame.
+Error row_error(const Error& error, std::string_view place);
 
 // One transaction, which is one version; inside an open transaction a savepoint. Returns the number of rows.
 //

@@ -105,10 +105,7 @@ class CsvImport {
       DOSQL_RETURN_IF_ERROR(insert.bind(static_cast<int>(i) + 1, value));
     }
     const auto done = insert.step();
-    if (!done)
-      return Error(done.error())
-          .with_context(fmt::format("{}:{}", options_.file, record.line))
-          .with_hint("nothing was imported");
+    if (!done) return row_error(done.error(), fmt::format("{}:{}", options_.file, record.line));
     ++rows_;
     return {};
   }

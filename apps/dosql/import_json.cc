@@ -114,7 +114,8 @@ class JsonImport {
         connection_.query(
             "SELECT k.key, count(*), total(k.type IN ('integer', 'true', 'false')), total(k.type = 'real'), "
             "total(k.type IN ('text', 'object', 'array')), total(k.type = 'null') "
-            "FROM json_each(?1) AS r, json_each(r.value) AS k GROUP BY k.key ORDER BY min(r.id), min(k.id)",
+            "FROM json_each(?1) AS r, json_each(r.value) AS k GROUP BY k.key ORDER BY min((r.id << 32) + "
+            "k.id)",
             json_));
     std::vector<KeyFacts> keys;
     for (const Row& row : rows) {
@@ -151,10 +152,7 @@ class JsonImport {
       DOSQL_RETURN_IF_ERROR(insert.bind(column + 1, object.value(column)));
     }
     const auto done = insert.step();
-    if (!done)
-      return Error(done.error())
-          .with_context(fmt::format("{}: object {}", options_.file, rows_ + 1))
-          .with_hint("nothing was imported");
+    if (!done) return row_error(done.error(), fmt::format("{}: object {}", options_.file, rows_ + 1));
     ++rows_;
     return {};
   }

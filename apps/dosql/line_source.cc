@@ -84,8 +84,15 @@ class PromptingSource final : public DescriptorSource {
   PromptingSource() : DescriptorSource(STDIN_FILENO, "standard input") {}
 
   Result<ReadLine> next(std::string_view prompt) override {
-    [[maybe_unused]] const ssize_t written = ::write(STDOUT_FILENO, prompt.data(), prompt.size());
-    return DescriptorSource::next(prompt);
+    show(prompt);
+    auto line = DescriptorSource::next(prompt);
+    if (line && line->kind == ReadLine::Kind::kEnd) show("\n");
+    return line;
+  }
+
+ private:
+  static void show(std::string_view text) {
+    [[maybe_unused]] const ssize_t written = ::write(STDOUT_FILENO, text.data(), text.size());
   }
 };
 

@@ -8,7 +8,13 @@ namespace dosql::shell {
 
 namespace {
 
-// "\n/* v(a,b) */" behind a view or a virtual table; nothing when it cannot be prepared.
+// "temp.", nothing for main.
+std::string schema_prefix(const std::string& schema) {
+  if (schema == "main") return "";
+  return (schema == "temp" ? schema : quote_identifier(schema)) + ".";
+}
+
+// "/* v(a,b) */" behind a view or a virtual table; nothing when it cannot be prepared.
 std::string columns_comment(Connection& connection, const std::string& schema, const std::string& name) {
   const auto rows = connection.query("SELECT name FROM pragma_table_info(?1, ?2)", name, schema);
   if (!rows || rows->empty()) return "";
@@ -16,8 +22,7 @@ std::string columns_comment(Connection& connection, const std::string& schema, c
   for (const Row& row : *rows) {
     columns += fmt::format("{}{}", columns.empty() ? "" : ",", quote_identifier(row[0].text()));
   }
-  const std::string prefix = schema == "main" ? "" : quote_identifier(schema) + ".";
-  return fmt::format("\n/* {}{}({}) */", prefix, quote_identifier(name), columns);
+  return fmt::format("/* {}{}({}) */", schema_prefix(schema), quote_identifier(name), columns);
 }
 
 // Names the schema in the CREATE statement of another database than main.
@@ -25,9 +30,7 @@ std::string with_schema(std::string sql, const std::string& schema) {
   if (schema == "main") return sql;
   for (std::string_view kind : {"TABLE", "INDEX", "UNIQUE INDEX", "VIEW", "TRIGGER", "VIRTUAL TABLE"}) {
     const std::string head = fmt::format("CREATE {} ", kind);
-    if (!starts_with_ignoring_case(sql, head)) continue;
-    return schema == "temp" ? fmt::format("CREATE TEMP {}", sql.substr(7))
-                            : head + quote_identifier(schema) + "." + sql.substr(head.size());
+    if (starts_with_ignoring_case(sql, head)) return head + schema_prefix(schema) + sql.substr(head.size());
   }
   return sql;
 }
@@ -45,8 +48,9 @@ std::string condition(const SchemaOptions& options, const std::string& schema) {
                      glob ? "GLOB " + pattern : fmt::format("LIKE {} ESCAPE '\\'", pattern));
 }
 
-Status write_one_schema(Connection& connection, const std::string& schema, const SchemaOptions& options,
-                        Output& out) {
+// True when there was something to write.
+Result<bool> write_one_schema(Connection& connection, const std::string& schema, const SchemaOptions& options,
+                              Output& out) {
   const std::string query =
       fmt::format("SELECT type, name, sql FROM {}.sqlite_schema WHERE {} ORDER BY rowid",
                   quote_identifier_always(schema), condition(options, schema));
@@ -55,9 +59,10 @@ Status write_one_schema(Connection& connection, const std::string& schema, const
     const std::string& sql = row[2].text();
     const bool described = row[0] == Value("view") || starts_with_ignoring_case(sql, "CREATE VIRTUAL");
     const std::string comment = described ? columns_comment(connection, schema, row[1].text()) : "";
-    out.write(fmt::format("{}{};\n", printable_create(with_schema(sql, schema)), comment));
+    out.write(fmt::format("{}{}{};\n", printable_create(with_schema(sql, schema)),
+                          comment.empty() ? "" : "\n", comment));
   }
-  return {};
+  return !rows.empty();
 }
 
 }  // namespace
@@ -72,9 +77,14 @@ Result<std::vector<std::string>> schema_names(Connection& connection) {
 
 Status write_schema(Connection& connection, const SchemaOptions& options, Output& out) {
   DOSQL_ASSIGN_OR_RETURN(const std::vector<std::string> schemas, schema_names(connection));
+  bool any = false;
   for (const std::string& schema : schemas) {
-    DOSQL_RETURN_IF_ERROR(write_one_schema(connection, schema, options, out));
+    DOSQL_ASSIGN_OR_RETURN(const bool some, write_one_schema(connection, schema, options, out));
+    any = any || some;
   }
+  // Tables that need no CREATE (dosql_log, json_each) are in no schema.
+  const std::string comment = any ? "" : columns_comment(connection, "main", options.pattern);
+  if (!comment.empty()) out.write(fmt::format("{};\n", comment));
   return {};
 }
 

@@ -219,7 +219,17 @@ Status Shell::execute_one(Statement& statement) {
   const auto writer = writer_for(statement);
   DOSQL_RETURN_IF_ERROR(step_rows(statement, *writer));
   show_outcome(statement, version_before, changes_before);
-  return {};
+  return reload_schema_when_written(statement);
+}
+
+// A dump makes virtual tables by writing into sqlite_schema. SQLite would see them only after the database is
+// opened again; "reset" makes it read the schema now.
+Status Shell::reload_schema_when_written(const Statement& statement) {
+  constexpr std::string_view kSwitchedOff = "PRAGMA writable_schema=OFF";
+  if (starts_with_ignoring_case(statement.sql(), kSwitchedOff)) schema_was_written_ = true;
+  if (!schema_was_written_ || connection_->in_transaction()) return {};
+  schema_was_written_ = false;
+  return connection_->exec("PRAGMA writable_schema=RESET");
 }
 
 // What was written before a failure stays: a person sees how far it came.

@@ -81,14 +81,13 @@ class Shell {
   const Origin& origin() const { return *origin_; }
 
  private:
-  struct RowCounts;
-
   void run_line(const std::string& line, LineSource& source, StatementSplitter& splitter, Stop stop,
                 std::uint64_t failures_before);
   void run_dot_command(std::string_view line, std::size_t line_number);
   void run_statement(const SplitStatement& statement);
   Status execute(std::string_view sql);
   Status execute_one(Statement& statement);
+  Status reload_schema_when_written(const Statement& statement);
   Status step_rows(Statement& statement, RowWriter& writer);
   Status bind_parameters(Statement& statement);
   std::unique_ptr<RowWriter> writer_for(const Statement& statement);
@@ -111,6 +110,7 @@ class Shell {
   Format explain_format_;
   std::uint64_t failures_ = 0;
   std::optional<int> exit_code_;
+  bool schema_was_written_ = false;
   int file_depth_ = 0;
   bool statement_unfinished_ = false;
 };

@@ -65,7 +65,9 @@ std::size_t edit_distance(std::string_view a, std::string_view b);
 template <class Range>
 std::string_view nearest(std::string_view word, const Range& candidates) {
   std::string_view best;
-  std::size_t best_distance = std::max<std::size_t>(2, word.size() / 3 + 1);
+  // One slip in a short word, more in a long one.
+  const std::size_t slips = word.size() < 5 ? 1 : std::max<std::size_t>(2, word.size() / 4);
+  std::size_t best_distance = slips + 1;
   for (std::string_view candidate : candidates) {
     const std::size_t distance = edit_distance(word, candidate);
     if (distance < best_distance) {

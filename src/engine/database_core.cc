@@ -1,5 +1,7 @@
 #include "engine/database_core.h"
 
+#include <sqlite3.h>
+
 #include "base/environment.h"
 
 namespace dosql::engine {
@@ -19,6 +21,8 @@ version::StoreOptions store_options(const Options& options) {
 
 Result<std::shared_ptr<DatabaseCore>> DatabaseCore::open(std::unique_ptr<io::Directory> directory,
                                                          std::string path, const Options& options) {
+  if (sqlite3_initialize() != SQLITE_OK)
+    return Error(ErrorCode::kOutOfMemory, "SQLite cannot be initialised");
   DOSQL_ASSIGN_OR_RETURN(const std::vector<std::string> files, directory->list());
   std::shared_ptr<DatabaseCore> core(new DatabaseCore);
   core->options_ = options;

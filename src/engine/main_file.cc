@@ -14,6 +14,12 @@ namespace {
 constexpr std::uint32_t kCounterOffset = 24;
 constexpr std::uint32_t kCounterCopyOffset = 92;
 constexpr std::uint32_t kVersionBytesOffset = 24;
+constexpr std::size_t kWriteVersionOffset = 18;
+constexpr std::size_t kReadVersionOffset = 19;
+
+bool says_wal(Bytes page1) {
+  return page1[kWriteVersionOffset] == std::byte{2} || page1[kReadVersionOffset] == std::byte{2};
+}
 
 void overlay(std::uint32_t value_offset, Bytes value, std::uint32_t offset, MutableBytes out) {
   const std::uint32_t begin = std::max(value_offset, offset);
@@ -253,14 +259,30 @@ int MainFile::write(std::uint64_t offset, Bytes bytes) {
     return fail(Error(ErrorCode::kInternal, "SQLite wrote without a write transaction"), SQLITE_IOERR_WRITE);
   }
   const PageNo page{static_cast<std::uint32_t>(offset / kPageBytes) + 1};
+  std::array<std::byte, kPageBytes> plain;
   if (page == PageNo{1}) {
-    wrote_page1_ = true;
-    written_counter_ = load_big32(bytes.data() + kCounterOffset);
-    std::copy_n(bytes.begin() + kVersionBytesOffset, written_version_bytes_.size(),
-                written_version_bytes_.begin());
+    note_page1(bytes);
+    if (says_wal(bytes)) {
+      std::copy(bytes.begin(), bytes.end(), plain.begin());
+      plain[kWriteVersionOffset] = plain[kReadVersionOffset] = std::byte{1};
+      bytes = plain;
+    }
   }
   if (auto done = write_.write(page, bytes); !done) return fail(std::move(done).error(), SQLITE_IOERR_WRITE);
   return SQLITE_OK;
+}
+
+void MainFile::note_page1(Bytes page) {
+  wrote_page1_ = true;
+  written_counter_ = load_big32(page.data() + kCounterOffset);
+  std::copy_n(page.begin() + kVersionBytesOffset, written_version_bytes_.size(),
+              written_version_bytes_.begin());
+  // Copied in by the backup API from a file in WAL mode, which ours cannot be in. What is stored is put
+  // right; the pager must read it from here.
+  if (says_wal(page)) {
+    ++written_counter_;
+    store_big32(written_version_bytes_.data(), written_counter_);
+  }
 }
 
 int MainFile::truncate(std::uint64_t file_bytes) {

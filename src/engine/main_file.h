@@ -79,6 +79,7 @@ class MainFile final : public BaseReader {
   int read_page(PageNo page, std::uint32_t offset, MutableBytes out);
   int read_version_bytes(MutableBytes out);
   void show_counter(std::uint32_t counter, std::uint32_t offset, MutableBytes out) const;
+  void note_page1(Bytes page);
   int fail(Error error, int io_code);
 
   version::VersionStore& store_;

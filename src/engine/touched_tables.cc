@@ -48,6 +48,8 @@ Status SchemaReader::open(const version::ReadPoint& point) {
   auto file = core_.vfs().open(session_, point);
   if (file) {
     file_ = *file;
+    // Also of a version whose schema does not parse: the log is where one looks for the last one that did.
+    sqlite3_exec(session_->db, "PRAGMA writable_schema = ON", nullptr, nullptr, nullptr);
     const char* sql = "SELECT rootpage, tbl_name FROM sqlite_schema WHERE rootpage > 0";
     const int rc = sqlite3_prepare_v2(session_->db, sql, -1, &statement_, nullptr);
     if (rc == SQLITE_OK) return {};

@@ -143,7 +143,6 @@ int Vfs::Host::current_time(sqlite3_vfs* vfs, double* julian_day) {
 
 Vfs::Vfs(VfsSetup setup) : host_(std::make_unique<Host>()) {
   static std::atomic<std::uint64_t> count{0};
-  CHECK(sqlite3_initialize() == SQLITE_OK);
   Host& self = *host_;
   self.setup = std::move(setup);
   self.name = fmt::format("dosql-{}", ++count);

@@ -37,6 +37,7 @@ struct VfsSetup {
 
 class Vfs {
  public:
+  // REQUIRES: sqlite3_initialize() succeeded.
   explicit Vfs(VfsSetup setup);
   // REQUIRES: every handle that open() gave is closed.
   ~Vfs();

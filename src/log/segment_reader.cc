@@ -16,12 +16,17 @@ Result<Bytes> SegmentReader::window(std::uint64_t offset, std::uint64_t bytes) {
   if (offset >= end_) return Bytes();
   bytes = std::min(bytes, end_ - offset);
   if (offset < start_ || offset + bytes > start_ + filled_) {
-    const std::uint64_t wanted = std::min(std::max(bytes, kReadBytes), end_ - offset);
-    if (buffer_.size() < wanted) buffer_.resize(wanted);
-    DOSQL_ASSIGN_OR_RETURN(filled_, file_.read_at(offset, MutableBytes(buffer_).first(wanted)));
+    // More than was asked for: the next call usually wants what lies behind.
+    const std::uint64_t wanted = std::min(bytes + kReadBytes, end_ - offset);
+    if (capacity_ < wanted) {
+      buffer_ = std::make_unique_for_overwrite<std::byte[]>(wanted);
+      capacity_ = wanted;
+      filled_ = 0;
+    }
+    DOSQL_ASSIGN_OR_RETURN(filled_, file_.read_at(offset, MutableBytes(buffer_.get(), wanted)));
     start_ = offset;
   }
-  return Bytes(buffer_).first(filled_).subspan(offset - start_);
+  return Bytes(buffer_.get(), filled_).subspan(offset - start_);
 }
 
 Result<Bytes> SegmentReader::record_at(std::uint64_t offset) {

@@ -1,7 +1,7 @@
 // Reads a segment front to back in large pieces.
 #pragma once
 
-#include <vector>
+#include <memory>
 
 #include <dosql/result.h>
 
@@ -26,7 +26,8 @@ class SegmentReader {
   std::uint64_t end_;
   std::uint64_t start_ = 0;  // of the bytes in buffer_
   std::size_t filled_ = 0;
-  std::vector<std::byte> buffer_;
+  std::unique_ptr<std::byte[]> buffer_;  // grown without being filled with zeros
+  std::size_t capacity_ = 0;
 };
 
 }  // namespace dosql::log

@@ -28,7 +28,7 @@ Status StoreImpl::fold_long_chains() {
     PageSlot* slot;
     std::uint32_t entry_offset;
   };
-  std::vector<std::byte> images(kFoldPagesPerRecord * kPageBytes);
+  std::unique_ptr<std::byte[]> images;
   std::vector<Fold> folds;
   log::RecordBuilder record(log->database_id());
   const ReadPoint newest = head();
@@ -50,8 +50,10 @@ Status StoreImpl::fold_long_chains() {
   pages.for_each([&](PageNo page, PageSlot& slot) {
     if (!failed || dosql::raw(page) > newest.page_count || slot.chain_size(slot.count - 1) <= kColdReadsMax)
       return;
+    // Most closes have nothing to fold.
+    if (!images) images = std::make_unique_for_overwrite<std::byte[]>(kFoldPagesPerRecord * kPageBytes);
     if (folds.empty()) record.start(RecordType::kFold, 0, kMainBranch);
-    std::byte* const image = images.data() + folds.size() * kPageBytes;
+    std::byte* const image = images.get() + folds.size() * kPageBytes;
     failed = read(newest, page, 0, MutableBytes(image, kPageBytes), CacheUse::kBypass);
     if (!failed) return;
     folds.push_back({&slot, record.add_referenced(page, EntryKind::kFull, 0, Bytes(image, kPageBytes))});

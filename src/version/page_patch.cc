@@ -17,6 +17,7 @@ std::uint64_t word(const std::byte* page, std::size_t index) { return load<std::
 bool equal_128(const std::byte* a, const std::byte* b) {
   using Vector = std::uint64_t __attribute__((vector_size(16)));
   Vector differences{};
+#pragma GCC unroll 8
   for (std::size_t at = 0; at < 128; at += sizeof(Vector)) {
     differences |= load<Vector>(a + at) ^ load<Vector>(b + at);
   }

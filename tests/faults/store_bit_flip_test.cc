@@ -116,7 +116,8 @@ class Specimen {
   void live(bool last) {
     auto store = open(disk_);
     ASSERT_TRUE(store) << store.error().message();
-    for (std::size_t i = 3 + random_() % 8; i > 0; --i) {
+    // A last owner that only recovers and dies leaves a log that nothing but its newest header vouches for.
+    for (std::size_t i = last && random_() % 4 == 0 ? 0 : 3 + random_() % 8; i > 0; --i) {
       const Status done = model_.random_transaction(**store, random_, size_, random_durability(random_));
       ASSERT_TRUE(done) << done.error().message();
       if (random_() % 6 == 0) {

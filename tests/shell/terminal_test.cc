@@ -120,7 +120,8 @@ TEST_F(TerminalTest, InterruptStopsARunningStatement) {
       "n;\n");
   ASSERT_TRUE(terminal.wait_for("\nbegun\n"));
   terminal.type("\x03");
-  EXPECT_TRUE(terminal.wait_for("main> ")) << "the rest of the line is dropped, also when nothing ran just then";
+  EXPECT_TRUE(terminal.wait_for("main> "))
+      << "the rest of the line is dropped, also when nothing ran just then";
   terminal.type("SELECT 'still ' || 'here';\n");
   EXPECT_TRUE(terminal.wait_for("\nstill here\nmain> "));
 }

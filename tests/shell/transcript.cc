@@ -25,22 +25,19 @@ class Parser {
     take_part(line);
   }
 
-  std::vector<Case> take_cases() {
-    end_case();
-    return std::move(cases_);
-  }
+  std::vector<Case> take_cases() { return std::move(cases_); }
 
  private:
   [[noreturn]] void fail(const std::string& what) const {
     throw std::runtime_error(fmt::format("{}:{}: {}", file_, number_, what));
   }
 
-  // Blank lines in front of the next case are layout.
+  // The blank line in front of the next case is layout.
   void end_case() {
     if (cases_.empty() || cases_.back().commands.empty()) return;
     Command& command = cases_.back().commands.back();
     std::vector<ExpectedLine>& lines = in_errors_ ? command.errors : command.output;
-    while (!lines.empty() && lines.back().text.empty() && !lines.back().is_pattern) lines.pop_back();
+    if (!lines.empty() && lines.back().text.empty() && !lines.back().is_pattern) lines.pop_back();
   }
 
   void begin_case(std::string name) {

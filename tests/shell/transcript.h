@@ -10,7 +10,8 @@
 //   error: ...
 //   [exit 1]                      the exit status, 0 unless given
 //
-// A line of output that starts like one of these is written with a backslash in front.
+// A line of output that starts like one of these is written with a backslash in front. One blank line
+// separates cases.
 #pragma once
 
 #include <filesystem>

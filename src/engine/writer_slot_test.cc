@@ -1,0 +1,115 @@
+#include "engine/writer_slot.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+#include <vector>
+
+namespace dosql::engine {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr auto kFar = std::chrono::minutes(10);
+bool never() { return false; }
+
+TEST(WriterSlotTest, OnlyOneHasIt) {
+  WriterSlot slot;
+  EXPECT_TRUE(slot.try_take());
+  EXPECT_FALSE(slot.try_take());
+  slot.give_back(WriterSlot::HandOff::kAlways);
+  EXPECT_TRUE(slot.try_take());
+}
+
+TEST(WriterSlotTest, WaitingEndsAtTheDeadline) {
+  WriterSlot slot;
+  ASSERT_TRUE(slot.try_take());
+  EXPECT_FALSE(slot.take_until(steady_clock::now() + milliseconds(5), never));
+  EXPECT_EQ(slot.waiting(), 0u);
+  slot.give_back(WriterSlot::HandOff::kAlways);
+  EXPECT_TRUE(slot.try_take()) << "the slot was granted to someone who had gone";
+}
+
+// A timeout of 0 still gets a slot that is free: a statement that found an old snapshot tries again like
+// that.
+TEST(WriterSlotTest, AFreeSlotIsTakenWhateverTheDeadline) {
+  WriterSlot slot;
+  EXPECT_TRUE(slot.take_until(steady_clock::now() - milliseconds(1), never));
+}
+
+TEST(WriterSlotTest, WaitersAreServedInOrder) {
+  WriterSlot slot;
+  ASSERT_TRUE(slot.try_take());
+  std::vector<int> order;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&slot, &order, i] {
+      EXPECT_TRUE(slot.take_until(steady_clock::now() + kFar, never));
+      order.push_back(i);  // under the slot
+      slot.give_back(WriterSlot::HandOff::kAlways);
+    });
+    while (slot.waiting() != static_cast<std::size_t>(i) + 1) std::this_thread::yield();
+  }
+  slot.give_back(WriterSlot::HandOff::kAlways);
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(order, (std::vector<int>{0, 1, 2, 3}));
+}
+
+// Whoever releases and takes again in a loop must not keep the others out for ever.
+TEST(WriterSlotTest, AnImpatientHolderCannotStarveAWaiter) {
+  WriterSlot slot;
+  ASSERT_TRUE(slot.try_take());
+  std::atomic<bool> served = false;
+  std::thread waiter([&] {
+    EXPECT_TRUE(slot.take_until(steady_clock::now() + kFar, never));
+    served = true;
+    slot.give_back(WriterSlot::HandOff::kAfterPatience);
+  });
+  while (slot.waiting() == 0) std::this_thread::yield();
+  const auto begin = steady_clock::now();
+  while (!served) {
+    ASSERT_LT(steady_clock::now() - begin, kFar) << "the waiter starves";
+    slot.give_back(WriterSlot::HandOff::kAfterPatience);
+    while (!slot.try_take() && !served) std::this_thread::yield();
+  }
+  waiter.join();
+}
+
+TEST(WriterSlotTest, ACancelledWaiterLeavesTheQueue) {
+  WriterSlot slot;
+  ASSERT_TRUE(slot.try_take());
+  std::atomic<bool> cancelled = false;
+  std::thread waiter(
+      [&] { EXPECT_FALSE(slot.take_until(steady_clock::now() + kFar, [&] { return cancelled.load(); })); });
+  while (slot.waiting() == 0) std::this_thread::yield();
+  cancelled = true;
+  slot.wake();
+  waiter.join();
+  EXPECT_EQ(slot.waiting(), 0u);
+}
+
+// The slot is a lock: what is done under it is never done twice at once.
+TEST(WriterSlotTest, ManyThreadsNeverOverlap) {
+  WriterSlot slot;
+  int inside = 0;
+  long done = 0;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&, i] {
+      for (int round = 0; round < 500; ++round) {
+        ASSERT_TRUE(slot.take_until(steady_clock::now() + kFar, never));
+        ASSERT_EQ(++inside, 1);
+        ++done;
+        --inside;
+        slot.give_back(i % 2 ? WriterSlot::HandOff::kAlways : WriterSlot::HandOff::kAfterPatience);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(done, 2'000);
+}
+
+}  // namespace
+}  // namespace dosql::engine
