@@ -42,7 +42,9 @@ class SqlModel {
     const std::uint64_t kind = random_() % 30;
     if (kind == 0) reopen();
     if (kind < 4) compare_old_version();
-    if (kind == 5) ASSERT_EQ(rows_text(*connection_, "PRAGMA integrity_check"), "ok");
+    if (kind == 5) {
+      ASSERT_EQ(rows_text(*connection_, "PRAGMA integrity_check"), "ok");
+    }
   }
 
  private:
