@@ -258,7 +258,8 @@ Status Log::judge_tail(const Tail& found) const {
       DOSQL_ASSIGN_OR_RETURN(const Bytes candidate, reader.record_at(offset));
       if (parse_record(candidate, segment.header.salt, database_id(), Verify::kRecord)) {
         return corrupt(
-            end, fmt::format("a record is not valid although the one at offset {} says it was on disk", offset));
+            end,
+            fmt::format("a record is not valid although the one at offset {} says it was on disk", offset));
       }
     }
     offset += 8;
