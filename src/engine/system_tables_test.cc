@@ -103,14 +103,6 @@ TEST_F(LogTableTest, TablesOfACommit) {
 }
 
 // Whoever looks for the last version with a sound schema looks here.
-TEST_F(LogTableTest, AGarbledSchemaDoesNotHideTheLog) {
-  DOSQL_ASSERT_OK(
-      conn.exec("CREATE TABLE t(x); INSERT INTO t VALUES (1); PRAGMA writable_schema = ON;"
-                "UPDATE sqlite_schema SET sql = 'CREATE TABLE t('"));
-  Connection other = db.connect().value();
-  EXPECT_EQ(rows_text(other, "SELECT version, tables FROM dosql_log"),
-            "3|sqlite_schema\n2|t\n1|sqlite_schema,t");
-}
 
 // A table's own root page may be all that changes, far away in the file.
 TEST_F(LogTableTest, ManyTables) {
