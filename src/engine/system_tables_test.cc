@@ -102,7 +102,16 @@ TEST_F(LogTableTest, TablesOfACommit) {
   EXPECT_EQ(rows_text(conn, "SELECT tables FROM dosql_log WHERE version = 4"), "a,b");
 }
 
-// Whoever looks for the last version with a sound schema looks here.
+// With a garbled schema SQLite runs nothing unless told to; then the log shows which version was sound last.
+TEST_F(LogTableTest, AGarbledSchemaDoesNotHideTheLog) {
+  DOSQL_ASSERT_OK(
+      conn.exec("CREATE TABLE t(x); INSERT INTO t VALUES (1); PRAGMA writable_schema = ON;"
+                "UPDATE sqlite_schema SET sql = 'CREATE TABLE t('"));
+  Connection other = db.connect().value();
+  DOSQL_ASSERT_OK(other.exec("PRAGMA writable_schema = ON"));
+  EXPECT_EQ(rows_text(other, "SELECT version, tables FROM dosql_log"),
+            "3|sqlite_schema\n2|t\n1|sqlite_schema,t");
+}
 
 // A table's own root page may be all that changes, far away in the file.
 TEST_F(LogTableTest, ManyTables) {
