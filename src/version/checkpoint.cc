@@ -227,6 +227,7 @@ Result<std::optional<log::LogPoint>> StoreImpl::load_checkpoint() {
     slot.versions = versions;
     slot.count = row.versions;
     slot.chain_bytes = row.chain_bytes;
+    slot.newest_step = slot.newest().step();
     versions += row.versions;
   }
   page_versions = header.version_count;

@@ -14,18 +14,19 @@ constexpr std::uint64_t kDifferenceMax = std::numeric_limits<std::uint32_t>::max
 void CommitIndex::push(const CommitEntry& entry) {
   std::unique_lock lock(mutex_);
   Chunk* chunk = chunks_.empty() ? nullptr : chunks_.back().get();
-  const bool fits = chunk && chunk->lsn_differences.size() < kChunkCommits &&
+  const bool fits = chunk && chunk->size < kChunkCommits &&
                     raw(entry.lsn) - raw(chunk->base.lsn) <= kDifferenceMax &&
                     (raw(entry.position) - raw(chunk->base.position)) / 8 <= kDifferenceMax;
   if (!fits) {
-    chunks_.push_back(std::make_unique<Chunk>());
+    chunks_.push_back(std::make_unique_for_overwrite<Chunk>());
     chunk = chunks_.back().get();
     chunk->first_version = size_ + 1;
     chunk->base = entry;
   }
-  chunk->lsn_differences.push_back(static_cast<std::uint32_t>(raw(entry.lsn) - raw(chunk->base.lsn)));
-  chunk->position_differences.push_back(
-      static_cast<std::uint32_t>((raw(entry.position) - raw(chunk->base.position)) / 8));
+  chunk->lsn_differences[chunk->size] = static_cast<std::uint32_t>(raw(entry.lsn) - raw(chunk->base.lsn));
+  chunk->position_differences[chunk->size] =
+      static_cast<std::uint32_t>((raw(entry.position) - raw(chunk->base.position)) / 8);
+  ++chunk->size;
   ++size_;
 }
 
@@ -56,17 +57,14 @@ Version CommitIndex::find(Lsn lsn) const {
   if (behind == chunks_.begin()) return Version{0};
   const Chunk& chunk = **(behind - 1);
   const std::uint64_t difference = raw(lsn) - raw(chunk.base.lsn);
-  const auto place = std::upper_bound(chunk.lsn_differences.begin(), chunk.lsn_differences.end(), difference);
-  return Version{chunk.first_version + (place - chunk.lsn_differences.begin()) - 1};
+  const auto* begin = chunk.lsn_differences.data();
+  const auto* place = std::upper_bound(begin, begin + chunk.size, difference);
+  return Version{chunk.first_version + (place - begin) - 1};
 }
 
 std::uint64_t CommitIndex::memory_bytes() const {
   std::shared_lock lock(mutex_);
-  std::uint64_t bytes = chunks_.capacity() * sizeof(void*);
-  for (const auto& chunk : chunks_) {
-    bytes += sizeof *chunk + (chunk->lsn_differences.capacity() + chunk->position_differences.capacity()) * 4;
-  }
-  return bytes;
+  return chunks_.capacity() * sizeof chunks_[0] + chunks_.size() * sizeof(Chunk);
 }
 
 }  // namespace dosql::version

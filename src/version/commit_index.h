@@ -4,6 +4,7 @@
 // begins a new chunk. Threads: any; one pusher at a time.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -37,8 +38,9 @@ class CommitIndex {
   struct Chunk {
     std::uint64_t first_version;
     CommitEntry base;
-    std::vector<std::uint32_t> lsn_differences;
-    std::vector<std::uint32_t> position_differences;  // in units of 8 bytes
+    std::uint32_t size = 0;
+    std::array<std::uint32_t, kChunkCommits> lsn_differences;
+    std::array<std::uint32_t, kChunkCommits> position_differences;  // in units of 8 bytes
   };
 
   CommitEntry entry(const Chunk& chunk, std::size_t index) const;

@@ -38,10 +38,9 @@ Status StoreImpl::fold_long_chains() {
     DOSQL_ASSIGN_OR_RETURN(const log::Appended appended, log->append(record, log::WriteStyle::kWrite));
     for (const Fold& fold : folds) {
       fold.slot->lock.lock();
-      fold.slot->versions[fold.slot->count - 1] =
-          PageVersion::make(Lsn{fold.slot->newest().lsn},
-                            log::Position{raw(appended.position) + fold.entry_offset}, EntryKind::kFull, 0);
-      fold.slot->chain_bytes = 0;
+      fold.slot->replace_newest(PageVersion::make(Lsn{fold.slot->newest().lsn},
+                                                  log::Position{raw(appended.position) + fold.entry_offset},
+                                                  EntryKind::kFull, 0));
       fold.slot->lock.unlock();
     }
     folds.clear();

@@ -26,6 +26,13 @@ void PageSlot::push(const PageVersion& version) {
     capacity = grown;
   }
   versions[count++] = version;
+  newest_step = version.step();
+}
+
+void PageSlot::replace_newest(const PageVersion& version) {
+  versions[count - 1] = version;
+  newest_step = version.step();
+  if (version.step() == 0) chain_bytes = 0;
 }
 
 bool PageSlot::accepts(EntryKind kind, std::uint8_t step) const {
@@ -33,7 +40,7 @@ bool PageSlot::accepts(EntryKind kind, std::uint8_t step) const {
     case EntryKind::kFull:
     case EntryKind::kZero: return step == 0;
     case EntryKind::kPatch:
-    case EntryKind::kKey: return count > 0 && step == newest().step() + 1 && step <= kStepMax;
+    case EntryKind::kKey: return count > 0 && step == newest_step + 1 && step <= kStepMax;
   }
   return false;
 }

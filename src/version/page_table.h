@@ -57,6 +57,7 @@ struct PageSlot {
   std::uint32_t capacity = 0;     // 0 with a count: the array belongs to the checkpoint buffer
   std::uint32_t chain_bytes = 0;  // payload since the chain's base
   std::uint8_t cold_reads = 0;    // what it took to rebuild the image in `frame`; 0: a commit brought it
+  std::uint8_t newest_step = 0;   // of the newest version: replaying needs no look into the array
 
   PageSlot() = default;
   ~PageSlot();
@@ -65,6 +66,8 @@ struct PageSlot {
 
   const PageVersion& newest() const { return versions[count - 1]; }
   void push(const PageVersion& version);
+  // Gives the newest version another entry of the log (L10). REQUIRES: the same LSN; a base, or the same step.
+  void replace_newest(const PageVersion& version);
   // Whether an entry of this kind and step may follow what is there.
   bool accepts(log::EntryKind kind, std::uint8_t step) const;
   void add_chain_bytes(log::EntryKind kind, std::size_t payload_bytes);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <array>
 #include <map>
 
 #include "version/store_impl.h"
@@ -29,11 +30,26 @@ class IndexBuilder final : public log::ReplayVisitor {
     return {};
   }
 
+  // After the last record.
+  Status finish() {
+    DOSQL_RETURN_IF_ERROR(apply_waiting());
+    store_.page_versions += versions_;
+    return {};
+  }
+
  private:
   struct Change {
     PageVersion version;
     std::uint16_t payload_bytes;
   };
+  // A change on its way into the index.
+  struct Waiting {
+    PageSlot* slot;
+    std::uint32_t page;
+    Change change;
+    log::Position position;
+  };
+  static constexpr std::size_t kWaiting = 32;
 
   Error bad(log::Position position, std::string_view what) const {
     return store_.log->corrupt(position, what);
@@ -49,14 +65,37 @@ class IndexBuilder final : public log::ReplayVisitor {
     });
   }
 
-  Status apply(std::uint32_t page, const Change& change, log::Position position) {
-    PageSlot* slot = page == 0 ? nullptr : &store_.pages.at(PageNo{page});
-    if (!slot || !slot->accepts(change.version.kind(), change.version.step())) {
-      return bad(position, fmt::format("its entry of page {} does not follow that page's history", page));
+  // Commits change pages all over the database, and each would wait for the processor to fetch its page's
+  // slot and then the end of its array. So each change is asked for when it is read and made kWaiting changes
+  // later.
+  Status apply_later(std::uint32_t page, const Change& change, log::Position position) {
+    if (page == 0) return bad(position, "it has an entry of page 0");
+    PageSlot& slot = store_.pages.at(PageNo{page});
+    __builtin_prefetch(&slot, 1);
+    waiting_[queued_++ % kWaiting] = {&slot, page, change, position};
+    if (queued_ - fetched_ > kWaiting / 2) {
+      const PageSlot& near = *waiting_[fetched_++ % kWaiting].slot;
+      __builtin_prefetch(near.versions + near.count - (near.count == near.capacity ? 1 : 0), 1);
     }
-    slot->push(change.version);
-    slot->add_chain_bytes(change.version.kind(), change.payload_bytes);
-    ++store_.page_versions;
+    return queued_ - applied_ == kWaiting ? apply(waiting_[applied_++ % kWaiting]) : Status();
+  }
+
+  Status apply_waiting() {
+    while (applied_ < queued_) DOSQL_RETURN_IF_ERROR(apply(waiting_[applied_++ % kWaiting]));
+    fetched_ = queued_;
+    return {};
+  }
+
+  Status apply(const Waiting& waiting) {
+    PageSlot& slot = *waiting.slot;
+    const PageVersion& version = waiting.change.version;
+    if (!slot.accepts(version.kind(), version.step())) {
+      return bad(waiting.position,
+                 fmt::format("its entry of page {} does not follow that page's history", waiting.page));
+    }
+    slot.push(version);
+    slot.add_chain_bytes(version.kind(), waiting.change.payload_bytes);
+    ++versions_;
     return {};
   }
 
@@ -78,7 +117,7 @@ class IndexBuilder final : public log::ReplayVisitor {
       for (auto& [page, change] : spilled_) {
         if (page > header.page_count) break;  // written, then truncated away
         change.version.lsn = header.last_lsn;
-        DOSQL_RETURN_IF_ERROR(apply(page, change, position));
+        DOSQL_RETURN_IF_ERROR(apply_later(page, change, position));
       }
     } else {
       // The usual small commit: no detour through a map.
@@ -90,7 +129,7 @@ class IndexBuilder final : public log::ReplayVisitor {
                             head.payload_bytes};
         applied = head.page > header.page_count
                       ? bad(position, fmt::format("page {} is beyond its end", head.page))
-                      : apply(head.page, change, position);
+                      : apply_later(head.page, change, position);
       });
       DOSQL_RETURN_IF_ERROR(applied);
     }
@@ -103,6 +142,7 @@ class IndexBuilder final : public log::ReplayVisitor {
   }
 
   Status on_fold(const log::RecordView& record, log::Position position) {
+    DOSQL_RETURN_IF_ERROR(apply_waiting());
     Status folded;
     record.for_each_entry([&](const log::EntryHead& head, Bytes, std::uint32_t offset) {
       PageSlot* slot = store_.pages.find(PageNo{head.page});
@@ -112,15 +152,21 @@ class IndexBuilder final : public log::ReplayVisitor {
         return;
       }
       const Lsn lsn{slot->newest().lsn};
-      slot->versions[slot->count - 1] =
-          PageVersion::make(lsn, log::Position{raw(position) + offset}, EntryKind::kFull, 0);
-      slot->chain_bytes = 0;
+      slot->replace_newest(
+          PageVersion::make(lsn, log::Position{raw(position) + offset}, EntryKind::kFull, 0));
     });
     return folded;
   }
 
   StoreImpl& store_;
   std::map<std::uint32_t, Change> spilled_;  // of the transaction whose commit has not been seen yet
+  // A ring: of the changes counted from the beginning, those in [applied_, queued_) wait, and the arrays of
+  // those before fetched_ are asked for.
+  std::array<Waiting, kWaiting> waiting_;
+  std::uint64_t queued_ = 0;
+  std::uint64_t fetched_ = 0;
+  std::uint64_t applied_ = 0;
+  std::uint64_t versions_ = 0;
 };
 
 std::string owner_text() { return fmt::format("process {} ({})", ::getpid(), program_invocation_short_name); }
@@ -161,6 +207,7 @@ Status StoreImpl::recover() {
   DOSQL_ASSIGN_OR_RETURN(const auto start, load_checkpoint());
   IndexBuilder builder(*this);
   DOSQL_ASSIGN_OR_RETURN(const log::ReplayOutcome outcome, log->replay(start, builder));
+  DOSQL_RETURN_IF_ERROR(builder.finish());
   opened_clean = outcome.clean;
   replayed_records = outcome.records;
   return {};
