@@ -55,7 +55,7 @@ show dosql -table world "SELECT 'cities' AS what, count(*) AS rows FROM cities U
 
 say "2. Ask it anything that SQLite answers."
 show dosql -box world "SELECT country, count(*) AS cities, round(avg(lat), 2) AS latitude FROM cities GROUP BY country ORDER BY cities DESC LIMIT 5"
-show dosql -box world "WITH d AS (SELECT origin, count(*) AS flights, avg(delay) AS delay FROM flights GROUP BY origin) SELECT origin, flights, round(delay, 1) AS minutes_late, rank() OVER (ORDER BY delay DESC) AS place FROM d WHERE flights > 2000 ORDER BY place LIMIT 5"
+show dosql -box world "WITH h AS (SELECT CAST(time AS INTEGER) AS hour, count(*) AS flights, avg(delay) AS delay FROM flights GROUP BY hour) SELECT hour, flights, round(delay, 1) AS minutes_late, rank() OVER (ORDER BY delay DESC) AS place FROM h WHERE flights > 2000 ORDER BY place LIMIT 5"
 show dosql world "CREATE INDEX by_country ON cities(country)" "CREATE VIRTUAL TABLE names USING fts5(name, tokenize = 'unicode61 remove_diacritics 2')" "INSERT INTO names(rowid, name) SELECT id, name FROM cities"
 show dosql -box world "SELECT c.name, c.country, c.lat, c.lng FROM names JOIN cities AS c ON c.id = names.rowid WHERE names MATCH 'reykjavik'"
 

@@ -103,8 +103,8 @@ std::string describe_error(const Error& error, const Origin& origin, const SqlPl
   return out;
 }
 
-Console::Console() : is_terminal_(::isatty(STDERR_FILENO) == 1) {
-  colour_ = colours_wanted(STDERR_FILENO) ? Colour::kOn : Colour::kOff;
+Console::Console(int descriptor) : descriptor_(descriptor), is_terminal_(::isatty(descriptor) == 1) {
+  colour_ = colours_wanted(descriptor) ? Colour::kOn : Colour::kOff;
 }
 
 void Console::error(const Error& error, const Origin& origin, const SqlPlace& place) {
@@ -119,7 +119,7 @@ void Console::warning(std::string_view text) {
 
 void Console::write(std::string_view text) {
   while (!text.empty()) {
-    const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
+    const ssize_t written = ::write(descriptor_, text.data(), text.size());
     if (written <= 0) return;  // there is no one left to tell
     text.remove_prefix(static_cast<std::size_t>(written));
   }

@@ -37,14 +37,14 @@ enum class Colour : std::uint8_t { kOff, kOn };
 // The SQL line is the one that holds Error::sql_offset().
 std::string describe_error(const Error& error, const Origin& origin, const SqlPlace& place, Colour colour);
 
-// Writes to standard error.
+// Writes to standard error, or where a test wants it.
 class Console {
  public:
-  Console();
+  explicit Console(int descriptor = 2);
 
   Colour colour() const { return colour_; }
   void set_colour(Colour colour) { colour_ = colour; }
-  // Standard error is a terminal.
+  // A person sees it.
   bool is_terminal() const { return is_terminal_; }
 
   void error(const Error& error, const Origin& origin, const SqlPlace& place);
@@ -54,6 +54,7 @@ class Console {
   void write(std::string_view text);
 
  private:
+  int descriptor_;
   bool is_terminal_;
   Colour colour_;
 };

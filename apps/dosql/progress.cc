@@ -7,16 +7,15 @@
 namespace dosql::shell {
 
 namespace {
-constexpr auto kQuietTime = std::chrono::seconds(2);
 constexpr auto kDrawingInterval = std::chrono::milliseconds(100);
 constexpr std::size_t kPlaces = 20;
 }  // namespace
 
-ProgressBar::ProgressBar(Console& console, const Interrupts& interrupts)
+ProgressBar::ProgressBar(Console& console, const Interrupts& interrupts, Duration quiet_time)
     : console_(console),
       interrupts_(interrupts),
       started_(std::chrono::steady_clock::now()),
-      next_drawing_(started_ + kQuietTime) {}
+      next_drawing_(started_ + quiet_time) {}
 
 ProgressBar::~ProgressBar() { erase(); }
 

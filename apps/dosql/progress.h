@@ -12,7 +12,10 @@ namespace dosql::shell {
 
 class ProgressBar {
  public:
-  ProgressBar(Console& console, const Interrupts& interrupts);
+  using Duration = std::chrono::milliseconds;
+  static constexpr Duration kQuietTime{2000};
+
+  ProgressBar(Console& console, const Interrupts& interrupts, Duration quiet_time = kQuietTime);
   ~ProgressBar();  // takes the bar away
   ProgressBar(const ProgressBar&) = delete;
   ProgressBar& operator=(const ProgressBar&) = delete;

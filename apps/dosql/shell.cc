@@ -183,10 +183,11 @@ void Shell::run_dot_command(std::string_view line, std::size_t line_number) {
 void Shell::run_statement(const SplitStatement& statement) {
   const SqlPlace place{statement.text, statement.line};
   if (settings_.echo) out_.write(statement.text + '\n');
-  const Stopwatch stopwatch;
+  std::optional<Stopwatch> stopwatch;
+  if (settings_.timer) stopwatch.emplace();
   const Status status = execute(statement.text);
   if (!status) fail(with_advice(status.error(), *connection_), place);
-  if (settings_.timer) out_.write(stopwatch.report());
+  if (stopwatch) out_.write(stopwatch->report());
   end_command(place);
 }
 
@@ -214,7 +215,7 @@ Status Shell::execute(std::string_view sql) {
 
 Status Shell::execute_one(Statement& statement) {
   DOSQL_RETURN_IF_ERROR(bind_parameters(statement));
-  const std::uint64_t version_before = connection_->version();
+  const std::uint64_t version_before = interactive() ? connection_->version() : 0;
   const std::int64_t changes_before = sqlite3_total_changes64(connection_->sqlite_handle());
   const auto writer = writer_for(statement);
   DOSQL_RETURN_IF_ERROR(step_rows(statement, *writer));

@@ -1,5 +1,7 @@
 #include "apps/dosql/statement_splitter.h"
 
+#include <algorithm>
+
 #include "apps/dosql/text.h"
 
 namespace dosql::shell {
@@ -53,9 +55,12 @@ bool StatementSplitter::scan_one() {
   const char c = pending_[scanned_];
   switch (state_) {
     case State::kText: return scan_text(c);
-    case State::kQuoted:
-      if (c == closing_quote_) state_ = State::kText;  // a doubled quote opens again at once
-      break;
+    case State::kQuoted: {
+      const std::size_t close = pending_.find(closing_quote_, scanned_);
+      if (close != std::string::npos) state_ = State::kText;  // a doubled quote opens again at once
+      skip(std::min(close, pending_.size() - 1) + 1 - scanned_);
+      return false;
+    }
     case State::kLineComment:
       if (c == '\n') state_ = State::kText;
       break;
@@ -155,9 +160,9 @@ void StatementSplitter::begin() {
 }
 
 void StatementSplitter::skip(std::size_t bytes) {
-  for (; bytes > 0; --bytes, ++scanned_) {
-    if (pending_[scanned_] == '\n') ++scan_line_;
-  }
+  const std::string_view skipped = std::string_view(pending_).substr(scanned_, bytes);
+  scan_line_ += static_cast<std::size_t>(std::count(skipped.begin(), skipped.end(), '\n'));
+  scanned_ += skipped.size();
 }
 
 SplitStatement StatementSplitter::take(std::size_t end) {
