@@ -90,7 +90,7 @@ inline constexpr std::uint32_t kRecordBytesMax = std::uint32_t{16} << 20;
 enum class RecordType : std::uint8_t {
   kCommit = 1,  // one transaction's changes
   kSpill = 2,   // changes of a transaction that has not committed yet
-  kFold = 3,    // full images replacing the newest versions of pages; changes no content
+  kFold = 3,    // full images or key patches replacing the newest versions of pages; changes no content
   kClose = 4,   // the database was closed cleanly here
 };
 

@@ -17,7 +17,7 @@ constexpr std::uint64_t kLsnMax = std::uint64_t{1} << 63;
 // journal the conversion at each sync.
 constexpr std::uint64_t kPrepareBytesMax = std::uint64_t{1} << 20;
 constexpr std::uint64_t kPrepareBytesMin = std::uint64_t{64} << 10;
-// What a first read of an entry of unknown size fetches; most patches are smaller.
+// What a first read of a record of unknown size fetches; most are smaller.
 constexpr std::size_t kFirstReadBytes = 512;
 
 }  // namespace
@@ -271,34 +271,44 @@ Status Log::close() {
 
 // --- reading ---------------------------------------------------------------------------------------
 
-Result<std::size_t> Log::read_entry(Position position, PageNo page, EntryKind kind, std::byte* out) const {
+// Makes the window begin at `position` and hold that many bytes, and what lies up to `reach`.
+Status Log::fill(EntryWindow& window, Position position, std::size_t size_bytes, Position reach) const {
   const Segment* segment = find_segment(segment_of(position));
   if (!segment) return corrupt(position, "the segment is missing");
+  if (EntryWindow::reaches(position, reach)) {
+    size_bytes = std::max(size_bytes, offset_of(reach) - offset_of(position) + kEntryReadBytes);
+  }
+  window.begin_ = position;
+  window.filled_ = 0;
+  DOSQL_ASSIGN_OR_RETURN(
+      window.filled_,
+      segment->file->read_at(offset_of(position), MutableBytes(window.bytes_).first(size_bytes)));
+  return {};
+}
+
+Result<Bytes> Log::read_entry(Position position, PageNo page, EntryKind kind, Position reach,
+                              EntryWindow& window) const {
   constexpr std::size_t kHeadBytes = sizeof(EntryHead);
-  std::byte buffer[kHeadBytes + kPageBytes];
-  const std::size_t wanted = kind == EntryKind::kFull ? sizeof buffer : kFirstReadBytes;
-  const std::uint64_t offset = offset_of(position);
-  DOSQL_ASSIGN_OR_RETURN(std::size_t got, segment->file->read_at(offset, MutableBytes(buffer, wanted)));
-  if (got < kHeadBytes) return corrupt(position, "the file ends inside a page entry");
-  const auto head = load<EntryHead>(buffer);
+  if (!window.holds(position, kHeadBytes)) {
+    const std::size_t wanted = kind == EntryKind::kFull ? kHeadBytes + kPageBytes : kEntryReadBytes;
+    DOSQL_RETURN_IF_ERROR(fill(window, position, wanted, reach));
+    if (!window.holds(position, kHeadBytes)) return corrupt(position, "the file ends inside a page entry");
+  }
+  const auto head = load<EntryHead>(window.at(position));
   if (head.page != dosql::raw(page) || head.kind != static_cast<std::uint8_t>(kind) ||
       head.payload_bytes > kPageBytes) {
     return corrupt(position, fmt::format("expected an entry of page {}", dosql::raw(page)));
   }
   const std::size_t entry_bytes = kHeadBytes + head.payload_bytes;
-  if (got < entry_bytes) {
-    DOSQL_ASSIGN_OR_RETURN(
-        const std::size_t more,
-        segment->file->read_at(offset + got, MutableBytes(buffer + got, entry_bytes - got)));
-    got += more;
-    if (got < entry_bytes) return corrupt(position, "the file ends inside a page entry");
+  if (!window.holds(position, entry_bytes)) {
+    DOSQL_RETURN_IF_ERROR(fill(window, position, entry_bytes, reach));
+    if (!window.holds(position, entry_bytes)) return corrupt(position, "the file ends inside a page entry");
   }
-  const Bytes payload(buffer + kHeadBytes, head.payload_bytes);
+  const Bytes payload(window.at(position) + kHeadBytes, head.payload_bytes);
   if (payload_checksum(database_id(), head, payload) != head.payload_checksum) {
     return corrupt(position, fmt::format("an entry of page {} fails its checksum", dosql::raw(page)));
   }
-  std::memcpy(out, payload.data(), payload.size());
-  return payload.size();
+  return payload;
 }
 
 Result<RecordHeader> Log::read_record_header(Position position) const {

@@ -25,6 +25,7 @@
 #include "base/ids.h"
 #include "io/storage.h"
 #include "log/control.h"
+#include "log/entry_window.h"
 #include "log/record.h"
 #include "log/segment.h"
 
@@ -97,9 +98,11 @@ class Log {
   // Appends the clean-close mark and syncs. Nothing may be appended afterwards.
   Status close();
 
-  // Reads one entry's payload into `out` (kPageBytes) and returns its size; verifies it.
+  // The payload of an entry, verified. It lies in `window`, which later calls may replace; whatever is not
+  // there yet is read in one go up to `reach`, an entry that will be asked for too (or `position` itself).
   // Errors: kCorrupt when the bytes are not that entry, kIo.
-  Result<std::size_t> read_entry(Position position, PageNo page, EntryKind kind, std::byte* out) const;
+  Result<Bytes> read_entry(Position position, PageNo page, EntryKind kind, Position reach,
+                           EntryWindow& window) const;
   // The header of the record at `position`, verified (which takes reading the record).
   Result<RecordHeader> read_record_header(Position position) const;
   // Reads and verifies a whole record; `buffer` holds its bytes.
@@ -145,6 +148,7 @@ class Log {
   Status roll(std::uint64_t record_bytes);
   Status ensure_lease(Lsn last);
   Status secure_what_was_found();
+  Status fill(EntryWindow& window, Position position, std::size_t size_bytes, Position reach) const;
   Status prepare_space(std::uint64_t offset, std::uint64_t record_bytes);
   Status write_record(const RecordBuilder& record, std::uint64_t offset, WriteStyle style);
   Status sync_locked();

@@ -184,11 +184,14 @@ TEST_F(LogTest, EntriesAreVerifiedWhenRead) {
   auto log = open();
   const Appended appended = commit(*log, kPageBytes);
   const Position entry{raw(appended.position) + sizeof(RecordHeader)};
-  std::byte page[kPageBytes];
-  EXPECT_EQ(*log->read_entry(entry, PageNo{1}, EntryKind::kFull, page), kPageBytes);
-  EXPECT_EQ(log->read_entry(entry, PageNo{2}, EntryKind::kFull, page).error().code(), ErrorCode::kCorrupt);
+  const auto read = [&](PageNo page) {
+    EntryWindow window;
+    return log->read_entry(entry, page, EntryKind::kFull, entry, window);
+  };
+  EXPECT_EQ(read(PageNo{1})->size(), kPageBytes);
+  EXPECT_EQ(read(PageNo{2}).error().code(), ErrorCode::kCorrupt);
   flip(entry, sizeof(EntryHead) + 100);
-  EXPECT_EQ(log->read_entry(entry, PageNo{1}, EntryKind::kFull, page).error().code(), ErrorCode::kCorrupt);
+  EXPECT_EQ(read(PageNo{1}).error().code(), ErrorCode::kCorrupt);
 }
 
 TEST_F(LogTest, ForeignDirectoriesAreRefused) {

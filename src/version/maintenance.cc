@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "log/segment_reader.h"
 #include "version/checkpoint.h"
+#include "version/page_encoder.h"
 #include "version/store_impl.h"
 
 namespace dosql::version {
@@ -27,10 +28,13 @@ Status StoreImpl::fold_long_chains() {
   struct Fold {
     PageSlot* slot;
     std::uint32_t entry_offset;
+    EntryKind kind;
+    std::uint8_t step;
   };
   std::unique_ptr<std::byte[]> images;
   std::vector<Fold> folds;
   log::RecordBuilder record(log->database_id());
+  PageEncoder encoder(*this);
   const ReadPoint newest = head();
   Status failed;
   const auto flush = [&]() -> Status {
@@ -40,23 +44,31 @@ Status StoreImpl::fold_long_chains() {
       fold.slot->lock.lock();
       fold.slot->replace_newest(PageVersion::make(Lsn{fold.slot->newest().lsn},
                                                   log::Position{raw(appended.position) + fold.entry_offset},
-                                                  EntryKind::kFull, 0));
+                                                  fold.kind, fold.step));
       fold.slot->lock.unlock();
     }
     folds.clear();
     return {};
   };
-  pages.for_each([&](PageNo page, PageSlot& slot) {
-    if (!failed || dosql::raw(page) > newest.page_count || slot.chain_size(slot.count - 1) <= kColdReadsMax)
-      return;
+  const auto fold = [&](PageNo page, PageSlot& slot) -> Status {
+    Chain chain;
+    slot.chain_of(slot.count - 1, chain);
+    if (dosql::raw(page) > newest.page_count || chain.reads() <= kColdReadsMax) return {};
     // Most closes have nothing to fold.
     if (!images) images = std::make_unique_for_overwrite<std::byte[]>(kFoldPagesPerRecord * kPageBytes);
     if (folds.empty()) record.start(RecordType::kFold, 0, kMainBranch);
     std::byte* const image = images.get() + folds.size() * kPageBytes;
-    failed = read(newest, page, 0, MutableBytes(image, kPageBytes), CacheUse::kBypass);
-    if (!failed) return;
-    folds.push_back({&slot, record.add_referenced(page, EntryKind::kFull, 0, Bytes(image, kPageBytes))});
-    if (folds.size() == kFoldPagesPerRecord) failed = flush();
+    DOSQL_RETURN_IF_ERROR(read(newest, page, 0, MutableBytes(image, kPageBytes), CacheUse::kBypass));
+    DOSQL_ASSIGN_OR_RETURN(const EncodedPage encoded, encoder.encode_fold(page, slot, image));
+    const std::uint32_t offset =
+        encoded.kind == EntryKind::kFull
+            ? record.add_referenced(page, encoded.kind, encoded.step, encoded.payload)
+            : record.add_copied(page, encoded.kind, encoded.step, encoded.payload);
+    folds.push_back({&slot, offset, encoded.kind, encoded.step});
+    return folds.size() == kFoldPagesPerRecord ? flush() : Status();
+  };
+  pages.for_each([&](PageNo page, PageSlot& slot) {
+    if (failed) failed = fold(page, slot);
   });
   DOSQL_RETURN_IF_ERROR(failed);
   return flush();

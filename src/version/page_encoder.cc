@@ -27,15 +27,25 @@ Result<std::optional<std::size_t>> PageEncoder::diff_against_newest(PageNo page,
   return make_patch(scratch_, image, patch_);
 }
 
-Result<std::optional<std::size_t>> PageEncoder::diff_against_base(PageNo page, PageSlot& slot,
-                                                                  const std::byte* image) {
+Result<std::optional<EncodedPage>> PageEncoder::encode_key(PageNo page, PageSlot& slot, std::uint8_t step,
+                                                           const std::byte* image) {
   Chain base;
   slot.lock.lock_shared();
-  base.entries[0] = slot.versions[slot.count - 1 - slot.newest().step()];
+  base.entries[0] = slot.versions[slot.count - 1 - slot.newest_step];
   base.size = 1;
   slot.lock.unlock_shared();
   DOSQL_RETURN_IF_ERROR(store_.rebuild(page, base, scratch_));
-  return make_patch(scratch_, image, key_patch_);
+  const auto size = make_patch(scratch_, image, key_patch_);
+  if (!size || *size > kKeyPatchBytesMax) return std::optional<EncodedPage>();
+  return std::optional(EncodedPage{EntryKind::kKey, step, Bytes(key_patch_, *size)});
+}
+
+Result<EncodedPage> PageEncoder::encode_fold(PageNo page, PageSlot& slot, const std::byte* image) {
+  slot.lock.lock_shared();
+  const std::uint8_t step = slot.newest_step;
+  slot.lock.unlock_shared();
+  DOSQL_ASSIGN_OR_RETURN(const auto key, encode_key(page, slot, step, image));
+  return key.value_or(EncodedPage{EntryKind::kFull, 0, Bytes(image, kPageBytes)});
 }
 
 Result<std::optional<EncodedPage>> PageEncoder::encode(PageNo page, const std::byte* image) {
@@ -49,19 +59,16 @@ Result<std::optional<EncodedPage>> PageEncoder::encode(PageNo page, const std::b
   DOSQL_ASSIGN_OR_RETURN(const auto size, diff_against_newest(page, *slot, image));
   if (size && *size == 0) return std::optional<EncodedPage>();
   slot->lock.lock_shared();
-  const unsigned step = slot->newest().step() + 1u;
+  const unsigned step = slot->newest_step + 1u;
   const std::uint32_t chain_bytes = slot->chain_bytes;
   const std::uint8_t cold_reads = slot->cold_reads;
   slot->lock.unlock_shared();
-  if (!size || step > kStepMax || chain_bytes + *size > kChainBytesMax || cold_reads > kColdReadsMax) {
-    return std::optional(full);
-  }
-  if (step % kKeyInterval == 0) {
-    DOSQL_ASSIGN_OR_RETURN(const auto key_size, diff_against_base(page, *slot, image));
-    if (key_size && *key_size <= kKeyPatchBytesMax) {
-      return std::optional(
-          EncodedPage{EntryKind::kKey, static_cast<std::uint8_t>(step), Bytes(key_patch_, *key_size)});
-    }
+  if (!size || step > kStepMax || chain_bytes + *size > kChainBytesMax) return std::optional(full);
+  const bool was_cold = cold_reads > kColdReadsMax;
+  if (was_cold || step % kKeyInterval == 0) {
+    DOSQL_ASSIGN_OR_RETURN(const auto key, encode_key(page, *slot, static_cast<std::uint8_t>(step), image));
+    if (key) return key;
+    if (was_cold) return std::optional(full);
   }
   return std::optional(EncodedPage{EntryKind::kPatch, static_cast<std::uint8_t>(step), Bytes(patch_, *size)});
 }

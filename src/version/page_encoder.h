@@ -26,9 +26,15 @@ class PageEncoder {
   // REQUIRES: the caller holds the branch's writer slot, so that the newest version stays it.
   Result<std::optional<EncodedPage>> encode(PageNo page, const std::byte* image);
 
+  // Encodes the newest version of `page`, which is `image`, so that it takes two reads at most: for a fold
+  // record. REQUIRES: as above, and the newest version is no chain's base.
+  Result<EncodedPage> encode_fold(PageNo page, PageSlot& slot, const std::byte* image);
+
  private:
   Result<std::optional<std::size_t>> diff_against_newest(PageNo page, PageSlot& slot, const std::byte* image);
-  Result<std::optional<std::size_t>> diff_against_base(PageNo page, PageSlot& slot, const std::byte* image);
+  // A key patch of that step; none when it would be too long.
+  Result<std::optional<EncodedPage>> encode_key(PageNo page, PageSlot& slot, std::uint8_t step,
+                                                const std::byte* image);
 
   StoreImpl& store_;
   std::byte patch_[kPatchBytesMax];

@@ -11,20 +11,26 @@ namespace dosql::version {
 using log::EntryKind;
 
 Status StoreImpl::rebuild(PageNo page, const Chain& chain, std::byte* out) const {
-  std::byte payload[kPageBytes];
+  log::EntryWindow window;
+  std::size_t reach = chain.size;
   for (std::size_t i = chain.size; i-- > 0;) {
     const PageVersion& entry = chain.entries[i];
+    // As Chain::reads() counts.
+    if (i < reach) {
+      reach = i;
+      while (reach > 0 && log::EntryWindow::reaches(entry.position(), chain.entries[reach - 1].position()))
+        --reach;
+    }
+    DOSQL_ASSIGN_OR_RETURN(const Bytes payload, log->read_entry(entry.position(), page, entry.kind(),
+                                                                chain.entries[reach].position(), window));
     if (entry.kind() == EntryKind::kFull) {
-      DOSQL_ASSIGN_OR_RETURN(const std::size_t bytes,
-                             log->read_entry(entry.position(), page, entry.kind(), out));
-      if (bytes != kPageBytes) return log->corrupt(entry.position(), "a full page image is too short");
+      if (payload.size() != kPageBytes)
+        return log->corrupt(entry.position(), "a full page image is too short");
+      std::memcpy(out, payload.data(), kPageBytes);
       continue;
     }
-    DOSQL_ASSIGN_OR_RETURN(const std::size_t bytes,
-                           log->read_entry(entry.position(), page, entry.kind(), payload));
     if (entry.kind() == EntryKind::kZero) std::memset(out, 0, kPageBytes);
-    if (!apply_patch(Bytes(payload, bytes), out))
-      return log->corrupt(entry.position(), "a page patch makes no sense");
+    if (!apply_patch(payload, out)) return log->corrupt(entry.position(), "a page patch makes no sense");
   }
   return {};
 }
@@ -37,7 +43,7 @@ void StoreImpl::install(PageSlot& slot, const Chain& chain, const std::byte* ima
   const bool current = slot.frame == 0 && slot.newest().word == chain.entries[0].word;
   if (current) {
     slot.frame = frame;
-    slot.cold_reads = static_cast<std::uint8_t>(chain.size);
+    slot.cold_reads = static_cast<std::uint8_t>(chain.reads());
     pool.give_to_slot(frame, slot);
   }
   slot.lock.unlock();

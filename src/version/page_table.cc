@@ -5,10 +5,23 @@
 #include <cstring>
 
 #include "base/check.h"
+#include "log/entry_window.h"
 
 namespace dosql::version {
 
 using log::EntryKind;
+
+std::size_t Chain::reads() const {
+  std::size_t reads = 0;
+  log::Position begin{};
+  for (std::size_t i = size; i-- > 0;) {
+    const log::Position position = entries[i].position();
+    if (reads > 0 && log::EntryWindow::reaches(begin, position)) continue;
+    begin = position;
+    ++reads;
+  }
+  return reads;
+}
 
 PageSlot::~PageSlot() {
   if (capacity > 0) std::free(versions);
@@ -71,15 +84,6 @@ void PageSlot::chain_of(std::size_t index, Chain& chain) const {
       case EntryKind::kKey: index -= version.step(); break;
     }
   }
-}
-
-std::size_t PageSlot::chain_size(std::size_t index) const {
-  std::size_t size = 1;
-  while (versions[index].kind() == EntryKind::kPatch) {
-    --index;
-    ++size;
-  }
-  return versions[index].kind() == EntryKind::kKey ? size + 1 : size;
 }
 
 PageTable::~PageTable() {

@@ -38,14 +38,17 @@ inline constexpr std::uint8_t kStepMax = 127;
 // A key patch, against the base, is tried at each multiple.
 inline constexpr std::uint8_t kKeyInterval = 32;
 
-// A cold page should cost at most this many reads: a full image replaces longer chains when the database
-// is closed, and when a page that took more to rebuild is written again.
+// A cold page should cost at most this many reads: a key patch or a full image replaces the end of a chain
+// that takes more when the database is closed, and when a page that took more to rebuild is written again.
 inline constexpr std::size_t kColdReadsMax = 2;
 
 // The entries a page image is rebuilt from, newest first.
 struct Chain {
   std::array<PageVersion, kStepMax + 1> entries;
   std::size_t size = 0;
+
+  // How many reads that takes; entries that lie close together take one.
+  std::size_t reads() const;
 };
 
 // What the index knows of one page. All fields are guarded by `lock`.
@@ -66,7 +69,8 @@ struct PageSlot {
 
   const PageVersion& newest() const { return versions[count - 1]; }
   void push(const PageVersion& version);
-  // Gives the newest version another entry of the log (L10). REQUIRES: the same LSN; a base, or the same step.
+  // Gives the newest version another entry of the log (L10). REQUIRES: the same LSN; a base, or the same
+  // step.
   void replace_newest(const PageVersion& version);
   // Whether an entry of this kind and step may follow what is there.
   bool accepts(log::EntryKind kind, std::uint8_t step) const;
@@ -75,7 +79,6 @@ struct PageSlot {
   std::ptrdiff_t find(Lsn lsn) const;
   // What to read to rebuild versions[index].
   void chain_of(std::size_t index, Chain& chain) const;
-  std::size_t chain_size(std::size_t index) const;
 };
 
 static_assert(sizeof(PageSlot) == 32, "docs/limits.md promises 48 bytes per live page, table included");

@@ -146,14 +146,19 @@ class IndexBuilder final : public log::ReplayVisitor {
     Status folded;
     record.for_each_entry([&](const log::EntryHead& head, Bytes, std::uint32_t offset) {
       PageSlot* slot = store_.pages.find(PageNo{head.page});
-      if (!slot || slot->count == 0 || static_cast<EntryKind>(head.kind) != EntryKind::kFull ||
-          head.step != 0) {
-        folded = bad(position, fmt::format("it folds page {}, which has no history", head.page));
+      const auto kind = static_cast<EntryKind>(head.kind);
+      const bool has_history = slot && slot->count > 0;
+      // L10: a base, or what the newest version is too, against the same base.
+      const bool fits =
+          has_history && ((kind == EntryKind::kFull && head.step == 0) ||
+                          (kind == EntryKind::kKey && head.step > 0 && head.step == slot->newest_step));
+      if (!fits) {
+        folded =
+            bad(position, fmt::format("its fold of page {} does not fit that page's history", head.page));
         return;
       }
       const Lsn lsn{slot->newest().lsn};
-      slot->replace_newest(
-          PageVersion::make(lsn, log::Position{raw(position) + offset}, EntryKind::kFull, 0));
+      slot->replace_newest(PageVersion::make(lsn, log::Position{raw(position) + offset}, kind, head.step));
     });
     return folded;
   }

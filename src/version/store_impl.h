@@ -24,7 +24,7 @@ class StoreImpl {
   // --- set-up and end ---
   Status open();   // recovery.cc
   Status close();  // maintenance.cc
-  // Gives pages whose newest image takes more than kColdReadsMax reads a full image in the log.
+  // Gives pages whose newest image takes more than kColdReadsMax reads an entry that takes no more.
   Status fold_long_chains();  // maintenance.cc
   Status write_checkpoint();  // checkpoint.cc
   // None: there is no usable checkpoint file.
