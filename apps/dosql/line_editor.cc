@@ -41,6 +41,8 @@ class LineEditor final : public LineSource {
     prompt_ = prompt;
     interrupts_.clear();
     interrupted_ = false;
+    // Before the prompt is seen: otherwise a Ctrl-D typed at once is still taken by the terminal, as a NUL.
+    ::el_set(editor_, EL_PREP_TERM, 1);
     int count = 0;
     const char* const line = ::el_gets(editor_, &count);
     if (interrupted_) {

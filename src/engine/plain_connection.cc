@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 
+#include <algorithm>
 #include <cstring>
 #include <string_view>
 
@@ -10,6 +11,9 @@
 
 namespace dosql::engine {
 namespace {
+
+// SQLite's files expect no more at once than the largest page.
+constexpr std::size_t kReadBytesMax = 65'536;
 
 // As the path of a file: URI.
 std::string escaped(const std::string& path) {
@@ -86,10 +90,18 @@ Error PlainConnection::error(int sqlite_code) const {
 }
 
 Status PlainConnection::read(std::uint64_t offset, MutableBytes out) const {
-  const int rc = file_->pMethods->xRead(file_, out.data(), static_cast<int>(out.size()),
-                                        static_cast<sqlite3_int64>(offset));
-  if (rc == SQLITE_OK || rc == SQLITE_IOERR_SHORT_READ) return {};
-  return Error(ErrorCode::kIo, fmt::format("'{}': cannot read at {}", path_, offset)).with_sqlite_code(rc);
+  while (!out.empty()) {
+    const std::size_t part = std::min(out.size(), kReadBytesMax);
+    const int rc =
+        file_->pMethods->xRead(file_, out.data(), static_cast<int>(part), static_cast<sqlite3_int64>(offset));
+    if (rc != SQLITE_OK && rc != SQLITE_IOERR_SHORT_READ) {
+      return Error(ErrorCode::kIo, fmt::format("'{}': cannot read at {}", path_, offset))
+          .with_sqlite_code(rc);
+    }
+    offset += part;
+    out = out.subspan(part);
+  }
+  return {};
 }
 
 Result<std::uint64_t> PlainConnection::size() const {

@@ -20,6 +20,10 @@ constexpr std::uint64_t kPrepareBytesMin = std::uint64_t{64} << 10;
 // What a first read of a record of unknown size fetches; most are smaller.
 constexpr std::size_t kFirstReadBytes = 512;
 
+Error poisoned_error() {
+  return Error(ErrorCode::kPoisoned, "the database refuses writes after a failed sync until it is reopened");
+}
+
 }  // namespace
 
 Log::Log(io::Directory& directory, Access access, Clock& clock, Random& random, Control control)
@@ -99,7 +103,7 @@ SegmentHeader Log::next_header(std::uint64_t record_bytes) const {
 // Seals the active segment and begins the next. L4: everything in a sealed segment is durable before
 // the header that names its end is, so only the newest segment can have a torn tail.
 Status Log::roll(std::uint64_t record_bytes) {
-  DOSQL_RETURN_IF_ERROR(sync_locked());
+  DOSQL_RETURN_IF_ERROR(sync_segment(active(), last_lsn_.load(std::memory_order_relaxed)));
   const Segment& sealed = active();
   if (sealed.header.segment == kSegmentNumberMax) {
     return Error(ErrorCode::kDiskFull, "the log has used all its segment numbers");
@@ -177,10 +181,7 @@ Result<Appended> Log::append(RecordBuilder& record, WriteStyle style) {
   CHECK(replayed_);
   if (access_ == Access::kReadOnly)
     return Error(ErrorCode::kReadOnly, "the database is open for reading only");
-  if (poisoned()) {
-    return Error(ErrorCode::kPoisoned,
-                 "the database refuses writes after a failed sync until it is reopened");
-  }
+  if (poisoned()) return poisoned_error();
   RecordHeader& header = record.header();
   const bool is_commit = header.type == static_cast<std::uint8_t>(RecordType::kCommit);
   const bool is_close = header.type == static_cast<std::uint8_t>(RecordType::kClose);
@@ -210,8 +211,8 @@ Result<Appended> Log::append(RecordBuilder& record, WriteStyle style) {
     // Whatever part arrived must not be taken for a commit by the next recovery, also after a power loss.
     const RecordHeader nothing{};
     Status voided = segment.file->write_at(offset, bytes_of(nothing));
-    if (voided) voided = segment.file->sync_data();
     if (!voided) return poison(voided.error());
+    DOSQL_RETURN_IF_ERROR(sync_segment(segment, last_lsn_.load(std::memory_order_relaxed)));
     return std::move(written).error();
   }
   segment.end.store(offset + record.record_bytes(), std::memory_order_release);
@@ -227,35 +228,29 @@ Result<Appended> Log::append(RecordBuilder& record, WriteStyle style) {
   return Appended{make_position(segment.header.segment, offset), Lsn{first_lsn}, Lsn{last_lsn}, timestamp_us};
 }
 
-// REQUIRES: append_mutex_ is held, so that the active segment does not change.
-Status Log::sync_locked() {
-  if (poisoned())
-    return Error(ErrorCode::kPoisoned,
-                 "the database refuses writes after a failed sync until it is reopened");
-  const std::uint64_t appended = last_lsn_.load(std::memory_order_relaxed);
-  if (Status synced = active().file->sync_data(); !synced) return poison(synced.error());
-  syncs_.fetch_add(1, std::memory_order_relaxed);
-  durable_lsn_.store(appended, std::memory_order_release);
-  return {};
-}
-
-Status Log::sync() {
-  // One sync at a time; appends go on meanwhile. The segment seen here cannot be sealed unsynced.
-  std::lock_guard sync_lock(sync_mutex_);
-  Segment* segment = nullptr;
-  std::uint64_t appended = 0;
-  {
-    std::lock_guard lock(append_mutex_);
-    if (poisoned()) return sync_locked();
-    segment = &active();
-    appended = last_lsn_.load(std::memory_order_relaxed);
-  }
-  if (Status synced = segment->file->sync_data(); !synced) return poison(synced.error());
+// Makes the segment durable, and with it all commits up to `appended`. One sync at a time: the system reports
+// a failure once, and a second sync must not take that for success.
+Status Log::sync_segment(Segment& segment, std::uint64_t appended) {
+  std::lock_guard lock(sync_mutex_);
+  if (poisoned()) return poisoned_error();
+  if (Status synced = segment.file->sync_data(); !synced) return poison(synced.error());
   syncs_.fetch_add(1, std::memory_order_relaxed);
   std::uint64_t durable = durable_lsn_.load();
   while (durable < appended && !durable_lsn_.compare_exchange_weak(durable, appended)) {
   }
   return {};
+}
+
+Status Log::sync() {
+  Segment* segment = nullptr;
+  std::uint64_t appended = 0;
+  {
+    std::lock_guard lock(append_mutex_);
+    segment = &active();
+    appended = last_lsn_.load(std::memory_order_relaxed);
+  }
+  // Appends go on meanwhile. Should they seal the segment, they sync it first.
+  return sync_segment(*segment, appended);
 }
 
 Status Log::close() {

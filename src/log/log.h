@@ -151,7 +151,7 @@ class Log {
   Status fill(EntryWindow& window, Position position, std::size_t size_bytes, Position reach) const;
   Status prepare_space(std::uint64_t offset, std::uint64_t record_bytes);
   Status write_record(const RecordBuilder& record, std::uint64_t offset, WriteStyle style);
-  Status sync_locked();
+  Status sync_segment(Segment& segment, std::uint64_t appended);
   Error poison(const Error& cause);
 
   io::Directory& directory_;
@@ -164,8 +164,8 @@ class Log {
   bool leased_ = false;       // this owner wrote the control file since it opened
   bool needs_close_ = false;  // the log does not end with a clean-close mark
 
-  mutable std::mutex append_mutex_;  // guards what follows but for the atomics
-  std::mutex sync_mutex_;
+  mutable std::mutex append_mutex_;    // guards what follows but for the atomics
+  std::mutex sync_mutex_;              // taken last
   mutable std::mutex segments_mutex_;  // guards segments_ as a list
   std::vector<std::unique_ptr<Segment>> segments_;
   std::vector<std::uint32_t> void_segments_;

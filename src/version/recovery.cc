@@ -75,7 +75,7 @@ class IndexBuilder final : public log::ReplayVisitor {
     waiting_[queued_++ % kWaiting] = {&slot, page, change, position};
     if (queued_ - fetched_ > kWaiting / 2) {
       const PageSlot& near = *waiting_[fetched_++ % kWaiting].slot;
-      __builtin_prefetch(near.versions + near.count - (near.count == near.capacity ? 1 : 0), 1);
+      if (near.count > 0) __builtin_prefetch(near.versions + near.count - 1, 1);
     }
     return queued_ - applied_ == kWaiting ? apply(waiting_[applied_++ % kWaiting]) : Status();
   }

@@ -42,8 +42,13 @@ class Specimen {
     size_.pages_max = 6 + random_() % 20;
     size_.large_one_in = 8;
     size_.large_writes = 20;
-    const std::size_t lives = 2 + random_() % 4;
-    for (std::size_t life = 0; life < lives; ++life) live(life + 1 == lives);
+    for (std::size_t lives = 1 + random_() % 4; lives > 0; --lives) {
+      live(3 + random_() % 8, random_() % 2 == 0 ? Ending::kClean : Ending::kUnclean);
+    }
+    // An owner that only recovers and dies leaves a log that nothing but its newest header vouches for.
+    const bool idle = random_() % 3 == 0;
+    if (idle) live(3 + random_() % 8, Ending::kUnclean);
+    live(idle ? 0 : 3 + random_() % 8, ending_, &Specimen::remember);
     layout_ = layout_of(disk_);
   }
 
@@ -113,20 +118,19 @@ class Specimen {
     return VersionStore::open(disk.directory(), options_, clock_, entropy_);
   }
 
-  void live(bool last) {
+  void live(std::size_t transactions, Ending ending,
+            void (Specimen::*before_the_end)(VersionStore&) = nullptr) {
     auto store = open(disk_);
     ASSERT_TRUE(store) << store.error().message();
-    // A last owner that only recovers and dies leaves a log that nothing but its newest header vouches for.
-    for (std::size_t i = last && random_() % 4 == 0 ? 0 : 3 + random_() % 8; i > 0; --i) {
+    for (; transactions > 0; --transactions) {
       const Status done = model_.random_transaction(**store, random_, size_, random_durability(random_));
       ASSERT_TRUE(done) << done.error().message();
       if (random_() % 6 == 0) {
         ASSERT_TRUE((*store)->maintain(1000));
       }
     }
-    if (last) remember(**store);
-    const bool close = last ? ending_ == Ending::kClean : random_() % 2 == 0;
-    if (close) {
+    if (before_the_end != nullptr) (this->*before_the_end)(**store);
+    if (ending == Ending::kClean) {
       ASSERT_TRUE((*store)->close());
     }
   }

@@ -85,7 +85,10 @@ bool Terminal::read_some() {
   if (::poll(&wait, 1, static_cast<int>(patience_ms)) <= 0) return false;
   char buffer[4096];
   const ssize_t bytes = ::read(descriptor_, buffer, sizeof buffer);
-  if (bytes <= 0) return false;
+  if (bytes <= 0) {
+    closed_ = true;
+    return false;
+  }
   append({buffer, static_cast<std::size_t>(bytes)});
   return true;
 }
@@ -107,6 +110,7 @@ void Terminal::append(std::string_view bytes) {
 int Terminal::wait_for_exit() {
   while (read_some()) {
   }
+  if (!closed_) ::kill(process_, SIGKILL);
   int status = 0;
   ::waitpid(process_, &status, 0);
   ended_ = true;

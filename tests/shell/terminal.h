@@ -29,7 +29,8 @@ class Terminal {
   std::string screen() const { return plain_.substr(found_); }
   // All that came, as it is.
   const std::string& raw() const { return raw_; }
-  // Waits until the program ends by itself; its exit status, 128 + N when signal N ended it.
+  // Waits until the program ends by itself; its exit status, 128 + N when signal N ended it. One that is
+  // silent for 20 seconds is killed.
   int wait_for_exit();
   pid_t process() const { return process_; }
 
@@ -39,6 +40,7 @@ class Terminal {
 
   int descriptor_ = -1;
   pid_t process_ = -1;
+  bool closed_ = false;  // by the program
   bool ended_ = false;
   std::string raw_;
   std::string plain_;
