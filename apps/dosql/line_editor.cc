@@ -13,6 +13,13 @@
 
 #include "apps/dosql/text.h"
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+// libedit 3.1 keeps the names given with EL_ADDFN for ever.
+extern "C" const char* __lsan_default_suppressions() { return "leak:wcsdup"; }
+#endif
+#endif
+
 namespace dosql::shell {
 
 namespace {
