@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <vector>
 
 #include "base/check.h"
@@ -31,7 +32,8 @@ void apply_arbitrary(Bytes patch) {
   CHECK(std::all_of(fenced.after.begin(), fenced.after.end(), intact));
 }
 
-// The input says where the second page differs: skip, length, and what to XOR.
+// The input says where the second page differs: skip, length, and what to XOR; with an XOR of 0, by how much
+// the rest of the page moves.
 void round_trip(Bytes input) {
   std::array<std::byte, kPageBytes> before;
   for (std::size_t i = 0; i < kPageBytes; ++i) before[i] = static_cast<std::byte>(i * 37 + (i >> 8));
@@ -39,6 +41,10 @@ void round_trip(Bytes input) {
   std::size_t place = 0;
   for (std::size_t at = 0; at + 3 <= input.size(); at += 3) {
     place += std::to_integer<std::size_t>(input[at]);
+    if (input[at + 2] == std::byte{0} && place < kPageBytes) {
+      const std::size_t by = std::min(std::to_integer<std::size_t>(input[at + 1]), kPageBytes - place);
+      std::memmove(after.data() + place + by, after.data() + place, kPageBytes - place - by);
+    }
     for (std::size_t i = std::to_integer<std::size_t>(input[at + 1]); i > 0; --i, ++place) {
       after[place % kPageBytes] ^= input[at + 2];
     }

@@ -3,6 +3,9 @@
 // Encoding, run after run: varint `skip` (unchanged bytes since the previous run), varint `length`
 // (at least 1), `length` bytes. A varint is 7 bits a byte, low bits first, at most two bytes. No runs: the
 // images are equal.
+//
+// A patch that begins with two zeros also has runs of bytes that the page held elsewhere: `skip`, 0, varint
+// `length` (at least 1), varint `source`. Sources are places in the page as it was before the whole patch.
 #pragma once
 
 #include <optional>

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
+#include <cstring>
 #include <random>
 #include <vector>
 
@@ -54,6 +56,69 @@ TEST(PagePatch, RandomChangesRoundTrip) {
   }
 }
 
+Page random_page(std::mt19937_64& random) {
+  Page page;
+  for (auto& byte : page) byte = static_cast<std::byte>(random());
+  return page;
+}
+
+// SQLite moves rows when it compacts or halves a page. Logged as new bytes, such pages were half of the log.
+TEST(PagePatch, MovedBytesAreNotRepeated) {
+  std::mt19937_64 random(13);
+  for (int round = 0; round < 1'000; ++round) {
+    const Page before = random_page(random);
+    Page after = before;
+    // A row in the middle is gone, and what lies before it moves to the end.
+    const std::size_t row = 1'000 + random() % 2'000;
+    const std::size_t row_bytes = 1 + random() % 300;
+    std::memmove(after.data() + 300 + row_bytes, before.data() + 300, row - 300);
+    for (std::size_t i = 300; i < 300 + row_bytes; ++i) after[i] = std::byte{0};
+    EXPECT_LE(patch_size(before, after), row_bytes + 20);
+  }
+}
+
+// Rows change places, also so that each is overwritten before it is wanted: sources are those of the page
+// before the patch.
+TEST(PagePatch, BytesThatChangePlacesRoundTrip) {
+  std::mt19937_64 random(14);
+  for (int round = 0; round < 3'000; ++round) {
+    const Page before = random_page(random);
+    Page after = before;
+    for (std::size_t move = 0; move < 1 + random() % 30; ++move) {
+      const std::size_t length = 1 + random() % 400;
+      const std::size_t from = random() % (kPageBytes - length + 1);
+      const std::size_t to = random() % (kPageBytes - length + 1);
+      std::memcpy(after.data() + to, before.data() + from, length);
+      after[random() % kPageBytes] = static_cast<std::byte>(random());
+    }
+    EXPECT_LE(patch_size(before, after), 1'000u);
+  }
+}
+
+TEST(PagePatch, NewContentIsRefusedWithMovesToo) {
+  std::mt19937_64 random(15);
+  const Page before = random_page(random);
+  Page after = random_page(random);
+  std::memcpy(after.data(), before.data() + 2'000, 300);
+  std::byte out[kPatchBytesMax];
+  EXPECT_FALSE(make_patch(before.data(), after.data(), out));
+}
+
+TEST(PagePatch, MovesNeedTheMarkAndPlacesInThePage) {
+  const auto applies = [](std::vector<int> bytes) {
+    std::vector<std::byte> patch;
+    for (const int byte : bytes) patch.push_back(static_cast<std::byte>(byte));
+    Page page{};
+    return apply_patch(patch, page.data());
+  };
+  EXPECT_TRUE(applies({0, 0, 5, 0, 16, 32}));
+  EXPECT_FALSE(applies({5, 0, 16, 32}));                // no mark
+  EXPECT_FALSE(applies({0, 0, 5, 0, 0, 32}));           // nothing moves
+  EXPECT_FALSE(applies({0, 0, 5, 0, 16, 0xf1, 0x1f}));  // from beyond the end: 4081 + 16
+  EXPECT_FALSE(applies({0, 0, 0xf1, 0x1f, 0, 16, 0}));  // to beyond the end
+  EXPECT_FALSE(applies({0, 0, 5, 0, 16}));              // cut short
+}
+
 TEST(PagePatch, TooLongIsRefused) {
   Page before{};
   Page after;
@@ -73,6 +138,8 @@ TEST(PagePatch, GarbageIsRefusedOrHarmless) {
   for (int round = 0; round < 20'000; ++round) {
     std::vector<std::byte> patch(random() % 40);
     for (auto& byte : patch) byte = static_cast<std::byte>(random());
+    // Half of them with moves.
+    if (patch.size() >= 2 && round % 2 == 0) patch[0] = patch[1] = std::byte{0};
     Guarded guarded;
     apply_patch(patch, guarded.page.data());
     ASSERT_EQ(guarded.front, (std::array<std::byte, 64>{}));
