@@ -173,7 +173,9 @@ std::string content_text(const Source& rows_of) {
   while (!names.empty()) {
     const std::size_t end = std::min(names.find('\n'), names.size());
     const std::string name = names.substr(0, end);
-    text += "\n" + name + ":\n" + rows_of("SELECT * FROM \"" + name + "\"");
+    // ANALYZE takes the tables in the order of a hash table in memory.
+    const char* const order = name.starts_with("sqlite_stat") ? " ORDER BY 1, 2, rowid" : "";
+    text += "\n" + name + ":\n" + rows_of("SELECT * FROM \"" + name + "\"" + order);
     names.erase(0, end + 1);
   }
   return text;

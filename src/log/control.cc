@@ -74,6 +74,16 @@ Status Control::extend_lease(Lsn lease) {
   return {};
 }
 
+Status Control::mend() {
+  for (const std::uint64_t offset : kControlSlotOffsets) {
+    DOSQL_ASSIGN_OR_RETURN(const auto found, read_slot(*file_, offset));
+    if (found) continue;
+    DOSQL_RETURN_IF_ERROR(file_->write_at(offset, bytes_of(slot_)));
+    DOSQL_RETURN_IF_ERROR(file_->sync_data());
+  }
+  return {};
+}
+
 Status Control::check(io::Directory& directory,
                       std::vector<std::pair<std::uint64_t, std::string>>& problems) {
   DOSQL_ASSIGN_OR_RETURN(auto file, directory.open(kControlFile, io::OpenMode::kReadOnly));

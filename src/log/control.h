@@ -28,6 +28,9 @@ class Control {
   // L2: durable on return. On an error the old lease holds.
   Status extend_lease(Lsn lease);
 
+  // Writes a copy that a crash tore again, as the other has it; durable on return.
+  Status mend();
+
   // Both copies, verified. Appends a description of each that is damaged.
   static Status check(io::Directory& directory, std::vector<std::pair<std::uint64_t, std::string>>& problems);
 

@@ -379,6 +379,7 @@ Result<ReplayOutcome> Log::replay(const std::optional<LogPoint>& from, ReplayVis
   for (const auto& segment : segments_) used_bytes_ += segment->end.load() - kFirstRecordOffset;
   next_lsn_ = dosql::raw(found.lsn_high);
   if (!clean) next_lsn_ = std::max(next_lsn_, control_.slot().lsn_lease);
+  if (access_ == Access::kReadWrite) DOSQL_RETURN_IF_ERROR(control_.mend());
   if (repair) {
     const bool may_replace = !from || segment_of(from->position) != active().header.segment;
     DOSQL_RETURN_IF_ERROR(repair_tail(found, may_replace, visitor, tail));

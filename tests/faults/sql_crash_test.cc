@@ -86,7 +86,11 @@ class CrashingDatabase {
     EXPECT_EQ(content_text(connection), content_text(stock_.db())) << "version " << found;
     if (random_() % 4 == 0) {
       const auto problems = database.check();
-      EXPECT_TRUE(problems && problems->empty());
+      EXPECT_TRUE(problems) << problems.error().message();
+      if (problems) {
+        for (const auto& problem : *problems)
+          ADD_FAILURE() << problem.file << " at " << problem.offset << ": " << problem.what;
+      }
     }
     return !::testing::Test::HasFailure();
   }
