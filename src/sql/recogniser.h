@@ -46,8 +46,9 @@ struct TimeReference {
 };
 
 enum class TableRole : std::uint8_t {
-  kRead,     // FROM, JOIN, UPDATE ... FROM, IN table; table-valued functions too
-  kWritten,  // the target of INSERT, REPLACE, UPDATE or DELETE
+  kRead,      // FROM, JOIN, UPDATE ... FROM, IN table
+  kFunction,  // a table-valued function in their place
+  kWritten,   // the target of INSERT, REPLACE, UPDATE or DELETE
 };
 
 // A table reference to the present. Common table expressions are none.

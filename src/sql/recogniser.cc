@@ -1,0 +1,174 @@
+#include "sql/recogniser.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "sql/sql_error.h"
+#include "sql/statement_scanner.h"
+#include "sql/table_walk.h"
+#include "sql/token_cursor.h"
+
+namespace dosql::sql {
+namespace {
+
+constexpr std::string_view kSystem = "system";
+constexpr std::string_view kTime = "time";
+
+// How far SYSTEM_TIME is looked for before it is asked whether the statement ends much earlier.
+constexpr std::size_t kSearchBytes = 16'384;
+// Looking for the word is that much faster than reading tokens.
+constexpr std::size_t kSearchPerToken = 16;
+
+// Whether the underscore at `at` is that of the word SYSTEM_TIME.
+bool is_system_time(std::string_view text, std::size_t at) {
+  const std::size_t word_bytes = kSystem.size() + 1 + kTime.size();
+  if (at < kSystem.size()) return false;
+  const std::size_t begin = at - kSystem.size();
+  if (!equals_ignoring_case(text.substr(begin, kSystem.size()), kSystem)) return false;
+  if (!equals_ignoring_case(text.substr(at + 1, kTime.size()), kTime)) return false;
+  const bool begins = begin == 0 || !is_identifier_byte(text[begin - 1]);
+  const bool ends = begin + word_bytes == text.size() || !is_identifier_byte(text[begin + word_bytes]);
+  return begins && ends;
+}
+
+// Looks at the underscores in [begin, end): there are few, and the library finds them many bytes at a time.
+bool system_time_in(std::string_view text, std::size_t begin, std::size_t end) {
+  while (begin < end) {
+    const void* found = std::memchr(text.data() + begin, '_', end - begin);
+    if (found == nullptr) return false;
+    const auto at = static_cast<std::size_t>(static_cast<const char*>(found) - text.data());
+    if (is_system_time(text, at)) return true;
+    begin = at + 1;
+  }
+  return false;
+}
+
+// Looking through all the text for each statement of a script would take quadratic time, and reading the
+// tokens of each statement would cost a noticeable part of compiling it. So the search runs ahead, and tokens
+// are read over a small part of what was searched, to see whether the statement ends there.
+bool mentions_system_time(std::string_view text, std::size_t begin) {
+  Lexer lexer(text, begin);
+  StatementScanner scanner;
+  std::size_t searched = begin;
+  for (std::size_t window = kSearchBytes;; window *= 4) {
+    const std::size_t end = std::min(text.size(), begin + window);
+    if (system_time_in(text, searched, end)) return true;
+    if (end == text.size()) return false;
+    searched = end;
+    while (lexer.at() < begin + window / kSearchPerToken) {
+      if (scanner.ends_with(lexer.next_significant(), text)) return false;
+    }
+  }
+}
+
+Token first_token(Lexer& lexer) {
+  Token token = lexer.next_significant();
+  while (token.kind == TokenKind::kSemicolon) token = lexer.next_significant();
+  return token;
+}
+
+// Whether a word could be the first of a statement of ours; most are told apart by their first letter.
+bool may_begin_ours(std::string_view word) {
+  switch (word.empty() ? '\0' : word[0] | 0x20) {
+    case 'a':
+    case 'c':
+    case 'd':
+    case 'm':
+    case 'r': return true;
+    default: return false;
+  }
+}
+
+bool begins_ours(std::string_view text, std::string_view word, Lexer lexer) {
+  if (!may_begin_ours(word)) return false;
+  const Token second = lexer.next_significant();
+  return statement_kind(word, second.kind == TokenKind::kWord ? second.span.of(text) : std::string_view())
+      .has_value();
+}
+
+struct Statement {
+  std::vector<Token> tokens;  // significant ones, with kEnd as the last
+  std::size_t end = 0;        // behind the semicolon
+};
+
+Statement read_statement(std::string_view text) {
+  Statement statement;
+  Lexer lexer(text);
+  StatementScanner scanner;
+  for (Token token = first_token(lexer);; token = lexer.next_significant()) {
+    if (scanner.ends_with(token, text)) {
+      statement.tokens.push_back({TokenKind::kEnd, {token.span.begin, token.span.begin}});
+      statement.end = token.span.end;
+      return statement;
+    }
+    statement.tokens.push_back(token);
+  }
+}
+
+// The arguments of a virtual table are any tokens at all, and its module's business.
+bool creates_virtual_table(const TokenCursor& cursor) {
+  std::size_t first = 0;
+  if (cursor.word("EXPLAIN")) first = cursor.word("QUERY", 1) ? 3 : 1;
+  return cursor.word("CREATE", first) && cursor.word("VIRTUAL", first + 1);
+}
+
+// What is cut out of the text SQLite does not see; so what it would refuse there is refused here.
+Status check_numbers(const Recognition& recognition) {
+  auto reference = recognition.times.begin();
+  for (const Variable& variable : recognition.variables) {
+    while (reference != recognition.times.end() && reference->clause.end <= variable.span.begin) ++reference;
+    const bool inside = recognition.statement.has_value() || (reference != recognition.times.end() &&
+                                                              reference->clause.begin <= variable.span.begin);
+    if (inside && (variable.number == 0 || variable.number > kVariableNumberMax)) {
+      return sql_error(variable.span.begin, "variable number must be between ?1 and ?32766");
+    }
+  }
+  return {};
+}
+
+Status find_variables(const TokenCursor& cursor, Recognition& recognition) {
+  recognition.variables = number_variables(cursor.source(), cursor.tokens());
+  for (const Variable& variable : recognition.variables) {
+    recognition.parameter_count = std::max(recognition.parameter_count, variable.number);
+  }
+  return check_numbers(recognition);
+}
+
+}  // namespace
+
+bool may_be_ours(std::string_view text) {
+  Lexer lexer(text);
+  const Token first = first_token(lexer);
+  if (first.kind != TokenKind::kWord) return false;
+  return begins_ours(text, first.span.of(text), lexer) || mentions_system_time(text, first.span.begin);
+}
+
+Result<Recognition> recognise(std::string_view text) {
+  if (!may_be_ours(text)) return Recognition();
+  Statement statement = read_statement(text);
+  Recognition recognition;
+  recognition.end = statement.end;
+  TokenCursor cursor(text, std::move(statement.tokens));
+  recognition.span.begin = cursor.offset();
+  recognition.span.end = cursor.tokens()[std::max<std::size_t>(cursor.tokens().size(), 2) - 2].span.end;
+
+  const std::string_view second = cursor.kind(1) == TokenKind::kWord ? cursor.text(1) : std::string_view();
+  if (const auto kind = statement_kind(cursor.text(), second)) {
+    DOSQL_ASSIGN_OR_RETURN(recognition.statement, parse_branch_statement(cursor, *kind));
+  } else if (!creates_virtual_table(cursor)) {
+    DOSQL_RETURN_IF_ERROR(TableWalk(cursor).run(recognition.times, recognition.present));
+  }
+  if (!recognition.ours()) return Recognition();
+  DOSQL_RETURN_IF_ERROR(find_variables(cursor, recognition));
+  return recognition;
+}
+
+std::size_t statement_end(std::string_view text) {
+  Lexer lexer(text);
+  StatementScanner scanner;
+  Token token = first_token(lexer);
+  while (!scanner.ends_with(token, text)) token = lexer.next_significant();
+  return token.span.end;
+}
+
+}  // namespace dosql::sql
