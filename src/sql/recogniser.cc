@@ -15,7 +15,7 @@ constexpr std::string_view kSystem = "system";
 constexpr std::string_view kTime = "time";
 
 // How far SYSTEM_TIME is looked for before it is asked whether the statement ends much earlier.
-constexpr std::size_t kSearchBytes = 16'384;
+constexpr std::size_t kSearchBytes = 2'048;
 // Looking for the word is that much faster than reading tokens.
 constexpr std::size_t kSearchPerToken = 16;
 
