@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "testing/run_length.h"
+
 namespace dosql::sql {
 namespace {
 
@@ -533,7 +535,7 @@ TEST(Recogniser, LongAndDeepTexts) {
             "error at FOR SYST: FOR SYSTEM_TIME must follow a table in FROM or JOIN");
   EXPECT_EQ(described("SELECT * FROM t" + at + repeated(")", deep)), "t {LSN [1]}");
 
-  const std::size_t many = 40'000;  // about a megabyte each
+  const auto many = static_cast<std::size_t>(testing::scaled(40'000));  // about a megabyte each
   const auto started = std::chrono::steady_clock::now();
   EXPECT_EQ(recognise("SELECT * FROM t" + repeated(at + ", t", many / 2) + at)->times.size(), many / 2 + 1);
   EXPECT_EQ(recognise("SELECT * FROM t" + at + repeated(" JOIN u USING (a)", many))->present.size(), many);
@@ -557,7 +559,8 @@ TEST(Recogniser, LongAndDeepTexts) {
 // A script of many statements asks once per statement: each answer may cost its statement, not what is left.
 TEST(Recogniser, AScriptTakesLinearTime) {
   std::string script;
-  while (script.size() < 4'000'000) script += "INSERT INTO some_table VALUES (1, 'a_b_c');\n";
+  while (script.size() < static_cast<std::size_t>(testing::scaled(4'000'000)))
+    script += "INSERT INTO some_table VALUES (1, 'a_b_c');\n";
   const auto started = std::chrono::steady_clock::now();
   std::size_t statements = 0;
   for (std::string_view rest = script; rest.size() > 1; ++statements) {
@@ -570,7 +573,8 @@ TEST(Recogniser, AScriptTakesLinearTime) {
 
 // Behind the part that is searched first, a statement that goes on is still looked at.
 TEST(Recogniser, TheClauseIsFoundHoweverFarBehind) {
-  for (const std::size_t size : {100u, 1'990u, 2'048u, 2'100u, 8'150u, 65'500u, 70'000u, 300'000u, 2'000'000u}) {
+  for (const std::size_t size :
+       {100u, 1'990u, 2'048u, 2'100u, 8'150u, 65'500u, 70'000u, 300'000u, 2'000'000u}) {
     const std::string text = "SELECT '" + std::string(size, 'x') + "' FROM t FOR SYSTEM_TIME AS OF LSN 1";
     EXPECT_EQ(described(text), "t {LSN [1]}") << size;
   }

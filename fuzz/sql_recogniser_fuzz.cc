@@ -1,0 +1,168 @@
+// The recogniser on arbitrary text, with SQLite as the judge: what SQLite accepts is never ours and never
+// refused, and what is rewritten differs from the text inside our spans only.
+#include <sqlite3.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/check.h"
+#include "sql/branch_name.h"
+#include "sql/rewrite.h"
+
+namespace dosql::fuzz {
+namespace {
+
+using namespace dosql::sql;
+
+// Long texts cost SQLite's parser much and teach nothing more.
+constexpr std::size_t kSqliteBytesMax = 4'096;
+
+sqlite3* sqlite() {
+  static sqlite3* const db = [] {
+    sqlite3* opened = nullptr;
+    CHECK(sqlite3_open(":memory:", &opened) == SQLITE_OK);
+    const char* schema =
+        "CREATE TABLE t (a, b, lsn, branch); CREATE TABLE u (a, system_time); CREATE TABLE \"for\" (\"for\", "
+        "a);";
+    CHECK(sqlite3_exec(opened, schema, nullptr, nullptr, nullptr) == SQLITE_OK);
+    return opened;
+  }();
+  return db;
+}
+
+struct Compiled {
+  std::unique_ptr<sqlite3_stmt, decltype(&sqlite3_finalize)> statement{nullptr, sqlite3_finalize};
+  bool accepted = false;
+  bool parsed = false;  // accepted, or refused for its meaning and not for its syntax
+  std::size_t end = 0;
+};
+
+Compiled compile(const std::string& text) {
+  Compiled out;
+  sqlite3_stmt* statement = nullptr;
+  const char* tail = nullptr;
+  const int rc = sqlite3_prepare_v3(sqlite(), text.c_str(), -1, 0, &statement, &tail);
+  out.statement.reset(statement);
+  out.accepted = rc == SQLITE_OK;
+  const std::string message = out.accepted ? "" : sqlite3_errmsg(sqlite());
+  const bool unknown_name = message.starts_with("no such table") || message.starts_with("no such column") ||
+                            message.starts_with("no such function");
+  out.parsed = out.accepted || unknown_name;
+  out.end = static_cast<std::size_t>(tail - text.c_str());
+  return out;
+}
+
+void check_lexer(std::string_view text) {
+  std::size_t at = 0;
+  Lexer lexer(text);
+  for (Token token = lexer.next(); token.kind != TokenKind::kEnd; token = lexer.next()) {
+    CHECK(token.span.begin == at && token.span.end > at && token.span.end <= text.size());
+    at = token.span.end;
+  }
+  CHECK(at == text.size() || text[at] == '\0');
+}
+
+// Without our clauses, SQLite's view of the text is the only one: where it ends, and how its variables count.
+void check_accepted(const std::string& text, const Compiled& compiled) {
+  if (!compiled.accepted || compiled.statement == nullptr) return;
+  CHECK(statement_end(text) == compiled.end);
+  std::vector<Token> tokens;
+  Lexer lexer(std::string_view(text).substr(0, compiled.end));
+  for (Token token = lexer.next(); token.kind != TokenKind::kEnd; token = lexer.next())
+    tokens.push_back(token);
+  const bool virtual_table = std::any_of(tokens.begin(), tokens.end(), [&](const Token& token) {
+    return equals_ignoring_case(token.span.of(text), "virtual");
+  });
+  if (virtual_table) return;  // its arguments are not compiled
+  std::uint32_t largest = 0;
+  for (const Variable& variable : number_variables(text, tokens)) {
+    largest = std::max(largest, variable.number);
+    const int found =
+        sqlite3_bind_parameter_index(compiled.statement.get(), std::string(variable.span.of(text)).c_str());
+    // A number that is written two ways (?1, ?01) is known to SQLite by one of them.
+    CHECK(variable.anonymous() || found == static_cast<int>(variable.number) ||
+          (found == 0 && text[variable.span.begin] == '?'));
+  }
+  CHECK(static_cast<int>(largest) == sqlite3_bind_parameter_count(compiled.statement.get()));
+}
+
+bool inside(const std::vector<Span>& spans, std::size_t at) {
+  return std::any_of(spans.begin(), spans.end(),
+                     [at](const Span& span) { return at >= span.begin && at < span.end; });
+}
+
+std::vector<Span> our_spans(const Recognition& recognition) {
+  std::vector<Span> spans;
+  for (const TimeReference& reference : recognition.times) {
+    CHECK(reference.name.span().end <= reference.clause.begin &&
+          reference.clause.begin < reference.clause.end);
+    spans.push_back(reference.name.span());
+    spans.push_back(reference.clause);
+  }
+  for (const Variable& variable : recognition.variables) spans.push_back(variable.span);
+  return spans;
+}
+
+// Every byte of the rewritten text that was not put in is the original's, in order; and every byte of the
+// original that is not in our spans is there.
+void check_rewriting(std::string_view text, const Recognition& recognition) {
+  const std::vector<std::string> tables(recognition.times.size(), "main.t");
+  const RewrittenSql out = rewrite(text, recognition, tables);
+  std::vector<bool> kept(recognition.end);
+  for (std::size_t i = 0; i < out.pieces.size(); ++i) {
+    const auto& piece = out.pieces[i];
+    if (!piece.copied) continue;
+    const std::size_t end = i + 1 < out.pieces.size() ? out.pieces[i + 1].begin : out.text.size();
+    for (std::size_t at = piece.begin; at < end; ++at) {
+      const std::size_t original = out.original_offset(at);
+      CHECK(text[original] == out.text[at] && !kept[original]);
+      kept[original] = true;
+    }
+  }
+  const std::vector<Span> spans = our_spans(recognition);
+  for (std::size_t at = 0; at < recognition.end; ++at) CHECK(kept[at] || inside(spans, at));
+  const auto again = recognise(out.text);
+  CHECK(!again || again->times.empty());
+  if (text.size() > kSqliteBytesMax) return;
+  const Compiled compiled = compile(out.text);
+  if (!compiled.accepted || compiled.statement == nullptr) return;
+  CHECK(sqlite3_bind_parameter_count(compiled.statement.get()) <=
+        static_cast<int>(recognition.parameter_count));
+}
+
+void check_recognition(const std::string& text) {
+  const auto found = recognise(text);
+  if (!found) {
+    CHECK(found.error().sql_offset().has_value() && *found.error().sql_offset() <= text.size());
+    CHECK(!found.error().message().empty());
+    return;
+  }
+  if (!found->ours()) return;
+  CHECK(found->end == statement_end(text) && found->span.begin <= found->span.end &&
+        found->span.end <= found->end);
+  if (!found->times.empty()) check_rewriting(text, *found);
+}
+
+void check_text(const std::string& text) {
+  check_lexer(text);
+  CHECK(statement_end(text) <= text.size());
+  check_recognition(text);
+  check_branch_name(text).ignore("any answer will do");
+  if (text.size() > kSqliteBytesMax || text.find('\0') != std::string::npos) return;
+  const Compiled compiled = compile(text);
+  if (!compiled.parsed) return;
+  const auto found = recognise(text);
+  CHECK(found && !found->ours());
+  check_accepted(text, compiled);
+}
+
+}  // namespace
+}  // namespace dosql::fuzz
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  dosql::fuzz::check_text(std::string(reinterpret_cast<const char*>(data), size));
+  return 0;
+}
