@@ -50,8 +50,7 @@ std::vector<CteScopes::Event> CteScopes::events() const {
     events.push_back({cte.body.begin, &cte.name, 0, 1});
     events.push_back({cte.body.end, &cte.name, 0, -1});
   }
-  std::stable_sort(events.begin(), events.end(),
-                   [](const Event& a, const Event& b) { return a.offset < b.offset; });
+  std::sort(events.begin(), events.end(), [](const Event& a, const Event& b) { return a.offset < b.offset; });
   return events;
 }
 

@@ -156,6 +156,9 @@ Status find_variables(const TokenCursor& cursor, Recognition& recognition) {
 }  // namespace
 
 bool may_be_ours(std::string_view text) {
+  // Most statements come without space before them; then two letters do for the first token.
+  const bool letter = !text.empty() && (text[0] | 0x20) >= 'a' && (text[0] | 0x20) <= 'z';
+  if (letter && !may_begin_ours(text)) return mentions_system_time(text, 0);
   Lexer lexer(text);
   const Token first = first_token(lexer);
   if (first.kind != TokenKind::kWord) return false;
