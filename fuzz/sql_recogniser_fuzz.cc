@@ -5,20 +5,39 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "base/check.h"
 #include "sql/branch_name.h"
 #include "sql/rewrite.h"
+#include "sql/table_walk.h"
 
 namespace dosql::fuzz {
 namespace {
 
 using namespace dosql::sql;
 
+std::string folded(std::string name) {
+  for (char& c : name) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
+  return name;
+}
+
 // Long texts cost SQLite's parser much and teach nothing more.
 constexpr std::size_t kSqliteBytesMax = 4'096;
+
+// The tables that SQLite read columns of while it compiled; those of a trigger's or view's body are not the
+// text's.
+std::set<std::string>& tables_read() {
+  static std::set<std::string> tables;
+  return tables;
+}
+
+int note_read(void*, int action, const char* table, const char*, const char*, const char* inner) {
+  if (action == SQLITE_READ && inner == nullptr && table != nullptr) tables_read().insert(folded(table));
+  return SQLITE_OK;
+}
 
 sqlite3* sqlite() {
   static sqlite3* const db = [] {
@@ -28,6 +47,7 @@ sqlite3* sqlite() {
         "CREATE TABLE t (a, b, lsn, branch); CREATE TABLE u (a, system_time); CREATE TABLE \"for\" (\"for\", "
         "a);";
     CHECK(sqlite3_exec(opened, schema, nullptr, nullptr, nullptr) == SQLITE_OK);
+    CHECK(sqlite3_set_authorizer(opened, note_read, nullptr) == SQLITE_OK);
     return opened;
   }();
   return db;
@@ -44,6 +64,7 @@ Compiled compile(const std::string& text) {
   Compiled out;
   sqlite3_stmt* statement = nullptr;
   const char* tail = nullptr;
+  tables_read().clear();
   const int rc = sqlite3_prepare_v3(sqlite(), text.c_str(), -1, 0, &statement, &tail);
   out.statement.reset(statement);
   out.accepted = rc == SQLITE_OK;
@@ -65,18 +86,52 @@ void check_lexer(std::string_view text) {
   CHECK(at == text.size() || text[at] == '\0');
 }
 
+bool has_word(std::string_view text, const std::vector<Token>& tokens, std::string_view word) {
+  return std::any_of(tokens.begin(), tokens.end(), [&](const Token& token) {
+    return token.kind == TokenKind::kWord && equals_ignoring_case(token.span.of(text), word);
+  });
+}
+
+// SQLite can find every table that we found, and we found every one that it read. A common table expression
+// that is not used may name anything.
+void check_tables(const std::string& text, std::size_t end) {
+  std::vector<Token> tokens;
+  Lexer lexer(std::string_view(text).substr(0, end));
+  do tokens.push_back(lexer.next_significant());
+  while (tokens.back().kind != TokenKind::kEnd && tokens.back().kind != TokenKind::kSemicolon);
+  tokens.back().kind = TokenKind::kEnd;
+  const std::string first = folded(std::string(tokens.front().span.of(text)));
+  static const std::set<std::string> kQueries = {"select", "with",   "insert", "replace",
+                                                 "update", "delete", "values"};
+  if (!kQueries.contains(first)) return;
+  const bool with = has_word(text, tokens, "with");
+
+  TokenCursor cursor(text, std::move(tokens));
+  std::vector<TimeReference> times;
+  std::vector<PresentTable> present;
+  CHECK(TableWalk(cursor).run(times, present));
+  CHECK(times.empty());
+  const std::set<std::string> read = tables_read();
+  std::set<std::string> found;
+  for (const PresentTable& table : present) {
+    found.insert(folded(unquoted(table.name.table.of(text))));
+    if (!with) CHECK(compile("SELECT 1 FROM " + std::string(table.name.span().of(text))).accepted);
+  }
+  for (const std::string& table : read) {
+    CHECK(found.contains(table) || table.empty() || table.starts_with("sqlite_"));
+  }
+}
+
 // Without our clauses, SQLite's view of the text is the only one: where it ends, and how its variables count.
 void check_accepted(const std::string& text, const Compiled& compiled) {
   if (!compiled.accepted || compiled.statement == nullptr) return;
   CHECK(statement_end(text) == compiled.end);
+  check_tables(text, compiled.end);
   std::vector<Token> tokens;
   Lexer lexer(std::string_view(text).substr(0, compiled.end));
   for (Token token = lexer.next(); token.kind != TokenKind::kEnd; token = lexer.next())
     tokens.push_back(token);
-  const bool virtual_table = std::any_of(tokens.begin(), tokens.end(), [&](const Token& token) {
-    return equals_ignoring_case(token.span.of(text), "virtual");
-  });
-  if (virtual_table) return;  // its arguments are not compiled
+  if (has_word(text, tokens, "virtual")) return;  // the arguments of a virtual table are not compiled
   std::uint32_t largest = 0;
   for (const Variable& variable : number_variables(text, tokens)) {
     largest = std::max(largest, variable.number);

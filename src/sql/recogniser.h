@@ -74,7 +74,8 @@ struct Recognition {
 };
 
 // False: nothing of the text's first statement is ours. True: something may be. Costs tens of nanoseconds for
-// a statement of usual length, and never more than a few times the length of the first statement.
+// a statement of usual length. Looks at 2 KiB of the text, or at 64 times the statement where that is more,
+// however long the script is that follows.
 bool may_be_ours(std::string_view text);
 
 // Looks at the first statement of the text; leading space, comments and semicolons are skipped. An error has

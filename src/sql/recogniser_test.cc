@@ -531,7 +531,7 @@ TEST(Recogniser, LongAndDeepTexts) {
             "t {LSN [1]}");
   EXPECT_EQ(described("SELECT * FROM " + repeated("(SELECT * FROM ", deep) + "t" + at + repeated(")", deep)),
             "t {LSN [1]}");
-  EXPECT_EQ(described("SELECT " + repeated("(", deep * 100) + at),
+  EXPECT_EQ(described("SELECT " + repeated("(", deep * 20) + at),
             "error at FOR SYST: FOR SYSTEM_TIME must follow a table in FROM or JOIN");
   EXPECT_EQ(described("SELECT * FROM t" + at + repeated(")", deep)), "t {LSN [1]}");
 
