@@ -4,6 +4,7 @@
 #include <compare>
 #include <cstdint>
 #include <functional>
+#include <limits>
 
 namespace dosql {
 
@@ -18,6 +19,8 @@ enum class PageNo : std::uint32_t {};
 enum class Version : std::uint64_t {};
 
 inline constexpr BranchId kMainBranch{0};
+// As an upper bound: none. No commit has an LSN as high as this.
+inline constexpr Lsn kLsnUnbounded{std::numeric_limits<std::uint64_t>::max()};
 inline constexpr std::size_t kPageBytes = 4096;
 
 constexpr std::uint64_t raw(Lsn id) { return static_cast<std::uint64_t>(id); }

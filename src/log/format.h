@@ -92,7 +92,11 @@ enum class RecordType : std::uint8_t {
   kSpill = 2,   // changes of a transaction that has not committed yet
   kFold = 3,    // full images or key patches replacing the newest versions of pages; changes no content
   kClose = 4,   // the database was closed cleanly here
+  kName = 5,    // a branch or snapshot was created or dropped
 };
+
+// Whether such records take LSNs. A commit's range is as wide as its changes; a kName record takes one.
+constexpr bool takes_lsns(RecordType type) { return type == RecordType::kCommit || type == RecordType::kName; }
 
 enum RecordFlags : std::uint8_t {
   kHasSpills = 1,   // commit: the spill records since kFirstSpill belong to it; a SpillSummary follows
@@ -114,7 +118,7 @@ struct RecordHeader {
   std::uint64_t checksum;           // of this header (with 0 here), the fixed part and all entry heads
   std::uint32_t previous_checksum;  // low half of the predecessor's checksum (L3)
   std::uint32_t body_bytes;         // bytes behind this header, a multiple of 8
-  std::uint64_t last_lsn;           // commit: its last LSN; others: the newest LSN handed out
+  std::uint64_t last_lsn;           // commit, name: its last LSN; others: the newest handed out
   std::uint32_t lsn_units;
   std::uint32_t branch;
   std::uint32_t page_count;  // size of the database in pages after it
@@ -138,6 +142,26 @@ struct CloseSummary {
 };
 static_assert(sizeof(CloseSummary) == 8);
 inline constexpr std::uint64_t kCloseRecordBytes = sizeof(RecordHeader) + sizeof(CloseSummary);
+
+enum class NameChange : std::uint32_t {
+  kCreateBranch = 1,
+  kDropBranch = 2,
+  kCreateSnapshot = 3,
+  kDropSnapshot = 4,
+};
+
+inline constexpr std::uint32_t kNameBytesMax = 255;
+
+// The body of a kName record is this, the name, and zeros up to a multiple of 8.
+struct NameSummary {
+  std::uint32_t change;  // a NameChange
+  std::uint32_t name_bytes;
+  std::uint32_t branch;         // the branch that is created or dropped, or that the snapshot is of
+  std::uint32_t parent;         // create branch: the branch that the point below is a version of
+  std::uint64_t point_version;  // create: the version that the branch begins with, or that is labelled
+  std::uint64_t point_lsn;      // its LSN
+};
+static_assert(sizeof(NameSummary) == 32);
 
 enum class EntryKind : std::uint8_t {
   kFull = 1,   // the page's 4096 bytes

@@ -183,12 +183,14 @@ Result<Appended> Log::append(RecordBuilder& record, WriteStyle style) {
     return Error(ErrorCode::kReadOnly, "the database is open for reading only");
   if (poisoned()) return poisoned_error();
   RecordHeader& header = record.header();
-  const bool is_commit = header.type == static_cast<std::uint8_t>(RecordType::kCommit);
+  const auto type = static_cast<RecordType>(header.type);
+  const bool is_commit = type == RecordType::kCommit;
   const bool is_close = header.type == static_cast<std::uint8_t>(RecordType::kClose);
   if (next_lsn_ > kLsnMax) return Error(ErrorCode::kDiskFull, "the log has used all its LSNs");
   const std::uint64_t first_lsn = next_lsn_;
   const std::uint64_t last_lsn =
-      is_commit ? first_lsn + kLsnsPerPage * header.lsn_units + kLsnsPerCommit : first_lsn;
+      is_commit ? first_lsn + kLsnsPerPage * header.lsn_units + kLsnsPerCommit
+                : first_lsn + (takes_lsns(type) ? 1 : 0);
   if (!is_close) DOSQL_RETURN_IF_ERROR(ensure_lease(Lsn{last_lsn}));
 
   // Padding is part of finish(); leave room for it.
@@ -203,7 +205,7 @@ Result<Appended> Log::append(RecordBuilder& record, WriteStyle style) {
   header.durable_lsn = durable_lsn_.load(std::memory_order_acquire);
   header.event_order_rule = kEventOrderRule;
   // L6: timestamps increase with the LSN even if the machine's clock steps back.
-  const TimestampUs timestamp_us = std::max(clock_.now_us(), last_timestamp_us_ + (is_commit ? 1 : 0));
+  const TimestampUs timestamp_us = std::max(clock_.now_us(), last_timestamp_us_ + (takes_lsns(type) ? 1 : 0));
   header.timestamp_us = timestamp_us;
   record.finish(segment.header.salt);
 
@@ -221,7 +223,7 @@ Result<Appended> Log::append(RecordBuilder& record, WriteStyle style) {
   closed_sequence_ = is_close ? control_.slot().sequence : 0;
   needs_close_ = !is_close;
   last_timestamp_us_ = timestamp_us;
-  if (is_commit) {
+  if (takes_lsns(type)) {
     next_lsn_ = last_lsn;
     last_lsn_.store(last_lsn, std::memory_order_release);
   }

@@ -188,17 +188,18 @@ struct Log::Tail {
   std::deque<Unproven> unproven;
 
   void add(const RecordHeader& header, std::uint64_t offset) {
-    const bool is_commit = header.type == static_cast<std::uint8_t>(RecordType::kCommit);
-    if (is_commit) {
+    const auto type = static_cast<RecordType>(header.type);
+    const bool is_numbered = takes_lsns(type);
+    if (is_numbered) {
       last_lsn = Lsn{header.last_lsn};
       last_timestamp_us = header.timestamp_us;
     }
     lsn_high = std::max(lsn_high, Lsn{header.last_lsn});
-    unproven.push_back({offset, dosql::raw(last_lsn) + (is_commit ? 0 : 1)});
+    unproven.push_back({offset, dosql::raw(last_lsn) + (is_numbered ? 0 : 1)});
     prove(Lsn{header.durable_lsn});
     previous_checksum = header.checksum;
     end = offset + sizeof(RecordHeader) + header.body_bytes;
-    if (is_commit || header.type == static_cast<std::uint8_t>(RecordType::kFold)) useful_end = end;
+    if (is_numbered || type == RecordType::kFold) useful_end = end;
     ++records;
   }
   void prove(Lsn durable) {

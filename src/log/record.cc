@@ -6,6 +6,10 @@
 namespace dosql::log {
 namespace {
 
+std::uint32_t name_body_bytes(const NameSummary& summary) {
+  return (sizeof summary + summary.name_bytes + 7) / 8 * 8;
+}
+
 std::uint64_t record_checksum(RecordHeader header, Bytes heads, std::uint64_t segment_salt) {
   header.checksum = 0;
   // One pass over contiguous bytes is far cheaper than a streaming hash for the usual one-page commit.
@@ -29,6 +33,7 @@ std::uint32_t fixed_part_bytes(const RecordHeader& header) {
   switch (static_cast<RecordType>(header.type)) {
     case RecordType::kCommit: return (header.flags & kHasSpills) ? sizeof(SpillSummary) : 0;
     case RecordType::kClose: return sizeof(CloseSummary);
+    case RecordType::kName: return header.body_bytes;
     case RecordType::kSpill:
     case RecordType::kFold: return 0;
   }
@@ -66,6 +71,15 @@ void RecordBuilder::set_fixed_part(Bytes bytes) {
 void RecordBuilder::set_spill_summary(const SpillSummary& summary) { set_fixed_part(bytes_of(summary)); }
 
 void RecordBuilder::set_close_summary(const CloseSummary& summary) { set_fixed_part(bytes_of(summary)); }
+
+void RecordBuilder::set_name(NameSummary summary, std::string_view name) {
+  CHECK(!name.empty() && name.size() <= kNameBytesMax);
+  summary.name_bytes = static_cast<std::uint32_t>(name.size());
+  std::byte body[sizeof summary + kNameBytesMax + 8] = {};
+  std::memcpy(body, &summary, sizeof summary);
+  std::memcpy(body + sizeof summary, name.data(), name.size());
+  set_fixed_part(Bytes(body, name_body_bytes(summary)));
+}
 
 EntryHead RecordBuilder::add_head(PageNo page, EntryKind kind, std::uint8_t step, Bytes payload) {
   EntryHead head{};
@@ -126,6 +140,16 @@ std::optional<CloseSummary> RecordView::close_summary() const {
   return load<CloseSummary>(body.data());
 }
 
+std::optional<NameSummary> RecordView::name_summary() const {
+  if (static_cast<RecordType>(header.type) != RecordType::kName) return {};
+  return load<NameSummary>(body.data());
+}
+
+std::string_view RecordView::name() const {
+  return {reinterpret_cast<const char*>(body.data()) + sizeof(NameSummary),
+          load<NameSummary>(body.data()).name_bytes};
+}
+
 void RecordView::for_each_entry(
     const std::function<void(const EntryHead&, Bytes payload, std::uint32_t offset)>& visit) const {
   std::size_t at = fixed_part_bytes(header);
@@ -140,7 +164,7 @@ void RecordView::for_each_entry(
 bool plausible_header(const RecordHeader& header, std::uint64_t available_bytes) {
   if (header.magic != kRecordMagic) return false;
   if (header.type < static_cast<std::uint8_t>(RecordType::kCommit) ||
-      header.type > static_cast<std::uint8_t>(RecordType::kClose)) {
+      header.type > static_cast<std::uint8_t>(RecordType::kName)) {
     return false;
   }
   const std::uint64_t record_bytes = sizeof(RecordHeader) + std::uint64_t{header.body_bytes};
@@ -190,6 +214,13 @@ class Heads {
   Bytes bytes_;
 };
 
+bool name_fits(const RecordView& record) {
+  if (record.body.size() < sizeof(NameSummary) || record.header.entry_count != 0) return false;
+  const auto summary = load<NameSummary>(record.body.data());
+  return summary.name_bytes > 0 && summary.name_bytes <= kNameBytesMax &&
+         name_body_bytes(summary) == record.body.size();
+}
+
 }  // namespace
 
 std::optional<RecordView> parse_record(Bytes bytes, std::uint64_t segment_salt, std::uint64_t database_id,
@@ -200,6 +231,7 @@ std::optional<RecordView> parse_record(Bytes bytes, std::uint64_t segment_salt, 
   if (!plausible_header(view.header, bytes.size())) return {};
   view.body = bytes.subspan(sizeof(RecordHeader), view.header.body_bytes);
   Heads heads;
+  if (static_cast<RecordType>(view.header.type) == RecordType::kName && !name_fits(view)) return {};
   if (!heads.gather(view.header, view.body, database_id, verify)) return {};
   if (record_checksum(view.header, heads.bytes(), segment_salt) != view.header.checksum) return {};
   return view;

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include <dosql/result.h>
@@ -24,6 +25,8 @@ class RecordBuilder {
   // Before the first entry; may be called again later to replace what it says.
   void set_spill_summary(const SpillSummary& summary);
   void set_close_summary(const CloseSummary& summary);
+  // REQUIRES: 1 to kNameBytesMax bytes of name. The summary's name_bytes is filled in.
+  void set_name(NameSummary summary, std::string_view name);
   // The payload is copied. Returns the entry's offset from the start of the record.
   std::uint32_t add_copied(PageNo page, EntryKind kind, std::uint8_t step, Bytes payload);
   // The payload must stay unchanged until the record is appended.
@@ -65,6 +68,9 @@ struct RecordView {
   std::uint32_t record_bytes() const { return sizeof(RecordHeader) + header.body_bytes; }
   std::optional<SpillSummary> spill_summary() const;
   std::optional<CloseSummary> close_summary() const;
+  std::optional<NameSummary> name_summary() const;
+  // REQUIRES: name_summary().
+  std::string_view name() const;
 
   // Visits the entries in order with their offset from the start of the record.
   void for_each_entry(

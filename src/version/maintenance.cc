@@ -8,6 +8,7 @@
 #include "log/segment_reader.h"
 #include "version/checkpoint.h"
 #include "version/page_encoder.h"
+#include "version/page_history.h"
 #include "version/store_impl.h"
 
 namespace dosql::version {
@@ -17,6 +18,7 @@ using log::EntryKind;
 using log::RecordType;
 
 constexpr std::size_t kFoldPagesPerRecord = 1024;
+constexpr std::size_t kBranchColdReadsMax = 4;
 // Checkpoints are written in proportion to their size, so that all of them together cost no more than the log
 // itself: when this part of the last one's size lies behind it.
 constexpr std::uint64_t kCloseCheckpointPart = 4;  // a quarter
@@ -24,54 +26,82 @@ constexpr std::uint64_t kMaintainCheckpointTimes = 2;
 
 }  // namespace
 
-Status StoreImpl::fold_long_chains() {
-  struct Fold {
-    PageSlot* slot;
-    std::uint32_t entry_offset;
-    EntryKind kind;
-    std::uint8_t step;
-  };
-  std::unique_ptr<std::byte[]> images;
-  std::vector<Fold> folds;
-  log::RecordBuilder record(log->database_id());
-  PageEncoder encoder(*this);
-  const ReadPoint newest = head();
-  Status failed;
-  const auto flush = [&]() -> Status {
-    if (folds.empty()) return {};
-    DOSQL_ASSIGN_OR_RETURN(const log::Appended appended, log->append(record, log::WriteStyle::kWrite));
-    for (const Fold& fold : folds) {
+// Collects the folds of one branch and writes them.
+class StoreImpl::Folding {
+ public:
+  Folding(StoreImpl& store, Branch& branch)
+      : store_(store),
+        branch_(branch),
+        newest_(branch.head()),
+        // A branch's first patch of a page stands on its parent's, so its pages take one read more.
+        reads_max_(branch.parent() ? kBranchColdReadsMax : kColdReadsMax),
+        record_(store.log->database_id()),
+        encoder_(store) {}
+
+  Status fold(PageNo page, PageSlot& slot) {
+    if (dosql::raw(page) > newest_.page_count || branch_.own_newest(page) != &slot) return {};
+    Chain chain;
+    newest_chain({&slot}, chain);
+    if (chain.reads() <= reads_max_) return {};
+    // Most closes have nothing to fold.
+    if (!images_) images_ = std::make_unique_for_overwrite<std::byte[]>(kFoldPagesPerRecord * kPageBytes);
+    if (folds_.empty()) record_.start(RecordType::kFold, 0, branch_.id());
+    std::byte* const image = images_.get() + folds_.size() * kPageBytes;
+    DOSQL_RETURN_IF_ERROR(
+        store_.read(newest_, page, 0, MutableBytes(image, kPageBytes), CacheUse::kBypass));
+    DOSQL_ASSIGN_OR_RETURN(const EncodedPage encoded, encoder_.encode_fold(page, chain, image));
+    const std::uint32_t offset =
+        encoded.kind == EntryKind::kFull
+            ? record_.add_referenced(page, encoded.kind, encoded.step, encoded.payload)
+            : record_.add_copied(page, encoded.kind, encoded.step, encoded.payload);
+    folds_.push_back({&slot, offset, encoded.kind, encoded.step});
+    return folds_.size() == kFoldPagesPerRecord ? flush() : Status();
+  }
+
+  Status flush() {
+    if (folds_.empty()) return {};
+    DOSQL_ASSIGN_OR_RETURN(const log::Appended appended,
+                           store_.log->append(record_, log::WriteStyle::kWrite));
+    for (const Fold& fold : folds_) {
       fold.slot->lock.lock();
       fold.slot->replace_newest(PageVersion::make(Lsn{fold.slot->newest().lsn},
                                                   log::Position{raw(appended.position) + fold.entry_offset},
                                                   fold.kind, fold.step));
       fold.slot->lock.unlock();
     }
-    folds.clear();
+    folds_.clear();
     return {};
+  }
+
+ private:
+  struct Fold {
+    PageSlot* slot;
+    std::uint32_t entry_offset;
+    EntryKind kind;
+    std::uint8_t step;
   };
-  const auto fold = [&](PageNo page, PageSlot& slot) -> Status {
-    Chain chain;
-    slot.chain_of(slot.count - 1, chain);
-    if (dosql::raw(page) > newest.page_count || chain.reads() <= kColdReadsMax) return {};
-    // Most closes have nothing to fold.
-    if (!images) images = std::make_unique_for_overwrite<std::byte[]>(kFoldPagesPerRecord * kPageBytes);
-    if (folds.empty()) record.start(RecordType::kFold, 0, kMainBranch);
-    std::byte* const image = images.get() + folds.size() * kPageBytes;
-    DOSQL_RETURN_IF_ERROR(read(newest, page, 0, MutableBytes(image, kPageBytes), CacheUse::kBypass));
-    DOSQL_ASSIGN_OR_RETURN(const EncodedPage encoded, encoder.encode_fold(page, slot, image));
-    const std::uint32_t offset =
-        encoded.kind == EntryKind::kFull
-            ? record.add_referenced(page, encoded.kind, encoded.step, encoded.payload)
-            : record.add_copied(page, encoded.kind, encoded.step, encoded.payload);
-    folds.push_back({&slot, offset, encoded.kind, encoded.step});
-    return folds.size() == kFoldPagesPerRecord ? flush() : Status();
-  };
-  pages.for_each([&](PageNo page, PageSlot& slot) {
-    if (failed) failed = fold(page, slot);
-  });
-  DOSQL_RETURN_IF_ERROR(failed);
-  return flush();
+
+  StoreImpl& store_;
+  Branch& branch_;
+  const ReadPoint newest_;
+  const std::size_t reads_max_;
+  log::RecordBuilder record_;
+  PageEncoder encoder_;
+  std::unique_ptr<std::byte[]> images_;
+  std::vector<Fold> folds_;
+};
+
+Status StoreImpl::fold_long_chains() {
+  for (Branch* branch : branches.all()) {
+    Folding folding(*this, *branch);
+    Status folded;
+    branch->for_each_slot([&](PageNo page, PageSlot& slot) {
+      if (folded) folded = folding.fold(page, slot);
+    });
+    DOSQL_RETURN_IF_ERROR(folded);
+    DOSQL_RETURN_IF_ERROR(folding.flush());
+  }
+  return {};
 }
 
 Status StoreImpl::close() {

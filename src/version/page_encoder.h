@@ -22,18 +22,17 @@ class PageEncoder {
  public:
   explicit PageEncoder(StoreImpl& store) : store_(store) {}
 
-  // Encodes `image` (kPageBytes) against the newest version of `page`; none when it equals that version.
-  // REQUIRES: the caller holds the branch's writer slot, so that the newest version stays it.
-  Result<std::optional<EncodedPage>> encode(PageNo page, const std::byte* image);
+  // Encodes `image` (kPageBytes) against the newest version of `page` that `ref` shows; none when it equals
+  // that version. REQUIRES: the caller holds the branch's writer slot, so that the newest version stays it.
+  Result<std::optional<EncodedPage>> encode(PageRef ref, PageNo page, const std::byte* image);
 
-  // Encodes the newest version of `page`, which is `image`, so that it takes two reads at most: for a fold
-  // record. REQUIRES: as above, and the newest version is no chain's base.
-  Result<EncodedPage> encode_fold(PageNo page, PageSlot& slot, const std::byte* image);
+  // Encodes the newest version of `page`, which is `image` and rebuilt by `chain`, so that it takes two reads
+  // at most: for a fold record. REQUIRES: as above, and the newest version is no chain's base.
+  Result<EncodedPage> encode_fold(PageNo page, const Chain& chain, const std::byte* image);
 
  private:
-  Result<std::optional<std::size_t>> diff_against_newest(PageNo page, PageSlot& slot, const std::byte* image);
-  // A key patch of that step; none when it would be too long.
-  Result<std::optional<EncodedPage>> encode_key(PageNo page, PageSlot& slot, std::uint8_t step,
+  // A key patch of that step against `base`; none when it would be too long.
+  Result<std::optional<EncodedPage>> encode_key(PageNo page, const PageVersion& base, std::uint8_t step,
                                                 const std::byte* image);
 
   StoreImpl& store_;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/check.h"
+#include "version/page_history.h"
 #include "version/page_patch.h"
 #include "version/store_impl.h"
 
@@ -53,27 +54,23 @@ void StoreImpl::install(PageSlot& slot, const Chain& chain, const std::byte* ima
 Status StoreImpl::read(const ReadPoint& point, PageNo page, std::uint32_t offset, MutableBytes out,
                        CacheUse cache) {
   DCHECK(offset + out.size() <= kPageBytes);
-  PageSlot* slot = dosql::raw(page) <= point.page_count ? pages.find(page) : nullptr;
-  if (!slot) {
+  const PageRef ref = dosql::raw(page) <= point.page_count ? branch(point.branch).find(page) : PageRef{};
+  const VisibleVersion visible = lock_visible(ref, point.lsn);
+  if (!visible.slot) {
     std::memset(out.data(), 0, out.size());
     return {};
   }
-  slot->lock.lock_shared();
-  if (slot->frame != 0 && slot->newest().lsn <= dosql::raw(point.lsn)) {
-    std::memcpy(out.data(), pool.data(slot->frame) + offset, out.size());
-    pool.touch(slot->frame);
-    slot->lock.unlock_shared();
+  PageSlot& slot = *visible.slot;
+  const bool is_newest = visible.is_newest();
+  if (slot.frame != 0 && is_newest) {
+    std::memcpy(out.data(), pool.data(slot.frame) + offset, out.size());
+    pool.touch(slot.frame);
+    slot.lock.unlock_shared();
     return {};
   }
-  const std::ptrdiff_t index = slot->find(point.lsn);
   Chain chain;
-  if (index >= 0) slot->chain_of(index, chain);
-  const bool is_newest = index + 1 == static_cast<std::ptrdiff_t>(slot->count);
-  slot->lock.unlock_shared();
-  if (index < 0) {
-    std::memset(out.data(), 0, out.size());
-    return {};
-  }
+  chain_of(slot, visible.index, chain);
+  slot.lock.unlock_shared();
   const PageVersion& version = chain.entries[0];
   if (!is_newest && history.read(version.position(), offset, out)) return {};
   rebuilt_pages.fetch_add(1, std::memory_order_relaxed);
@@ -83,7 +80,7 @@ Status StoreImpl::read(const ReadPoint& point, PageNo page, std::uint32_t offset
   if (!is_newest) {
     history.put(version.position(), image);
   } else if (cache == CacheUse::kKeep) {
-    install(*slot, chain, image);
+    install(slot, chain, image);
   }
   return {};
 }

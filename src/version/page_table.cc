@@ -48,16 +48,6 @@ void PageSlot::replace_newest(const PageVersion& version) {
   if (version.step() == 0) chain_bytes = 0;
 }
 
-bool PageSlot::accepts(EntryKind kind, std::uint8_t step) const {
-  switch (kind) {
-    case EntryKind::kFull:
-    case EntryKind::kZero: return step == 0;
-    case EntryKind::kPatch:
-    case EntryKind::kKey: return count > 0 && step == newest_step + 1 && step <= kStepMax;
-  }
-  return false;
-}
-
 void PageSlot::add_chain_bytes(EntryKind kind, std::size_t payload_bytes) {
   const bool starts_chain = kind == EntryKind::kFull || kind == EntryKind::kZero;
   chain_bytes = starts_chain ? 0 : chain_bytes + static_cast<std::uint32_t>(payload_bytes);
@@ -70,20 +60,6 @@ std::ptrdiff_t PageSlot::find(Lsn lsn) const {
       std::upper_bound(versions, versions + count, raw(lsn),
                        [](std::uint64_t wanted, const PageVersion& version) { return wanted < version.lsn; });
   return behind - versions - 1;
-}
-
-void PageSlot::chain_of(std::size_t index, Chain& chain) const {
-  chain.size = 0;
-  while (true) {
-    const PageVersion& version = versions[index];
-    chain.entries[chain.size++] = version;
-    switch (version.kind()) {
-      case EntryKind::kFull:
-      case EntryKind::kZero: return;
-      case EntryKind::kPatch: --index; break;
-      case EntryKind::kKey: index -= version.step(); break;
-    }
-  }
 }
 
 PageTable::~PageTable() {

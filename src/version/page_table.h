@@ -1,4 +1,5 @@
-// The page index of one branch: for each page its versions, oldest first, and the frame of the newest.
+// The page index: for each page its versions, oldest first, and the frame of the newest. The table is main's;
+// the slots of other branches are in branch.h.
 #pragma once
 
 #include <array>
@@ -47,11 +48,16 @@ struct Chain {
   std::array<PageVersion, kStepMax + 1> entries;
   std::size_t size = 0;
 
+  // Leaves only the base.
+  void keep_base() {
+    entries[0] = entries[size - 1];
+    size = 1;
+  }
   // How many reads that takes; entries that lie close together take one.
   std::size_t reads() const;
 };
 
-// What the index knows of one page. All fields are guarded by `lock`.
+// What the index knows of one page on one branch. All fields are guarded by `lock`.
 struct PageSlot {
   SharedSpinLock lock;
   FrameId frame = 0;
@@ -61,6 +67,7 @@ struct PageSlot {
   std::uint32_t chain_bytes = 0;  // payload since the chain's base
   std::uint8_t cold_reads = 0;    // what it took to rebuild the image in `frame`; 0: a commit brought it
   std::uint8_t newest_step = 0;   // of the newest version: replaying needs no look into the array
+  bool on_branch = false;         // this is a BranchSlot
 
   PageSlot() = default;
   ~PageSlot();
@@ -72,13 +79,15 @@ struct PageSlot {
   // Gives the newest version another entry of the log (L10). REQUIRES: the same LSN; a base, or the same
   // step.
   void replace_newest(const PageVersion& version);
-  // Whether an entry of this kind and step may follow what is there.
-  bool accepts(log::EntryKind kind, std::uint8_t step) const;
   void add_chain_bytes(log::EntryKind kind, std::size_t payload_bytes);
   // The version that a reader at `lsn` sees, as an index; -1: none.
   std::ptrdiff_t find(Lsn lsn) const;
-  // What to read to rebuild versions[index].
-  void chain_of(std::size_t index, Chain& chain) const;
+};
+
+// A slot as somebody sees it who left its line of versions at `cap`. Null: there is none.
+struct PageRef {
+  PageSlot* slot = nullptr;
+  Lsn cap = kLsnUnbounded;
 };
 
 static_assert(sizeof(PageSlot) == 32, "docs/limits.md promises 48 bytes per live page, table included");

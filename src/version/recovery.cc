@@ -6,6 +6,8 @@
 #include <array>
 #include <map>
 
+#include "version/names.h"
+#include "version/page_history.h"
 #include "version/store_impl.h"
 
 namespace dosql::version {
@@ -17,15 +19,20 @@ using log::RecordType;
 // Rebuilds the index from log records.
 class IndexBuilder final : public log::ReplayVisitor {
  public:
-  explicit IndexBuilder(StoreImpl& store) : store_(store) {}
+  // `start`: the newest LSN in the checkpoint.
+  IndexBuilder(StoreImpl& store, Lsn start) : store_(store), newest_lsn_(start) {}
 
   Status on_record(const log::RecordView& record, log::Position position) override {
-    if (record.header.branch != raw(kMainBranch)) return bad(position, "it is for an unknown branch");
-    switch (static_cast<RecordType>(record.header.type)) {
+    const auto type = static_cast<RecordType>(record.header.type);
+    if (type == RecordType::kName) return on_name(record, position);
+    branch_ = store_.branches.get(BranchId{record.header.branch});
+    if (!branch_ || branch_->dropped) return bad(position, "it is for an unknown branch");
+    switch (type) {
       case RecordType::kCommit: return on_commit(record, position);
       case RecordType::kSpill: return on_spill(record, position);
       case RecordType::kFold: return on_fold(record, position);
-      case RecordType::kClose: return {};
+      case RecordType::kClose:
+      case RecordType::kName: return {};
     }
     return {};
   }
@@ -70,7 +77,7 @@ class IndexBuilder final : public log::ReplayVisitor {
   // later.
   Status apply_later(std::uint32_t page, const Change& change, log::Position position) {
     if (page == 0) return bad(position, "it has an entry of page 0");
-    PageSlot& slot = store_.pages.at(PageNo{page});
+    PageSlot& slot = branch_->own(PageNo{page});
     __builtin_prefetch(&slot, 1);
     waiting_[queued_++ % kWaiting] = {&slot, page, change, position};
     if (queued_ - fetched_ > kWaiting / 2) {
@@ -89,7 +96,7 @@ class IndexBuilder final : public log::ReplayVisitor {
   Status apply(const Waiting& waiting) {
     PageSlot& slot = *waiting.slot;
     const PageVersion& version = waiting.change.version;
-    if (!slot.accepts(version.kind(), version.step())) {
+    if (!accepts(slot, version.kind(), version.step())) {
       return bad(waiting.position,
                  fmt::format("its entry of page {} does not follow that page's history", waiting.page));
     }
@@ -107,11 +114,11 @@ class IndexBuilder final : public log::ReplayVisitor {
 
   Status on_commit(const log::RecordView& record, log::Position position) {
     const log::RecordHeader& header = record.header;
-    if (header.last_lsn <= raw(store_.head_point.lsn))
-      return bad(position, "its LSN does not follow its predecessor's");
+    if (header.last_lsn <= raw(newest_lsn_)) return bad(position, "its LSN does not follow its predecessor's");
+    newest_lsn_ = Lsn{header.last_lsn};
     if (header.flags & log::kHasSpills) gather(record, position, spilled_);
     const std::uint64_t entries = header.flags & log::kHasSpills ? spilled_.size() : header.entry_count;
-    if (header.page_count > store_.known_pages + entries)
+    if (header.page_count > branch_->known_pages + entries)
       return bad(position, "it adds pages without saying what is in them");
     if (header.flags & log::kHasSpills) {
       for (auto& [page, change] : spilled_) {
@@ -134,18 +141,27 @@ class IndexBuilder final : public log::ReplayVisitor {
       DOSQL_RETURN_IF_ERROR(applied);
     }
     spilled_.clear();
-    store_.known_pages = std::max(store_.known_pages, header.page_count);
-    store_.commits.push({Lsn{header.last_lsn}, position});
-    store_.head_point = {kMainBranch, Version{raw(store_.head_point.version) + 1}, Lsn{header.last_lsn},
-                         header.page_count};
+    branch_->known_pages = std::max(branch_->known_pages, header.page_count);
+    branch_->push_commit({Lsn{header.last_lsn}, position});
+    branch_->set_head({branch_->id(), Version{raw(branch_->head().version) + 1}, Lsn{header.last_lsn},
+                       header.page_count});
     return {};
+  }
+
+  Status on_name(const log::RecordView& record, log::Position position) {
+    // What a branch shares with its parent is what the parent has now.
+    DOSQL_RETURN_IF_ERROR(apply_waiting());
+    if (record.header.last_lsn <= raw(newest_lsn_))
+      return bad(position, "its LSN does not follow its predecessor's");
+    newest_lsn_ = Lsn{record.header.last_lsn};
+    return replay_name(store_, record, position);
   }
 
   Status on_fold(const log::RecordView& record, log::Position position) {
     DOSQL_RETURN_IF_ERROR(apply_waiting());
     Status folded;
     record.for_each_entry([&](const log::EntryHead& head, Bytes, std::uint32_t offset) {
-      PageSlot* slot = store_.pages.find(PageNo{head.page});
+      PageSlot* slot = branch_->own_newest(PageNo{head.page});
       const auto kind = static_cast<EntryKind>(head.kind);
       const bool has_history = slot && slot->count > 0;
       // L10: a base, or what the newest version is too, against the same base.
@@ -164,6 +180,8 @@ class IndexBuilder final : public log::ReplayVisitor {
   }
 
   StoreImpl& store_;
+  Lsn newest_lsn_;
+  Branch* branch_ = nullptr;  // of the record at hand
   std::map<std::uint32_t, Change> spilled_;  // of the transaction whose commit has not been seen yet
   // A ring: of the changes counted from the beginning, those in [applied_, queued_) wait, and the arrays of
   // those before fetched_ are asked for.
@@ -210,7 +228,7 @@ Status StoreImpl::recover() {
   DOSQL_ASSIGN_OR_RETURN(log, log::Log::open(*directory, access, create, clock, random));
   created = log->created();
   DOSQL_ASSIGN_OR_RETURN(const auto start, load_checkpoint());
-  IndexBuilder builder(*this);
+  IndexBuilder builder(*this, start ? start->last_lsn : Lsn{});
   DOSQL_ASSIGN_OR_RETURN(const log::ReplayOutcome outcome, log->replay(start, builder));
   DOSQL_RETURN_IF_ERROR(builder.finish());
   opened_clean = outcome.clean;

@@ -6,8 +6,9 @@
 #include <mutex>
 #include <vector>
 
+#include "base/check.h"
 #include "log/log.h"
-#include "version/commit_index.h"
+#include "version/branch_table.h"
 #include "version/history_cache.h"
 #include "version/page_table.h"
 #include "version/pin_registry.h"
@@ -35,10 +36,15 @@ class StoreImpl {
   // Rebuilds the image at the head of `chain` into `out` (kPageBytes).
   Status rebuild(PageNo page, const Chain& chain, std::byte* out) const;
 
-  ReadPoint head() const {
-    std::lock_guard lock(head_lock);
-    return head_point;
+  // REQUIRES: such a branch exists or existed.
+  Branch& branch(BranchId id) const {
+    Branch* const found = branches.get(id);
+    CHECK(found != nullptr);
+    return *found;
   }
+  // Appends a kName record and, for kFull, syncs. names.cc
+  Result<log::Appended> log_name(const log::NameSummary& summary, std::string_view name,
+                                 Durability durability);
 
   // For another try at open(): gives the directory back. The object is good for nothing afterwards.
   std::unique_ptr<io::Directory> release_directory() {
@@ -54,23 +60,19 @@ class StoreImpl {
   std::unique_ptr<io::DirectoryLock> owner_lock;
   std::unique_ptr<log::Log> log;
 
-  PageTable pages;
-  CommitIndex commits;
+  PageTable pages;  // main's
+  BranchTable branches{pages};
   Pool pool;
   HistoryCache history;
   PinRegistry pins;
 
-  // The newest visible version. The lock is held for a few instructions only: a pin never waits for I/O.
-  mutable SpinLock head_lock;
-  ReadPoint head_point;
-  // V2.
+  // V2, over all branches.
   std::atomic<bool> writer_active{false};
+  // Names are created and dropped one at a time.
+  std::mutex names_mutex;
 
   // Version arrays loaded from the checkpoint stay where they were read to.
   std::vector<std::byte> checkpoint_buffer;
-  // The most pages any version had: each of them has versions, since a page that is not written is logged as
-  // zeros. Recovery refuses a log that says otherwise, so that no number in it makes it take too much memory.
-  std::uint32_t known_pages = 0;
   log::LogPoint checkpoint_point;
   std::uint64_t checkpoint_bytes = 0;
   std::uint64_t used_bytes_at_checkpoint = 0;
@@ -85,6 +87,8 @@ class StoreImpl {
   std::uint64_t open_us = 0;
 
  private:
+  class Folding;  // maintenance.cc
+
   Status recover();
   void install(PageSlot& slot, const Chain& chain, const std::byte* image);
 };

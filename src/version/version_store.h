@@ -24,6 +24,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <dosql/result.h>
@@ -84,6 +85,23 @@ struct CommitInfo {
   friend bool operator==(const CommitInfo&, const CommitInfo&) = default;
 };
 
+struct BranchInfo {
+  BranchId id{};
+  std::string name;
+  BranchId parent{};          // of main: main
+  std::string parent_name;    // also when the parent was dropped; empty for main
+  ReadPoint fork;             // the version of the parent that it began with; of main: version 0
+  ReadPoint head;             // its newest version
+  TimestampUs created_us = 0;  // 0 for main
+};
+
+// A label on a version, which retention keeps.
+struct NamedSnapshot {
+  std::string name;
+  ReadPoint point;
+  TimestampUs created_us = 0;
+};
+
 struct StoreStatus {
   std::uint32_t format_version = 0;
   std::uint64_t database_id = 0;
@@ -92,7 +110,8 @@ struct StoreStatus {
   Lsn checkpoint_lsn{};         // newest commit covered by the checkpoint file
   std::uint64_t log_bytes = 0;  // used bytes in all segments
   std::uint32_t segments = 0;
-  std::uint64_t commits = 0;
+  std::uint64_t commits = 0;   // on all branches
+  std::uint32_t branches = 0;
   std::uint64_t live_pages = 0;
   std::uint64_t page_versions = 0;
   std::uint64_t index_bytes = 0;  // memory of the page and commit index
@@ -140,14 +159,42 @@ class VersionStore {
 
   const StoreOptions& options() const;
 
-  // The newest visible version.
+  // The newest visible version. REQUIRES of this and all that take a BranchId: the branch exists, or existed.
   ReadPoint head(BranchId branch) const;
+  // A version at or below the branch's fork is its parent's: the result names the branch that committed it.
   // Errors of the three: kVersionNotFound, the message naming the range there is.
   Result<ReadPoint> at_version(BranchId branch, Version version) const;
-  // The newest commit at or below; inside a commit's own range: that commit.
+  // The newest commit of that line of versions at or below; inside a commit's own range: that commit.
   Result<ReadPoint> at_lsn(BranchId branch, Lsn lsn) const;
   // The newest commit at or before.
   Result<ReadPoint> at_timestamp(BranchId branch, TimestampUs timestamp_us) const;
+
+  // Names are the caller's to check: here they are 1 to 255 bytes. Both kinds of names take no version and one
+  // LSN; they are as durable on return as `durability` says.
+  //
+  // A branch that begins with `from`, in constant time. Errors: kAlreadyExists, kReadOnly, kDiskFull, kIo,
+  // kOutcomeUnknown, kPoisoned.
+  Result<BranchInfo> create_branch(const std::string& name, const ReadPoint& from, Durability durability);
+  // Its versions stay readable for who has them pinned, and as part of branches forked off it. Errors: as
+  // above, kInvalidArgument for main. REQUIRES: nobody writes to it.
+  Status drop_branch(BranchId branch, Durability durability);
+  // Null: there is none of that name.
+  std::optional<BranchInfo> find_branch(std::string_view name) const;
+  BranchInfo branch_info(BranchId branch) const;
+  // By name, ascending.
+  std::vector<BranchInfo> branches() const;
+  // How many commits of the branch no other branch contains.
+  std::uint64_t unmerged_commits(BranchId branch) const;
+  // The newest version that two branches share. O(depth).
+  ReadPoint merge_base(BranchId a, BranchId b) const;
+
+  // Errors: kAlreadyExists and those of create_branch.
+  Status create_snapshot(const std::string& name, const ReadPoint& point, Durability durability);
+  // Errors: kNotFound and those of create_branch.
+  Status drop_snapshot(const std::string& name, Durability durability);
+  std::optional<NamedSnapshot> find_snapshot(std::string_view name) const;
+  // By name, ascending.
+  std::vector<NamedSnapshot> snapshots() const;
 
   // REQUIRES: 1 <= version <= head version. Errors: kIo, kCorrupt.
   Result<CommitInfo> commit_info(BranchId branch, Version version) const;

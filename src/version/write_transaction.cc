@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "version/overlay.h"
 #include "version/page_encoder.h"
+#include "version/page_history.h"
 #include "version/sqlite_header.h"
 #include "version/store_impl.h"
 
@@ -35,6 +36,7 @@ class WriteTransaction::Overlay {
 
   void begin(const ReadPoint& base) {
     base_ = base;
+    branch_ = &store_.branch(base.branch);
     page_count_ = base.page_count;
     low_water_ = base.page_count;
   }
@@ -75,6 +77,7 @@ class WriteTransaction::Overlay {
   const std::size_t dirty_pages_max_;
 
   ReadPoint base_;
+  Branch* branch_ = nullptr;
   std::uint32_t page_count_ = 0;
   std::uint32_t low_water_ = 0;  // the smallest page_count_ of this transaction
   OverlayMap pages_;
@@ -127,11 +130,8 @@ Status WriteTransaction::Overlay::write(PageNo page, Bytes image) {
 Status WriteTransaction::Overlay::load_spilled(const OverlayPage& page, std::byte* out) const {
   Chain chain;
   if (page.spilled.kind() == EntryKind::kPatch || page.spilled.kind() == EntryKind::kKey) {
-    PageSlot* slot = store_.pages.find(PageNo{page.page});
-    slot->lock.lock_shared();
-    const std::size_t newest = slot->count - 1;
-    slot->chain_of(page.spilled.kind() == EntryKind::kKey ? newest - slot->newest().step() : newest, chain);
-    slot->lock.unlock_shared();
+    newest_chain(branch_->find(PageNo{page.page}), chain);
+    if (page.spilled.kind() == EntryKind::kKey) chain.keep_base();
   }
   std::copy_backward(chain.entries.begin(), chain.entries.begin() + chain.size,
                      chain.entries.begin() + chain.size + 1);
@@ -180,7 +180,7 @@ Status WriteTransaction::Overlay::encode_dirty_pages() {
     if (!place->dirty) continue;
     const PageNo page{place->page};
     const std::byte* image = store_.pool.data(place->frame);
-    DOSQL_ASSIGN_OR_RETURN(auto encoded, encoder_.encode(page, image));
+    DOSQL_ASSIGN_OR_RETURN(auto encoded, encoder_.encode(branch_->find(page), page, image));
     place->restored = false;
     if (!encoded) {
       // Back to what it was. An earlier spill of it must be overruled, though.
@@ -294,12 +294,12 @@ Result<ReadPoint> WriteTransaction::Overlay::commit(Durability durability) {
       store_.log->append(record_, synced ? log::WriteStyle::kWrite : log::WriteStyle::kStore));
   if (synced) DOSQL_RETURN_IF_ERROR(store_.log->sync());
   publish(appended);
-  return store_.head();
+  return branch_->head();
 }
 
 void WriteTransaction::Overlay::publish_page(OverlayPage& place, PageVersion version,
                                              std::uint16_t payload_bytes) {
-  PageSlot& slot = store_.pages.at(PageNo{place.page});
+  PageSlot& slot = branch_->own(PageNo{place.page});
   slot.lock.lock();
   slot.push(version);
   slot.add_chain_bytes(version.kind(), payload_bytes);
@@ -316,6 +316,7 @@ void WriteTransaction::Overlay::publish_page(OverlayPage& place, PageVersion ver
 
 // Versions first, the head last: a reader pinned before sees none of it, one pinned after all of it.
 void WriteTransaction::Overlay::publish(const log::Appended& appended) {
+  std::lock_guard publishing(branch_->publish_mutex());
   std::uint64_t published = changes_.size();
   for (const Change& change : changes_) {
     publish_page(
@@ -334,9 +335,8 @@ void WriteTransaction::Overlay::publish(const log::Appended& appended) {
     });
   }
   store_.page_versions.fetch_add(published, std::memory_order_relaxed);
-  store_.commits.push({appended.last_lsn, appended.position});
-  std::lock_guard lock(store_.head_lock);
-  store_.head_point = {base_.branch, Version{raw(base_.version) + 1}, appended.last_lsn, page_count_};
+  branch_->push_commit({appended.last_lsn, appended.position});
+  branch_->set_head({base_.branch, Version{raw(base_.version) + 1}, appended.last_lsn, page_count_});
 }
 
 void WriteTransaction::Overlay::forget() {
@@ -366,7 +366,7 @@ Status WriteTransaction::begin(const ReadPoint& base) {
   if (store_.writer_active.exchange(true, std::memory_order_acquire)) {
     return Error(ErrorCode::kBusy, "another connection is writing to this branch");
   }
-  if (store_.head() != base) {
+  if (store_.branch(base.branch).head() != base) {
     store_.writer_active.store(false, std::memory_order_release);
     return Error(ErrorCode::kBusySnapshot, "the branch moved on since this transaction began to read");
   }

@@ -1,0 +1,106 @@
+#include "version/branch.h"
+
+#include <algorithm>
+#include <shared_mutex>
+
+#include "base/check.h"
+
+namespace dosql::version {
+
+Branch::Branch(PageTable& pages)
+    : id_(kMainBranch),
+      name_("main"),
+      parent_(nullptr),
+      created_lsn_{},
+      created_us_(0),
+      main_pages_(pages),
+      main_cap_(kLsnUnbounded) {}
+
+Branch::Branch(BranchId id, std::string name, Branch& parent, const ReadPoint& fork, Lsn created_lsn,
+               TimestampUs created_us)
+    : known_pages(fork.page_count),
+      id_(id),
+      name_(std::move(name)),
+      parent_(&parent),
+      fork_(fork),
+      created_lsn_(created_lsn),
+      created_us_(created_us),
+      main_pages_(parent.main_pages_),
+      main_cap_(parent.parent_ ? parent.main_cap_ : fork.lsn),
+      caps_(parent.caps_),
+      head_{id, fork.version, fork.lsn, fork.page_count} {
+  if (!parent.parent_) return;  // B3
+  std::lock_guard lock(parent.pages_lock_);
+  pages_ = parent.pages_;
+  if (fork.version == parent.head().version) {
+    ++parent.generation_;  // B1
+  } else {
+    caps_ = std::make_shared<const Cap>(parent.id_, fork.lsn, std::move(caps_));  // B2
+  }
+}
+
+PageRef Branch::with_cap(BranchSlot* slot) const {
+  PageRef ref{slot};
+  if (slot->owner == id_) return ref;
+  for (const Cap* cap = caps_.get(); cap; cap = cap->next.get()) {
+    if (cap->owner == slot->owner) ref.cap = std::min(ref.cap, cap->lsn);
+  }
+  return ref;
+}
+
+PageRef Branch::find(PageNo page) const {
+  if (!parent_) return {main_pages_.find(page)};
+  pages_lock_.lock_shared();
+  BranchSlot* slot = pages_.find(page);
+  pages_lock_.unlock_shared();
+  return slot ? with_cap(slot) : PageRef{main_pages_.find(page), main_cap_};
+}
+
+PageSlot& Branch::own(PageNo page) {
+  if (!parent_) return main_pages_.at(page);
+  std::lock_guard lock(pages_lock_);
+  BranchSlot* const found = pages_.find(page);
+  if (found && found->owner == id_ && found->generation == generation_) return *found;
+  slots_.push_back(std::make_unique<BranchSlot>());
+  BranchSlot& slot = *slots_.back();
+  slot.on_branch = true;
+  slot.page = page;
+  slot.owner = id_;
+  slot.generation = generation_;
+  slot.older = found ? with_cap(found) : PageRef{main_pages_.find(page), main_cap_};
+  pages_.insert(&slot);
+  return slot;
+}
+
+PageSlot* Branch::own_newest(PageNo page) const {
+  if (!parent_) return main_pages_.find(page);
+  pages_lock_.lock_shared();
+  BranchSlot* const slot = pages_.find(page);
+  const bool mine = slot && slot->owner == id_ && slot->generation == generation_;
+  pages_lock_.unlock_shared();
+  return mine ? slot : nullptr;
+}
+
+void Branch::for_each_slot(const std::function<void(PageNo, PageSlot&)>& visit) const {
+  if (!parent_) return main_pages_.for_each(visit);
+  for (std::size_t i = 0;; ++i) {
+    pages_lock_.lock_shared();
+    BranchSlot* const slot = i < slots_.size() ? slots_[i].get() : nullptr;
+    pages_lock_.unlock_shared();
+    if (!slot) return;
+    visit(slot->page, *slot);
+  }
+}
+
+std::uint64_t Branch::memory_bytes() const {
+  std::uint64_t bytes = sizeof *this + commits_.memory_bytes();
+  if (!parent_) return bytes + main_pages_.memory_bytes();
+  for_each_slot([&bytes](PageNo, PageSlot& slot) {
+    slot.lock.lock_shared();
+    bytes += sizeof(BranchSlot) + sizeof(PageVersion) * std::max(slot.count, slot.capacity);
+    slot.lock.unlock_shared();
+  });
+  return bytes;
+}
+
+}  // namespace dosql::version

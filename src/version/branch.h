@@ -1,0 +1,129 @@
+// One branch: its head, its commits, and the pages on which it departs from main.
+//
+// A branch is forked off a version of another branch, its parent, in constant time: it shares the parent's
+// PageTrie. For this to be safe, what it shares must not gain versions that it must not see:
+//
+//   B1  A slot takes versions of its owner only, and only until its owner is forked at its head: the owner's
+//       next version of that page goes into a new slot in front of it. So what a fork shares stays as it was.
+//   B2  A fork from an older version of its parent shares slots with versions that are too new for it; it keeps
+//       a cap for each such ancestor (`Cap`) and sees nothing of them above it.
+//   B3  Main's pages are in one table and never in a trie; each other branch has one cap for all of them.
+//
+// Threads: any; one writer at a time (V2).
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "version/commit_index.h"
+#include "version/locks.h"
+#include "version/page_table.h"
+#include "version/page_trie.h"
+#include "version/version_store.h"
+
+namespace dosql::version {
+
+// The versions of one page that one branch committed between two forks of it.
+struct BranchSlot : PageSlot {
+  PageNo page{};
+  BranchId owner{};
+  std::uint32_t generation = 0;  // how often the owner had been forked at its head
+  PageRef older;                 // what the owner saw before the first version here
+};
+
+class Branch {
+ public:
+  // Main. `pages` must outlive it.
+  explicit Branch(PageTable& pages);
+  // Forked off `parent` at `fork`. REQUIRES: fork is the head of `parent` or one of its own commits; no commit
+  // on `parent` is being published.
+  Branch(BranchId id, std::string name, Branch& parent, const ReadPoint& fork, Lsn created_lsn,
+         TimestampUs created_us);
+
+  BranchId id() const { return id_; }
+  const std::string& name() const { return name_; }
+  // Null: main.
+  Branch* parent() const { return parent_; }
+  // The version it was forked from; that of main is version 0.
+  const ReadPoint& fork() const { return fork_; }
+  Lsn created_lsn() const { return created_lsn_; }
+  TimestampUs created_us() const { return created_us_; }
+
+  ReadPoint head() const {
+    std::lock_guard lock(head_lock_);
+    return head_;
+  }
+  // Calls `pinned(head)` in the moment in which it is the head.
+  template <class Pinned>
+  void pin_head(Pinned pinned) const {
+    std::lock_guard lock(head_lock_);
+    pinned(head_);
+  }
+  void set_head(const ReadPoint& head) {
+    std::lock_guard lock(head_lock_);
+    head_ = head;
+  }
+
+  // The branch's own commits: those above fork().version.
+  const CommitIndex& commits() const { return commits_; }
+  void push_commit(const CommitEntry& entry) { commits_.push(entry); }
+  // REQUIRES: fork().version < version <= head().version.
+  CommitEntry commit(Version version) const { return commits_.at(Version{raw(version) - raw(fork_.version)}); }
+  // The newest of its own versions at or below `lsn`; fork().version when there is none.
+  Version find_commit(Lsn lsn) const { return Version{raw(commits_.find(lsn)) + raw(fork_.version)}; }
+
+  // Where the versions of `page` are that this branch sees.
+  PageRef find(PageNo page) const;
+  // The slot that the next version of `page` on this branch goes into. REQUIRES: the writer, publishing or
+  // replaying.
+  PageSlot& own(PageNo page);
+  // The slot for a fold of the newest version, null when that is not the branch's own.
+  PageSlot* own_newest(PageNo page) const;
+  // Every page that has versions here, main's ascending.
+  void for_each_slot(const std::function<void(PageNo, PageSlot&)>& visit) const;
+
+  // Held while the versions of a commit and then the head become visible, and while it is forked.
+  std::mutex& publish_mutex() { return publish_mutex_; }
+
+  // The most pages any version had (L14). Recovery's.
+  std::uint32_t known_pages = 0;
+  std::atomic<bool> dropped{false};
+
+  std::uint64_t memory_bytes() const;
+
+ private:
+  // B2
+  struct Cap {
+    BranchId owner;
+    Lsn lsn;
+    std::shared_ptr<const Cap> next;
+  };
+
+  PageRef with_cap(BranchSlot* slot) const;
+
+  const BranchId id_;
+  const std::string name_;
+  Branch* const parent_;
+  const ReadPoint fork_;
+  const Lsn created_lsn_;
+  const TimestampUs created_us_;
+  PageTable& main_pages_;
+  const Lsn main_cap_;
+  std::shared_ptr<const Cap> caps_;
+
+  // For a few instructions only: a pin never waits for I/O.
+  mutable SpinLock head_lock_;
+  ReadPoint head_;
+  CommitIndex commits_;
+  std::mutex publish_mutex_;
+
+  mutable SharedSpinLock pages_lock_;  // guards what follows
+  PageTrie pages_;
+  std::uint32_t generation_ = 0;
+  std::vector<std::unique_ptr<BranchSlot>> slots_;
+};
+
+}  // namespace dosql::version

@@ -1,0 +1,89 @@
+#include "version/branch_table.h"
+
+#include <mutex>
+
+#include "base/check.h"
+
+namespace dosql::version {
+
+BranchTable::BranchTable(PageTable& main_pages) { add(std::make_unique<Branch>(main_pages)); }
+
+Branch* BranchTable::get(BranchId id) const {
+  if (raw(id) >= kBranchesMax) return nullptr;
+  const Chunk* chunk = chunks_[raw(id) / kChunk].load(std::memory_order_acquire);
+  return chunk ? chunk->branches[raw(id) % kChunk].load(std::memory_order_acquire) : nullptr;
+}
+
+Branch* BranchTable::find(std::string_view name) const {
+  std::shared_lock lock(mutex_);
+  const auto found = by_name_.find(name);
+  return found == by_name_.end() ? nullptr : found->second;
+}
+
+std::vector<Branch*> BranchTable::all() const {
+  std::shared_lock lock(mutex_);
+  std::vector<Branch*> branches;
+  branches.reserve(by_name_.size());
+  for (const auto& [name, branch] : by_name_) branches.push_back(branch);
+  return branches;
+}
+
+std::vector<Branch*> BranchTable::with_dropped() const {
+  std::shared_lock lock(mutex_);
+  std::vector<Branch*> branches;
+  branches.reserve(branches_.size());
+  for (const auto& branch : branches_) branches.push_back(branch.get());
+  return branches;
+}
+
+BranchId BranchTable::next_id() const {
+  std::shared_lock lock(mutex_);
+  return BranchId{raw(branches_.back()->id()) + 1};
+}
+
+void BranchTable::add(std::unique_ptr<Branch> branch) {
+  std::unique_lock lock(mutex_);
+  const std::uint32_t id = raw(branch->id());
+  CHECK(id < kBranchesMax && (branches_.empty() || id > raw(branches_.back()->id())));
+  auto& chunk = chunks_[id / kChunk];
+  if (!chunk.load(std::memory_order_relaxed)) {
+    owned_chunks_.push_back(std::make_unique<Chunk>());
+    chunk.store(owned_chunks_.back().get(), std::memory_order_release);
+  }
+  chunk.load(std::memory_order_relaxed)
+      ->branches[id % kChunk].store(branch.get(), std::memory_order_release);
+  CHECK(by_name_.emplace(branch->name(), branch.get()).second);
+  branches_.push_back(std::move(branch));
+}
+
+void BranchTable::drop(Branch& branch) {
+  std::unique_lock lock(mutex_);
+  branch.dropped = true;
+  by_name_.erase(branch.name());
+}
+
+std::map<std::string, NamedSnapshot, std::less<>> BranchTable::snapshots() const {
+  std::shared_lock lock(mutex_);
+  return snapshots_;
+}
+
+std::optional<NamedSnapshot> BranchTable::find_snapshot(std::string_view name) const {
+  std::shared_lock lock(mutex_);
+  const auto found = snapshots_.find(name);
+  if (found == snapshots_.end()) return {};
+  return found->second;
+}
+
+void BranchTable::add_snapshot(const NamedSnapshot& snapshot) {
+  std::unique_lock lock(mutex_);
+  CHECK(snapshots_.emplace(snapshot.name, snapshot).second);
+}
+
+void BranchTable::drop_snapshot(std::string_view name) {
+  std::unique_lock lock(mutex_);
+  const auto found = snapshots_.find(name);
+  CHECK(found != snapshots_.end());
+  snapshots_.erase(found);
+}
+
+}  // namespace dosql::version

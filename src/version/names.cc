@@ -1,0 +1,244 @@
+#include "version/names.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace dosql::version {
+namespace {
+
+using log::NameChange;
+using log::NameSummary;
+using log::RecordType;
+
+// The version that the record names, as its branch has it; none when there is no such version. The size of the
+// database is not in the record: it is that of the commit.
+Result<std::optional<ReadPoint>> named_point(const StoreImpl& store, BranchId id, const NameSummary& summary) {
+  using Outcome = std::optional<ReadPoint>;
+  const Branch* const branch = store.branches.get(id);
+  if (!branch) return Outcome();
+  ReadPoint point{id, Version{summary.point_version}, Lsn{summary.point_lsn}, 0};
+  const ReadPoint head = branch->head();
+  if (point.version == head.version) return head.lsn == point.lsn ? Outcome(head) : Outcome();
+  if (point.version > head.version || point.version <= branch->fork().version) return Outcome();
+  const CommitEntry entry = branch->commit(point.version);
+  if (entry.lsn != point.lsn) return Outcome();
+  DOSQL_ASSIGN_OR_RETURN(const log::RecordHeader header, store.log->read_record_header(entry.position));
+  point.page_count = header.page_count;
+  return Outcome(point);
+}
+
+Error already_exists(std::string_view kind, std::string_view name) {
+  return Error(ErrorCode::kAlreadyExists, fmt::format("{} '{}' exists already", kind, name));
+}
+
+}  // namespace
+
+Status replay_name(StoreImpl& store, const log::RecordView& record, log::Position position) {
+  const NameSummary summary = *record.name_summary();
+  const std::string name(record.name());
+  const auto bad = [&](std::string_view what) { return store.log->corrupt(position, what); };
+  switch (static_cast<NameChange>(summary.change)) {
+    case NameChange::kCreateBranch: {
+      DOSQL_ASSIGN_OR_RETURN(const auto point, named_point(store, BranchId{summary.parent}, summary));
+      if (!point) return bad("it creates a branch from a version that does not exist");
+      if (summary.branch >= BranchTable::kBranchesMax || BranchId{summary.branch} < store.branches.next_id() ||
+          store.branches.find(name))
+        return bad("it creates a branch that exists");
+      store.branches.add(std::make_unique<Branch>(BranchId{summary.branch}, name,
+                                                  store.branch(BranchId{summary.parent}), *point,
+                                                  Lsn{record.header.last_lsn}, record.header.timestamp_us));
+      return {};
+    }
+    case NameChange::kDropBranch: {
+      Branch* const branch = store.branches.get(BranchId{summary.branch});
+      if (!branch || branch->id() == kMainBranch || branch->dropped)
+        return bad("it drops a branch that does not exist");
+      store.branches.drop(*branch);
+      return {};
+    }
+    case NameChange::kCreateSnapshot: {
+      DOSQL_ASSIGN_OR_RETURN(const auto point, named_point(store, BranchId{summary.branch}, summary));
+      if (!point) return bad("it labels a version that does not exist");
+      if (store.branches.find_snapshot(name)) return bad("it creates a snapshot that exists");
+      store.branches.add_snapshot({name, *point, record.header.timestamp_us});
+      return {};
+    }
+    case NameChange::kDropSnapshot:
+      if (!store.branches.find_snapshot(name)) return bad("it drops a snapshot that does not exist");
+      store.branches.drop_snapshot(name);
+      return {};
+  }
+  return bad("it changes names in an unknown way");
+}
+
+ReadPoint committed_on(const StoreImpl& store, ReadPoint point) {
+  const Branch* branch = &store.branch(point.branch);
+  while (branch->parent() && point.version <= branch->fork().version) branch = branch->parent();
+  point.branch = branch->id();
+  return point;
+}
+
+BranchInfo info_of(const Branch& branch) {
+  const Branch* const parent = branch.parent();
+  return {.id = branch.id(),
+          .name = branch.name(),
+          .parent = parent ? parent->id() : kMainBranch,
+          .parent_name = parent ? parent->name() : "",
+          .fork = branch.fork(),
+          .head = branch.head(),
+          .created_us = branch.created_us()};
+}
+
+Result<log::Appended> StoreImpl::log_name(const NameSummary& summary, std::string_view name,
+                                          Durability durability) {
+  if (options.access == Access::kReadOnly)
+    return Error(ErrorCode::kReadOnly, "the database is open for reading only");
+  log::RecordBuilder record(log->database_id());
+  record.start(RecordType::kName, 0, BranchId{summary.branch});
+  record.set_name(summary, name);
+  const bool synced = durability == Durability::kFull;
+  DOSQL_ASSIGN_OR_RETURN(const log::Appended appended,
+                         log->append(record, synced ? log::WriteStyle::kWrite : log::WriteStyle::kStore));
+  if (synced) DOSQL_RETURN_IF_ERROR(log->sync());
+  return appended;
+}
+
+Result<BranchInfo> VersionStore::create_branch(const std::string& name, const ReadPoint& from,
+                                               Durability durability) {
+  StoreImpl& store = *impl_;
+  const ReadPoint point = committed_on(store, from);
+  Branch& parent = store.branch(point.branch);
+  std::lock_guard naming(store.names_mutex);
+  if (store.branches.find(name)) return already_exists("branch", name);
+  const BranchId id = store.branches.next_id();
+  if (raw(id) >= BranchTable::kBranchesMax)
+    return Error(ErrorCode::kDiskFull, fmt::format("there are {} branches already", BranchTable::kBranchesMax));
+  const NameSummary summary{.change = static_cast<std::uint32_t>(NameChange::kCreateBranch),
+                            .name_bytes = 0,
+                            .branch = raw(id),
+                            .parent = raw(parent.id()),
+                            .point_version = raw(point.version),
+                            .point_lsn = raw(point.lsn)};
+  DOSQL_ASSIGN_OR_RETURN(const log::Appended appended, store.log_name(summary, name, durability));
+  std::lock_guard publishing(parent.publish_mutex());
+  auto branch =
+      std::make_unique<Branch>(id, name, parent, point, appended.last_lsn, appended.timestamp_us);
+  BranchInfo info = info_of(*branch);
+  store.branches.add(std::move(branch));
+  return info;
+}
+
+Status VersionStore::drop_branch(BranchId id, Durability durability) {
+  StoreImpl& store = *impl_;
+  Branch& branch = store.branch(id);
+  if (id == kMainBranch) return Error(ErrorCode::kInvalidArgument, "branch 'main' cannot be dropped");
+  std::lock_guard naming(store.names_mutex);
+  if (branch.dropped) {
+    return Error(ErrorCode::kBranchNotFound, fmt::format("branch '{}' does not exist", branch.name()));
+  }
+  const NameSummary summary{.change = static_cast<std::uint32_t>(NameChange::kDropBranch),
+                            .name_bytes = 0,
+                            .branch = raw(id),
+                            .parent = 0,
+                            .point_version = 0,
+                            .point_lsn = 0};
+  DOSQL_RETURN_IF_ERROR(store.log_name(summary, branch.name(), durability));
+  store.branches.drop(branch);
+  return {};
+}
+
+std::optional<BranchInfo> VersionStore::find_branch(std::string_view name) const {
+  const Branch* const branch = impl_->branches.find(name);
+  if (!branch) return {};
+  return info_of(*branch);
+}
+
+BranchInfo VersionStore::branch_info(BranchId branch) const { return info_of(impl_->branch(branch)); }
+
+std::vector<BranchInfo> VersionStore::branches() const {
+  std::vector<BranchInfo> infos;
+  for (const Branch* branch : impl_->branches.all()) infos.push_back(info_of(*branch));
+  return infos;
+}
+
+std::uint64_t VersionStore::unmerged_commits(BranchId id) const {
+  const Branch& branch = impl_->branch(id);
+  Version contained = branch.fork().version;
+  for (const Branch* other : impl_->branches.all()) {
+    if (other == &branch) continue;
+    while (other->parent() && other->parent() != &branch) other = other->parent();
+    if (other->parent()) contained = std::max(contained, other->fork().version);
+  }
+  return raw(branch.head().version) - raw(contained);
+}
+
+ReadPoint VersionStore::merge_base(BranchId a, BranchId b) const {
+  // Where the two lines of ancestors meet, the older of the two points on the common branch.
+  ReadPoint from_a = head(a);
+  std::vector<ReadPoint> line;
+  for (const Branch* branch = &impl_->branch(a);; branch = branch->parent()) {
+    line.push_back(from_a);
+    line.back().branch = branch->id();
+    if (!branch->parent()) break;
+    from_a = branch->fork();
+  }
+  ReadPoint from_b = head(b);
+  for (const Branch* branch = &impl_->branch(b);; branch = branch->parent()) {
+    for (const ReadPoint& point : line) {
+      if (point.branch == branch->id()) {
+        const ReadPoint& older = point.version <= from_b.version ? point : from_b;
+        return committed_on(*impl_, older);
+      }
+    }
+    CHECK(branch->parent());
+    from_b = branch->fork();
+  }
+}
+
+Status VersionStore::create_snapshot(const std::string& name, const ReadPoint& labelled,
+                                     Durability durability) {
+  StoreImpl& store = *impl_;
+  const ReadPoint point = committed_on(store, labelled);
+  std::lock_guard naming(store.names_mutex);
+  if (store.branches.find_snapshot(name)) return already_exists("snapshot", name);
+  const NameSummary summary{.change = static_cast<std::uint32_t>(NameChange::kCreateSnapshot),
+                            .name_bytes = 0,
+                            .branch = raw(point.branch),
+                            .parent = 0,
+                            .point_version = raw(point.version),
+                            .point_lsn = raw(point.lsn)};
+  DOSQL_ASSIGN_OR_RETURN(const log::Appended appended, store.log_name(summary, name, durability));
+  store.branches.add_snapshot({name, point, appended.timestamp_us});
+  return {};
+}
+
+Status VersionStore::drop_snapshot(const std::string& name, Durability durability) {
+  StoreImpl& store = *impl_;
+  std::lock_guard naming(store.names_mutex);
+  const auto snapshot = store.branches.find_snapshot(name);
+  if (!snapshot) return Error(ErrorCode::kNotFound, fmt::format("snapshot '{}' does not exist", name));
+  const NameSummary summary{.change = static_cast<std::uint32_t>(NameChange::kDropSnapshot),
+                            .name_bytes = 0,
+                            .branch = raw(snapshot->point.branch),
+                            .parent = 0,
+                            .point_version = 0,
+                            .point_lsn = 0};
+  DOSQL_RETURN_IF_ERROR(store.log_name(summary, name, durability));
+  store.branches.drop_snapshot(name);
+  return {};
+}
+
+std::optional<NamedSnapshot> VersionStore::find_snapshot(std::string_view name) const {
+  return impl_->branches.find_snapshot(name);
+}
+
+std::vector<NamedSnapshot> VersionStore::snapshots() const {
+  std::vector<NamedSnapshot> snapshots;
+  for (auto& [name, snapshot] : impl_->branches.snapshots()) snapshots.push_back(snapshot);
+  return snapshots;
+}
+
+}  // namespace dosql::version

@@ -1,0 +1,76 @@
+#include "version/page_history.h"
+
+#include <algorithm>
+
+#include "version/branch.h"
+
+namespace dosql::version {
+
+using log::EntryKind;
+
+namespace {
+
+PageRef older_of(const PageSlot& slot) {
+  return slot.on_branch ? static_cast<const BranchSlot&>(slot).older : PageRef{};
+}
+
+}  // namespace
+
+VisibleVersion lock_visible(PageRef ref, Lsn lsn) {
+  while (ref.slot) {
+    // What an older slot shows ends where its line was left, and so does all behind it.
+    lsn = std::min(lsn, ref.cap);
+    ref.slot->lock.lock_shared();
+    const std::ptrdiff_t index = ref.slot->find(lsn);
+    if (index >= 0) return {ref.slot, static_cast<std::size_t>(index)};
+    const PageRef older = older_of(*ref.slot);
+    ref.slot->lock.unlock_shared();
+    ref = older;
+  }
+  return {};
+}
+
+void chain_of(const PageSlot& first, std::size_t index, Chain& chain) {
+  chain.size = 0;
+  const PageSlot* slot = &first;
+  while (true) {
+    const PageVersion version = slot->versions[index];
+    chain.entries[chain.size++] = version;
+    std::size_t back = version.kind() == EntryKind::kKey ? version.step() : 1;
+    const bool is_base = version.kind() == EntryKind::kFull || version.kind() == EntryKind::kZero;
+    // Slots are locked from younger to older, here and everywhere.
+    while (!is_base && back > index) {
+      back -= index + 1;
+      const PageRef older = older_of(*slot);
+      older.slot->lock.lock_shared();
+      if (slot != &first) slot->lock.unlock_shared();
+      slot = older.slot;
+      index = static_cast<std::size_t>(slot->find(older.cap));
+    }
+    if (is_base) break;
+    index -= back;
+  }
+  if (slot != &first) slot->lock.unlock_shared();
+}
+
+void newest_chain(PageRef ref, Chain& chain) {
+  chain.size = 0;
+  const VisibleVersion newest = lock_visible(ref, kLsnUnbounded);
+  if (!newest.slot) return;
+  chain_of(*newest.slot, newest.index, chain);
+  newest.slot->lock.unlock_shared();
+}
+
+bool accepts(const PageSlot& slot, EntryKind kind, std::uint8_t step) {
+  if (kind == EntryKind::kFull || kind == EntryKind::kZero) return step == 0;
+  if (kind != EntryKind::kPatch && kind != EntryKind::kKey) return false;
+  if (step == 0 || step > kStepMax) return false;
+  if (slot.count > 0) return step == slot.newest_step + 1;
+  const VisibleVersion before = lock_visible(older_of(slot), kLsnUnbounded);
+  if (!before.slot) return false;
+  const bool follows = step == before.slot->versions[before.index].step() + 1;
+  before.slot->lock.unlock_shared();
+  return follows;
+}
+
+}  // namespace dosql::version
