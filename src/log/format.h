@@ -96,7 +96,9 @@ enum class RecordType : std::uint8_t {
 };
 
 // Whether such records take LSNs. A commit's range is as wide as its changes; a kName record takes one.
-constexpr bool takes_lsns(RecordType type) { return type == RecordType::kCommit || type == RecordType::kName; }
+constexpr bool takes_lsns(RecordType type) {
+  return type == RecordType::kCommit || type == RecordType::kName;
+}
 
 enum RecordFlags : std::uint8_t {
   kHasSpills = 1,   // commit: the spill records since kFirstSpill belong to it; a SpillSummary follows

@@ -188,9 +188,8 @@ Result<Appended> Log::append(RecordBuilder& record, WriteStyle style) {
   const bool is_close = header.type == static_cast<std::uint8_t>(RecordType::kClose);
   if (next_lsn_ > kLsnMax) return Error(ErrorCode::kDiskFull, "the log has used all its LSNs");
   const std::uint64_t first_lsn = next_lsn_;
-  const std::uint64_t last_lsn =
-      is_commit ? first_lsn + kLsnsPerPage * header.lsn_units + kLsnsPerCommit
-                : first_lsn + (takes_lsns(type) ? 1 : 0);
+  const std::uint64_t last_lsn = is_commit ? first_lsn + kLsnsPerPage * header.lsn_units + kLsnsPerCommit
+                                           : first_lsn + (takes_lsns(type) ? 1 : 0);
   if (!is_close) DOSQL_RETURN_IF_ERROR(ensure_lease(Lsn{last_lsn}));
 
   // Padding is part of finish(); leave room for it.

@@ -17,8 +17,8 @@ Branch::Branch(PageTable& pages)
       main_cap_(kLsnUnbounded) {}
 
 Branch::Branch(BranchId id, std::string name, Branch& parent, const ReadPoint& fork, Lsn created_lsn,
-               TimestampUs created_us)
-    : known_pages(fork.page_count),
+               TimestampUs created_us, bool from_head)
+    : known_pages(std::max(parent.known_pages, fork.page_count)),
       id_(id),
       name_(std::move(name)),
       parent_(&parent),
@@ -28,11 +28,12 @@ Branch::Branch(BranchId id, std::string name, Branch& parent, const ReadPoint& f
       main_pages_(parent.main_pages_),
       main_cap_(parent.parent_ ? parent.main_cap_ : fork.lsn),
       caps_(parent.caps_),
-      head_{id, fork.version, fork.lsn, fork.page_count} {
+      head_{id, fork.version, fork.lsn, fork.page_count},
+      ordered_(fork.version) {
   if (!parent.parent_) return;  // B3
   std::lock_guard lock(parent.pages_lock_);
   pages_ = parent.pages_;
-  if (fork.version == parent.head().version) {
+  if (from_head) {
     ++parent.generation_;  // B1
   } else {
     caps_ = std::make_shared<const Cap>(parent.id_, fork.lsn, std::move(caps_));  // B2

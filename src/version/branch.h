@@ -5,13 +5,15 @@
 //
 //   B1  A slot takes versions of its owner only, and only until its owner is forked at its head: the owner's
 //       next version of that page goes into a new slot in front of it. So what a fork shares stays as it was.
-//   B2  A fork from an older version of its parent shares slots with versions that are too new for it; it keeps
+//   B2  A fork from an older version of its parent shares slots with versions that are too new for it; it
+//   keeps
 //       a cap for each such ancestor (`Cap`) and sees nothing of them above it.
 //   B3  Main's pages are in one table and never in a trie; each other branch has one cap for all of them.
 //
 // Threads: any; one writer at a time (V2).
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <mutex>
@@ -38,10 +40,11 @@ class Branch {
  public:
   // Main. `pages` must outlive it.
   explicit Branch(PageTable& pages);
-  // Forked off `parent` at `fork`. REQUIRES: fork is the head of `parent` or one of its own commits; no commit
-  // on `parent` is being published.
+  // Forked off `parent` at `fork`. `from_head`: nothing had been committed on the parent behind it (the
+  // answer of ordered(), or what the log says). REQUIRES: `fork` is the head of `parent` or one of its own
+  // commits; the parent's publish_mutex() is held.
   Branch(BranchId id, std::string name, Branch& parent, const ReadPoint& fork, Lsn created_lsn,
-         TimestampUs created_us);
+         TimestampUs created_us, bool from_head);
 
   BranchId id() const { return id_; }
   const std::string& name() const { return name_; }
@@ -62,16 +65,24 @@ class Branch {
     std::lock_guard lock(head_lock_);
     pinned(head_);
   }
+  // REQUIRES: publish_mutex() is held, or nobody else has the store yet.
   void set_head(const ReadPoint& head) {
+    ordered_ = head.version;
+    known_pages = std::max(known_pages, head.page_count);
     std::lock_guard lock(head_lock_);
     head_ = head;
   }
+  // The newest version that is in the log, visible or not. REQUIRES: as above.
+  Version ordered() const { return ordered_; }
+  void set_ordered(Version version) { ordered_ = version; }
 
   // The branch's own commits: those above fork().version.
   const CommitIndex& commits() const { return commits_; }
   void push_commit(const CommitEntry& entry) { commits_.push(entry); }
   // REQUIRES: fork().version < version <= head().version.
-  CommitEntry commit(Version version) const { return commits_.at(Version{raw(version) - raw(fork_.version)}); }
+  CommitEntry commit(Version version) const {
+    return commits_.at(Version{raw(version) - raw(fork_.version)});
+  }
   // The newest of its own versions at or below `lsn`; fork().version when there is none.
   Version find_commit(Lsn lsn) const { return Version{raw(commits_.find(lsn)) + raw(fork_.version)}; }
 
@@ -80,15 +91,25 @@ class Branch {
   // The slot that the next version of `page` on this branch goes into. REQUIRES: the writer, publishing or
   // replaying.
   PageSlot& own(PageNo page);
+  // How often the branch was forked at its head (B1). The setter is the checkpoint's.
+  std::uint32_t generation() const {
+    std::lock_guard lock(pages_lock_);
+    return generation_;
+  }
+  void set_generation(std::uint32_t generation) {
+    std::lock_guard lock(pages_lock_);
+    generation_ = generation;
+  }
   // The slot for a fold of the newest version, null when that is not the branch's own.
   PageSlot* own_newest(PageNo page) const;
   // Every page that has versions here, main's ascending.
   void for_each_slot(const std::function<void(PageNo, PageSlot&)>& visit) const;
 
-  // Held while the versions of a commit and then the head become visible, and while it is forked.
+  // Held while a commit is appended to the log, again while its versions and then the head become visible,
+  // and while the branch is forked: so forks see all of a commit or nothing, in the order of the log.
   std::mutex& publish_mutex() { return publish_mutex_; }
 
-  // The most pages any version had (L14). Recovery's.
+  // The most pages any version had (L14).
   std::uint32_t known_pages = 0;
   std::atomic<bool> dropped{false};
 
@@ -117,6 +138,7 @@ class Branch {
   // For a few instructions only: a pin never waits for I/O.
   mutable SpinLock head_lock_;
   ReadPoint head_;
+  Version ordered_{};
   CommitIndex commits_;
   std::mutex publish_mutex_;
 

@@ -1,5 +1,6 @@
 #include "version/branch_table.h"
 
+#include <algorithm>
 #include <mutex>
 
 #include "base/check.h"
@@ -38,21 +39,26 @@ std::vector<Branch*> BranchTable::with_dropped() const {
 
 BranchId BranchTable::next_id() const {
   std::shared_lock lock(mutex_);
-  return BranchId{raw(branches_.back()->id()) + 1};
+  return next_id_;
+}
+
+void BranchTable::reserve_ids(BranchId next) {
+  std::unique_lock lock(mutex_);
+  next_id_ = std::max(next_id_, next);
 }
 
 void BranchTable::add(std::unique_ptr<Branch> branch) {
   std::unique_lock lock(mutex_);
   const std::uint32_t id = raw(branch->id());
-  CHECK(id < kBranchesMax && (branches_.empty() || id > raw(branches_.back()->id())));
+  CHECK(id < kBranchesMax && id >= raw(next_id_));
+  next_id_ = BranchId{id + 1};
   auto& chunk = chunks_[id / kChunk];
   if (!chunk.load(std::memory_order_relaxed)) {
     owned_chunks_.push_back(std::make_unique<Chunk>());
     chunk.store(owned_chunks_.back().get(), std::memory_order_release);
   }
-  chunk.load(std::memory_order_relaxed)
-      ->branches[id % kChunk].store(branch.get(), std::memory_order_release);
-  CHECK(by_name_.emplace(branch->name(), branch.get()).second);
+  chunk.load(std::memory_order_relaxed)->branches[id % kChunk].store(branch.get(), std::memory_order_release);
+  if (!branch->dropped) CHECK(by_name_.emplace(branch->name(), branch.get()).second);
   branches_.push_back(std::move(branch));
 }
 

@@ -35,7 +35,9 @@ class BranchTable {
 
   // The id that the next branch gets.
   BranchId next_id() const;
-  // REQUIRES: its id is next_id() or above; no branch has its name.
+  // No id below is given to a branch any more.
+  void reserve_ids(BranchId next);
+  // REQUIRES: its id is next_id() or above; no branch has its name, or it was dropped.
   void add(std::unique_ptr<Branch> branch);
   void drop(Branch& branch);
 
@@ -54,6 +56,7 @@ class BranchTable {
   mutable std::shared_mutex mutex_;  // guards what follows
   std::vector<std::unique_ptr<Chunk>> owned_chunks_;
   std::vector<std::unique_ptr<Branch>> branches_;  // in the order of their ids
+  BranchId next_id_{};
   std::map<std::string, Branch*, std::less<>> by_name_;
   std::map<std::string, NamedSnapshot, std::less<>> snapshots_;
 };

@@ -1,8 +1,11 @@
 #include "version/checkpoint.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/checksum.h"
+#include "version/checkpoint_names.h"
 #include "version/store_impl.h"
 
 namespace dosql::version {
@@ -14,7 +17,7 @@ std::uint64_t header_checksum(const CheckpointHeader& header) {
 
 std::uint64_t body_bytes(const CheckpointHeader& header) {
   return header.commit_count * sizeof(CommitRow) + header.page_rows * sizeof(PageRow) +
-         header.version_count * sizeof(PageVersion);
+         header.version_count * sizeof(PageVersion) + header.names_bytes;
 }
 
 std::uint64_t block_count(std::uint64_t bytes) {
@@ -27,7 +30,8 @@ constexpr std::uint64_t kCountMax = std::uint64_t{1} << 40;
 bool header_valid(const CheckpointHeader& header) {
   return std::memcmp(header.magic, kCheckpointMagic, sizeof kCheckpointMagic) == 0 &&
          header.checksum == header_checksum(header) && header.format_version <= log::kFormatVersion &&
-         header.commit_count < kCountMax && header.page_rows < kCountMax && header.version_count < kCountMax;
+         header.commit_count < kCountMax && header.page_rows < kCountMax &&
+         header.version_count < kCountMax && header.names_bytes < kCountMax && header.names_bytes % 8 == 0;
 }
 
 // A checksum only tells that the bytes are what was written; the index below relies on what they say.
@@ -51,7 +55,7 @@ bool rows_consistent(const CheckpointHeader& header, Bytes body) {
     if (row.lsn <= previous.lsn || row.position <= previous.position || row.position % 8 != 0) return false;
     previous = row;
   }
-  if (previous.lsn != header.last_lsn) return false;
+  if (previous.lsn > header.last_lsn) return false;
   const std::byte* version_at = at + header.page_rows * sizeof(PageRow);
   std::uint64_t versions_left = header.version_count;
   if (header.page_count > header.page_rows) return false;
@@ -66,7 +70,7 @@ bool rows_consistent(const CheckpointHeader& header, Bytes body) {
       before = version;
     }
   }
-  return versions_left == 0;
+  return versions_left == 0 && names_consistent(body.last(header.names_bytes));
 }
 
 // Where the first thing that is wrong with the file lies, and what it is.
@@ -171,8 +175,9 @@ Status write_file(io::Directory& directory, CheckpointHeader& header, Bytes body
 Status StoreImpl::write_checkpoint() {
   const log::LogPoint point = log->end();
   CheckpointHeader header = make_header(point, log->database_id());
-  header.page_count = head().page_count;
+  header.page_count = branches.main().head().page_count;
   header.used_bytes = log->used_bytes();
+  const CommitIndex& commits = branches.main().commits();
   header.commit_count = commits.size();
 
   std::vector<std::byte> body;
@@ -191,6 +196,9 @@ Status StoreImpl::write_checkpoint() {
   });
   header.version_count = versions.size() / sizeof(PageVersion);
   body.insert(body.end(), versions.begin(), versions.end());
+  const std::size_t names_offset = body.size();
+  append_names(*this, body);
+  header.names_bytes = body.size() - names_offset;
   DOSQL_RETURN_IF_ERROR(write_file(*directory, header, body));
   checkpoint_point = point;
   checkpoint_bytes = body.size();
@@ -215,9 +223,12 @@ Result<std::optional<log::LogPoint>> StoreImpl::load_checkpoint() {
   const CheckpointHeader& header = content->header;
   checkpoint_buffer = std::move(content->body);
   const std::byte* at = checkpoint_buffer.data();
+  Branch& main = branches.main();
+  Lsn newest_lsn{};
   for (std::uint64_t i = 0; i < header.commit_count; ++i, at += sizeof(CommitRow)) {
     const auto row = load<CommitRow>(at);
-    commits.push({Lsn{row.lsn}, log::Position{row.position}});
+    newest_lsn = Lsn{row.lsn};
+    main.push_commit({newest_lsn, log::Position{row.position}});
   }
   auto* versions =
       reinterpret_cast<PageVersion*>(const_cast<std::byte*>(at) + header.page_rows * sizeof(PageRow));
@@ -231,8 +242,13 @@ Result<std::optional<log::LogPoint>> StoreImpl::load_checkpoint() {
     versions += row.versions;
   }
   page_versions = header.version_count;
-  head_point = {kMainBranch, Version{header.commit_count}, Lsn{header.last_lsn}, header.page_count};
-  known_pages = static_cast<std::uint32_t>(header.page_rows);
+  main.set_head({kMainBranch, Version{header.commit_count}, newest_lsn, header.page_count});
+  main.known_pages = static_cast<std::uint32_t>(header.page_rows);
+  if (!load_names(*this, Bytes(checkpoint_buffer).last(header.names_bytes))) {
+    return Error(ErrorCode::kCorrupt, fmt::format("'{}/{}': its branches contradict each other",
+                                                  directory->describe(), log::kCheckpointFile))
+        .with_hint("remove that file: it only saves time");
+  }
   checkpoint_point = point_of(header);
   checkpoint_bytes = checkpoint_buffer.size();
   used_bytes_at_checkpoint = header.used_bytes;

@@ -5,6 +5,8 @@
 //   commit_count  x CommitRow      version 1 first
 //   page_rows     x PageRow        ascending
 //   version_count x PageVersion    those of the first page, oldest first, then of the next, ...
+//   names_bytes                    branches and named snapshots: checkpoint_names.h
+// Pages, versions and commits are main's.
 #pragma once
 
 #include <cstdint>
@@ -34,11 +36,12 @@ struct CheckpointHeader {
   std::uint64_t commit_count;
   std::uint64_t page_rows;
   std::uint64_t version_count;
+  std::uint64_t names_bytes;
   std::uint64_t used_bytes;       // of the log, up to the point
   std::uint64_t blocks_checksum;  // of the block checksums
   std::uint64_t checksum;         // of all bytes before
 };
-static_assert(sizeof(CheckpointHeader) == 136);
+static_assert(sizeof(CheckpointHeader) == 144);
 
 struct CommitRow {
   std::uint64_t lsn;

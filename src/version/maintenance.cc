@@ -47,8 +47,7 @@ class StoreImpl::Folding {
     if (!images_) images_ = std::make_unique_for_overwrite<std::byte[]>(kFoldPagesPerRecord * kPageBytes);
     if (folds_.empty()) record_.start(RecordType::kFold, 0, branch_.id());
     std::byte* const image = images_.get() + folds_.size() * kPageBytes;
-    DOSQL_RETURN_IF_ERROR(
-        store_.read(newest_, page, 0, MutableBytes(image, kPageBytes), CacheUse::kBypass));
+    DOSQL_RETURN_IF_ERROR(store_.read(newest_, page, 0, MutableBytes(image, kPageBytes), CacheUse::kBypass));
     DOSQL_ASSIGN_OR_RETURN(const EncodedPage encoded, encoder_.encode_fold(page, chain, image));
     const std::uint32_t offset =
         encoded.kind == EntryKind::kFull

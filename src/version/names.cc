@@ -13,9 +13,10 @@ using log::NameChange;
 using log::NameSummary;
 using log::RecordType;
 
-// The version that the record names, as its branch has it; none when there is no such version. The size of the
-// database is not in the record: it is that of the commit.
-Result<std::optional<ReadPoint>> named_point(const StoreImpl& store, BranchId id, const NameSummary& summary) {
+// The version that the record names, as its branch has it; none when there is no such version. The size of
+// the database is not in the record: it is that of the commit.
+Result<std::optional<ReadPoint>> named_point(const StoreImpl& store, BranchId id,
+                                             const NameSummary& summary) {
   using Outcome = std::optional<ReadPoint>;
   const Branch* const branch = store.branches.get(id);
   if (!branch) return Outcome();
@@ -44,12 +45,13 @@ Status replay_name(StoreImpl& store, const log::RecordView& record, log::Positio
     case NameChange::kCreateBranch: {
       DOSQL_ASSIGN_OR_RETURN(const auto point, named_point(store, BranchId{summary.parent}, summary));
       if (!point) return bad("it creates a branch from a version that does not exist");
-      if (summary.branch >= BranchTable::kBranchesMax || BranchId{summary.branch} < store.branches.next_id() ||
-          store.branches.find(name))
+      if (summary.branch >= BranchTable::kBranchesMax ||
+          BranchId{summary.branch} < store.branches.next_id() || store.branches.find(name))
         return bad("it creates a branch that exists");
       store.branches.add(std::make_unique<Branch>(BranchId{summary.branch}, name,
                                                   store.branch(BranchId{summary.parent}), *point,
-                                                  Lsn{record.header.last_lsn}, record.header.timestamp_us));
+                                                  Lsn{record.header.last_lsn}, record.header.timestamp_us,
+                                                  point->version == store.branch(point->branch).ordered()));
       return {};
     }
     case NameChange::kDropBranch: {
@@ -115,17 +117,18 @@ Result<BranchInfo> VersionStore::create_branch(const std::string& name, const Re
   if (store.branches.find(name)) return already_exists("branch", name);
   const BranchId id = store.branches.next_id();
   if (raw(id) >= BranchTable::kBranchesMax)
-    return Error(ErrorCode::kDiskFull, fmt::format("there are {} branches already", BranchTable::kBranchesMax));
+    return Error(ErrorCode::kDiskFull,
+                 fmt::format("there are {} branches already", BranchTable::kBranchesMax));
   const NameSummary summary{.change = static_cast<std::uint32_t>(NameChange::kCreateBranch),
                             .name_bytes = 0,
                             .branch = raw(id),
                             .parent = raw(parent.id()),
                             .point_version = raw(point.version),
                             .point_lsn = raw(point.lsn)};
-  DOSQL_ASSIGN_OR_RETURN(const log::Appended appended, store.log_name(summary, name, durability));
   std::lock_guard publishing(parent.publish_mutex());
-  auto branch =
-      std::make_unique<Branch>(id, name, parent, point, appended.last_lsn, appended.timestamp_us);
+  DOSQL_ASSIGN_OR_RETURN(const log::Appended appended, store.log_name(summary, name, durability));
+  auto branch = std::make_unique<Branch>(id, name, parent, point, appended.last_lsn, appended.timestamp_us,
+                                         point.version == parent.ordered());
   BranchInfo info = info_of(*branch);
   store.branches.add(std::move(branch));
   return info;

@@ -26,8 +26,8 @@ Result<std::optional<EncodedPage>> PageEncoder::encode_key(PageNo page, const Pa
 }
 
 Result<EncodedPage> PageEncoder::encode_fold(PageNo page, const Chain& chain, const std::byte* image) {
-  DOSQL_ASSIGN_OR_RETURN(const auto key, encode_key(page, chain.entries[chain.size - 1],
-                                                    chain.entries[0].step(), image));
+  DOSQL_ASSIGN_OR_RETURN(const auto key,
+                         encode_key(page, chain.entries[chain.size - 1], chain.entries[0].step(), image));
   return key.value_or(EncodedPage{EntryKind::kFull, 0, Bytes(image, kPageBytes)});
 }
 

@@ -8,13 +8,9 @@ namespace dosql::version {
 
 using log::EntryKind;
 
-namespace {
-
 PageRef older_of(const PageSlot& slot) {
   return slot.on_branch ? static_cast<const BranchSlot&>(slot).older : PageRef{};
 }
-
-}  // namespace
 
 VisibleVersion lock_visible(PageRef ref, Lsn lsn) {
   while (ref.slot) {
@@ -30,24 +26,23 @@ VisibleVersion lock_visible(PageRef ref, Lsn lsn) {
   return {};
 }
 
-void chain_of(const PageSlot& first, std::size_t index, Chain& chain) {
+void chain_of(PageSlot& first, std::size_t index, Chain& chain) {
   chain.size = 0;
-  const PageSlot* slot = &first;
+  PageSlot* slot = &first;
   while (true) {
     const PageVersion version = slot->versions[index];
     chain.entries[chain.size++] = version;
-    std::size_t back = version.kind() == EntryKind::kKey ? version.step() : 1;
     const bool is_base = version.kind() == EntryKind::kFull || version.kind() == EntryKind::kZero;
-    // Slots are locked from younger to older, here and everywhere.
-    while (!is_base && back > index) {
-      back -= index + 1;
-      const PageRef older = older_of(*slot);
-      older.slot->lock.lock_shared();
-      if (slot != &first) slot->lock.unlock_shared();
-      slot = older.slot;
-      index = static_cast<std::size_t>(slot->find(older.cap));
-    }
     if (is_base) break;
+    std::size_t back = version.kind() == EntryKind::kKey ? version.step() : 1;
+    // Slots are locked from younger to older, here and everywhere.
+    while (back > index) {
+      back -= index + 1;
+      const VisibleVersion before = lock_visible(older_of(*slot), Lsn{slot->versions[0].lsn});
+      if (slot != &first) slot->lock.unlock_shared();
+      slot = before.slot;
+      index = before.index;
+    }
     index -= back;
   }
   if (slot != &first) slot->lock.unlock_shared();

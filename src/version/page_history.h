@@ -18,8 +18,11 @@ struct VisibleVersion {
 };
 VisibleVersion lock_visible(PageRef ref, Lsn lsn);
 
+// What the slot's owner saw before its first version. None for main's.
+PageRef older_of(const PageSlot& slot);
+
 // What to read to rebuild slot->versions[index]. REQUIRES: slot->lock is held.
-void chain_of(const PageSlot& slot, std::size_t index, Chain& chain);
+void chain_of(PageSlot& slot, std::size_t index, Chain& chain);
 
 // The newest version that `ref` shows. Its chain; empty when there is none.
 void newest_chain(PageRef ref, Chain& chain);

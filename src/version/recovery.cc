@@ -114,7 +114,8 @@ class IndexBuilder final : public log::ReplayVisitor {
 
   Status on_commit(const log::RecordView& record, log::Position position) {
     const log::RecordHeader& header = record.header;
-    if (header.last_lsn <= raw(newest_lsn_)) return bad(position, "its LSN does not follow its predecessor's");
+    if (header.last_lsn <= raw(newest_lsn_))
+      return bad(position, "its LSN does not follow its predecessor's");
     newest_lsn_ = Lsn{header.last_lsn};
     if (header.flags & log::kHasSpills) gather(record, position, spilled_);
     const std::uint64_t entries = header.flags & log::kHasSpills ? spilled_.size() : header.entry_count;
@@ -141,10 +142,9 @@ class IndexBuilder final : public log::ReplayVisitor {
       DOSQL_RETURN_IF_ERROR(applied);
     }
     spilled_.clear();
-    branch_->known_pages = std::max(branch_->known_pages, header.page_count);
     branch_->push_commit({Lsn{header.last_lsn}, position});
-    branch_->set_head({branch_->id(), Version{raw(branch_->head().version) + 1}, Lsn{header.last_lsn},
-                       header.page_count});
+    branch_->set_head(
+        {branch_->id(), Version{raw(branch_->head().version) + 1}, Lsn{header.last_lsn}, header.page_count});
     return {};
   }
 
@@ -181,7 +181,7 @@ class IndexBuilder final : public log::ReplayVisitor {
 
   StoreImpl& store_;
   Lsn newest_lsn_;
-  Branch* branch_ = nullptr;  // of the record at hand
+  Branch* branch_ = nullptr;                 // of the record at hand
   std::map<std::uint32_t, Change> spilled_;  // of the transaction whose commit has not been seen yet
   // A ring: of the changes counted from the beginning, those in [applied_, queued_) wait, and the arrays of
   // those before fetched_ are asked for.

@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/check.h"
+#include "version/names.h"
 #include "version/store_impl.h"
 
 namespace dosql::version {
@@ -11,15 +14,22 @@ namespace {
 // A read-only open may look at a record that the owner is just writing.
 constexpr int kReadOnlyOpenTries = 5;
 
-Error version_not_found(const StoreImpl& store, std::string_view wanted) {
-  const ReadPoint head = store.head();
-  if (raw(head.version) == 0) {
+Error version_not_found(const VersionStore& store, BranchId branch, std::string_view wanted) {
+  const BranchInfo info = store.branch_info(branch);
+  const auto first = store.at_version(branch, Version{1});
+  if (!first) {
     return Error(ErrorCode::kVersionNotFound,
                  fmt::format("{} does not exist: this database has no versions yet", wanted));
   }
-  return Error(ErrorCode::kVersionNotFound,
-               fmt::format("{} does not exist: this database has main@1 (LSN {}) to main@{} (LSN {})", wanted,
-                           raw(store.commits.at(Version{1}).lsn), raw(head.version), raw(head.lsn)));
+  return Error(
+      ErrorCode::kVersionNotFound,
+      fmt::format("{} does not exist: this database has {}@1 (LSN {}) to {}@{} (LSN {})", wanted, info.name,
+                  raw(first->lsn), info.name, raw(info.head.version), raw(info.head.lsn)));
+}
+
+// The branch on which that version of `branch` was committed.
+const Branch& committer_of(const StoreImpl& store, BranchId branch, Version version) {
+  return store.branch(committed_on(store, {branch, version, Lsn{}, 0}).branch);
 }
 
 CommitInfo info_of(const log::RecordHeader& header, Version version) {
@@ -56,61 +66,69 @@ Status VersionStore::close() { return impl_->close(); }
 
 const StoreOptions& VersionStore::options() const { return impl_->options; }
 
-ReadPoint VersionStore::head(BranchId branch) const {
-  CHECK(branch == kMainBranch);
-  return impl_->head();
-}
+ReadPoint VersionStore::head(BranchId branch) const { return impl_->branch(branch).head(); }
 
-Result<ReadPoint> VersionStore::at_version(BranchId branch, Version version) const {
-  const ReadPoint newest = head(branch);
+Result<ReadPoint> VersionStore::at_version(BranchId id, Version version) const {
+  const ReadPoint newest = head(id);
   if (version == Version{0} || version > newest.version) {
-    return version_not_found(*impl_, fmt::format("version main@{}", raw(version)));
+    if (newest.version == Version{0}) {
+      return Error(ErrorCode::kVersionNotFound,
+                   fmt::format("version {}@{} does not exist: this database has no versions yet",
+                               impl_->branch(id).name(), raw(version)));
+    }
+    return version_not_found(*this, id, fmt::format("version {}@{}", impl_->branch(id).name(), raw(version)));
   }
-  if (version == newest.version) return newest;
-  const CommitEntry entry = impl_->commits.at(version);
+  const Branch& branch = committer_of(*impl_, id, version);
+  if (const ReadPoint head = branch.head(); version == head.version) return head;
+  const CommitEntry entry = branch.commit(version);
   DOSQL_ASSIGN_OR_RETURN(const log::RecordHeader header, impl_->log->read_record_header(entry.position));
   if (header.last_lsn != raw(entry.lsn))
     return impl_->log->corrupt(entry.position, "expected another commit");
-  return ReadPoint{branch, version, entry.lsn, header.page_count};
+  return ReadPoint{branch.id(), version, entry.lsn, header.page_count};
 }
 
-Result<ReadPoint> VersionStore::at_lsn(BranchId branch, Lsn lsn) const {
-  const ReadPoint newest = head(branch);
-  if (lsn > newest.lsn) {
+Result<ReadPoint> VersionStore::at_lsn(BranchId id, Lsn lsn) const {
+  if (lsn > impl_->log->last_lsn()) {
+    const ReadPoint newest = head(id);
     return Error(ErrorCode::kVersionNotFound,
-                 fmt::format("LSN {} is in the future: this database is at LSN {} (main@{})", raw(lsn),
-                             raw(newest.lsn), raw(newest.version)));
+                 fmt::format("LSN {} is in the future: this database is at LSN {} ({}@{})", raw(lsn),
+                             raw(impl_->log->last_lsn()), impl_->branch(id).name(), raw(newest.version)));
   }
-  Version version = impl_->commits.find(lsn);
-  if (version < newest.version) {
-    // Inside the next commit's own range?
-    DOSQL_ASSIGN_OR_RETURN(const CommitInfo next, commit_info(branch, Version{raw(version) + 1}));
-    if (next.first_lsn < lsn) version = next.version;
+  const Branch* branch = &impl_->branch(id);
+  while (true) {
+    Version version = branch->find_commit(lsn);
+    if (version < branch->head().version) {
+      // Inside the next commit's own range?
+      DOSQL_ASSIGN_OR_RETURN(const CommitInfo next, commit_info(branch->id(), Version{raw(version) + 1}));
+      if (next.first_lsn < lsn) version = next.version;
+    }
+    if (version > branch->fork().version) return at_version(branch->id(), version);
+    if (!branch->parent()) return version_not_found(*this, id, fmt::format("LSN {}", raw(lsn)));
+    if (lsn >= branch->fork().lsn && raw(version) > 0) return at_version(id, version);
+    branch = branch->parent();
   }
-  if (version == Version{0}) return version_not_found(*impl_, fmt::format("LSN {}", raw(lsn)));
-  return at_version(branch, version);
 }
 
-Result<ReadPoint> VersionStore::at_timestamp(BranchId branch, TimestampUs timestamp_us) const {
-  // Timestamps increase with the version (L6): find the first version that is later.
+Result<ReadPoint> VersionStore::at_timestamp(BranchId id, TimestampUs timestamp_us) const {
+  // Timestamps increase along a line of versions (L6): find the first version that is later.
   std::uint64_t low = 1;
-  std::uint64_t high = raw(head(branch).version) + 1;
+  std::uint64_t high = raw(head(id).version) + 1;
   while (low < high) {
     const std::uint64_t middle = low + (high - low) / 2;
-    DOSQL_ASSIGN_OR_RETURN(const CommitInfo info, commit_info(branch, Version{middle}));
+    DOSQL_ASSIGN_OR_RETURN(const CommitInfo info, commit_info(id, Version{middle}));
     if (info.timestamp_us <= timestamp_us) {
       low = middle + 1;
     } else {
       high = middle;
     }
   }
-  if (low == 1) return version_not_found(*impl_, "a version as of that time");
-  return at_version(branch, Version{low - 1});
+  if (low == 1) return version_not_found(*this, id, "a version as of that time");
+  return at_version(id, Version{low - 1});
 }
 
-Result<CommitInfo> VersionStore::commit_info(BranchId branch, Version version) const {
-  CHECK(raw(version) >= 1 && version <= head(branch).version);
-  const CommitEntry entry = impl_->commits.at(version);
+Result<CommitInfo> VersionStore::commit_info(BranchId id, Version version) const {
+  CHECK(raw(version) >= 1 && version <= head(id).version);
+  const CommitEntry entry = committer_of(*impl_, id, version).commit(version);
   DOSQL_ASSIGN_OR_RETURN(const log::RecordHeader header, impl_->log->read_record_header(entry.position));
   if (header.last_lsn != raw(entry.lsn))
     return impl_->log->corrupt(entry.position, "expected another commit");
@@ -124,20 +142,22 @@ Result<CommitInfo> VersionStore::commit_info(BranchId branch, Version version) c
   return info;
 }
 
-Result<std::vector<PageNo>> VersionStore::changed_pages(BranchId branch, Version version) const {
-  CHECK(raw(version) >= 1 && version <= head(branch).version);
-  const CommitEntry entry = impl_->commits.at(version);
+Result<std::vector<PageNo>> VersionStore::changed_pages(BranchId id, Version version) const {
+  CHECK(raw(version) >= 1 && version <= head(id).version);
+  const Branch& branch = committer_of(*impl_, id, version);
+  const CommitEntry entry = branch.commit(version);
   std::vector<std::byte> buffer;
   DOSQL_ASSIGN_OR_RETURN(const log::RecordView record, impl_->log->read_record(entry.position, buffer));
   std::vector<PageNo> pages;
   if (record.header.flags & log::kHasSpills) {
     // Its spill records are not linked; the index knows as well, and such commits are rare.
-    impl_->pages.for_each([&](PageNo page, PageSlot& slot) {
+    branch.for_each_slot([&](PageNo page, PageSlot& slot) {
       slot.lock.lock_shared();
       const std::ptrdiff_t index = slot.find(entry.lsn);
       if (index >= 0 && slot.versions[index].lsn == raw(entry.lsn)) pages.push_back(page);
       slot.lock.unlock_shared();
     });
+    std::ranges::sort(pages);
     return pages;
   }
   record.for_each_entry(
@@ -150,15 +170,18 @@ StoreStatus VersionStore::status() const {
   StoreStatus status;
   status.format_version = store.log->control().format_version;
   status.database_id = store.log->database_id();
-  status.lsn = store.head().lsn;
+  status.lsn = store.log->last_lsn();
   status.durable_lsn = store.log->durable_lsn();
   status.checkpoint_lsn = store.checkpoint_point.last_lsn;
   status.log_bytes = store.log->used_bytes();
   status.segments = static_cast<std::uint32_t>(store.log->segments().size());
-  status.commits = store.commits.size();
-  store.pages.for_each([&status](PageNo, PageSlot&) { ++status.live_pages; });
+  for (const Branch* branch : store.branches.all()) {
+    ++status.branches;
+    status.commits += branch->commits().size();
+    branch->for_each_slot([&status](PageNo, PageSlot&) { ++status.live_pages; });
+    status.index_bytes += branch->memory_bytes();
+  }
   status.page_versions = store.page_versions;
-  status.index_bytes = store.pages.memory_bytes() + store.commits.memory_bytes();
   status.pool_bytes = store.pool.used_bytes();
   status.pool_capacity_bytes = store.pool.capacity_bytes();
   status.rebuilt_pages = store.rebuilt_pages;
@@ -181,11 +204,11 @@ Reader::Reader(VersionStore& store) : store_(store.impl()), pin_(store_.pins.tak
 Reader::~Reader() { store_.pins.give_back(pin_); }
 
 const ReadPoint& Reader::pin_head(BranchId branch) {
-  DCHECK(branch == kMainBranch);
-  std::lock_guard lock(store_.head_lock);
-  point_ = store_.head_point;
-  // Under the same lock retention looks at the pins, so that it cannot miss one between the two lines.
-  pin_->lsn_plus_one.store(raw(point_.lsn) + 1, std::memory_order_release);
+  store_.branch(branch).pin_head([this](const ReadPoint& head) {
+    point_ = head;
+    // In that moment, so that retention, which looks at the pins behind it, cannot miss this one.
+    pin_->lsn_plus_one.store(raw(point_.lsn) + 1, std::memory_order_release);
+  });
   pinned_ = true;
   return point_;
 }

@@ -88,10 +88,10 @@ struct CommitInfo {
 struct BranchInfo {
   BranchId id{};
   std::string name;
-  BranchId parent{};          // of main: main
-  std::string parent_name;    // also when the parent was dropped; empty for main
-  ReadPoint fork;             // the version of the parent that it began with; of main: version 0
-  ReadPoint head;             // its newest version
+  BranchId parent{};           // of main: main
+  std::string parent_name;     // also when the parent was dropped; empty for main
+  ReadPoint fork;              // the version of the parent that it began with; of main: version 0
+  ReadPoint head;              // its newest version
   TimestampUs created_us = 0;  // 0 for main
 };
 
@@ -110,7 +110,7 @@ struct StoreStatus {
   Lsn checkpoint_lsn{};         // newest commit covered by the checkpoint file
   std::uint64_t log_bytes = 0;  // used bytes in all segments
   std::uint32_t segments = 0;
-  std::uint64_t commits = 0;   // on all branches
+  std::uint64_t commits = 0;  // on all branches
   std::uint32_t branches = 0;
   std::uint64_t live_pages = 0;
   std::uint64_t page_versions = 0;
@@ -169,8 +169,8 @@ class VersionStore {
   // The newest commit at or before.
   Result<ReadPoint> at_timestamp(BranchId branch, TimestampUs timestamp_us) const;
 
-  // Names are the caller's to check: here they are 1 to 255 bytes. Both kinds of names take no version and one
-  // LSN; they are as durable on return as `durability` says.
+  // Names are the caller's to check: here they are 1 to 255 bytes. Both kinds of names take no version and
+  // one LSN; they are as durable on return as `durability` says.
   //
   // A branch that begins with `from`, in constant time. Errors: kAlreadyExists, kReadOnly, kDiskFull, kIo,
   // kOutcomeUnknown, kPoisoned.

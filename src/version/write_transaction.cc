@@ -68,6 +68,7 @@ class WriteTransaction::Overlay {
   bool differs_from_base();
   Result<std::uint32_t> freelist_growth();
   Status set_commit_header();
+  Result<log::Appended> append(log::WriteStyle style);
   void publish(const log::Appended& appended);
   void publish_page(OverlayPage& page, PageVersion version, std::uint16_t payload_bytes);
 
@@ -289,12 +290,18 @@ Result<ReadPoint> WriteTransaction::Overlay::commit(Durability durability) {
   DOSQL_RETURN_IF_ERROR(set_commit_header());
 
   const bool synced = durability == Durability::kFull;
-  DOSQL_ASSIGN_OR_RETURN(
-      const log::Appended appended,
-      store_.log->append(record_, synced ? log::WriteStyle::kWrite : log::WriteStyle::kStore));
+  DOSQL_ASSIGN_OR_RETURN(const log::Appended appended,
+                         append(synced ? log::WriteStyle::kWrite : log::WriteStyle::kStore));
   if (synced) DOSQL_RETURN_IF_ERROR(store_.log->sync());
   publish(appended);
   return branch_->head();
+}
+
+Result<log::Appended> WriteTransaction::Overlay::append(log::WriteStyle style) {
+  std::lock_guard ordering(branch_->publish_mutex());
+  DOSQL_ASSIGN_OR_RETURN(const log::Appended appended, store_.log->append(record_, style));
+  branch_->set_ordered(Version{raw(base_.version) + 1});
+  return appended;
 }
 
 void WriteTransaction::Overlay::publish_page(OverlayPage& place, PageVersion version,

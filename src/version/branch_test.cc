@@ -1,0 +1,285 @@
+// Branches against a simple model: full copies of every version of every branch.
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <string>
+
+#include "io/memory_storage.h"
+#include "version/sqlite_header.h"
+#include "version/store_test_support.h"
+#include "version/version_store.h"
+
+namespace dosql::version {
+namespace {
+
+// The versions of a branch, those of its ancestors included; [0] is the empty database.
+struct ModelBranch {
+  std::vector<Image> versions{Image()};
+  std::vector<ReadPoint> points{ReadPoint()};
+};
+
+class BranchTest : public ::testing::Test {
+ protected:
+  std::unique_ptr<VersionStore> open() {
+    auto store = VersionStore::open(std::make_unique<SharedDirectory>(*disk_), options_, clock_, entropy_);
+    EXPECT_TRUE(store) << (store ? "" : store.error().message());
+    return store ? *std::move(store) : nullptr;
+  }
+
+  BranchId id_of(VersionStore& store, const std::string& name) {
+    const auto info = store.find_branch(name);
+    EXPECT_TRUE(info) << name;
+    return info ? info->id : kMainBranch;
+  }
+
+  Durability any_durability() { return random_() % 4 == 0 ? Durability::kFull : Durability::kNormal; }
+
+  std::string any_branch() {
+    auto branch = model_.begin();
+    std::advance(branch, random_() % model_.size());
+    return branch->first;
+  }
+
+  void commit(VersionStore& store, const std::string& name) {
+    ModelBranch& branch = model_.at(name);
+    Image next = branch.versions.back();
+    Reader reader(store);
+    reader.pin_head(id_of(store, name));
+    WriteTransaction transaction(store);
+    const Status begun = transaction.begin(reader.point());
+    ASSERT_TRUE(begun) << begun.error().message();
+    if (random_() % 10 == 0 && next.size() > 3) {
+      next.resize(1 + random_() % next.size());
+      transaction.truncate(static_cast<std::uint32_t>(next.size()));
+    }
+    for (std::size_t writes = random_() % 20 == 0 ? 30 : 1 + random_() % 4; writes > 0; --writes) {
+      const std::size_t number = random_() % (next.size() + 2);
+      if (number >= next.size()) next.resize(number + 1, Page{});
+      change_page(next[number], random_);
+      ASSERT_TRUE(transaction.write(PageNo{static_cast<std::uint32_t>(number + 1)}, next[number]));
+    }
+    set_change_counter(next[0].data(), kStoredChangeCounter);
+    ASSERT_TRUE(transaction.write(kHeaderPage, next[0]));
+    const bool differs = next != branch.versions.back();
+    const auto committed = transaction.commit(any_durability());
+    ASSERT_TRUE(committed) << committed.error().message();
+    if (!differs) return;
+    ASSERT_EQ(raw(committed->version), branch.versions.size());
+    branch.versions.push_back(next);
+    branch.points.push_back(*committed);
+  }
+
+  void fork(VersionStore& store, const std::string& from) {
+    const ModelBranch& parent = model_.at(from);
+    const std::size_t newest = parent.versions.size() - 1;
+    const std::size_t version = random_() % 2 == 0 ? newest : random_() % (newest + 1);
+    ReadPoint point = store.head(id_of(store, from));
+    if (version < newest) {
+      if (version == 0) return;
+      const auto found = store.at_version(id_of(store, from), Version{version});
+      ASSERT_TRUE(found) << found.error().message();
+      point = *found;
+    }
+    const std::string name = "b" + std::to_string(next_name_++);
+    const auto created = store.create_branch(name, point, any_durability());
+    ASSERT_TRUE(created) << created.error().message();
+    ModelBranch child;
+    child.versions.assign(parent.versions.begin(), parent.versions.begin() + version + 1);
+    child.points.assign(parent.points.begin(), parent.points.begin() + version + 1);
+    model_[name] = std::move(child);
+  }
+
+  void drop(VersionStore& store, const std::string& name) {
+    if (name == "main") return;
+    ASSERT_TRUE(store.drop_branch(id_of(store, name), any_durability()));
+    model_.erase(name);
+  }
+
+  void label(VersionStore& store, const std::string& name) {
+    const ModelBranch& branch = model_.at(name);
+    const std::size_t version = random_() % branch.versions.size();
+    if (version == 0) return;
+    const std::string label = "s" + std::to_string(next_name_++);
+    const auto point = store.at_version(id_of(store, name), Version{version});
+    ASSERT_TRUE(point) << point.error().message();
+    ASSERT_TRUE(store.create_snapshot(label, *point, any_durability()));
+    labels_[label] = branch.versions[version];
+    if (labels_.size() > 5) {
+      ASSERT_TRUE(store.drop_snapshot(labels_.begin()->first, any_durability()));
+      labels_.erase(labels_.begin());
+    }
+  }
+
+  void expect_image(VersionStore& store, const ReadPoint& point, const Image& image) {
+    ASSERT_EQ(point.page_count, image.size());
+    Reader reader(store);
+    reader.pin(point);
+    Page page;
+    for (std::uint32_t number = 1; number <= image.size() + 1; ++number) {
+      const Status read = reader.read(PageNo{number}, 0, page);
+      ASSERT_TRUE(read) << read.error().message();
+      ASSERT_TRUE(page == (number <= image.size() ? image[number - 1] : Page{})) << "page " << number;
+    }
+  }
+
+  void expect_version(VersionStore& store, const std::string& name, std::size_t version) {
+    SCOPED_TRACE(name + "@" + std::to_string(version));
+    const BranchId id = id_of(store, name);
+    const ModelBranch& branch = model_.at(name);
+    const auto point = store.at_version(id, Version{version});
+    ASSERT_TRUE(point) << point.error().message();
+    EXPECT_EQ(point->lsn, branch.points[version].lsn);
+    expect_image(store, *point, branch.versions[version]);
+    // The same through the branch's own eyes.
+    ReadPoint seen = *point;
+    seen.branch = id;
+    expect_image(store, seen, branch.versions[version]);
+    const auto by_lsn = store.at_lsn(id, point->lsn);
+    ASSERT_TRUE(by_lsn) << by_lsn.error().message();
+    EXPECT_EQ(by_lsn->lsn, point->lsn);
+    const auto info = store.commit_info(id, Version{version});
+    ASSERT_TRUE(info) << info.error().message();
+    const auto by_time = store.at_timestamp(id, info->timestamp_us);
+    ASSERT_TRUE(by_time) << by_time.error().message();
+    EXPECT_EQ(by_time->lsn, point->lsn);
+  }
+
+  void expect_all(VersionStore& store) {
+    ASSERT_EQ(store.branches().size(), model_.size());
+    for (const auto& [name, branch] : model_) {
+      ASSERT_EQ(raw(store.head(id_of(store, name)).version), branch.versions.size() - 1) << name;
+      expect_image(store, store.head(id_of(store, name)), branch.versions.back());
+      for (std::size_t version = 1; version < branch.versions.size(); ++version) {
+        expect_version(store, name, version);
+        if (HasFatalFailure()) return;
+      }
+    }
+    ASSERT_EQ(store.snapshots().size(), labels_.size());
+    for (const auto& [label, image] : labels_) {
+      const auto snapshot = store.find_snapshot(label);
+      ASSERT_TRUE(snapshot) << label;
+      expect_image(store, snapshot->point, image);
+    }
+  }
+
+  void random_step(VersionStore& store) {
+    const std::string name = any_branch();
+    switch (random_() % 10) {
+      case 0: return fork(store, name);
+      case 1: return label(store, name);
+      case 2: return random_() % 3 == 0 ? drop(store, name) : fork(store, name);
+      default: return commit(store, name);
+    }
+  }
+
+  StoreOptions options_;
+  std::unique_ptr<io::Directory> disk_ = io::make_memory_directory();
+  ManualClock clock_{1'700'000'000'000'000};
+  SeededRandom entropy_{7};
+  std::mt19937_64 random_;
+  std::map<std::string, ModelBranch> model_{{"main", {}}};
+  std::map<std::string, Image> labels_;
+  int next_name_ = 0;
+};
+
+// Live, after a crash, after a clean close with and without a checkpoint; with a pool and spill limit so
+// small that eviction and spills happen all the time.
+TEST_F(BranchTest, EveryVersionOfEveryBranchStaysReadable) {
+  const std::uint64_t seed = test_seed();
+  SCOPED_TRACE("DOSQL_SEED=" + std::to_string(seed));
+  random_.seed(seed);
+  options_.pool_bytes = random_() % 2 == 0 ? 0 : std::size_t{1} << 20;
+  options_.spill_bytes = 16 * kPageBytes;
+  options_.history_cache_bytes = 16 * 4 * kPageBytes;
+  options_.close_checkpoint_bytes = 0;
+  for (int life = 0; life < 8; ++life) {
+    auto store = open();
+    ASSERT_TRUE(store);
+    expect_all(*store);
+    for (int i = 0; i < 40; ++i) {
+      random_step(*store);
+      if (HasFatalFailure()) return;
+    }
+    expect_all(*store);
+    if (HasFailure()) return;
+    const auto problems = store->check({});
+    ASSERT_TRUE(problems) << problems.error().message();
+    EXPECT_TRUE(problems->empty()) << problems->front().what;
+    if (random_() % 2 == 0) {
+      const Status closed = store->close();
+      ASSERT_TRUE(closed) << closed.error().message();
+    }
+  }
+}
+
+// B1: the fork sees nothing of what its parent, or its parent's parent, does afterwards.
+TEST_F(BranchTest, LinesPartAtTheFork) {
+  random_.seed(1);
+  auto store = open();
+  commit(*store, "main");
+  std::string deepest = "main";
+  for (int depth = 0; depth < 30; ++depth) {
+    const std::string name = "b" + std::to_string(depth);
+    ASSERT_TRUE(store->create_branch(name, store->head(id_of(*store, deepest)), Durability::kNormal));
+    model_[name] = model_[deepest];
+    commit(*store, deepest);
+    commit(*store, name);
+    deepest = name;
+  }
+  expect_all(*store);
+  const Status closed = store->close();
+  ASSERT_TRUE(closed) << closed.error().message();
+  store = open();
+  expect_all(*store);
+}
+
+TEST_F(BranchTest, NamesAreUnique) {
+  random_.seed(2);
+  auto store = open();
+  commit(*store, "main");
+  const ReadPoint head = store->head(kMainBranch);
+  ASSERT_TRUE(store->create_branch("x", head, Durability::kNormal));
+  const auto again = store->create_branch("x", head, Durability::kNormal);
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().message(), "branch 'x' exists already");
+  const auto main = store->create_branch("main", head, Durability::kNormal);
+  ASSERT_FALSE(main);
+  EXPECT_EQ(main.error().code(), ErrorCode::kAlreadyExists);
+  const BranchId first = id_of(*store, "x");
+  ASSERT_TRUE(store->drop_branch(first, Durability::kNormal));
+  EXPECT_FALSE(store->find_branch("x"));
+  const Status twice = store->drop_branch(first, Durability::kNormal);
+  ASSERT_FALSE(twice);
+  EXPECT_EQ(twice.error().code(), ErrorCode::kBranchNotFound);
+  ASSERT_TRUE(store->create_branch("x", head, Durability::kNormal));
+  EXPECT_NE(id_of(*store, "x"), first) << "ids are never used again";
+  const Status dropped = store->drop_branch(kMainBranch, Durability::kNormal);
+  ASSERT_FALSE(dropped);
+  EXPECT_EQ(dropped.error().message(), "branch 'main' cannot be dropped");
+}
+
+TEST_F(BranchTest, UnmergedCommitsAndMergeBase) {
+  random_.seed(3);
+  auto store = open();
+  commit(*store, "main");
+  commit(*store, "main");
+  const ReadPoint second = store->head(kMainBranch);
+  ASSERT_TRUE(store->create_branch("x", second, Durability::kNormal));
+  model_["x"] = model_["main"];
+  const BranchId x = id_of(*store, "x");
+  EXPECT_EQ(store->unmerged_commits(x), 0u);
+  commit(*store, "x");
+  commit(*store, "x");
+  commit(*store, "main");
+  EXPECT_EQ(store->unmerged_commits(x), 2u);
+  EXPECT_EQ(store->merge_base(x, kMainBranch), second);
+  EXPECT_EQ(store->merge_base(kMainBranch, x), second);
+  ASSERT_TRUE(store->create_branch("y", store->head(x), Durability::kNormal));
+  EXPECT_EQ(store->unmerged_commits(x), 0u) << "y contains them";
+  EXPECT_EQ(store->merge_base(id_of(*store, "y"), x), store->head(x));
+  EXPECT_EQ(store->merge_base(id_of(*store, "y"), kMainBranch), second);
+}
+
+}  // namespace
+}  // namespace dosql::version

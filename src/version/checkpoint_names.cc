@@ -1,0 +1,336 @@
+#include "version/checkpoint_names.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <string_view>
+
+#include "version/checkpoint.h"
+#include "version/page_history.h"
+
+namespace dosql::version {
+namespace {
+
+// A count beyond this cannot be in a file that exists; it keeps the arithmetic below from overflowing.
+constexpr std::uint64_t kCountMax = std::uint64_t{1} << 40;
+
+// Where each part of a section begins.
+struct Parts {
+  NamesHeader header{};
+  const std::byte* branches = nullptr;
+  const std::byte* commits = nullptr;
+  const std::byte* slots = nullptr;
+  const std::byte* versions = nullptr;
+  const std::byte* snapshots = nullptr;
+  const char* names = nullptr;
+
+  BranchRow branch(std::uint64_t i) const { return load<BranchRow>(branches + i * sizeof(BranchRow)); }
+  CommitRow commit(std::uint64_t i) const { return load<CommitRow>(commits + i * sizeof(CommitRow)); }
+  SlotRow slot(std::uint64_t i) const { return load<SlotRow>(slots + i * sizeof(SlotRow)); }
+  PageVersion version(std::uint64_t i) const { return load<PageVersion>(versions + i * sizeof(PageVersion)); }
+  SnapshotRow snapshot(std::uint64_t i) const {
+    return load<SnapshotRow>(snapshots + i * sizeof(SnapshotRow));
+  }
+};
+
+std::optional<Parts> parts_of(Bytes section) {
+  Parts parts;
+  if (section.size() < sizeof parts.header) return {};
+  parts.header = load<NamesHeader>(section.data());
+  const NamesHeader& header = parts.header;
+  const std::uint64_t counts[] = {header.branches, header.commits,   header.slots,
+                                  header.versions, header.snapshots, header.name_bytes};
+  if (std::ranges::any_of(counts, [](std::uint64_t count) { return count >= kCountMax; })) return {};
+  parts.branches = section.data() + sizeof header;
+  parts.commits = parts.branches + header.branches * sizeof(BranchRow);
+  parts.slots = parts.commits + header.commits * sizeof(CommitRow);
+  parts.versions = parts.slots + header.slots * sizeof(SlotRow);
+  parts.snapshots = parts.versions + header.versions * sizeof(PageVersion);
+  parts.names = reinterpret_cast<const char*>(parts.snapshots + header.snapshots * sizeof(SnapshotRow));
+  const std::uint64_t bytes =
+      (reinterpret_cast<const std::byte*>(parts.names) - section.data()) + (header.name_bytes + 7) / 8 * 8;
+  if (bytes != section.size()) return {};
+  return parts;
+}
+
+template <class T>
+void append(std::vector<std::byte>& bytes, const T& value) {
+  const Bytes more = bytes_of(value);
+  bytes.insert(bytes.end(), more.begin(), more.end());
+}
+
+// The branches that something still needs: those with a name, and those with a snapshot or a branch on them.
+std::vector<Branch*> needed_branches(const BranchTable& table) {
+  std::vector<Branch*> all = table.with_dropped();
+  std::set<BranchId> needed;
+  for (const auto& [name, snapshot] : table.snapshots()) needed.insert(snapshot.point.branch);
+  for (auto branch = all.rbegin(); branch != all.rend(); ++branch) {
+    if (!(*branch)->dropped) needed.insert((*branch)->id());
+    if ((*branch)->parent() && needed.contains((*branch)->id())) needed.insert((*branch)->parent()->id());
+  }
+  std::erase_if(all,
+                [&](const Branch* branch) { return !branch->parent() || !needed.contains(branch->id()); });
+  return all;
+}
+
+BranchRow row_of(const Branch& branch) {
+  const ReadPoint head = branch.head();
+  return {.id = raw(branch.id()),
+          .parent = raw(branch.parent()->id()),
+          .fork_version = raw(branch.fork().version),
+          .fork_lsn = raw(branch.fork().lsn),
+          .fork_page_count = branch.fork().page_count,
+          .page_count = head.page_count,
+          .created_lsn = raw(branch.created_lsn()),
+          .created_us = branch.created_us(),
+          .commits = branch.commits().size(),
+          .known_pages = branch.known_pages,
+          .name_bytes = static_cast<std::uint32_t>(branch.name().size()),
+          .dropped = branch.dropped ? 1u : 0u,
+          .generation = branch.generation()};
+}
+
+bool versions_consistent(const Parts& parts, std::uint64_t first, std::uint32_t count) {
+  PageVersion before{};
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const PageVersion version = parts.version(first + i);
+    const bool is_base = version.kind() == log::EntryKind::kFull || version.kind() == log::EntryKind::kZero;
+    const bool is_patch = version.kind() == log::EntryKind::kPatch || version.kind() == log::EntryKind::kKey;
+    if (!is_base && !is_patch) return false;
+    if (is_base != (version.step() == 0) || version.step() > kStepMax) return false;
+    if (i > 0 && version.lsn <= before.lsn) return false;
+    if (i > 0 && is_patch && version.step() != before.step() + 1) return false;
+    before = version;
+  }
+  return true;
+}
+
+// Whether what the first versions of a slot stand on is there. A fold may have given it a new base since, so
+// its step may be lower than that of the patch on it, never higher.
+bool stands_on_older(const BranchSlot& slot) {
+  for (std::size_t i = 0; i < slot.count; ++i) {
+    const PageVersion& version = slot.versions[i];
+    if (version.step() == 0) return true;
+    const bool is_key = version.kind() == log::EntryKind::kKey;
+    std::size_t back = is_key ? version.step() : 1;
+    if (back <= i) {
+      if (is_key && slot.versions[i - back].step() != 0) return false;
+      continue;
+    }
+    PageSlot* behind = const_cast<BranchSlot*>(&slot);
+    std::size_t index = i;
+    while (back > index) {
+      back -= index + 1;
+      const VisibleVersion before = lock_visible(older_of(*behind), Lsn{behind->versions[0].lsn});
+      if (!before.slot) return false;
+      before.slot->lock.unlock_shared();
+      behind = before.slot;
+      index = before.index;
+    }
+    const std::uint8_t step = behind->versions[index - back].step();
+    if (is_key ? step != 0 : step >= version.step()) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+void append_names(const StoreImpl& store, std::vector<std::byte>& body) {
+  NamesHeader header{};
+  std::vector<std::byte> rows;
+  std::vector<std::byte> commits;
+  std::string names;
+  std::vector<std::pair<BranchId, const BranchSlot*>> slots;
+  const std::vector<Branch*> branches = needed_branches(store.branches);
+  for (const Branch* branch : branches) {
+    append(rows, row_of(*branch));
+    names += branch->name();
+    for (std::uint64_t i = 1; i <= branch->commits().size(); ++i) {
+      const CommitEntry entry = branch->commits().at(Version{i});
+      append(commits, CommitRow{raw(entry.lsn), raw(entry.position)});
+    }
+    header.commits += branch->commits().size();
+    branch->for_each_slot([&](PageNo, PageSlot& slot) {
+      slots.emplace_back(branch->id(), static_cast<const BranchSlot*>(&slot));
+    });
+  }
+  std::ranges::stable_sort(slots, {}, [](const auto& slot) { return slot.second->versions[0].lsn; });
+  std::vector<std::byte> versions;
+  std::vector<std::byte> slot_rows;
+  for (const auto& [branch, slot] : slots) {
+    append(slot_rows,
+           SlotRow{raw(branch), raw(slot->page), slot->count, slot->chain_bytes, slot->generation, 0});
+    const auto bytes = std::as_bytes(std::span(slot->versions, slot->count));
+    versions.insert(versions.end(), bytes.begin(), bytes.end());
+  }
+  std::vector<std::byte> snapshots;
+  for (const auto& [name, snapshot] : store.branches.snapshots()) {
+    append(snapshots, SnapshotRow{.branch = raw(snapshot.point.branch),
+                                  .page_count = snapshot.point.page_count,
+                                  .version = raw(snapshot.point.version),
+                                  .lsn = raw(snapshot.point.lsn),
+                                  .created_us = snapshot.created_us,
+                                  .name_bytes = static_cast<std::uint32_t>(name.size()),
+                                  .reserved = 0});
+    names += name;
+    ++header.snapshots;
+  }
+  header.branches = branches.size();
+  header.slots = slots.size();
+  header.versions = versions.size() / sizeof(PageVersion);
+  header.name_bytes = names.size();
+  header.next_branch_id = raw(store.branches.next_id());
+  append(body, header);
+  names.resize((names.size() + 7) / 8 * 8);
+  const Bytes name_bytes = std::as_bytes(std::span(names));
+  for (const Bytes part :
+       {Bytes(rows), Bytes(commits), Bytes(slot_rows), Bytes(versions), Bytes(snapshots), name_bytes}) {
+    body.insert(body.end(), part.begin(), part.end());
+  }
+}
+
+bool names_consistent(Bytes section) {
+  const auto parts = parts_of(section);
+  if (!parts) return false;
+  const NamesHeader& header = parts->header;
+  std::set<std::uint32_t> ids{raw(kMainBranch)};
+  std::uint64_t commit = 0;
+  std::uint64_t name_bytes = 0;
+  std::uint64_t created_lsn = 0;
+  if (header.next_branch_id > BranchTable::kBranchesMax) return false;
+  for (std::uint64_t i = 0; i < header.branches; ++i) {
+    const BranchRow row = parts->branch(i);
+    if (row.id <= *ids.rbegin() || row.id >= header.next_branch_id || !ids.contains(row.parent)) return false;
+    if (row.created_lsn <= created_lsn || row.fork_lsn >= row.created_lsn) return false;
+    if (row.commits > header.commits - commit || row.name_bytes == 0 || row.name_bytes > log::kNameBytesMax)
+      return false;
+    std::uint64_t lsn = row.created_lsn;
+    for (std::uint64_t c = 0; c < row.commits; ++c, ++commit) {
+      const CommitRow one = parts->commit(commit);
+      if (one.lsn <= lsn || one.position % 8 != 0) return false;
+      lsn = one.lsn;
+    }
+    ids.insert(row.id);
+    created_lsn = row.created_lsn;
+    name_bytes += row.name_bytes;
+  }
+  std::uint64_t version = 0;
+  std::uint64_t lsn = 0;
+  for (std::uint64_t i = 0; i < header.slots; ++i) {
+    const SlotRow row = parts->slot(i);
+    if (row.branch == raw(kMainBranch) || !ids.contains(row.branch) || row.page == 0) return false;
+    if (row.versions == 0 || row.versions > header.versions - version) return false;
+    if (!versions_consistent(*parts, version, row.versions) || parts->version(version).lsn < lsn)
+      return false;
+    lsn = parts->version(version).lsn;
+    version += row.versions;
+  }
+  for (std::uint64_t i = 0; i < header.snapshots; ++i) {
+    const SnapshotRow row = parts->snapshot(i);
+    if (!ids.contains(row.branch) || row.name_bytes == 0 || row.name_bytes > log::kNameBytesMax) return false;
+    name_bytes += row.name_bytes;
+  }
+  return commit == header.commits && version == header.versions && name_bytes == header.name_bytes;
+}
+
+namespace {
+
+// Makes branches and slots again in the order in which they were made.
+class NamesLoader {
+ public:
+  NamesLoader(StoreImpl& store, const Parts& parts) : store_(store), parts_(parts), name_(parts.names) {}
+
+  bool load() {
+    std::uint64_t slot = 0;
+    for (std::uint64_t i = 0; i < parts_.header.branches; ++i) {
+      const BranchRow row = parts_.branch(i);
+      for (; slot < parts_.header.slots && parts_.version(version_).lsn < row.created_lsn; ++slot) {
+        if (!load_slot(parts_.slot(slot))) return false;
+      }
+      if (!load_branch(row)) return false;
+    }
+    for (; slot < parts_.header.slots; ++slot) {
+      if (!load_slot(parts_.slot(slot))) return false;
+    }
+    for (std::uint64_t i = 0; i < parts_.header.snapshots; ++i) {
+      if (!load_snapshot(parts_.snapshot(i))) return false;
+    }
+    for (std::uint64_t i = 0; i < parts_.header.branches; ++i) {
+      const BranchRow row = parts_.branch(i);
+      store_.branch(BranchId{row.id}).set_generation(row.generation);
+    }
+    store_.branches.reserve_ids(BranchId{static_cast<std::uint32_t>(parts_.header.next_branch_id)});
+    return true;
+  }
+
+ private:
+  std::string next_name(std::uint32_t bytes) {
+    std::string name(name_, bytes);
+    name_ += bytes;
+    return name;
+  }
+
+  bool load_branch(const BranchRow& row) {
+    Branch& parent = store_.branch(BranchId{row.parent});
+    const ReadPoint fork{parent.id(), Version{row.fork_version}, Lsn{row.fork_lsn}, row.fork_page_count};
+    if (fork.version > parent.head().version || fork.version < parent.fork().version) return false;
+    if (fork.version > parent.fork().version && parent.commit(fork.version).lsn != fork.lsn) return false;
+    const bool at_head = parent.find_commit(Lsn{row.created_lsn}) == fork.version;
+    auto branch = std::make_unique<Branch>(BranchId{row.id}, next_name(row.name_bytes), parent, fork,
+                                           Lsn{row.created_lsn}, row.created_us, at_head);
+    Lsn newest = fork.lsn;
+    for (std::uint64_t i = 0; i < row.commits; ++i) {
+      const CommitRow commit = parts_.commit(commit_++);
+      newest = Lsn{commit.lsn};
+      branch->push_commit({newest, log::Position{commit.position}});
+    }
+    branch->known_pages = row.known_pages;
+    branch->set_head({branch->id(), Version{row.fork_version + row.commits}, newest, row.page_count});
+    branch->dropped = row.dropped != 0;
+    if (!branch->dropped && store_.branches.find(branch->name())) return false;
+    store_.branches.add(std::move(branch));
+    return true;
+  }
+
+  bool load_slot(const SlotRow& row) {
+    Branch* const branch = store_.branches.get(BranchId{row.branch});
+    if (!branch) return false;
+    branch->set_generation(row.generation);
+    auto& slot = static_cast<BranchSlot&>(branch->own(PageNo{row.page}));
+    if (slot.count != 0) return false;
+    // The array stays where it was read to; nothing writes to it but under the slot's lock.
+    slot.versions = reinterpret_cast<PageVersion*>(
+        const_cast<std::byte*>(parts_.versions + version_ * sizeof(PageVersion)));
+    slot.count = row.versions;
+    slot.chain_bytes = row.chain_bytes;
+    slot.newest_step = slot.newest().step();
+    version_ += row.versions;
+    store_.page_versions += row.versions;
+    return stands_on_older(slot);
+  }
+
+  bool load_snapshot(const SnapshotRow& row) {
+    const Branch& branch = store_.branch(BranchId{row.branch});
+    const ReadPoint point{branch.id(), Version{row.version}, Lsn{row.lsn}, row.page_count};
+    if (point.version > branch.head().version || point.version < branch.fork().version) return false;
+    std::string name = next_name(row.name_bytes);
+    if (store_.branches.find_snapshot(name)) return false;
+    store_.branches.add_snapshot({std::move(name), point, row.created_us});
+    return true;
+  }
+
+  StoreImpl& store_;
+  const Parts& parts_;
+  const char* name_;
+  std::uint64_t commit_ = 0;
+  std::uint64_t version_ = 0;
+};
+
+}  // namespace
+
+bool load_names(StoreImpl& store, Bytes section) {
+  const auto parts = parts_of(section);
+  return parts && NamesLoader(store, *parts).load();
+}
+
+}  // namespace dosql::version
