@@ -13,6 +13,7 @@
 #include "log/format.h"
 #include "tests/docs/markdown.h"
 #include "version/checkpoint.h"
+#include "version/checkpoint_names.h"
 
 namespace dosql::docs {
 namespace {
@@ -112,6 +113,10 @@ TEST_F(FormatDocument, PartsOfRecordsAreAsTheTablesSay) {
   EXPECT_DOCUMENTED(SpillSummary, FIELD(SpillSummary, spill_bytes), FIELD(SpillSummary, spill_records),
                     FIELD(SpillSummary, changed_pages));
   EXPECT_DOCUMENTED(CloseSummary, FIELD(CloseSummary, control_sequence));
+  using log::NameSummary;
+  EXPECT_DOCUMENTED(NameSummary, FIELD(NameSummary, change), FIELD(NameSummary, name_bytes),
+                    FIELD(NameSummary, branch), FIELD(NameSummary, parent), FIELD(NameSummary, point_version),
+                    FIELD(NameSummary, point_lsn));
   EXPECT_DOCUMENTED(EntryHead, FIELD(EntryHead, page), FIELD(EntryHead, payload_bytes),
                     FIELD(EntryHead, kind), FIELD(EntryHead, step), FIELD(EntryHead, payload_checksum));
 }
@@ -128,12 +133,33 @@ TEST_F(FormatDocument, CheckpointIsAsTheTablesSay) {
                     FIELD(CheckpointHeader, last_lsn), FIELD(CheckpointHeader, lsn_high),
                     FIELD(CheckpointHeader, durable_lsn), FIELD(CheckpointHeader, last_timestamp_us),
                     FIELD(CheckpointHeader, commit_count), FIELD(CheckpointHeader, page_rows),
-                    FIELD(CheckpointHeader, version_count), FIELD(CheckpointHeader, used_bytes),
-                    FIELD(CheckpointHeader, blocks_checksum), FIELD(CheckpointHeader, checksum));
+                    FIELD(CheckpointHeader, version_count), FIELD(CheckpointHeader, names_bytes),
+                    FIELD(CheckpointHeader, used_bytes), FIELD(CheckpointHeader, blocks_checksum),
+                    FIELD(CheckpointHeader, checksum));
   EXPECT_DOCUMENTED(CommitRow, FIELD(CommitRow, lsn), FIELD(CommitRow, position));
   EXPECT_DOCUMENTED(PageRow, FIELD(PageRow, page), FIELD(PageRow, versions), FIELD(PageRow, chain_bytes),
                     FIELD(PageRow, reserved));
   EXPECT_DOCUMENTED(PageVersion, FIELD(PageVersion, lsn), FIELD(PageVersion, word));
+}
+
+TEST_F(FormatDocument, NamesInTheCheckpointAreAsTheTablesSay) {
+  using version::BranchRow;
+  using version::NamesHeader;
+  using version::SlotRow;
+  using version::SnapshotRow;
+  EXPECT_DOCUMENTED(NamesHeader, FIELD(NamesHeader, branches), FIELD(NamesHeader, commits),
+                    FIELD(NamesHeader, slots), FIELD(NamesHeader, versions), FIELD(NamesHeader, snapshots),
+                    FIELD(NamesHeader, name_bytes), FIELD(NamesHeader, next_branch_id));
+  EXPECT_DOCUMENTED(BranchRow, FIELD(BranchRow, id), FIELD(BranchRow, parent), FIELD(BranchRow, fork_version),
+                    FIELD(BranchRow, fork_lsn), FIELD(BranchRow, fork_page_count),
+                    FIELD(BranchRow, page_count), FIELD(BranchRow, created_lsn), FIELD(BranchRow, created_us),
+                    FIELD(BranchRow, commits), FIELD(BranchRow, known_pages), FIELD(BranchRow, name_bytes),
+                    FIELD(BranchRow, dropped), FIELD(BranchRow, generation));
+  EXPECT_DOCUMENTED(SlotRow, FIELD(SlotRow, branch), FIELD(SlotRow, page), FIELD(SlotRow, versions),
+                    FIELD(SlotRow, chain_bytes), FIELD(SlotRow, generation), FIELD(SlotRow, reserved));
+  EXPECT_DOCUMENTED(SnapshotRow, FIELD(SnapshotRow, branch), FIELD(SnapshotRow, page_count),
+                    FIELD(SnapshotRow, version), FIELD(SnapshotRow, lsn), FIELD(SnapshotRow, created_us),
+                    FIELD(SnapshotRow, name_bytes), FIELD(SnapshotRow, reserved));
 }
 
 TEST_F(FormatDocument, NumbersOfTypesAndKindsAreAsTheTablesSay) {
@@ -142,7 +168,8 @@ TEST_F(FormatDocument, NumbersOfTypesAndKindsAreAsTheTablesSay) {
   const std::map<int, std::string> types{{type(log::RecordType::kCommit), "commit"},
                                          {type(log::RecordType::kSpill), "spill"},
                                          {type(log::RecordType::kFold), "fold"},
-                                         {type(log::RecordType::kClose), "close"}};
+                                         {type(log::RecordType::kClose), "close"},
+                                         {type(log::RecordType::kName), "name"}};
   const std::map<int, std::string> kinds{{kind(log::EntryKind::kFull), "full"},
                                          {kind(log::EntryKind::kPatch), "patch"},
                                          {kind(log::EntryKind::kZero), "zero patch"},
