@@ -74,7 +74,7 @@ class Connection {
   Status transaction(const std::function<Status(Connection&)>& body);
 
   bool in_transaction() const;
-  // A stable name of what the connection looks at, for prompts: "main".
+  // The name of the branch that the connection is on, until the next CHECKOUT.
   std::string_view branch() const;
   // The version the connection's next read would see.
   std::uint64_t version() const;

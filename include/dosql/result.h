@@ -37,6 +37,7 @@ enum class ErrorCode : std::uint8_t {
   kVersionNotFound,  // a point in time before the beginning or in the future
   kHistoryExpired,   // a point in time that retention has dropped
   kBranchNotFound,
+  kBranchNotMerged,  // it has commits that no other branch contains
   kInvalidArgument,  // the caller's mistake: bad option, wrong parameter, wrong order of calls
   kForbidden,        // needs a permission that was not given (for example allow_files)
   kInterrupted,

@@ -1,5 +1,6 @@
 #include "engine/connection_state.h"
 
+#include <fmt/format.h>
 #include <sqlite3.h>
 
 #include <algorithm>
@@ -8,6 +9,7 @@
 
 #include "base/check.h"
 #include "engine/system_tables.h"
+#include "engine/time_points.h"
 
 namespace dosql::engine {
 namespace {
@@ -56,10 +58,16 @@ Result<std::shared_ptr<ConnectionState>> ConnectionState::open(DatabaseCore& cor
 ConnectionState::ConnectionState(DatabaseCore& core, std::shared_ptr<Session> session, MainFile* file)
     : core_(core), session_(std::move(session)), file_(file) {
   ++core_.connections();
+  std::lock_guard lock(core_.branch_uses().mutex());
+  core_.branch_uses().enter(file_->branch());
 }
 
 ConnectionState::~ConnectionState() {
   retire();
+  {
+    std::lock_guard lock(core_.branch_uses().mutex());
+    core_.branch_uses().leave(file_->branch());
+  }
   --core_.connections();
   sqlite3_busy_handler(session_->db, nullptr, nullptr);
   // Statements that somebody made on the raw handle keep it, and the session, until they are finalised.
@@ -89,6 +97,41 @@ int ConnectionState::wait_while_busy(int count) {
   if (file_->wait_for_slot(session.busy_deadline)) return 1;
   if (sqlite3_is_interrupted(session.db)) session.failure.emplace(ErrorCode::kInterrupted, "interrupted");
   return 0;
+}
+
+Status ConnectionState::checkout(std::string_view name) {
+  if (sqlite3_get_autocommit(session_->db) == 0) {
+    return Error(ErrorCode::kInvalidArgument, "CHECKOUT inside a transaction is not possible")
+        .with_hint("COMMIT or ROLLBACK first");
+  }
+  for (sqlite3_stmt* statement = nullptr;
+       (statement = sqlite3_next_stmt(session_->db, statement)) != nullptr;) {
+    if (sqlite3_stmt_busy(statement) == 0) continue;
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("CHECKOUT while a statement is running is not possible: {}",
+                             sqlite3_sql(statement)))
+        .with_hint("run it to its end, or reset it");
+  }
+  std::lock_guard lock(core_.branch_uses().mutex());
+  const auto branch = core_.store().find_branch(name);
+  if (!branch) return branch_not_found(core_.store(), name);
+  if (branch->id == file_->branch()) return {};
+  core_.branch_uses().enter(branch->id);
+  core_.branch_uses().leave(file_->branch());
+  file_->move_to(branch->id);
+  branch_name_ = branch->name;
+  return forget_schema();
+}
+
+// SQLite tells schemas apart by their cookie, a number that counts up: two branches may have the same one. So
+// what it remembers is cleared, and each statement compiles again when it is used next.
+Status ConnectionState::forget_schema() {
+  session_->begin_call();
+  int writable = 0;
+  sqlite3_db_config(session_->db, SQLITE_DBCONFIG_WRITABLE_SCHEMA, -1, &writable);
+  const int rc = sqlite3_exec(session_->db, "PRAGMA writable_schema = RESET", nullptr, nullptr, nullptr);
+  if (writable != 0) sqlite3_db_config(session_->db, SQLITE_DBCONFIG_WRITABLE_SCHEMA, 1, nullptr);
+  return rc == SQLITE_OK ? Status() : error(rc);
 }
 
 void ConnectionState::retire() {

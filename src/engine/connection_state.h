@@ -2,6 +2,8 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <string_view>
 
 #include <dosql/result.h>
 
@@ -32,6 +34,11 @@ class ConnectionState {
   // What the newest call on the handle reported.
   Error error(int sqlite_code) { return connection_error(*session_, sqlite_code); }
 
+  // Moves the connection to another branch. Errors: kBranchNotFound, kInvalidArgument (inside a transaction,
+  // a statement is running, the branch as of a fixed version).
+  Status checkout(std::string_view branch);
+  const std::string& branch_name() const { return branch_name_; }
+
   // The Connection is going: rolls back and forgets the idle statements.
   void retire();
   bool retired() const { return retired_; }
@@ -39,6 +46,7 @@ class ConnectionState {
  private:
   ConnectionState(DatabaseCore& core, std::shared_ptr<Session> session, MainFile* file);
   Status configure();
+  Status forget_schema();
   int wait_while_busy(int count);
 
   DatabaseCore& core_;
@@ -46,6 +54,7 @@ class ConnectionState {
   MainFile* file_;
   StatementCache cache_;
   bool retired_ = false;
+  std::string branch_name_ = "main";
 };
 
 }  // namespace dosql::engine

@@ -9,6 +9,7 @@
 #include <dosql/options.h>
 #include <dosql/result.h>
 
+#include "engine/branch_uses.h"
 #include "engine/vfs.h"
 #include "engine/writer_slot.h"
 #include "io/storage.h"
@@ -35,6 +36,9 @@ class DatabaseCore : public std::enable_shared_from_this<DatabaseCore> {
   bool read_only() const { return options_.mode == OpenMode::kReadOnly; }
   bool created() const { return created_; }
 
+  // Which branches connections are on.
+  BranchUses& branch_uses() { return branch_uses_; }
+
   // Connections of users that are open now.
   std::atomic<int>& connections() { return connections_; }
 
@@ -54,6 +58,7 @@ class DatabaseCore : public std::enable_shared_from_this<DatabaseCore> {
   bool created_ = false;
   std::atomic<bool> closed_{false};
   std::atomic<int> connections_{0};
+  BranchUses branch_uses_;
   std::unique_ptr<version::VersionStore> store_;
   WriterSlot slot_;
   std::unique_ptr<Vfs> vfs_;

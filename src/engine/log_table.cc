@@ -84,7 +84,8 @@ Status LogRows::next() {
 
 Status LogRows::load() {
   if (at_end()) return {};
-  DOSQL_ASSIGN_OR_RETURN(info_, context_.core->store().commit_info(kMainBranch, Version{version_}));
+  DOSQL_ASSIGN_OR_RETURN(info_,
+                         context_.core->store().commit_info(context_.file.branch(), Version{version_}));
   return {};
 }
 
@@ -93,7 +94,7 @@ Status LogRows::column(sqlite3_context* out, int column) {
     case kVersion: sqlite3_result_int64(out, rowid()); break;
     case kFirstLsn: sqlite3_result_int64(out, static_cast<sqlite3_int64>(raw(info_.first_lsn)) + 1); break;
     case kLastLsn: sqlite3_result_int64(out, static_cast<sqlite3_int64>(raw(info_.last_lsn))); break;
-    case kBranch: sqlite3_result_text(out, "main", -1, SQLITE_STATIC); break;
+    case kBranch: text_result(out, context_.core->store().branch_info(info_.branch).name); break;
     case kTimestamp: text_result(out, time_text(info_.timestamp_us)); break;
     case kPages: sqlite3_result_int64(out, info_.changed_pages); break;
     case kDatabasePages: sqlite3_result_int64(out, info_.page_count); break;
@@ -101,7 +102,7 @@ Status LogRows::column(sqlite3_context* out, int column) {
     case kTables: {
       if (!context_.touched) context_.touched = std::make_unique<TouchedTables>(*context_.core);
       DOSQL_ASSIGN_OR_RETURN(const std::optional<std::string> tables,
-                             context_.touched->of(Version{version_}));
+                             context_.touched->of(context_.file.branch(), Version{version_}));
       if (tables) text_result(out, *tables);
       break;
     }

@@ -51,6 +51,7 @@ MainFile::MainFile(version::VersionStore& store, WriterSlot& slot, std::shared_p
       slot_(slot),
       session_(std::move(session)),
       fixed_(fixed),
+      branch_(fixed ? fixed->branch : kMainBranch),
       reader_(store),
       write_(store),
       journal_(*this) {}
@@ -63,7 +64,12 @@ bool MainFile::read_only() const {
 
 version::ReadPoint MainFile::point() const {
   if (reader_.pinned()) return reader_.point();
-  return fixed_ ? *fixed_ : store_.head(kMainBranch);
+  return fixed_ ? *fixed_ : store_.head(branch_);
+}
+
+void MainFile::move_to(BranchId branch) {
+  CHECK(lock_ == SQLITE_LOCK_NONE && !fixed_);
+  branch_ = branch;
 }
 
 void MainFile::look_at(const version::ReadPoint& point) {
@@ -83,7 +89,7 @@ void MainFile::pin() {
   if (fixed_) {
     reader_.pin(*fixed_);
   } else {
-    reader_.pin_head(kMainBranch);
+    reader_.pin_head(branch_);
   }
   if (reader_.point() == last_point_) return;
   last_point_ = reader_.point();

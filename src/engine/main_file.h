@@ -60,6 +60,10 @@ class MainFile final : public BaseReader {
 
   // The version that the open transaction reads, else the one that the next would.
   version::ReadPoint point() const;
+  // The branch that it is on. Moving it leaves it to the caller that SQLite forgets the schema: two branches
+  // may have the same schema cookie. REQUIRES of moving: no lock is held, the file is not on a fixed version.
+  BranchId branch() const { return branch_; }
+  void move_to(BranchId branch);
   // Moves a file on a fixed version to another one. REQUIRES: no lock is held.
   void look_at(const version::ReadPoint& point);
 
@@ -86,6 +90,7 @@ class MainFile final : public BaseReader {
   WriterSlot& slot_;
   std::shared_ptr<Session> session_;
   std::optional<version::ReadPoint> fixed_;
+  BranchId branch_ = kMainBranch;
 
   int lock_ = 0;
   bool has_slot_ = false;

@@ -1,9 +1,13 @@
 #include "engine/prepare.h"
 
+#include <fmt/format.h>
 #include <sqlite3.h>
 
 #include <algorithm>
 #include <limits>
+
+#include "engine/branch_command.h"
+#include "sql/recogniser.h"
 
 namespace dosql::engine {
 namespace {
@@ -19,6 +23,27 @@ bool is_pragma(std::string_view sql) {
 std::size_t end_of_comment(std::string_view sql, std::size_t begin, std::string_view terminator) {
   const std::size_t end = sql.find(terminator, begin + 2);
   return end == std::string_view::npos ? sql.size() : end + terminator.size();
+}
+
+// A statement about branches. `end`: of it in `sql`.
+Result<std::unique_ptr<PreparedStatement>> prepare_command(const std::shared_ptr<ConnectionState>& connection,
+                                                           std::string_view sql,
+                                                           const sql::Recognition& recognition) {
+  DOSQL_ASSIGN_OR_RETURN(BranchCommand command, BranchCommand::make(sql, recognition));
+  const std::string select = command.select_text();
+  sqlite3_stmt* statement = nullptr;
+  const int rc = sqlite3_prepare_v2(connection->db(), select.data(), static_cast<int>(select.size()),
+                                    &statement, nullptr);
+  if (rc != SQLITE_OK) return connection->error(rc).with_sql_offset(recognition.statement->words.begin);
+  return std::make_unique<PreparedStatement>(connection, statement, std::move(command));
+}
+
+// What no part of this release does yet.
+Error no_history_yet(const sql::TimeReference& reference) {
+  const std::string_view what =
+      reference.kind == sql::ReferenceKind::kAsOf ? "FOR SYSTEM_TIME AS OF" : "row history (FOR SYSTEM_TIME)";
+  return Error(ErrorCode::kInvalidArgument, fmt::format("{} is not part of this release", what))
+      .with_sql_offset(reference.clause.begin);
 }
 
 }  // namespace
@@ -49,6 +74,14 @@ Result<std::unique_ptr<PreparedStatement>> prepare(const std::shared_ptr<Connect
   Session& session = connection->session();
   session.begin_call();
   session.answered_pragma.reset();
+  if (sql::may_be_ours(sql)) [[unlikely]] {
+    DOSQL_ASSIGN_OR_RETURN(const sql::Recognition recognition, sql::recognise(sql));
+    if (recognition.ours()) {
+      tail = sql.substr(recognition.end);
+      if (recognition.statement) return prepare_command(connection, sql, recognition);
+      return no_history_yet(recognition.times.front());
+    }
+  }
   const unsigned flags = lifetime == Lifetime::kKept ? SQLITE_PREPARE_PERSISTENT : 0;
   sqlite3_stmt* statement = nullptr;
   const char* end = nullptr;

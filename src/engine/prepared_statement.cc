@@ -43,6 +43,15 @@ PreparedStatement::PreparedStatement(std::shared_ptr<ConnectionState> connection
       cacheable_(cacheable),
       pragma_(std::move(pragma)) {}
 
+PreparedStatement::PreparedStatement(std::shared_ptr<ConnectionState> connection, sqlite3_stmt* select,
+                                     BranchCommand command)
+    : connection_(std::move(connection)),
+      statement_(select),
+      cacheable_(false),
+      command_(std::move(command)) {
+  text_ = command_->text();
+}
+
 PreparedStatement::~PreparedStatement() { sqlite3_finalize(statement_); }
 
 void PreparedStatement::release(std::unique_ptr<PreparedStatement> statement) {
@@ -96,9 +105,28 @@ Status PreparedStatement::bind_all(std::span<const NamedValue> values) {
   return {};
 }
 
+Result<bool> PreparedStatement::run_command() {
+  const int rc = sqlite3_step(statement_);
+  if (rc != SQLITE_ROW) {
+    Error error = connection_->error(rc);
+    sqlite3_reset(statement_);
+    return error;
+  }
+  const Value name = value(0);
+  const Value point = value(1);
+  sqlite3_reset(statement_);
+  DOSQL_RETURN_IF_ERROR(command_->run(*connection_, name, point));
+  return false;
+}
+
+bool PreparedStatement::read_only() const { return !command_ && sqlite3_stmt_readonly(statement_) != 0; }
+
+int PreparedStatement::column_count() const { return command_ ? 0 : sqlite3_column_count(statement_); }
+
 Result<bool> PreparedStatement::step() {
   Session& session = connection_->session();
   session.begin_call();
+  if (command_) return run_command();
   const int rc = sqlite3_step(statement_);
   if (rc == SQLITE_ROW) [[likely]]
     return true;
@@ -131,7 +159,7 @@ const std::shared_ptr<const std::vector<std::string>>& PreparedStatement::column
   const int compilation = sqlite3_stmt_status(statement_, SQLITE_STMTSTATUS_REPREPARE, 0) + 1;
   if (columns_of_compilation_ != compilation) {
     auto names = std::make_shared<std::vector<std::string>>();
-    for (int column = 0; column < sqlite3_column_count(statement_); ++column) {
+    for (int column = 0; column < column_count(); ++column) {
       names->emplace_back(column_name(column));
     }
     columns_ = std::move(names);
@@ -167,7 +195,7 @@ Value PreparedStatement::value(int column) const {
 
 std::vector<Value> PreparedStatement::values() const {
   std::vector<Value> values;
-  const int count = sqlite3_column_count(statement_);
+  const int count = column_count();
   values.reserve(count);
   for (int column = 0; column < count; ++column) values.push_back(value(column));
   return values;

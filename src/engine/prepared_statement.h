@@ -12,6 +12,7 @@
 #include <dosql/result.h>
 #include <dosql/value.h>
 
+#include "engine/branch_command.h"
 #include "engine/session.h"
 
 struct sqlite3_stmt;
@@ -25,6 +26,8 @@ class PreparedStatement {
   // Takes `statement`, not null. `cacheable`: its text alone says what it is.
   PreparedStatement(std::shared_ptr<ConnectionState> connection, sqlite3_stmt* statement, bool cacheable,
                     std::optional<AnsweredPragma> pragma);
+  // A statement about branches; `select` is what stands for it in SQLite.
+  PreparedStatement(std::shared_ptr<ConnectionState> connection, sqlite3_stmt* select, BranchCommand command);
   ~PreparedStatement();
   PreparedStatement(const PreparedStatement&) = delete;
   PreparedStatement& operator=(const PreparedStatement&) = delete;
@@ -50,6 +53,8 @@ class PreparedStatement {
   // reset() of a statement that was not run to its end: what is left of it (a RETURNING's commit) may fail.
   Status finish();
 
+  bool read_only() const;
+  int column_count() const;
   std::string_view column_name(int column) const;
   const std::shared_ptr<const std::vector<std::string>>& column_names();
   Value::Type type(int column) const;
@@ -57,6 +62,7 @@ class PreparedStatement {
   std::vector<Value> values() const;
 
  private:
+  Result<bool> run_command();
   Status misuse(int sqlite_code);
 
   std::shared_ptr<ConnectionState> connection_;  // none while in the cache
@@ -64,6 +70,7 @@ class PreparedStatement {
   std::string_view text_;
   bool cacheable_;
   std::optional<AnsweredPragma> pragma_;
+  std::optional<BranchCommand> command_;
   std::shared_ptr<const std::vector<std::string>> columns_;
   int columns_of_compilation_ = 0;  // SQLite compiles again when the schema changes
 };

@@ -29,7 +29,7 @@ Statement& Statement::operator=(Statement&& other) noexcept {
 Statement::~Statement() { PreparedStatement::release(std::move(prepared_)); }
 
 bool Statement::empty() const { return prepared_ == nullptr; }
-bool Statement::read_only() const { return empty() || sqlite3_stmt_readonly(prepared_->handle()) != 0; }
+bool Statement::read_only() const { return empty() || prepared_->read_only(); }
 int Statement::explain_mode() const { return empty() ? 0 : sqlite3_stmt_isexplain(prepared_->handle()); }
 
 Status Statement::bind(int index, const Value& value) {
@@ -57,7 +57,7 @@ void Statement::clear_bindings() {
   if (!empty()) sqlite3_clear_bindings(prepared_->handle());
 }
 
-int Statement::column_count() const { return empty() ? 0 : sqlite3_column_count(prepared_->handle()); }
+int Statement::column_count() const { return empty() ? 0 : prepared_->column_count(); }
 
 std::string_view Statement::column_name(int column) const {
   return empty() ? "" : prepared_->column_name(column);

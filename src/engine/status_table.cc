@@ -15,7 +15,7 @@ Status StatusRows::begin(int, const char*, std::span<sqlite3_value* const>) {
 
 void StatusRows::add_connection() {
   add("path", context_.core.path());
-  add("branch", "main");
+  add("branch", context_.core.store().branch_info(context_.file.branch()).name);
   add("version", raw(context_.file.point().version));
   add("db_pages", context_.file.point().page_count);
   add("read_only", context_.core.read_only());
@@ -33,6 +33,7 @@ void StatusRows::add_store(const version::StoreStatus& status) {
   add("durable_lsn", raw(status.durable_lsn));
   add("checkpoint_lsn", raw(status.checkpoint_lsn));
   add("commits", status.commits);
+  add("branches", status.branches);
   add("live_pages", status.live_pages);
   add("page_versions", status.page_versions);
   add("log_bytes", status.log_bytes);

@@ -83,14 +83,19 @@ Result<SchemaReader::TableByRoot> SchemaReader::tables_of(const version::ReadPoi
 TouchedTables::TouchedTables(DatabaseCore& core)
     : store_(core.store()), schema_reader_(core), reader_(core.store()), previous_reader_(core.store()) {}
 
-Result<std::optional<std::string>> TouchedTables::of(Version version) {
-  DOSQL_ASSIGN_OR_RETURN(const version::ReadPoint point, store_.at_version(kMainBranch, version));
+Result<std::optional<std::string>> TouchedTables::of(BranchId branch, Version version) {
+  if (branch != schema_branch_) {
+    schema_branch_ = branch;
+    schema_first_ = 1;
+    schema_last_ = 0;
+  }
+  DOSQL_ASSIGN_OR_RETURN(const version::ReadPoint point, store_.at_version(branch, version));
   Pin pin(reader_, point);
   DOSQL_ASSIGN_OR_RETURN(std::optional<PointerMap> map, PointerMap::open(reader_));
   if (!map) return std::optional<std::string>();
 
   std::set<PageNo> roots;
-  DOSQL_ASSIGN_OR_RETURN(const std::vector<PageNo> pages, store_.changed_pages(kMainBranch, version));
+  DOSQL_ASSIGN_OR_RETURN(const std::vector<PageNo> pages, store_.changed_pages(branch, version));
   for (const PageNo page : pages) {
     if (page == PageNo{1}) {
       DOSQL_ASSIGN_OR_RETURN(const bool changed, schema_page_changed(point));
@@ -116,7 +121,7 @@ Result<std::optional<std::string>> TouchedTables::of(Version version) {
 Result<bool> TouchedTables::schema_page_changed(const version::ReadPoint& point) {
   if (raw(point.version) <= 1) return true;
   DOSQL_ASSIGN_OR_RETURN(const version::ReadPoint before,
-                         store_.at_version(kMainBranch, Version{raw(point.version) - 1}));
+                         store_.at_version(schema_branch_, Version{raw(point.version) - 1}));
   Pin pin(previous_reader_, before);
   std::array<std::byte, kPageBytes - kHeaderBytes> now;
   std::array<std::byte, kPageBytes - kHeaderBytes> then;

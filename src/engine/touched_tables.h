@@ -46,7 +46,7 @@ class TouchedTables {
 
   // Names with commas between them, sorted; "sqlite_schema" when the commit changed the schema. None: the
   // database has no pointer map to find out by.
-  Result<std::optional<std::string>> of(Version version);
+  Result<std::optional<std::string>> of(BranchId branch, Version version);
 
  private:
   Result<bool> schema_page_changed(const version::ReadPoint& point);
@@ -57,7 +57,8 @@ class TouchedTables {
   version::Reader reader_;
   version::Reader previous_reader_;
   SchemaReader::TableByRoot schema_;
-  // The versions that `schema_` is known to be right for; empty when first > last.
+  // The branch and versions that `schema_` is known to be right for; empty when first > last.
+  BranchId schema_branch_ = kMainBranch;
   std::uint64_t schema_first_ = 1;
   std::uint64_t schema_last_ = 0;
 };

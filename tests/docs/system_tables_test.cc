@@ -1,4 +1,4 @@
-// docs/system-tables.md names every column of dosql_log and every row of dosql_status.
+// docs/system-tables.md names every column of the tables and every row of dosql_status.
 
 #include <dosql/dosql.h>
 #include <gmock/gmock.h>
@@ -35,6 +35,11 @@ class SystemTablesDocument : public ::testing::Test {
 
 TEST_F(SystemTablesDocument, NamesEveryColumnOfTheLogInOrder) {
   EXPECT_EQ(documented("dosql_log"), names("SELECT name FROM pragma_table_info('dosql_log')"));
+}
+
+TEST_F(SystemTablesDocument, NamesEveryColumnOfTheNamesInOrder) {
+  for (const std::string table : {"dosql_branches", "dosql_snapshots"})
+    EXPECT_EQ(documented(table), names("SELECT name FROM pragma_table_info('" + table + "')"));
 }
 
 TEST_F(SystemTablesDocument, NamesEveryRowOfTheStatus) {

@@ -1,0 +1,210 @@
+#include "engine/time_points.h"
+
+#include <fmt/format.h>
+#include <sqlite3.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "engine/connection_state.h"
+#include "engine/time_text.h"
+
+namespace dosql::engine {
+namespace {
+
+using version::ReadPoint;
+using version::VersionStore;
+
+std::optional<std::uint64_t> number_of(std::string_view text) {
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size()) return {};
+  return number;
+}
+
+// How many letters must be put in, taken out or replaced to get from one to the other.
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
+    }
+  }
+  return row[b.size()];
+}
+
+Error snapshot_not_found(std::string_view name) {
+  return Error(ErrorCode::kNotFound, fmt::format("snapshot '{}' does not exist", name))
+      .with_hint("SELECT * FROM dosql_snapshots; shows those there are, and 'main@5' is a version");
+}
+
+// 'branch@5'; none: it does not look like that.
+std::optional<Result<ReadPoint>> version_of(const VersionStore& store, std::string_view text) {
+  const std::size_t at = text.rfind('@');
+  if (at == std::string_view::npos) return {};
+  const auto version = number_of(text.substr(at + 1));
+  if (!version) return {};
+  const auto branch = store.find_branch(text.substr(0, at));
+  if (!branch) return branch_not_found(store, text.substr(0, at));
+  return store.at_version(branch->id, Version{*version});
+}
+
+Result<ReadPoint> snapshot_point(const VersionStore& store, std::string_view name) {
+  if (const auto snapshot = store.find_snapshot(name)) return snapshot->point;
+  if (auto version = version_of(store, name)) return *std::move(version);
+  return snapshot_not_found(name);
+}
+
+Result<ReadPoint> branch_point(const VersionStore& store, std::string_view name) {
+  const auto branch = store.find_branch(name);
+  if (!branch) return branch_not_found(store, name);
+  return branch->head;
+}
+
+std::string shown(const Value& value) {
+  switch (value.type()) {
+    case Value::Type::kNull: return "NULL";
+    case Value::Type::kInteger: return fmt::format("{}", value.integer());
+    case Value::Type::kReal: return fmt::format("{}", value.real());
+    case Value::Type::kText: return fmt::format("'{}'", value.text());
+    case Value::Type::kBlob: return "a BLOB";
+  }
+  return "";
+}
+
+Result<ReadPoint> lsn_point(ConnectionState& connection, const Value& value) {
+  if (value.type() != Value::Type::kInteger || value.integer() < 0) {
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("an LSN is a whole number from 0 up, not {}", shown(value)));
+  }
+  return connection.core().store().at_lsn(connection.file().branch(),
+                                          Lsn{static_cast<std::uint64_t>(value.integer())});
+}
+
+Result<ReadPoint> timestamp_point(ConnectionState& connection, const Value& value) {
+  DOSQL_ASSIGN_OR_RETURN(const TimestampUs timestamp_us, timestamp_of(connection, value));
+  const VersionStore& store = connection.core().store();
+  const BranchId branch = connection.file().branch();
+  auto point = store.at_timestamp(branch, timestamp_us);
+  if (point) return point;
+  const auto first = store.at_version(branch, Version{1});
+  if (!first) return point;
+  DOSQL_ASSIGN_OR_RETURN(const version::CommitInfo info, store.commit_info(branch, Version{1}));
+  return Error(ErrorCode::kVersionNotFound,
+               fmt::format("{} is before the beginning: version 1 is of {}", time_text(timestamp_us),
+                           time_text(info.timestamp_us)));
+}
+
+// Relative to the version that the open transaction sees, or that the next would.
+Result<ReadPoint> relative_point(ConnectionState& connection, const Value& value) {
+  const ReadPoint now = connection.file().point();
+  if (value.is_null()) return now;
+  if (value.type() != Value::Type::kInteger) {
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("VERSION CURRENT counts in whole numbers, not {}", shown(value)));
+  }
+  const std::int64_t offset = value.integer();
+  if (offset == 0) return now;
+  if (offset > 0) {
+    return Error(ErrorCode::kVersionNotFound,
+                 fmt::format("VERSION CURRENT + {} is in the future: this is {}@{}", offset,
+                             connection.branch_name(), raw(now.version)));
+  }
+  const std::uint64_t back = std::uint64_t{0} - static_cast<std::uint64_t>(offset);
+  if (back >= raw(now.version)) {
+    return Error(ErrorCode::kVersionNotFound,
+                 fmt::format("VERSION CURRENT - {} is before the beginning: this is {}@{}", back,
+                             connection.branch_name(), raw(now.version)));
+  }
+  return connection.core().store().at_version(connection.file().branch(), Version{raw(now.version) - back});
+}
+
+Result<std::string> name_in(const std::optional<std::string>& name, const Value& value,
+                            std::string_view what) {
+  if (name) return *name;
+  if (value.type() == Value::Type::kText) return std::string(value.text());
+  return Error(ErrorCode::kInvalidArgument,
+               fmt::format("the name of a {} is text, not {}", what, shown(value)));
+}
+
+}  // namespace
+
+Error branch_not_found(const VersionStore& store, std::string_view name) {
+  Error error(ErrorCode::kBranchNotFound, fmt::format("branch '{}' does not exist", name));
+  std::string nearest;
+  std::size_t nearest_distance = std::max<std::size_t>(name.size() / 3, 1) + 1;
+  for (const version::BranchInfo& branch : store.branches()) {
+    const std::size_t distance = edit_distance(name, branch.name);
+    if (distance >= nearest_distance) continue;
+    nearest = branch.name;
+    nearest_distance = distance;
+  }
+  if (nearest.empty()) return std::move(error).with_hint("SELECT name FROM dosql_branches; shows all");
+  return std::move(error).with_hint(fmt::format("did you mean '{}'?", nearest));
+}
+
+Result<TimestampUs> timestamp_of(ConnectionState& connection, const Value& value) {
+  if (value.type() == Value::Type::kText) {
+    if (const auto exact = timestamp_from_text(value.text())) return *exact;
+  }
+  // Whatever else SQLite reads, to the millisecond. Numbers are seconds since 1970 or Julian days, as it sees
+  // fit.
+  const bool is_number = value.type() == Value::Type::kInteger || value.type() == Value::Type::kReal;
+  const char* const sql =
+      is_number ? "SELECT CAST(round((julianday(?1, 'auto') - 2440587.5) * 86400000.0) AS INTEGER)"
+                : "SELECT CAST(round((julianday(?1) - 2440587.5) * 86400000.0) AS INTEGER)";
+  sqlite3_stmt* statement = nullptr;
+  if (const int rc = sqlite3_prepare_v2(connection.db(), sql, -1, &statement, nullptr); rc != SQLITE_OK)
+    return connection.error(rc);
+  if (value.type() == Value::Type::kText) {
+    const std::string_view text = value.text();
+    sqlite3_bind_text64(statement, 1, text.data(), text.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+  } else if (value.type() == Value::Type::kInteger) {
+    sqlite3_bind_int64(statement, 1, value.integer());
+  } else if (value.type() == Value::Type::kReal) {
+    sqlite3_bind_double(statement, 1, value.real());
+  }
+  std::optional<TimestampUs> timestamp_us;
+  if (sqlite3_step(statement) == SQLITE_ROW && sqlite3_column_type(statement, 0) == SQLITE_INTEGER)
+    timestamp_us = sqlite3_column_int64(statement, 0) * 1000;
+  sqlite3_finalize(statement);
+  if (timestamp_us) return *timestamp_us;
+  return Error(ErrorCode::kInvalidArgument, fmt::format("{} is not a date or time", shown(value)))
+      .with_hint("for example '2026-01-31 12:00:00', in UTC");
+}
+
+Result<ReadPoint> resolve_time_point(ConnectionState& connection, sql::PointKind kind,
+                                     const std::optional<std::string>& name, const Value& value) {
+  const VersionStore& store = connection.core().store();
+  switch (kind) {
+    case sql::PointKind::kLsn: return lsn_point(connection, value);
+    case sql::PointKind::kTimestamp: return timestamp_point(connection, value);
+    case sql::PointKind::kVersion: return relative_point(connection, value);
+    case sql::PointKind::kSnapshot: {
+      DOSQL_ASSIGN_OR_RETURN(const std::string snapshot, name_in(name, value, "snapshot"));
+      return snapshot_point(store, snapshot);
+    }
+    case sql::PointKind::kBranch: {
+      DOSQL_ASSIGN_OR_RETURN(const std::string branch, name_in(name, value, "branch"));
+      return branch_point(store, branch);
+    }
+  }
+  return Error(ErrorCode::kInternal, "an unknown kind of time point");
+}
+
+Result<ReadPoint> resolve_named_point(ConnectionState& connection, std::string_view text) {
+  const VersionStore& store = connection.core().store();
+  if (const auto snapshot = store.find_snapshot(text)) return snapshot->point;
+  if (auto version = version_of(store, text)) return *std::move(version);
+  if (const auto branch = store.find_branch(text)) return branch->head;
+  if (!text.empty() && text[0] >= '0' && text[0] <= '9')
+    return timestamp_point(connection, Value(std::string(text)));
+  return branch_not_found(store, text);
+}
+
+}  // namespace dosql::engine

@@ -1,0 +1,33 @@
+// From a time point that somebody wrote to a version.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <dosql/result.h>
+#include <dosql/value.h>
+
+#include "sql/time_point.h"
+#include "version/version_store.h"
+
+namespace dosql::engine {
+
+class ConnectionState;
+
+// What a point means to a connection: LSN, timestamp and VERSION are on its branch. `name`: the snapshot or
+// branch, where the text says it; else `value` is what the point's expression gave. Errors: kVersionNotFound,
+// kBranchNotFound, kNotFound (a snapshot), kInvalidArgument (a value of the wrong kind).
+Result<version::ReadPoint> resolve_time_point(ConnectionState& connection, sql::PointKind kind,
+                                              const std::optional<std::string>& name, const Value& value);
+
+// As text, where it is not known what it is: 'main@5', the name of a snapshot or branch, or a timestamp.
+Result<version::ReadPoint> resolve_named_point(ConnectionState& connection, std::string_view text);
+
+// Microseconds since 1970 of whatever SQLite's date functions read. Errors: kInvalidArgument.
+Result<TimestampUs> timestamp_of(ConnectionState& connection, const Value& value);
+
+// With a hint at names that are alike.
+Error branch_not_found(const version::VersionStore& store, std::string_view name);
+
+}  // namespace dosql::engine
