@@ -17,7 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 using shell_test::Outcome;
 
-constexpr std::string_view kPrompt = "main> ";
+constexpr std::string_view kLastPrompt = "main> ";
 constexpr std::string_view kContinuation = " ...> ";
 
 // A command line of a console block, and what follows it up to the next.
@@ -27,6 +27,14 @@ struct TourCommand {
   std::string expected;  // output as a pipe shows it: prompts, but not what was typed behind them
   bool has_prompts = false;
 };
+
+// The shell's prompt at the beginning of a line, a branch's name and "> "; 0 bytes: there is none.
+std::size_t prompt_bytes(std::string_view line) {
+  if (line.starts_with(kContinuation)) return kContinuation.size();
+  const std::size_t end =
+      line.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._/-");
+  return end > 0 && end != std::string_view::npos && line.substr(end).starts_with("> ") ? end + 2 : 0;
+}
 
 std::vector<TourCommand> commands_of(const CodeBlock& block) {
   std::vector<TourCommand> commands;
@@ -39,15 +47,15 @@ std::vector<TourCommand> commands_of(const CodeBlock& block) {
     if (begins || continued) {
       command.line += begins ? line.substr(2) : '\n' + line;
     } else {
-      const bool prompt = line.starts_with(kPrompt) || line.starts_with(kContinuation);
-      command.has_prompts |= prompt;
-      command.input += prompt ? line.substr(kPrompt.size()) + '\n' : "";
-      command.expected += prompt ? line.substr(0, kPrompt.size()) : line + '\n';
+      const std::size_t prompt = prompt_bytes(line);
+      command.has_prompts |= prompt > 0;
+      command.input += prompt > 0 ? line.substr(prompt) + '\n' : "";
+      command.expected += prompt > 0 ? line.substr(0, prompt) : line + '\n';
     }
     continued = line.ends_with('\\');
   }
   // The last prompt is never answered.
-  for (TourCommand& command : commands) command.expected += command.has_prompts ? kPrompt : "";
+  for (TourCommand& command : commands) command.expected += command.has_prompts ? kLastPrompt : "";
   return commands;
 }
 
@@ -64,6 +72,7 @@ std::string normalized(std::string text, const fs::path& folder) {
   // In the log: times, and how much was written.
   text =
       replaced(text, "[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:.]+( +)[0-9,]+( +)[0-9,]+", "<time> <pages> <bytes>");
+  text = replaced(text, "[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8}\\.[0-9]{6}", "<time>");
   text = replaced(text, " +\n", "\n");
   const std::size_t end = text.find_last_not_of(" \n");
   return end == std::string::npos ? "" : text.substr(0, end + 1);
