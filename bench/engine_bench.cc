@@ -2,6 +2,7 @@
 
 #include "bench/bulk_work.h"
 #include "bench/commit_work.h"
+#include "bench/copy_work.h"
 #include "bench/harness.h"
 #include "bench/open_work.h"
 #include "bench/read_work.h"
@@ -22,6 +23,7 @@ int main(int argc, char** argv) {
   for (const Place& place : {disk, tmpfs}) bench_update_all(report, place);
   bench_reads(report, disk);
   bench_create_index(report, disk);
+  bench_import_export(report, disk);
   bench_open(report, disk);
   return report.finish();
 }

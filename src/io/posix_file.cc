@@ -44,6 +44,17 @@ bool keeps_allocated_blocks_writable(int descriptor) {
   return about.f_type == EXT4_SUPER_MAGIC || about.f_type == XFS_SUPER_MAGIC || about.f_type == TMPFS_MAGIC;
 }
 
+// The system leaves what was written in memory for long; a sync would then wait for all of it. Much at once
+// is the sign of a sync to come, so the disk is set to work on it meanwhile.
+constexpr std::uint64_t kWriteBackBytes = std::uint64_t{1} << 20;
+
+void begin_write_back(int descriptor, std::uint64_t offset, std::uint64_t bytes) {
+  if (bytes < kWriteBackBytes) return;
+  // Promises nothing, so there is nothing to report: errors show at the sync.
+  [[maybe_unused]] const int ignored = sync_file_range(descriptor, static_cast<off_t>(offset),
+                                                       static_cast<off_t>(bytes), SYNC_FILE_RANGE_WRITE);
+}
+
 class PosixFile final : public File {
  public:
   PosixFile(FileDescriptor descriptor, std::string path, FileAccess access, PosixFeatures features)
@@ -125,6 +136,7 @@ Status PosixFile::write_whole(std::uint64_t offset, Bytes bytes) {
     }
     done += static_cast<std::size_t>(count);
   }
+  begin_write_back(descriptor_.get(), offset, bytes.size());
   return {};
 }
 
@@ -147,6 +159,7 @@ Status PosixFile::write_pieces_at(std::uint64_t offset, std::span<const Bytes> p
     cursor.advance(static_cast<std::size_t>(count));
     at += static_cast<std::uint64_t>(count);
   }
+  begin_write_back(descriptor_.get(), offset, total_bytes);
   return {};
 }
 

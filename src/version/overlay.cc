@@ -1,7 +1,5 @@
 #include "version/overlay.h"
 
-#include <algorithm>
-
 namespace dosql::version {
 
 void OverlayMap::grow() {
@@ -14,13 +12,6 @@ void OverlayMap::grow() {
     places_[place] = old[at];
     used_.push_back(static_cast<std::uint32_t>(place));
   }
-}
-
-void OverlayMap::sorted(std::vector<OverlayPage*>& pages) {
-  pages.clear();
-  for (const std::uint32_t at : used_) pages.push_back(&places_[at]);
-  std::sort(pages.begin(), pages.end(),
-            [](const OverlayPage* a, const OverlayPage* b) { return a->page < b->page; });
 }
 
 void OverlayMap::clear() {

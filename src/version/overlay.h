@@ -25,6 +25,7 @@ class OverlayMap {
  public:
   OverlayMap() : places_(kPlacesMin) {}
 
+  // The pointer lives until the next insertion.
   OverlayPage* find(PageNo page) {
     OverlayPage& place = places_[place_of(raw(page))];
     return place.page == 0 ? nullptr : &place;
@@ -46,9 +47,6 @@ class OverlayMap {
   }
 
   std::size_t size() const { return used_.size(); }
-
-  // All pages in ascending order. The pointers live until the next insertion.
-  void sorted(std::vector<OverlayPage*>& pages);
 
   // Forgets all pages; the caller has taken their frames.
   void clear();

@@ -263,7 +263,8 @@ class WriteTransaction {
   // Takes the branch's writer slot; never waits. Errors: kBusy (taken), kBusySnapshot (the branch's
   // head is no longer `base`), kPoisoned, kReadOnly. The object may be begun again after commit or
   // rollback. The caller keeps `base` pinned while the transaction is active.
-  Status begin(const ReadPoint& base);
+  // `spilled`: whether pages that went to the log ahead of the commit stay in the pool while it has room.
+  Status begin(const ReadPoint& base, CacheUse spilled = CacheUse::kKeep);
   bool active() const { return active_; }
 
   // Replaces a page (kPageBytes long); a page at or beyond page_count() grows the database.

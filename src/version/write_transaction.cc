@@ -34,9 +34,10 @@ class WriteTransaction::Overlay {
     for (const FrameId frame : kept_frames_) store_.pool.free(frame);
   }
 
-  void begin(const ReadPoint& base) {
+  void begin(const ReadPoint& base, CacheUse spilled) {
     base_ = base;
     branch_ = &store_.branch(base.branch);
+    spilled_use_ = spilled;
     page_count_ = base.page_count;
     low_water_ = base.page_count;
   }
@@ -61,6 +62,7 @@ class WriteTransaction::Overlay {
 
   FrameId take_frame();
   void give_frame(FrameId frame);
+  void give_spilled_frame(OverlayPage& place);
   Status load_spilled(const OverlayPage& page, std::byte* out) const;
   Status spill();
   Status encode_dirty_pages();
@@ -79,16 +81,20 @@ class WriteTransaction::Overlay {
 
   ReadPoint base_;
   Branch* branch_ = nullptr;
+  CacheUse spilled_use_ = CacheUse::kKeep;
   std::uint32_t page_count_ = 0;
   std::uint32_t low_water_ = 0;  // the smallest page_count_ of this transaction
   OverlayMap pages_;
   std::size_t dirty_pages_ = 0;
+  // Numbers of the dirty pages, and of some that were cut off since: a transaction may have far more pages
+  // than it dirtied since its last spill.
+  std::vector<std::uint32_t> dirtied_;
   std::uint64_t spill_bytes_ = 0;
   std::uint32_t spill_records_ = 0;
+  bool frames_kept_ = false;  // of pages that were spilled
   bool spill_failed_ = false;
 
   std::vector<Change> changes_;
-  std::vector<OverlayPage*> order_;
   std::vector<FrameId> kept_frames_;
 };
 
@@ -107,6 +113,13 @@ void WriteTransaction::Overlay::give_frame(FrameId frame) {
   }
 }
 
+void WriteTransaction::Overlay::give_spilled_frame(OverlayPage& place) {
+  // A page that turned out unchanged has no entry to be read from.
+  if (place.frame == 0 || place.spilled.word == 0) return;
+  give_frame(place.frame);
+  place.frame = 0;
+}
+
 Status WriteTransaction::Overlay::write(PageNo page, Bytes image) {
   CHECK(image.size() == kPageBytes && raw(page) != 0);
   OverlayPage& place = pages_.find_or_insert(page);
@@ -118,6 +131,7 @@ Status WriteTransaction::Overlay::write(PageNo page, Bytes image) {
   place.cut = false;
   if (!place.dirty) {
     place.dirty = true;
+    dirtied_.push_back(raw(page));
     ++dirty_pages_;
   }
   page_count_ = std::max(page_count_, raw(page));
@@ -175,10 +189,13 @@ void WriteTransaction::Overlay::truncate(std::uint32_t page_count) {
 
 // Adds an entry to record_ for each dirty page that differs from its newest version.
 Status WriteTransaction::Overlay::encode_dirty_pages() {
-  pages_.sorted(order_);
+  std::sort(dirtied_.begin(), dirtied_.end());
   changes_.clear();
-  for (OverlayPage* place : order_) {
-    if (!place->dirty) continue;
+  std::uint32_t previous = 0;
+  for (const std::uint32_t number : dirtied_) {
+    OverlayPage* const place = pages_.find(PageNo{number});
+    if (number == previous || !place->dirty) continue;
+    previous = number;
     const PageNo page{place->page};
     const std::byte* image = store_.pool.data(place->frame);
     DOSQL_ASSIGN_OR_RETURN(auto encoded, encoder_.encode(branch_->find(page), page, image));
@@ -199,7 +216,8 @@ Status WriteTransaction::Overlay::encode_dirty_pages() {
   return {};
 }
 
-// Writes the dirty pages to the log ahead of the commit. Their frames stay while the pool has room.
+// Writes the dirty pages to the log ahead of the commit. If that is wanted, their frames stay while the pool
+// has room.
 Status WriteTransaction::Overlay::spill() {
   record_.start(RecordType::kSpill, spill_records_ == 0 ? log::kFirstSpill : 0, base_.branch);
   record_.header().page_count = page_count_;
@@ -214,14 +232,16 @@ Status WriteTransaction::Overlay::spill() {
     spill_bytes_ += record_.record_bytes();
     ++spill_records_;
   }
-  const bool keep_frames = !store_.pool.full();
-  for (OverlayPage* place : order_) {
-    place->dirty = false;
-    // A page that turned out unchanged has no entry to be read from.
-    if (keep_frames || place->frame == 0 || place->spilled.word == 0) continue;
-    give_frame(place->frame);
-    place->frame = 0;
+  const bool keep_frames = spilled_use_ == CacheUse::kKeep && !store_.pool.full();
+  for (const std::uint32_t number : dirtied_) {
+    OverlayPage& place = *pages_.find(PageNo{number});
+    place.dirty = false;
+    if (!keep_frames) give_spilled_frame(place);
   }
+  // Those of earlier spills, kept while there was room.
+  if (!keep_frames && frames_kept_) pages_.for_each([&](OverlayPage& place) { give_spilled_frame(place); });
+  frames_kept_ = keep_frames;
+  dirtied_.clear();
   dirty_pages_ = 0;
   return {};
 }
@@ -351,9 +371,11 @@ void WriteTransaction::Overlay::forget() {
     if (place.frame != 0) give_frame(place.frame);
   });
   pages_.clear();
+  dirtied_.clear();
   dirty_pages_ = 0;
   spill_bytes_ = 0;
   spill_records_ = 0;
+  frames_kept_ = false;
   spill_failed_ = false;
 }
 
@@ -361,7 +383,7 @@ WriteTransaction::WriteTransaction(VersionStore& store) : store_(store.impl()) {
 
 WriteTransaction::~WriteTransaction() { rollback(); }
 
-Status WriteTransaction::begin(const ReadPoint& base) {
+Status WriteTransaction::begin(const ReadPoint& base, CacheUse spilled) {
   CHECK(!active_);
   if (store_.options.access == Access::kReadOnly) {
     return Error(ErrorCode::kReadOnly, "the database is open for reading only");
@@ -378,7 +400,7 @@ Status WriteTransaction::begin(const ReadPoint& base) {
     return Error(ErrorCode::kBusySnapshot, "the branch moved on since this transaction began to read");
   }
   if (!overlay_) overlay_ = std::make_unique<Overlay>(store_);
-  overlay_->begin(base);
+  overlay_->begin(base, spilled);
   active_ = true;
   return {};
 }
