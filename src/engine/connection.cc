@@ -123,9 +123,6 @@ Status Connection::exec(std::string_view sql) {
     std::string_view tail;
     auto prepared = engine::prepare(state_, rest, tail, Lifetime::kOnce);
     if (!prepared) return with_place(std::move(prepared).error());
-    if (tail.size() == rest.size()) {
-      return Error(ErrorCode::kInvalidArgument, "the SQL text contains a zero byte").with_sql_offset(begin);
-    }
     rest = tail;
     if (!*prepared) continue;
     Use statement(std::move(*prepared));

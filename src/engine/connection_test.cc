@@ -118,7 +118,23 @@ TEST_F(ConnectionTest, ExecStopsAtTheFirstFailure) {
                      kConstraint);
   EXPECT_EQ(rows_text(conn, "SELECT count(*) FROM t"), "1");
   DOSQL_EXPECT_OK(conn.exec(" ;; -- nothing\n /* at all */ "));
-  DOSQL_EXPECT_ERROR(conn.exec(std::string_view("SELECT 1;\0SELECT 2", 18)), kInvalidArgument);
+}
+
+// SQLite takes a zero byte for the end: the rest of a WHERE clause would be ignored.
+TEST_F(ConnectionTest, AZeroByteInTheTextRunsNothing) {
+  using namespace std::string_view_literals;
+  DOSQL_ASSERT_OK(conn.exec("INSERT INTO t(id) VALUES (1)"));
+  const auto sql = "DELETE FROM t \0WHERE id = 7"sv;
+  auto refused = conn.exec(sql);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(refused.error().message(), "the SQL text contains a zero byte");
+  EXPECT_EQ(refused.error().sql_offset(), 14u);
+  DOSQL_EXPECT_ERROR(conn.run(sql), kInvalidArgument);
+  std::string_view tail;
+  DOSQL_EXPECT_ERROR(conn.prepare(sql, tail), kInvalidArgument);
+  DOSQL_EXPECT_ERROR(conn.prepare("\0"sv, tail), kInvalidArgument);
+  EXPECT_EQ(rows_text(conn, "SELECT count(*) FROM t"), "1");
 }
 
 TEST_F(ConnectionTest, PrepareTakesOneStatement) {

@@ -91,6 +91,12 @@ Result<std::unique_ptr<PreparedStatement>> prepare(const std::shared_ptr<Connect
       sqlite3_prepare_v3(connection->db(), begin, static_cast<int>(sql.size()), flags, &statement, &end);
   if (rc != SQLITE_OK) return connection->error(rc);
   tail = sql.substr(end - begin);
+  // To SQLite a zero byte ends the text. Half of a statement may mean something else than all of it.
+  if (tail.starts_with('\0')) {
+    sqlite3_finalize(statement);
+    return Error(ErrorCode::kInvalidArgument, "the SQL text contains a zero byte")
+        .with_sql_offset(sql.size() - tail.size());
+  }
   if (statement == nullptr) return std::unique_ptr<PreparedStatement>();
 
   const bool cacheable = lifetime == Lifetime::kKept && tail.empty() && sql.size() <= kCachedTextBytesMax &&
