@@ -33,8 +33,12 @@ std::string suggest(Connection& connection, std::string_view query, std::string_
   const auto rows = connection.query(query);
   if (!rows) return "";
   std::vector<std::string_view> names;
-  for (const Row& row : *rows) names.push_back(row[0].text());
-  const std::string_view meant = nearest(last_part(name), names);
+  const std::string_view written = last_part(name);
+  for (const Row& row : *rows) {
+    // The same name elsewhere is no mistyped one.
+    if (!equals_ignoring_case(row[0].text(), written)) names.push_back(row[0].text());
+  }
+  const std::string_view meant = nearest(written, names);
   return meant.empty() ? "" : fmt::format("did you mean {}?", quote_identifier(meant));
 }
 
