@@ -1,5 +1,6 @@
 #include "apps/dosql/app.h"
 
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -44,6 +45,15 @@ std::string import_hint(const std::string& path) {
   return fmt::format("import it into a new database: dosql {} \".import-sqlite {}\"", directory, path);
 }
 
+// Where it cannot be written, it can still be read.
+Error with_opening_advice(Error error, const std::string& path) {
+  if (!error.hint().empty() || !is_regular_file(path + "/control")) return error;
+  if (error.code() == ErrorCode::kReadOnly) return std::move(error).with_hint("open it with -readonly");
+  if (error.code() == ErrorCode::kDiskFull)
+    return std::move(error).with_hint("make room, or open it with -readonly");
+  return error;
+}
+
 Result<Database> open_database(const CommandLine& line) {
   const std::string& path = line.database;
   if (path.empty() || path == ":memory:") {
@@ -58,7 +68,9 @@ Result<Database> open_database(const CommandLine& line) {
   Options options;
   options.mode = line.read_only ? OpenMode::kReadOnly : OpenMode::kCreateIfMissing;
   options.allow_files = true;
-  return Database::open(path, options);
+  auto database = Database::open(path, options);
+  if (database || line.read_only) return database;
+  return with_opening_advice(std::move(database).error(), path);
 }
 
 std::string_view short_version() {
@@ -166,6 +178,14 @@ int run_database(CommandLine line, Console& console) {
   return exit_code;
 }
 
+// A standard descriptor that the caller closed would be given to the next file that is opened, and what we
+// print would go into the database. In its place stands one that can neither be read nor written.
+void occupy_standard_descriptors() {
+  for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(descriptor, F_GETFD) < 0) ::open("/", O_PATH);  // takes the lowest number that is free
+  }
+}
+
 int print(std::string_view text, Console& console) {
   Output out;
   out.write(text);
@@ -177,6 +197,7 @@ int print(std::string_view text, Console& console) {
 }  // namespace
 
 int run_app(const std::vector<std::string>& arguments) {
+  occupy_standard_descriptors();
   // Widths of characters and the line editor need a UTF-8 locale, whatever the environment says; numbers stay
   // as in the C locale.
   if (std::setlocale(LC_CTYPE, "C.UTF-8") == nullptr) std::setlocale(LC_CTYPE, "");

@@ -149,8 +149,9 @@ std::vector<DotCommand> database_commands() {
        "FILE must not exist. sqlite3 and everything else that reads SQLite databases can open it.\n", 1, 2,
        run_export_sqlite},
       {"import-sqlite", "FILE", "Take over an ordinary SQLite file as main@1 of a new database",
-       "FILE is not changed. The database must be empty: start dosql with the name of a new directory.\n", 1,
-       1, run_import_sqlite},
+       "FILE is not changed. The database must be empty: start dosql with the name of a new directory.\n"
+       "Damage inside FILE is taken over as it is; .check finds it.\n",
+       1, 1, run_import_sqlite},
       {"log", "[N]", "The newest N versions (20): when, how much, which tables",
        "The table dosql_log has more: SELECT * FROM dosql_log;\n", 0, 1, run_log},
       {"status", "", "Facts about the database and its files", "", 0, 0, run_status},

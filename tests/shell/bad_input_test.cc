@@ -1,0 +1,138 @@
+// What the shell answers where a database cannot be opened, written, imported or exported: each message in
+// full.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/checksum.h"
+#include "tests/shell/process.h"
+
+namespace dosql::shell_test {
+namespace {
+
+using testing::MatchesRegex;
+
+class BadInputTest : public testing::Test {
+ protected:
+  Outcome run(const std::string& command) { return run_command(folder_.path(), command, ""); }
+
+  // `command` fails with nothing on standard output.
+  void expect_error(const std::string& command, const std::string& message) {
+    const Outcome outcome = run(command);
+    EXPECT_EQ(outcome.output, "");
+    EXPECT_THAT(outcome.errors, MatchesRegex(message)) << command;
+    EXPECT_EQ(outcome.exit_status, 1) << command;
+  }
+
+  void SetUp() override {
+    ASSERT_EQ(run("dosql shop 'CREATE TABLE t(x)' 'INSERT INTO t VALUES(1)'").errors, "");
+  }
+
+  TemporaryFolder folder_;
+};
+
+// A small file system of its own at `disk`, gone with the commands that it is there for.
+class OwnDiskTest : public BadInputTest {
+ protected:
+  void SetUp() override {
+    BadInputTest::SetUp();
+    ASSERT_EQ(run("mkdir disk").exit_status, 0);
+    if (run(on_disk("true")).exit_status != 0) GTEST_SKIP() << "this machine lets us mount nothing";
+  }
+
+  // The command that runs `commands` beside a copy of the database, disk/shop.
+  std::string on_disk(const std::string& commands) {
+    write_file(folder_.path() / "commands",
+               "mount -t tmpfs -o size=2m tmpfs disk && cp -r shop disk && {\n" + commands + "\n}\n");
+    return std::string("unshare --mount ") + (geteuid() == 0 ? "" : "--map-root-user ") + "sh commands";
+  }
+};
+
+TEST_F(BadInputTest, ASecondWriter) {
+  const Outcome outcome = run(
+      "mkfifo in; dosql shop < in > out & exec 3> in; echo .print ready >&3;"
+      "until grep -q ready out; do :; done; dosql shop 'SELECT 1'; status=$?; exec 3>&-; wait; exit $status");
+  EXPECT_EQ(outcome.output, "");
+  EXPECT_THAT(outcome.errors, MatchesRegex("error: 'shop' is open for writing in process [0-9]+ \\(dosql\\)\n"
+                                           "hint:  open it with -readonly, or stop that process\n"));
+  EXPECT_EQ(outcome.exit_status, 1);
+}
+
+TEST_F(BadInputTest, ADirectoryThatIsNoDatabase) {
+  ASSERT_EQ(run("mkdir letters; echo Dear > letters/ann").exit_status, 0);
+  expect_error("dosql letters 'SELECT 1'",
+               "error: 'letters' is a directory with other files, not a DoSQL database\n"
+               "hint:  name an empty or a new directory to make a database\n");
+  EXPECT_EQ(run("ls letters").output, "ann\n");
+}
+
+TEST_F(BadInputTest, ANewerFormatVersion) {
+  const auto control = folder_.path() / "shop" / "control";
+  std::string bytes = read_file(control);
+  for (const std::size_t slot : {0, 4096}) {
+    auto* at = reinterpret_cast<std::byte*>(bytes.data()) + slot;
+    store<std::uint32_t>(at + 8, 99);
+    store(at + 120, checksum64(Bytes(at, 120), 0));
+  }
+  write_file(control, bytes);
+  const std::string message = "error: .*99.*\n(hint:  .*\n)?";
+  expect_error("dosql shop 'SELECT * FROM t'", message);
+  expect_error("dosql -readonly shop 'SELECT * FROM t'", message);
+  EXPECT_EQ(read_file(control), bytes);
+}
+
+TEST_F(BadInputTest, ACorruptImportFile) {
+  ASSERT_EQ(run("sqlite3 old.db 'CREATE TABLE a(x); INSERT INTO a VALUES(zeroblob(20000))' && truncate -s "
+                "9000 old.db")
+                .exit_status,
+            0);
+  expect_error("dosql new '.import-sqlite old.db'", "error: .*old.db.*(cut off|malformed).*\n");
+  EXPECT_EQ(run("dosql new 'SELECT count(*) FROM dosql_log'").output, "0\n");
+}
+
+TEST_F(BadInputTest, AnExportOverAnExistingFile) {
+  ASSERT_EQ(run("echo precious > out.db").exit_status, 0);
+  expect_error("dosql shop '.export-sqlite out.db'", "error: 'out.db' exists and is not replaced\n");
+  EXPECT_EQ(run("cat out.db").output, "precious\n");
+}
+
+TEST_F(OwnDiskTest, AReadOnlyFileSystem) {
+  const auto read_only = [this](const std::string& command) {
+    return on_disk("mount -o remount,ro disk && " + command);
+  };
+  expect_error(read_only("dosql disk/shop 'SELECT x FROM t'"),
+               "error: cannot lock 'disk/shop/lock': Read-only file system\nhint:  open it with -readonly\n");
+  expect_error(read_only("dosql disk/new 'SELECT 1'"),
+               "error: cannot create directory 'disk/new': Read-only file system\n");
+  expect_error(read_only("dosql -readonly disk/shop '.export-sqlite disk/out.db'"),
+               "error: cannot create 'disk/out.db[^']*': Read-only file system\n");
+  EXPECT_EQ(run(read_only("dosql -readonly disk/shop 'SELECT x FROM t' .check")).output, "1\nok\n");
+}
+
+TEST_F(OwnDiskTest, AFullDisk) {
+  const Outcome outcome =
+      run(on_disk("dosql disk/shop 'INSERT INTO t VALUES(randomblob(5000000))'\n"
+                  "dosql disk/shop 'SELECT x FROM t' .check"));
+  EXPECT_EQ(outcome.output, "1\nok\n");
+  EXPECT_THAT(outcome.errors,
+              MatchesRegex("error: cannot [^']* 'disk/shop/log-[0-9]+': No space left on device\n"));
+}
+
+// After a kill opening has to write, and cannot. Reading needs no room.
+TEST_F(OwnDiskTest, OpeningOnAFullDisk) {
+  const Outcome outcome = run(on_disk(R"(
+      mkfifo in; dosql disk/shop <in >out & exec 3>in; echo "INSERT INTO t VALUES(2) RETURNING 'done';" >&3
+      until grep -q done out; do :; done
+      kill -9 $!; wait $! 2>/dev/null; cat /dev/zero 2>/dev/null >disk/rest
+      dosql disk/shop 'SELECT sum(x) FROM t' && echo "this was to fail"
+      dosql -readonly disk/shop 'SELECT sum(x) FROM t')"));
+  EXPECT_EQ(outcome.output, "3\n");
+  EXPECT_THAT(outcome.errors,
+              MatchesRegex("error: cannot [^']* 'disk/shop/log-[0-9]+': No space left on device\n"
+                           "hint:  make room, or open it with -readonly\n"));
+}
+
+}  // namespace
+}  // namespace dosql::shell_test
