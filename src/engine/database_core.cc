@@ -2,7 +2,10 @@
 
 #include <sqlite3.h>
 
+#include <algorithm>
+
 #include "base/environment.h"
+#include "log/log.h"
 
 namespace dosql::engine {
 namespace {
@@ -17,6 +20,16 @@ version::StoreOptions store_options(const Options& options) {
   return result;
 }
 
+// The lock of a database is a file that is written: no other directory may get one, or have its own written
+// over.
+Status leave_alone_what_is_no_database(io::Directory& directory, const std::vector<std::string>& files,
+                                       Clock& clock, Random& random) {
+  if (files.empty() || std::find(files.begin(), files.end(), log::kControlFile) != files.end()) return {};
+  auto log = log::Log::open(directory, log::Access::kReadOnly, log::Log::Create::kNo, clock, random);
+  if (!log && log.error().code() == ErrorCode::kNotADatabase) return std::move(log).error();
+  return {};
+}
+
 }  // namespace
 
 Result<std::shared_ptr<DatabaseCore>> DatabaseCore::open(std::unique_ptr<io::Directory> directory,
@@ -28,6 +41,7 @@ Result<std::shared_ptr<DatabaseCore>> DatabaseCore::open(std::unique_ptr<io::Dir
   core->options_ = options;
   core->clock_ = options.clock ? options.clock : &system_clock();
   core->random_ = options.random ? options.random : &system_random();
+  DOSQL_RETURN_IF_ERROR(leave_alone_what_is_no_database(*directory, files, *core->clock_, *core->random_));
   core->path_ = std::move(path);
   core->created_ = files.empty();
   DOSQL_ASSIGN_OR_RETURN(

@@ -61,11 +61,11 @@ TEST_F(BadInputTest, ASecondWriter) {
 }
 
 TEST_F(BadInputTest, ADirectoryThatIsNoDatabase) {
-  ASSERT_EQ(run("mkdir letters; echo Dear > letters/ann").exit_status, 0);
+  ASSERT_EQ(run("mkdir letters; echo Dear > letters/ann; echo key > letters/lock").exit_status, 0);
   expect_error("dosql letters 'SELECT 1'",
                "error: 'letters' is a directory with other files, not a DoSQL database\n"
                "hint:  name an empty or a new directory to make a database\n");
-  EXPECT_EQ(run("ls letters").output, "ann\n");
+  EXPECT_EQ(run("ls letters; cat letters/lock").output, "ann\nlock\nkey\n");
 }
 
 TEST_F(BadInputTest, ANewerFormatVersion) {
