@@ -154,7 +154,7 @@ void append_names(const StoreImpl& store, std::vector<std::byte>& body) {
       slots.emplace_back(branch->id(), static_cast<const BranchSlot*>(&slot));
     });
   }
-  std::ranges::stable_sort(slots, {}, [](const auto& slot) { return slot.second->versions[0].lsn; });
+  std::ranges::sort(slots, {}, [](const auto& slot) { return slot.second->versions[0].lsn; });
   std::vector<std::byte> versions;
   std::vector<std::byte> slot_rows;
   for (const auto& [branch, slot] : slots) {
