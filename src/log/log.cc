@@ -100,6 +100,19 @@ SegmentHeader Log::next_header(std::uint64_t record_bytes) const {
   return header;
 }
 
+// On a disk that is nearly full a smaller segment is better than none.
+Result<std::unique_ptr<Segment>> Log::create_segment_that_fits(SegmentHeader header,
+                                                               std::uint64_t record_bytes,
+                                                               const FillSegment& fill) {
+  const std::uint64_t least_bytes = next_segment_bytes(0, record_bytes);
+  while (true) {
+    auto segment = create_segment(directory_, header, fill);
+    if (segment || segment.error().code() != ErrorCode::kDiskFull || header.segment_bytes <= least_bytes)
+      return segment;
+    header.segment_bytes /= 2;
+  }
+}
+
 // Seals the active segment and begins the next. L4: everything in a sealed segment is durable before
 // the header that names its end is, so only the newest segment can have a torn tail.
 Status Log::roll(std::uint64_t record_bytes) {
@@ -112,7 +125,7 @@ Status Log::roll(std::uint64_t record_bytes) {
   header.segment = sealed.header.segment + 1;
   header.previous_segment = sealed.header.segment;
   header.previous_end = sealed.end.load();
-  auto segment = create_segment(directory_, header);
+  auto segment = create_segment_that_fits(header, record_bytes, {});
   if (!segment) {
     return segment.error().code() == ErrorCode::kOutcomeUnknown ? poison(segment.error())
                                                                 : std::move(segment).error();

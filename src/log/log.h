@@ -136,6 +136,7 @@ class Log {
   Status scan_segment(Segment& segment, std::uint64_t from, std::optional<std::uint64_t> end,
                       ReplayVisitor& visitor, Tail& tail);
   Status judge_tail(const Tail& found) const;
+  Status judge_void_segment(std::uint32_t number, Lsn newest) const;
   Status repair_tail(const Tail& found, bool may_replace, ReplayVisitor& visitor, Tail& tail);
   Status copy_records(std::uint64_t from, std::uint64_t to, std::uint64_t previous_checksum,
                       Segment& target) const;
@@ -145,6 +146,8 @@ class Log {
   const Segment* find_segment(std::uint32_t number) const;
   void add_segment(std::unique_ptr<Segment> segment);
   SegmentHeader next_header(std::uint64_t record_bytes) const;
+  Result<std::unique_ptr<Segment>> create_segment_that_fits(SegmentHeader header, std::uint64_t record_bytes,
+                                                            const FillSegment& fill);
   Status roll(std::uint64_t record_bytes);
   Status ensure_lease(Lsn last);
   Status secure_what_was_found();

@@ -267,6 +267,30 @@ Status Log::judge_tail(const Tail& found) const {
   }
 }
 
+// A newer file without a header is a segment whose creation was cut short: it holds nothing yet, or copies of
+// records that were not known to be on disk. One that holds a claim of more, or the mark of the clean close,
+// has lost its header. The records cannot be verified without the header's salt; but only the log wrote
+// there.
+Status Log::judge_void_segment(std::uint32_t number, Lsn newest) const {
+  DOSQL_ASSIGN_OR_RETURN(const auto file,
+                         directory_.open(segment_file_name(number), io::OpenMode::kReadOnly));
+  struct {
+    RecordHeader header;
+    CloseSummary close;
+  } record{};
+  for (std::uint64_t offset = kFirstRecordOffset;;) {
+    DOSQL_ASSIGN_OR_RETURN(const std::size_t got, file->read_at(offset, mutable_bytes_of(record)));
+    if (got < sizeof record || !plausible_header(record.header, kRecordBytesMax)) return {};
+    const bool is_close = static_cast<RecordType>(record.header.type) == RecordType::kClose &&
+                          record.close.control_sequence == control_.slot().sequence;
+    if (is_close || record.header.durable_lsn > dosql::raw(newest)) {
+      return corrupt(make_position(number, 0),
+                     "neither copy of its header can be read, and it holds commits that were on disk");
+    }
+    offset += sizeof(RecordHeader) + record.header.body_bytes;
+  }
+}
+
 // Copies the newest segment's records in [from, to) to the beginning of `target`.
 Status Log::copy_records(std::uint64_t from, std::uint64_t to, std::uint64_t previous_checksum,
                          Segment& target) const {
@@ -332,9 +356,10 @@ Status Log::repair_tail(const Tail& found, bool may_replace, ReplayVisitor& visi
     // If its maker died in here, its header was written but not synced.
     DOSQL_RETURN_IF_ERROR(rewrite_headers(last));
   }
-  DOSQL_ASSIGN_OR_RETURN(auto segment, create_segment(directory_, header, [&](Segment& target) {
-                           return copy_records(cut, kept_end, tail.previous_checksum, target);
-                         }));
+  const auto copy = [&](Segment& target) {
+    return copy_records(cut, kept_end, tail.previous_checksum, target);
+  };
+  DOSQL_ASSIGN_OR_RETURN(auto segment, create_segment_that_fits(header, kept_end - cut, copy));
   if (replaces) forget_active();
   add_segment(std::move(segment));
   used_bytes_ += kept_end - cut;
@@ -374,6 +399,9 @@ Result<ReplayOutcome> Log::replay(const std::optional<LogPoint>& from, ReplayVis
   const std::uint64_t sequence = control_.slot().sequence;
   const bool clean = found.closed_sequence == sequence || (found.records == 0 && !from && sequence == 1);
   const bool repair = !clean && access_ == Access::kReadWrite;
+  for (const std::uint32_t number : void_segments_) {
+    if (number > active().header.segment) DOSQL_RETURN_IF_ERROR(judge_void_segment(number, found.last_lsn));
+  }
   if (!clean) DOSQL_RETURN_IF_ERROR(judge_tail(found));
   const std::uint64_t end = repair && !found.unproven.empty() ? found.unproven.front().offset : found.end;
   DOSQL_RETURN_IF_ERROR(scan_segment(active(), start, end, visitor, tail));

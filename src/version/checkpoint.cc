@@ -215,12 +215,19 @@ Result<std::optional<log::LogPoint>> StoreImpl::load_checkpoint() {
   }
   DOSQL_ASSIGN_OR_RETURN(auto loaded, load_file(**file));
   auto* content = std::get_if<LoadedFile>(&loaded);
-  if (!content || content->header.database_id != log->database_id() ||
-      !log->holds(point_of(content->header))) {
+  if (!content || content->header.database_id != log->database_id()) {
     checkpoint_damaged = true;
     return Outcome();
   }
   const CheckpointHeader& header = content->header;
+  // L11: all that a checkpoint covers was on disk before it was.
+  if (!log->holds(point_of(header))) {
+    return log->corrupt(
+        log::Position{header.position},
+        fmt::format("the checkpoint covers LSN {} there, and the file is missing or has lost its "
+                    "header",
+                    header.last_lsn));
+  }
   checkpoint_buffer = std::move(content->body);
   const std::byte* at = checkpoint_buffer.data();
   Branch& main = branches.main();
