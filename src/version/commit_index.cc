@@ -13,20 +13,18 @@ constexpr std::uint64_t kDifferenceMax = std::numeric_limits<std::uint32_t>::max
 
 void CommitIndex::push(const CommitEntry& entry) {
   std::unique_lock lock(mutex_);
-  Chunk* chunk = chunks_.empty() ? nullptr : chunks_.back().get();
-  const bool fits = chunk && chunk->size < kChunkCommits &&
-                    raw(entry.lsn) - raw(chunk->base.lsn) <= kDifferenceMax &&
-                    (raw(entry.position) - raw(chunk->base.position)) / 8 <= kDifferenceMax;
+  const bool fits = !chunks_.empty() && chunks_.back().differences.size() < kChunkCommits &&
+                    raw(entry.lsn) - raw(chunks_.back().base.lsn) <= kDifferenceMax &&
+                    (raw(entry.position) - raw(chunks_.back().base.position)) / 8 <= kDifferenceMax;
   if (!fits) {
-    chunks_.push_back(std::make_unique_for_overwrite<Chunk>());
-    chunk = chunks_.back().get();
-    chunk->first_version = size_ + 1;
-    chunk->base = entry;
+    chunks_.push_back({.first_version = size_ + 1, .base = entry, .differences = {}});
+    // The first chunk of a branch grows from nothing; who fills one will fill the next.
+    if (chunks_.size() > 1) chunks_.back().differences.reserve(kChunkCommits);
   }
-  chunk->lsn_differences[chunk->size] = static_cast<std::uint32_t>(raw(entry.lsn) - raw(chunk->base.lsn));
-  chunk->position_differences[chunk->size] =
-      static_cast<std::uint32_t>((raw(entry.position) - raw(chunk->base.position)) / 8);
-  ++chunk->size;
+  Chunk& chunk = chunks_.back();
+  chunk.differences.push_back(
+      {static_cast<std::uint32_t>(raw(entry.lsn) - raw(chunk.base.lsn)),
+       static_cast<std::uint32_t>((raw(entry.position) - raw(chunk.base.position)) / 8)});
   ++size_;
 }
 
@@ -36,35 +34,34 @@ std::uint64_t CommitIndex::size() const {
 }
 
 CommitEntry CommitIndex::entry(const Chunk& chunk, std::size_t index) const {
-  return {Lsn{raw(chunk.base.lsn) + chunk.lsn_differences[index]},
-          log::Position{raw(chunk.base.position) + std::uint64_t{chunk.position_differences[index]} * 8}};
+  const Difference& difference = chunk.differences[index];
+  return {Lsn{raw(chunk.base.lsn) + difference.lsn},
+          log::Position{raw(chunk.base.position) + std::uint64_t{difference.position} * 8}};
 }
 
 CommitEntry CommitIndex::at(Version version) const {
   std::shared_lock lock(mutex_);
-  const auto behind =
-      std::upper_bound(chunks_.begin(), chunks_.end(), raw(version),
-                       [](std::uint64_t wanted, const auto& chunk) { return wanted < chunk->first_version; });
-  const Chunk& chunk = **(behind - 1);
+  const auto behind = std::ranges::upper_bound(chunks_, raw(version), {}, &Chunk::first_version);
+  const Chunk& chunk = *(behind - 1);
   return entry(chunk, raw(version) - chunk.first_version);
 }
 
 Version CommitIndex::find(Lsn lsn) const {
   std::shared_lock lock(mutex_);
   const auto behind =
-      std::upper_bound(chunks_.begin(), chunks_.end(), lsn,
-                       [](Lsn wanted, const auto& chunk) { return wanted < chunk->base.lsn; });
+      std::ranges::upper_bound(chunks_, lsn, {}, [](const Chunk& chunk) { return chunk.base.lsn; });
   if (behind == chunks_.begin()) return Version{0};
-  const Chunk& chunk = **(behind - 1);
+  const Chunk& chunk = *(behind - 1);
   const std::uint64_t difference = raw(lsn) - raw(chunk.base.lsn);
-  const auto* begin = chunk.lsn_differences.data();
-  const auto* place = std::upper_bound(begin, begin + chunk.size, difference);
-  return Version{chunk.first_version + (place - begin) - 1};
+  const auto place = std::ranges::upper_bound(chunk.differences, difference, {}, &Difference::lsn);
+  return Version{chunk.first_version + (place - chunk.differences.begin()) - 1};
 }
 
 std::uint64_t CommitIndex::memory_bytes() const {
   std::shared_lock lock(mutex_);
-  return chunks_.capacity() * sizeof chunks_[0] + chunks_.size() * sizeof(Chunk);
+  std::uint64_t bytes = chunks_.capacity() * sizeof(Chunk);
+  for (const Chunk& chunk : chunks_) bytes += chunk.differences.capacity() * sizeof(Difference);
+  return bytes;
 }
 
 }  // namespace dosql::version

@@ -1,12 +1,11 @@
 // Every commit of one branch: version -> (last LSN, log position), in eight bytes each.
 //
 // Commits are kept in chunks of differences to the chunk's first commit; a difference that does not fit
-// begins a new chunk. Threads: any; one pusher at a time.
+// begins a new chunk. A chunk grows with its commits: most branches have few. Threads: any; one pusher at a
+// time.
 #pragma once
 
-#include <array>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <shared_mutex>
 #include <vector>
@@ -35,18 +34,20 @@ class CommitIndex {
 
  private:
   static constexpr std::uint32_t kChunkCommits = 1024;
+  struct Difference {
+    std::uint32_t lsn;
+    std::uint32_t position;  // in units of 8 bytes
+  };
   struct Chunk {
     std::uint64_t first_version;
     CommitEntry base;
-    std::uint32_t size = 0;
-    std::array<std::uint32_t, kChunkCommits> lsn_differences;
-    std::array<std::uint32_t, kChunkCommits> position_differences;  // in units of 8 bytes
+    std::vector<Difference> differences;
   };
 
   CommitEntry entry(const Chunk& chunk, std::size_t index) const;
 
   mutable std::shared_mutex mutex_;
-  std::vector<std::unique_ptr<Chunk>> chunks_;
+  std::vector<Chunk> chunks_;
   std::uint64_t size_ = 0;
 };
 
