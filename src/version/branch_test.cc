@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <map>
 #include <string>
+#include <thread>
 
 #include "io/memory_storage.h"
 #include "version/sqlite_header.h"
@@ -279,6 +281,34 @@ TEST_F(BranchTest, UnmergedCommitsAndMergeBase) {
   EXPECT_EQ(store->unmerged_commits(x), 0u) << "y contains them";
   EXPECT_EQ(store->merge_base(id_of(*store, "y"), x), store->head(x));
   EXPECT_EQ(store->merge_base(id_of(*store, "y"), kMainBranch), second);
+}
+
+// A checkpoint holds the names as of one point of the log: a name that is made beside it is in the checkpoint
+// or behind it, never both.
+TEST_F(BranchTest, CheckpointsBesideNewNames) {
+  random_.seed(4);
+  options_.maintain_checkpoint_bytes = 0;
+  auto store = open();
+  commit(*store, "main");
+  const ReadPoint head = store->head(kMainBranch);
+  std::atomic<bool> done{false};
+  std::thread checkpoints([&] {
+    while (!done) {
+      const auto more = store->maintain(1000);
+      EXPECT_TRUE(more) << more.error().message();
+    }
+  });
+  constexpr int kBranches = 300;
+  for (int i = 0; i < kBranches; ++i) {
+    const auto created = store->create_branch("b" + std::to_string(i), head, Durability::kNormal);
+    EXPECT_TRUE(created) << created.error().message();
+  }
+  done = true;
+  checkpoints.join();
+  store.reset();  // without a clean close
+  store = open();
+  ASSERT_TRUE(store);
+  EXPECT_EQ(store->branches().size(), kBranches + 1u);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <mutex>
 
 #include "base/checksum.h"
 #include "version/checkpoint_names.h"
@@ -173,6 +174,8 @@ Status write_file(io::Directory& directory, CheckpointHeader& header, Bytes body
 
 // REQUIRES: no commit is under way (the writer slot is held, or the store is closing).
 Status StoreImpl::write_checkpoint() {
+  // A name made between looking at the log's end and at the names would be in both.
+  std::lock_guard naming(names_mutex);
   const log::LogPoint point = log->end();
   CheckpointHeader header = make_header(point, log->database_id());
   header.page_count = branches.main().head().page_count;

@@ -78,7 +78,8 @@ class StoreIoErrorTest : public ::testing::Test {
     // allocation that only makes later stores faster, and for want of space a segment that is then made
     // smaller.
     const Kind kind = operations_[index].kind;
-    const bool made_smaller = fault == Fault::kDiskFull && operations_[index].name.starts_with("log-");
+    const bool made_smaller =
+        fault == Fault::kDiskFull && operations_[index].name.starts_with("log-") && creates_segment(index);
     EXPECT_EQ(errors, kind == Kind::kRemove || errors == 0 ? 0 : 1);
     EXPECT_TRUE(errors > 0 || kind == Kind::kRemove || kind == Kind::kAllocate || made_smaller);
     expect_survival(life, disk);
@@ -91,8 +92,10 @@ class StoreIoErrorTest : public ::testing::Test {
     }
   }
 
-  // Whether the sync belongs to the making of a new segment, which is given up without harm.
+  // Whether the operation belongs to the making of a new segment, up to its first sync, which is given up
+  // without harm.
   bool creates_segment(std::uint64_t index) const {
+    if (operations_[index].kind == Kind::kCreate) return true;
     for (std::uint64_t i = index; i-- > 0 && operations_[i].kind != Kind::kSync;) {
       if (operations_[i].kind == Kind::kCreate && operations_[i].name == operations_[index].name) return true;
     }
