@@ -79,10 +79,17 @@ show sqlite3 before.sqlite "PRAGMA integrity_check" "SELECT name, lat, lng FROM 
 say "6. And put it right."
 show dosql world "ATTACH 'before.sqlite' AS old; UPDATE cities SET lat = o.lat, lng = o.lng FROM old.cities AS o WHERE o.id = cities.id AND cities.country = 'IS'" "SELECT name, lat, lng FROM cities WHERE name = 'Reykjavík'"
 
-say "7. Databases come in the same way."
+say "7. Try a change on a branch: it costs nothing and touches nothing else."
+show dosql world "CREATE BRANCH north FROM main@$mistake; CHECKOUT north; DELETE FROM cities WHERE lat < 60; SELECT count(*) || ' cities on ' || branch FROM cities, (SELECT branch FROM dosql_log LIMIT 1)" "CHECKOUT main; SELECT count(*) || ' cities on main' FROM cities"
+show dosql world "CREATE SNAPSHOT 'put right'" ".export-sqlite north.sqlite north"
+show dosql -box world "SELECT name, version, parent, fork_version, unmerged FROM dosql_branches"
+[ "$(sqlite3 north.sqlite "SELECT count(*) FROM cities WHERE lat < 60")" = 0 ] || fail "the branch did not keep its change"
+[ "$(dosql world "SELECT count(*) FROM cities WHERE lat < 60")" -gt 100000 ] || fail "main has a branch's change"
+
+say "8. Databases come in the same way."
 show dosql copy ".import-sqlite before.sqlite" "SELECT count(*) || ' cities' FROM cities" .log
 
-say "8. Pull the plug (kill -9) while it writes: what was acknowledged is there."
+say "9. Pull the plug (kill -9) while it writes: what was acknowledged is there."
 dosql world "CREATE TABLE beats(n INTEGER PRIMARY KEY, at TEXT)"
 mkfifo statements
 dosql world <statements >acknowledged &
@@ -98,7 +105,7 @@ survived=$(dosql world "SELECT max(n) FROM beats")
 echo "  acknowledged before the kill: $acknowledged"
 [ "$survived" -ge "$acknowledged" ] || fail "an acknowledged transaction is gone"
 
-say "9. Look after it."
+say "10. Look after it."
 show dosql world .check
 show dosql world ".backup copy-of-world"
 show dosql world .status

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "apps/dosql/text.h"
+#include "base/nearest_name.h"
 
 namespace dosql::shell {
 
@@ -38,7 +39,7 @@ std::string suggest(Connection& connection, std::string_view query, std::string_
     // The same name elsewhere is no mistyped one.
     if (!equals_ignoring_case(row[0].text(), written)) names.push_back(row[0].text());
   }
-  const std::string_view meant = nearest(written, names);
+  const std::string_view meant = nearest_name(written, names);
   return meant.empty() ? "" : fmt::format("did you mean {}?", quote_identifier(meant));
 }
 

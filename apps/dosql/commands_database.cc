@@ -115,25 +115,20 @@ Status run_import_sqlite(Shell& shell, Arguments arguments) {
   return {};
 }
 
-// main@5 or 5.
-Result<std::uint64_t> parse_version(std::string_view text) {
-  std::string_view number = text;
-  if (number.starts_with("main@")) number.remove_prefix(5);
-  const auto version = parse_unsigned(number);
-  if (version && *version > 0) return *version;
-  return usage_error("export-sqlite", fmt::format("'{}' is not a version", text));
+// What to export: x@5, 5 (of the current branch), or a name; without any the current branch's newest version.
+std::string export_point(Shell& shell, Arguments arguments) {
+  const std::string branch(shell.connection().branch());
+  if (arguments.size() < 2) return branch;
+  return parse_unsigned(arguments[1]) ? fmt::format("{}@{}", branch, arguments[1]) : arguments[1];
 }
 
 Status run_export_sqlite(Shell& shell, Arguments arguments) {
-  std::uint64_t version = 0;
-  if (arguments.size() > 1) {
-    DOSQL_ASSIGN_OR_RETURN(version, parse_version(arguments[1]));
-  }
   ProgressBar bar(shell.console(), shell.interrupts());
-  DOSQL_ASSIGN_OR_RETURN(const ExportResult done,
-                         shell.database().export_sqlite(arguments[0], version, show_on(bar)));
-  tell(shell, fmt::format("{}@{} · {} · {}", shell.connection().branch(), done.version,
-                          format_bytes(done.bytes), arguments[0]));
+  DOSQL_ASSIGN_OR_RETURN(
+      const ExportResult done,
+      shell.database().export_sqlite(arguments[0], export_point(shell, arguments), show_on(bar)));
+  tell(shell,
+       fmt::format("{}@{} · {} · {}", done.branch, done.version, format_bytes(done.bytes), arguments[0]));
   return {};
 }
 
@@ -144,10 +139,11 @@ std::vector<DotCommand> database_commands() {
       {"backup", "DIRECTORY", "Copy the database with all its history into a new directory", "", 1, 1,
        run_backup},
       {"check", "", "Verify every checksum and SQLite's integrity_check", "", 0, 0, run_check},
-      {"export-sqlite", "FILE [main@N]",
-       "Write a version as an ordinary SQLite file; the newest unless given",
-       "FILE must not exist. sqlite3 and everything else that reads SQLite databases can open it.\n", 1, 2,
-       run_export_sqlite},
+      {"export-sqlite", "FILE [POINT]", "Write a version as an ordinary SQLite file; the newest unless given",
+       "POINT is a version (main@5, or 5 of the current branch), a snapshot or a branch. FILE must not "
+       "exist.\n"
+       "sqlite3 and everything else that reads SQLite databases can open it.\n",
+       1, 2, run_export_sqlite},
       {"import-sqlite", "FILE", "Take over an ordinary SQLite file as main@1 of a new database",
        "FILE is not changed. The database must be empty: start dosql with the name of a new directory.\n"
        "Damage inside FILE is taken over as it is; .check finds it.\n",

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "apps/dosql/text.h"
+#include "base/nearest_name.h"
 
 namespace dosql::shell {
 
@@ -32,7 +33,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 11> kElsewhe
     {"system", "dosql starts no other programs; use another terminal"},
     {"cd", "dosql keeps its working directory; give a path instead"},
     {"load", "dosql loads no extensions"},
-    {"recover", ".check finds what is damaged, .export-sqlite FILE main@N takes an older version out"},
+    {"recover", ".check finds what is damaged, .export-sqlite FILE POINT takes an older version out"},
     {"dbinfo", ".status shows facts about the database"},
     {"eqp", "write EXPLAIN QUERY PLAN before the statement"},
 }};
@@ -44,7 +45,7 @@ Error unknown_command(std::string_view name) {
   }
   std::vector<std::string_view> names;
   for (const DotCommand& command : dot_commands()) names.push_back(command.name);
-  const std::string_view meant = nearest(name, names);
+  const std::string_view meant = nearest_name(name, names);
   if (!meant.empty()) return std::move(error).with_hint(fmt::format("did you mean .{}?", meant));
   return std::move(error).with_hint(".help lists all commands");
 }

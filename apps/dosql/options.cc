@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "apps/dosql/text.h"
+#include "base/nearest_name.h"
 
 namespace dosql::shell {
 
@@ -132,7 +133,7 @@ Result<const OptionDefinition*> find_option(std::string_view argument, std::stri
     if (option.name == name) return &option;
     names.push_back(option.name);
   }
-  const std::string_view meant = nearest(name, names);
+  const std::string_view meant = nearest_name(name, names);
   const std::string question = meant.empty() ? "" : fmt::format("did you mean -{}? ", meant);
   return wrong_option(fmt::format("unknown option {}", argument)).with_hint(question + std::string(kPointer));
 }

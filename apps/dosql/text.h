@@ -56,26 +56,4 @@ std::optional<std::int64_t> parse_signed(std::string_view text);
 // on/off, yes/no, true/false, 1/0.
 std::optional<bool> parse_switch(std::string_view text);
 
-// The candidate nearest to `word` by edit distance, empty when none is near enough to be meant.
-template <class Range>
-std::string_view nearest(std::string_view word, const Range& candidates);
-
-std::size_t edit_distance(std::string_view a, std::string_view b);
-
-template <class Range>
-std::string_view nearest(std::string_view word, const Range& candidates) {
-  std::string_view best;
-  // One slip in a short word, more in a long one.
-  const std::size_t slips = word.size() < 5 ? 1 : std::max<std::size_t>(2, word.size() / 4);
-  std::size_t best_distance = slips + 1;
-  for (std::string_view candidate : candidates) {
-    const std::size_t distance = edit_distance(word, candidate);
-    if (distance < best_distance) {
-      best_distance = distance;
-      best = candidate;
-    }
-  }
-  return best;
-}
-
 }  // namespace dosql::shell

@@ -113,13 +113,5 @@ TEST_F(TextTest, SwitchesInTheirSpellings) {
   EXPECT_FALSE(parse_switch("maybe"));
 }
 
-// A hint at something unrelated is worse than none.
-TEST_F(TextTest, NearestOnlyWhenNear) {
-  const std::vector<std::string_view> names{"tables", "timer", "import"};
-  EXPECT_EQ("tables", nearest("tabels", names));
-  EXPECT_EQ("", nearest("frobnicate", names));
-  EXPECT_EQ(3u, edit_distance("kitten", "sitting"));
-}
-
 }  // namespace
 }  // namespace dosql::shell

@@ -28,6 +28,7 @@ struct ImportResult {
 };
 
 struct ExportResult {
+  std::string branch;  // `branch@version` is what was written
   std::uint64_t version = 0;
   std::uint64_t bytes = 0;
 };
@@ -68,8 +69,13 @@ class Database {
   // DOSQL_VERSION_NOT_FOUND, DOSQL_DISK_FULL, DOSQL_IO, DOSQL_CORRUPT.
   Result<ExportResult> export_sqlite(const std::string& file, std::uint64_t version = 0,
                                      const Progress& progress = {});
+  // The same of any version: 'x@5', or the name of a snapshot or of a branch (its newest version). Errors:
+  // also DOSQL_BRANCH_NOT_FOUND.
+  Result<ExportResult> export_sqlite(const std::string& file, const std::string& point,
+                                     const Progress& progress = {});
 
-  // Verifies every checksum of every file and SQLite's integrity_check of the newest version.
+  // Verifies every checksum of every file, those of all branches, and SQLite's integrity_check of main's
+  // newest version.
   Result<std::vector<Problem>> check(const Progress& progress = {});
 
   // Copies the database with its whole history into `directory`, which must not exist or be empty.

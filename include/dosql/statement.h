@@ -89,7 +89,7 @@ class Statement {
   Value value(int column) const;
   Row row() const;
 
-  // The statement's own text, and with parameters filled in.
+  // The statement's own text, and with parameters filled in (not in statements about branches).
   std::string_view sql() const;
   std::string expanded_sql() const;
 

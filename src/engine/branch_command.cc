@@ -36,6 +36,8 @@ bool is_about_merging(StatementKind kind) {
   }
 }
 
+Error at(sql::Span span, Error error) { return std::move(error).with_sql_offset(span.begin); }
+
 std::string commits_text(std::uint64_t commits) {
   return commits == 1 ? "a commit" : fmt::format("{} commits", commits);
 }
@@ -63,10 +65,6 @@ std::string BranchCommand::select_text() const {
       statement_.point->expression.begin != statement_.point->expression.end)
     point = part(text_, statement_.point->expression);
   return fmt::format("SELECT {}, {}", name, point);
-}
-
-Error BranchCommand::at(sql::Span span, Error error) const {
-  return std::move(error).with_sql_offset(span.begin);
 }
 
 Result<std::string> BranchCommand::name_of(const Value& value) const {

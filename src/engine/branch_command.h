@@ -42,7 +42,6 @@ class BranchCommand {
   Status create_branch(ConnectionState& connection, const std::string& name, const Value& point) const;
   Status drop_branch(ConnectionState& connection, const std::string& name) const;
   Status create_snapshot(ConnectionState& connection, const std::string& name, const Value& point) const;
-  Error at(sql::Span span, Error error) const;
 
   std::string text_;
   sql::BranchStatement statement_;

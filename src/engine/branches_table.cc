@@ -1,33 +1,17 @@
 #include "engine/branches_table.h"
 
-#include <sqlite3.h>
-
-#include <string>
-
 #include "engine/time_text.h"
 
 namespace dosql::engine {
-namespace {
-
-void text_result(sqlite3_context* out, const std::string& text) {
-  sqlite3_result_text64(out, text.data(), text.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
-}
-
-void number_result(sqlite3_context* out, std::uint64_t number) {
-  sqlite3_result_int64(out, static_cast<sqlite3_int64>(number));
-}
-
-}  // namespace
 
 Status BranchRows::begin(int, const char*, std::span<sqlite3_value* const>) {
-  branches_ = context_.core.store().branches();
-  at_ = 0;
+  begin_with(context_.core.store().branches());
   return {};
 }
 
 Status BranchRows::column(sqlite3_context* out, int column) {
   enum Column { kName, kVersion, kLsn, kParent, kForkVersion, kCreated, kUnmerged, kCurrent };
-  const version::BranchInfo& branch = branches_[at_];
+  const version::BranchInfo& branch = row();
   const bool is_main = branch.id == kMainBranch;
   switch (column) {
     case kName: text_result(out, branch.name); break;
@@ -52,14 +36,13 @@ Status BranchRows::column(sqlite3_context* out, int column) {
 }
 
 Status SnapshotRows::begin(int, const char*, std::span<sqlite3_value* const>) {
-  snapshots_ = context_.core.store().snapshots();
-  at_ = 0;
+  begin_with(context_.core.store().snapshots());
   return {};
 }
 
 Status SnapshotRows::column(sqlite3_context* out, int column) {
   enum Column { kName, kBranch, kVersion, kLsn, kCreated };
-  const version::NamedSnapshot& snapshot = snapshots_[at_];
+  const version::NamedSnapshot& snapshot = row();
   switch (column) {
     case kName: text_result(out, snapshot.name); break;
     case kBranch: text_result(out, context_.core.store().branch_info(snapshot.point.branch).name); break;

@@ -18,14 +18,52 @@
 
 #include <sqlite3.h>
 
+#include <cstdint>
 #include <memory>
 #include <span>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include <dosql/result.h>
 
 #include "engine/session.h"
 
 namespace dosql::engine {
+
+// The base of Rows that are gathered when the scan begins: begin() fills rows().
+template <class Row>
+class GatheredRows {
+ public:
+  static void plan(sqlite3_index_info&) {}
+  bool at_end() const { return at_ == rows_.size(); }
+  Status next() {
+    ++at_;
+    return {};
+  }
+  std::int64_t rowid() const { return static_cast<std::int64_t>(at_) + 1; }
+
+ protected:
+  std::vector<Row>& rows() { return rows_; }
+  const Row& row() const { return rows_[at_]; }
+  // Back to the first row.
+  void begin_with(std::vector<Row> rows) {
+    rows_ = std::move(rows);
+    at_ = 0;
+  }
+
+ private:
+  std::vector<Row> rows_;
+  std::size_t at_ = 0;
+};
+
+inline void text_result(sqlite3_context* out, std::string_view text) {
+  sqlite3_result_text64(out, text.data(), text.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+}
+
+inline void number_result(sqlite3_context* out, std::uint64_t number) {
+  sqlite3_result_int64(out, static_cast<sqlite3_int64>(number));
+}
 
 template <class Rows>
 class ComputedTable {

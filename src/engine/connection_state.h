@@ -35,7 +35,7 @@ class ConnectionState {
   Error error(int sqlite_code) { return connection_error(*session_, sqlite_code); }
 
   // Moves the connection to another branch. Errors: kBranchNotFound, kInvalidArgument (inside a transaction,
-  // a statement is running, the branch as of a fixed version).
+  // or a statement is running).
   Status checkout(std::string_view branch);
   const std::string& branch_name() const { return branch_name_; }
 

@@ -14,6 +14,7 @@
 #include "engine/database_core.h"
 #include "engine/export.h"
 #include "engine/import.h"
+#include "engine/time_points.h"
 #include "io/file_descriptor.h"
 #include "io/posix_storage.h"
 
@@ -82,7 +83,17 @@ Result<ImportResult> Database::import_sqlite(const std::string& file, const Prog
 Result<ExportResult> Database::export_sqlite(const std::string& file, std::uint64_t version,
                                              const Progress& progress) {
   if (core_->closed()) return closed_error();
-  return engine::export_sqlite(*core_, file, version, progress);
+  DOSQL_ASSIGN_OR_RETURN(const auto point, engine::version_to_export(core_->store(), version));
+  return engine::export_sqlite(*core_, file, point, progress);
+}
+
+Result<ExportResult> Database::export_sqlite(const std::string& file, const std::string& name,
+                                             const Progress& progress) {
+  if (core_->closed()) return closed_error();
+  auto point = engine::named_point(core_->store(), name);
+  if (!point) return engine::branch_not_found(core_->store(), name);
+  if (!*point) return std::move(*point).error();
+  return engine::export_sqlite(*core_, file, **point, progress);
 }
 
 Result<std::vector<Problem>> Database::check(const Progress& progress) {

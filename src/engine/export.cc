@@ -13,13 +13,6 @@ constexpr std::uint32_t kPagesPerWrite = 256;
 constexpr std::size_t kChangeCounterOffset = 24;
 constexpr std::size_t kVersionValidForOffset = 92;
 
-Result<version::ReadPoint> point_of(version::VersionStore& store, std::uint64_t version) {
-  if (version != 0) return store.at_version(kMainBranch, Version{version});
-  const version::ReadPoint head = store.head(kMainBranch);
-  if (head.page_count > 0) return head;
-  return Error(ErrorCode::kVersionNotFound, "there is nothing to export: the database has no versions yet");
-}
-
 // Two exports of different versions differ in the counter by which programs notice a changed file.
 void set_change_counter(std::byte* page1, const version::ReadPoint& point) {
   const auto counter = static_cast<std::uint32_t>(raw(point.version));
@@ -40,9 +33,15 @@ Status read_pages(version::Reader& reader, std::uint32_t first, std::uint32_t co
 
 }  // namespace
 
-Result<ExportResult> export_sqlite(DatabaseCore& core, const std::string& file, std::uint64_t version,
-                                   const Progress& progress) {
-  DOSQL_ASSIGN_OR_RETURN(const version::ReadPoint point, point_of(core.store(), version));
+Result<version::ReadPoint> version_to_export(const version::VersionStore& store, std::uint64_t version) {
+  if (version == 0) return store.head(kMainBranch);
+  return store.at_version(kMainBranch, Version{version});
+}
+
+Result<ExportResult> export_sqlite(DatabaseCore& core, const std::string& file,
+                                   const version::ReadPoint& point, const Progress& progress) {
+  if (point.version == Version{0})
+    return Error(ErrorCode::kVersionNotFound, "there is nothing to export: the database has no versions yet");
   const std::uint64_t total_bytes = std::uint64_t{point.page_count} * kPageBytes;
   version::Reader reader(core.store());
   reader.pin(point);
@@ -58,7 +57,9 @@ Result<ExportResult> export_sqlite(DatabaseCore& core, const std::string& file, 
   }
   DOSQL_RETURN_IF_ERROR(output->publish());
   if (progress) progress(total_bytes, total_bytes);
-  return ExportResult{.version = raw(point.version), .bytes = total_bytes};
+  return ExportResult{.branch = core.store().branch_info(point.branch).name,
+                      .version = raw(point.version),
+                      .bytes = total_bytes};
 }
 
 }  // namespace dosql::engine

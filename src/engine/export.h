@@ -10,7 +10,11 @@
 
 namespace dosql::engine {
 
-Result<ExportResult> export_sqlite(DatabaseCore& core, const std::string& file, std::uint64_t version,
-                                   const Progress& progress);
+// Version `version` of main; 0: its newest.
+Result<version::ReadPoint> version_to_export(const version::VersionStore& store, std::uint64_t version);
+
+// REQUIRES: a version of `core`'s store.
+Result<ExportResult> export_sqlite(DatabaseCore& core, const std::string& file,
+                                   const version::ReadPoint& point, const Progress& progress);
 
 }  // namespace dosql::engine

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <string>
 
+#include "engine/computed_table.h"
 #include "engine/time_text.h"
 
 namespace dosql::engine {
@@ -25,10 +26,6 @@ char comparison_of(unsigned char op) {
     case SQLITE_INDEX_CONSTRAINT_LE: return '<';
     default: return 0;
   }
-}
-
-void text_result(sqlite3_context* out, const std::string& text) {
-  sqlite3_result_text64(out, text.data(), text.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
 }
 
 }  // namespace

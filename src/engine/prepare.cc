@@ -25,7 +25,7 @@ std::size_t end_of_comment(std::string_view sql, std::size_t begin, std::string_
   return end == std::string_view::npos ? sql.size() : end + terminator.size();
 }
 
-// A statement about branches. `end`: of it in `sql`.
+// A statement about branches or snapshots. REQUIRES: recognition.statement.
 Result<std::unique_ptr<PreparedStatement>> prepare_command(const std::shared_ptr<ConnectionState>& connection,
                                                            std::string_view sql,
                                                            const sql::Recognition& recognition) {

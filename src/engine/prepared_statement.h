@@ -53,6 +53,8 @@ class PreparedStatement {
   // reset() of a statement that was not run to its end: what is left of it (a RETURNING's commit) may fail.
   Status finish();
 
+  // About branches: it has no columns, and SQLite compiled something else in its place.
+  bool is_command() const { return command_.has_value(); }
   bool read_only() const;
   int column_count() const;
   std::string_view column_name(int column) const;

@@ -6,8 +6,7 @@
 namespace dosql::engine {
 
 Status StatusRows::begin(int, const char*, std::span<sqlite3_value* const>) {
-  rows_.clear();
-  at_ = 0;
+  begin_with({});
   add_connection();
   add_store(context_.core.store().status());
   return {};
@@ -53,13 +52,13 @@ void StatusRows::add_store(const version::StoreStatus& status) {
 }
 
 Status StatusRows::column(sqlite3_context* out, int column) {
-  const auto& [name, value] = rows_[at_];
+  const auto& [name, value] = row();
   if (column == 0) {
     sqlite3_result_text(out, name, -1, SQLITE_STATIC);
   } else if (value.type() == Value::Type::kInteger) {
     sqlite3_result_int64(out, value.integer());
   } else if (value.type() == Value::Type::kText) {
-    sqlite3_result_text64(out, value.text().data(), value.text().size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+    text_result(out, value.text());
   }
   return {};
 }

@@ -4,22 +4,18 @@
 #include <span>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include <dosql/result.h>
 #include <dosql/value.h>
 
+#include "engine/computed_table.h"
 #include "engine/database_core.h"
 #include "engine/main_file.h"
-
-struct sqlite3_context;
-struct sqlite3_index_info;
-struct sqlite3_value;
 
 namespace dosql::engine {
 
 // Rows of a ComputedTable; gathered when the scan begins.
-class StatusRows {
+class StatusRows : public GatheredRows<std::pair<const char*, Value>> {
  public:
   struct Context {
     DatabaseCore& core;
@@ -28,25 +24,16 @@ class StatusRows {
 
   static constexpr const char* kSchema = "CREATE TABLE dosql_status(name TEXT, value)";
 
-  static void plan(sqlite3_index_info&) {}
   explicit StatusRows(Context& context) : context_(context) {}
   Status begin(int, const char*, std::span<sqlite3_value* const>);
-  bool at_end() const { return at_ == rows_.size(); }
-  Status next() {
-    ++at_;
-    return {};
-  }
-  std::int64_t rowid() const { return static_cast<std::int64_t>(at_) + 1; }
   Status column(sqlite3_context* out, int column);
 
  private:
-  void add(const char* name, const Value& value) { rows_.emplace_back(name, value); }
+  void add(const char* name, const Value& value) { rows().emplace_back(name, value); }
   void add_connection();
   void add_store(const version::StoreStatus& status);
 
   Context& context_;
-  std::vector<std::pair<const char*, Value>> rows_;
-  std::size_t at_ = 0;
 };
 
 }  // namespace dosql::engine

@@ -3,9 +3,10 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 
-#include <algorithm>
 #include <charconv>
+#include <vector>
 
+#include "base/nearest_name.h"
 #include "engine/connection_state.h"
 #include "engine/time_text.h"
 
@@ -20,22 +21,6 @@ std::optional<std::uint64_t> number_of(std::string_view text) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc() || end != text.data() + text.size()) return {};
   return number;
-}
-
-// How many letters must be put in, taken out or replaced to get from one to the other.
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
-    }
-  }
-  return row[b.size()];
 }
 
 Error snapshot_not_found(std::string_view name) {
@@ -136,16 +121,11 @@ Result<std::string> name_in(const std::optional<std::string>& name, const Value&
 
 Error branch_not_found(const VersionStore& store, std::string_view name) {
   Error error(ErrorCode::kBranchNotFound, fmt::format("branch '{}' does not exist", name));
-  std::string nearest;
-  std::size_t nearest_distance = std::max<std::size_t>(name.size() / 3, 1) + 1;
-  for (const version::BranchInfo& branch : store.branches()) {
-    const std::size_t distance = edit_distance(name, branch.name);
-    if (distance >= nearest_distance) continue;
-    nearest = branch.name;
-    nearest_distance = distance;
-  }
-  if (nearest.empty()) return std::move(error).with_hint("SELECT name FROM dosql_branches; shows all");
-  return std::move(error).with_hint(fmt::format("did you mean '{}'?", nearest));
+  std::vector<std::string> names;
+  for (version::BranchInfo& branch : store.branches()) names.push_back(std::move(branch.name));
+  const std::string_view meant = nearest_name(name, names);
+  if (meant.empty()) return std::move(error).with_hint("SELECT name FROM dosql_branches; shows all");
+  return std::move(error).with_hint(fmt::format("did you mean '{}'?", meant));
 }
 
 Result<TimestampUs> timestamp_of(ConnectionState& connection, const Value& value) {
@@ -197,11 +177,16 @@ Result<ReadPoint> resolve_time_point(ConnectionState& connection, sql::PointKind
   return Error(ErrorCode::kInternal, "an unknown kind of time point");
 }
 
+std::optional<Result<ReadPoint>> named_point(const VersionStore& store, std::string_view text) {
+  if (const auto snapshot = store.find_snapshot(text)) return snapshot->point;
+  if (auto version = version_of(store, text)) return version;
+  if (const auto branch = store.find_branch(text)) return branch->head;
+  return {};
+}
+
 Result<ReadPoint> resolve_named_point(ConnectionState& connection, std::string_view text) {
   const VersionStore& store = connection.core().store();
-  if (const auto snapshot = store.find_snapshot(text)) return snapshot->point;
-  if (auto version = version_of(store, text)) return *std::move(version);
-  if (const auto branch = store.find_branch(text)) return branch->head;
+  if (auto named = named_point(store, text)) return *std::move(named);
   if (!text.empty() && text[0] >= '0' && text[0] <= '9')
     return timestamp_point(connection, Value(std::string(text)));
   return branch_not_found(store, text);

@@ -21,6 +21,11 @@ class ConnectionState;
 Result<version::ReadPoint> resolve_time_point(ConnectionState& connection, sql::PointKind kind,
                                               const std::optional<std::string>& name, const Value& value);
 
+// 'main@5', the name of a snapshot, or that of a branch: its newest version. None: `text` is nothing of
+// these.
+std::optional<Result<version::ReadPoint>> named_point(const version::VersionStore& store,
+                                                      std::string_view text);
+
 // As text, where it is not known what it is: 'main@5', the name of a snapshot or branch, or a timestamp.
 Result<version::ReadPoint> resolve_named_point(ConnectionState& connection, std::string_view text);
 

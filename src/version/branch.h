@@ -5,8 +5,7 @@
 //
 //   B1  A slot takes versions of its owner only, and only until its owner is forked at its head: the owner's
 //       next version of that page goes into a new slot in front of it. So what a fork shares stays as it was.
-//   B2  A fork from an older version of its parent shares slots with versions that are too new for it; it
-//   keeps
+//   B2  A fork from an older version of its parent shares slots with versions that are too new for it. It has
 //       a cap for each such ancestor (`Cap`) and sees nothing of them above it.
 //   B3  Main's pages are in one table and never in a trie; each other branch has one cap for all of them.
 //

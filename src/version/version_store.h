@@ -9,7 +9,7 @@
 //
 // Invariants (docs/format/log.md numbers those of the bytes on disk):
 //   V1  A ReadPoint once handed out reads the same bytes for as long as it is pinned.
-//   V2  At most one WriteTransaction per branch is active; it was begun at the branch's head.
+//   V2  At most one WriteTransaction is active, over all branches; it was begun at its branch's head.
 //   V3  What a commit wrote becomes visible to readers only after its durability mode is met.
 //   V4  A page's newest image is in the pool or can be rebuilt from the log; nothing else holds it.
 //   V5  Bytes 24-27 and 92-95 of page 1 (SQLite's change counters) are not versioned: the store keeps
@@ -178,7 +178,7 @@ class VersionStore {
   // Its versions stay readable for who has them pinned, and as part of branches forked off it. Errors: as
   // above, kInvalidArgument for main. REQUIRES: nobody writes to it.
   Status drop_branch(BranchId branch, Durability durability);
-  // Null: there is none of that name.
+  // None: there is none of that name.
   std::optional<BranchInfo> find_branch(std::string_view name) const;
   BranchInfo branch_info(BranchId branch) const;
   // By name, ascending.
