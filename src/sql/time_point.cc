@@ -13,7 +13,7 @@
 namespace dosql::sql {
 namespace {
 
-constexpr std::string_view kExample = "for example AS OF TIMESTAMP '2024-01-01 12:00:00', or AS OF LSN 12345";
+constexpr std::string_view kExample = "for example TIMESTAMP '2024-01-01 12:00:00', or LSN 12345";
 
 bool is_unary(const TokenCursor& cursor) {
   return cursor.kind() == TokenKind::kMinus || cursor.text() == "+" || cursor.text() == "~";

@@ -283,6 +283,26 @@ TEST_F(BranchTest, UnmergedCommitsAndMergeBase) {
   EXPECT_EQ(store->merge_base(id_of(*store, "y"), kMainBranch), second);
 }
 
+// The first commit may be in the log, and not visible yet, when a branch is made of the empty database.
+TEST_F(BranchTest, TheEmptyDatabaseIsAVersionToBeginWith) {
+  random_.seed(5);
+  auto store = open();
+  const ReadPoint nothing = store->head(kMainBranch);
+  commit(*store, "main");
+  ASSERT_TRUE(store->create_branch("empty", nothing, Durability::kNormal));
+  model_["empty"];
+  commit(*store, "empty");
+  expect_all(*store);
+  store.reset();
+  store = open();
+  ASSERT_TRUE(store);
+  expect_all(*store);
+  const Status closed = store->close();
+  ASSERT_TRUE(closed) << closed.error().message();
+  store = open();
+  expect_all(*store);
+}
+
 // A checkpoint holds the names as of one point of the log: a name that is made beside it is in the checkpoint
 // or behind it, never both.
 TEST_F(BranchTest, CheckpointsBesideNewNames) {

@@ -21,6 +21,8 @@ Result<std::optional<ReadPoint>> named_point(const StoreImpl& store, BranchId id
   const Branch* const branch = store.branches.get(id);
   if (!branch) return Outcome();
   ReadPoint point{id, Version{summary.point_version}, Lsn{summary.point_lsn}, 0};
+  // The empty database; a first commit may have come into the log in front of this record.
+  if (id == kMainBranch && point.version == Version{0} && point.lsn == Lsn{}) return Outcome(point);
   const ReadPoint head = branch->head();
   if (point.version == head.version) return head.lsn == point.lsn ? Outcome(head) : Outcome();
   if (point.version > head.version || point.version <= branch->fork().version) return Outcome();
