@@ -198,7 +198,7 @@ Result<Appended> Log::append(RecordBuilder& record, WriteStyle style) {
   RecordHeader& header = record.header();
   const auto type = static_cast<RecordType>(header.type);
   const bool is_commit = type == RecordType::kCommit;
-  const bool is_close = header.type == static_cast<std::uint8_t>(RecordType::kClose);
+  const bool is_close = type == RecordType::kClose;
   if (next_lsn_ > kLsnMax) return Error(ErrorCode::kDiskFull, "the log has used all its LSNs");
   const std::uint64_t first_lsn = next_lsn_;
   const std::uint64_t last_lsn = is_commit ? first_lsn + kLsnsPerPage * header.lsn_units + kLsnsPerCommit

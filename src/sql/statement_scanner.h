@@ -1,7 +1,8 @@
 // Finds the end of a statement as SQLite's grammar does: at a semicolon, but not at one inside a trigger's
-// body.
+// body, nor in the arguments of a virtual table, which may be any tokens between parentheses.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -28,11 +29,13 @@ class StatementScanner {
     kTriggerBody,
     kTriggerSemicolon,  // behind a semicolon of the body
     kTriggerEnd,        // behind its END
+    kVirtualTable,
   };
 
   void take_word(std::string_view word);
 
   Phase phase_ = Phase::kStart;
+  std::size_t depth_ = 0;  // of parentheses, in kVirtualTable
 };
 
 }  // namespace dosql::sql

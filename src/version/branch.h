@@ -111,6 +111,8 @@ class Branch {
   // The most pages any version had (L14).
   std::uint32_t known_pages = 0;
   std::atomic<bool> dropped{false};
+  // It was dropped before the store was opened: nobody can have a version of it in hand any more.
+  bool dropped_before_open = false;
 
   std::uint64_t memory_bytes() const;
 

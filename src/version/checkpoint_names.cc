@@ -59,13 +59,14 @@ void append(std::vector<std::byte>& bytes, const T& value) {
   bytes.insert(bytes.end(), more.begin(), more.end());
 }
 
-// The branches that something still needs: those with a name, and those with a snapshot or a branch on them.
+// The branches that something still needs: those with a name, those with a snapshot or a branch on them, and
+// those dropped since the store was opened, of which somebody may be about to make a branch.
 std::vector<Branch*> needed_branches(const BranchTable& table) {
   std::vector<Branch*> all = table.with_dropped();
   std::set<BranchId> needed;
   for (const auto& [name, snapshot] : table.snapshots()) needed.insert(snapshot.point.branch);
   for (auto branch = all.rbegin(); branch != all.rend(); ++branch) {
-    if (!(*branch)->dropped) needed.insert((*branch)->id());
+    if (!(*branch)->dropped_before_open) needed.insert((*branch)->id());
     if ((*branch)->parent() && needed.contains((*branch)->id())) needed.insert((*branch)->parent()->id());
   }
   std::erase_if(all,

@@ -41,6 +41,7 @@ class IndexBuilder final : public log::ReplayVisitor {
   Status finish() {
     DOSQL_RETURN_IF_ERROR(apply_waiting());
     store_.page_versions += versions_;
+    for (Branch* branch : store_.branches.with_dropped()) branch->dropped_before_open = branch->dropped;
     return {};
   }
 
