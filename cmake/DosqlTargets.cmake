@@ -73,7 +73,7 @@ endfunction()
 
 # dosql_fuzz(NAME SOURCES file... [LIBS lib...])
 # A libFuzzer target NAME with seeds in fuzz/corpus/NAME (inputs that once failed are kept there). As a test it
-# replays the seeds, and under libFuzzer goes on from them for DOSQL_FUZZ_SECONDS (environment, default 5).
+# replays the seeds, and under libFuzzer goes on from them (scripts/fuzz.sh says how long).
 # Other builds link a main that only replays.
 function(dosql_fuzz name)
   cmake_parse_arguments(arg "" "" "SOURCES;LIBS" ${ARGN})

@@ -158,8 +158,9 @@ void BaseDatabase::find_places() {
   for (const std::string& name : files_) {
     if (name == log::kCheckpointFile) {
       places_.push_back({name, 0, sizeof(CheckpointHeader)});
-      for (std::uint64_t at = sizeof(CheckpointHeader) + 8; at < disk_->content(name).size(); at += 16) {
-        places_.push_back({name, at, 16});
+      const std::uint64_t size = disk_->content(name).size();
+      for (std::uint64_t at = sizeof(CheckpointHeader) + 8; at < size; at += 16) {
+        places_.push_back({name, at, std::min<std::uint64_t>(16, size - at)});
       }
     }
     if (!log::parse_segment_file_name(name)) continue;
