@@ -7,6 +7,7 @@
 #include "bench/open_work.h"
 #include "bench/read_work.h"
 #include "bench/scratch.h"
+#include "bench/time_travel_work.h"
 
 int main(int argc, char** argv) {
   using namespace dosql::bench;
@@ -25,5 +26,9 @@ int main(int argc, char** argv) {
   bench_create_index(report, disk);
   bench_import_export(report, disk);
   bench_open(report, disk);
+  bench_prepare(report, disk);
+  bench_as_of(report, disk);
+  bench_branch_commands(report, disk);
+  bench_many_branches(report, disk);
   return report.finish();
 }
