@@ -76,8 +76,10 @@ show sqlite3 before.sqlite "PRAGMA integrity_check" "SELECT name, lat, lng FROM 
 [ "$(sqlite3 before.sqlite "SELECT count(*) FROM cities WHERE country = 'IS' AND lat = 0")" = 0 ] ||
   fail "the exported version holds the mistake"
 
-say "6. And put it right."
-show dosql world "ATTACH 'before.sqlite' AS old; UPDATE cities SET lat = o.lat, lng = o.lng FROM old.cities AS o WHERE o.id = cities.id AND cities.country = 'IS'" "SELECT name, lat, lng FROM cities WHERE name = 'Reykjavík'"
+say "6. Ask the past in SQL, and put it right."
+show dosql -box world "SELECT now.name, old.lat AS was, now.lat AS is_now FROM cities AS now JOIN cities FOR SYSTEM_TIME AS OF VERSION CURRENT - 1 AS old USING (id) WHERE now.country = 'IS' LIMIT 3"
+show dosql world "UPDATE cities SET lat = old.lat, lng = old.lng FROM cities FOR SYSTEM_TIME AS OF SNAPSHOT 'main@$((mistake - 1))' AS old WHERE old.id = cities.id AND cities.country = 'IS'" "SELECT name, lat, lng FROM cities WHERE name = 'Reykjavík'"
+[ "$(dosql world "SELECT count(*) FROM cities WHERE country = 'IS' AND lat = 0")" = 0 ] || fail "the mistake is still there"
 
 say "7. Try a change on a branch: it costs nothing and touches nothing else."
 show dosql world "CREATE BRANCH north FROM main@$mistake; CHECKOUT north; DELETE FROM cities WHERE lat < 60; SELECT count(*) || ' cities on ' || branch FROM cities, (SELECT branch FROM dosql_log LIMIT 1)" "CHECKOUT main; SELECT count(*) || ' cities on main' FROM cities"

@@ -63,20 +63,20 @@ class [[nodiscard]] Error {
   // Byte offset into the SQL text given by the caller.
   std::optional<std::size_t> sql_offset() const { return sql_offset_; }
 
-  Error&& with_hint(std::string hint) && {
+  Error with_hint(std::string hint) && {
     hint_ = std::move(hint);
     return std::move(*this);
   }
-  Error&& with_sqlite_code(int code) && {
+  Error with_sqlite_code(int code) && {
     sqlite_code_ = code;
     return std::move(*this);
   }
-  Error&& with_sql_offset(std::size_t offset) && {
+  Error with_sql_offset(std::size_t offset) && {
     sql_offset_ = offset;
     return std::move(*this);
   }
   // Puts "context: " before the message.
-  Error&& with_context(std::string_view context) && {
+  Error with_context(std::string_view context) && {
     message_ = std::string(context) + ": " + message_;
     return std::move(*this);
   }

@@ -70,6 +70,7 @@ ConnectionState::~ConnectionState() {
   }
   --core_.connections();
   sqlite3_busy_handler(session_->db, nullptr, nullptr);
+  past_.reset();
   // Statements that somebody made on the raw handle keep it, and the session, until they are finalised.
   sqlite3_close_v2(session_->db);
 }
@@ -116,6 +117,8 @@ Status ConnectionState::checkout(std::string_view name) {
   const auto branch = core_.store().find_branch(name);
   if (!branch) return branch_not_found(core_.store(), name);
   if (branch->id == file_->branch()) return {};
+  // Else their schemas would be read anew as well.
+  if (past_) past_->detach_idle();
   core_.branch_uses().enter(branch->id);
   core_.branch_uses().leave(file_->branch());
   file_->move_to(branch->id);
@@ -132,6 +135,11 @@ Status ConnectionState::forget_schema() {
   const int rc = sqlite3_exec(session_->db, "PRAGMA writable_schema = RESET", nullptr, nullptr, nullptr);
   if (writable != 0) sqlite3_db_config(session_->db, SQLITE_DBCONFIG_WRITABLE_SCHEMA, 1, nullptr);
   return rc == SQLITE_OK ? Status() : error(rc);
+}
+
+PastDatabases& ConnectionState::need_past() {
+  if (!past_) past_ = std::make_unique<PastDatabases>(core_, session_);
+  return *past_;
 }
 
 void ConnectionState::retire() {

@@ -9,6 +9,7 @@
 
 #include "engine/database_core.h"
 #include "engine/main_file.h"
+#include "engine/past_databases.h"
 #include "engine/session.h"
 #include "engine/statement_cache.h"
 
@@ -30,6 +31,9 @@ class ConnectionState {
   MainFile& file() { return *file_; }
   DatabaseCore& core() { return core_; }
   StatementCache& cache() { return cache_; }
+  // The old versions that statements of this connection read; null before the first.
+  PastDatabases* past() { return past_.get(); }
+  PastDatabases& need_past();
 
   // What the newest call on the handle reported.
   Error error(int sqlite_code) { return connection_error(*session_, sqlite_code); }
@@ -53,6 +57,7 @@ class ConnectionState {
   std::shared_ptr<Session> session_;  // keeps the core
   MainFile* file_;
   StatementCache cache_;
+  std::unique_ptr<PastDatabases> past_;
   bool retired_ = false;
   std::string branch_name_ = "main";
 };

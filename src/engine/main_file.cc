@@ -14,6 +14,7 @@ namespace {
 constexpr std::uint32_t kCounterOffset = 24;
 constexpr std::uint32_t kCounterCopyOffset = 92;
 constexpr std::uint32_t kVersionBytesOffset = 24;
+constexpr std::uint32_t kSchemaCookieOffset = 40;
 constexpr std::size_t kWriteVersionOffset = 18;
 constexpr std::size_t kReadVersionOffset = 19;
 
@@ -75,6 +76,11 @@ void MainFile::move_to(BranchId branch) {
 void MainFile::look_at(const version::ReadPoint& point) {
   CHECK(lock_ == SQLITE_LOCK_NONE && fixed_);
   fixed_ = point;
+}
+
+void MainFile::show_another_schema() {
+  CHECK(lock_ == SQLITE_LOCK_NONE && fixed_);
+  ++schema_cookie_;
 }
 
 int MainFile::fail(Error error, int io_code) {
@@ -253,6 +259,9 @@ void MainFile::show_counter(std::uint32_t counter, std::uint32_t offset, Mutable
   store_big32(bytes.data(), counter);
   overlay(kCounterOffset, bytes, offset, out);
   overlay(kCounterCopyOffset, bytes, offset, out);
+  if (schema_cookie_ == 0) return;
+  store_big32(bytes.data(), schema_cookie_);
+  overlay(kSchemaCookieOffset, bytes, offset, out);
 }
 
 // --- Writing ---

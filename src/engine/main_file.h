@@ -66,6 +66,10 @@ class MainFile final : public BaseReader {
   void move_to(BranchId branch);
   // Moves a file on a fixed version to another one. REQUIRES: no lock is held.
   void look_at(const version::ReadPoint& point);
+  // Makes SQLite read the schema anew before it next uses the file: two versions may have the same schema
+  // cookie and different schemas. From then on the cookie shown is this file's own. REQUIRES: as look_at.
+  void show_another_schema();
+  bool locked() const { return lock_ != 0; }
 
   // Waits for the writer slot until `deadline` and keeps it for the statement that is tried again now. False:
   // the time is over or the connection was interrupted.
@@ -102,6 +106,7 @@ class MainFile final : public BaseReader {
   using VersionBytes = std::array<std::byte, 16>;
   version::ReadPoint last_point_;
   std::uint32_t counter_ = 1;
+  std::uint32_t schema_cookie_ = 0;  // 0: the version's own
   VersionBytes version_bytes_{};
   // What the pager wrote in the transaction that is open.
   bool wrote_page1_ = false;

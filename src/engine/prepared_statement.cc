@@ -3,43 +3,17 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 
-#include <cstring>
-
 #include "engine/connection_state.h"
+#include "engine/sqlite_value.h"
 
 namespace dosql::engine {
-namespace {
-
-int bind_value(sqlite3_stmt* statement, int index, const Value& value) {
-  switch (value.type()) {
-    case Value::Type::kNull: return sqlite3_bind_null(statement, index);
-    case Value::Type::kInteger: return sqlite3_bind_int64(statement, index, value.integer());
-    case Value::Type::kReal: return sqlite3_bind_double(statement, index, value.real());
-    case Value::Type::kText:
-      return sqlite3_bind_text64(statement, index, value.text().data(), value.text().size(), SQLITE_TRANSIENT,
-                                 SQLITE_UTF8);
-    case Value::Type::kBlob:
-      // A null pointer would be NULL instead of an empty blob.
-      if (value.blob().empty()) return sqlite3_bind_zeroblob(statement, index, 0);
-      return sqlite3_bind_blob64(statement, index, value.blob().data(), value.blob().size(),
-                                 SQLITE_TRANSIENT);
-  }
-  return SQLITE_INTERNAL;
-}
-
-std::string column_text(sqlite3_stmt* statement, int column) {
-  const void* text = sqlite3_column_text(statement, column);
-  const int bytes = sqlite3_column_bytes(statement, column);
-  return text ? std::string(static_cast<const char*>(text), bytes) : std::string();
-}
-
-}  // namespace
 
 PreparedStatement::PreparedStatement(std::shared_ptr<ConnectionState> connection, sqlite3_stmt* statement,
-                                     bool cacheable, std::optional<AnsweredPragma> pragma)
+                                     std::string_view text, bool cacheable,
+                                     std::optional<AnsweredPragma> pragma)
     : connection_(std::move(connection)),
       statement_(statement),
-      text_(sqlite3_sql(statement)),
+      text_(text),
       cacheable_(cacheable),
       pragma_(std::move(pragma)) {}
 
@@ -52,15 +26,25 @@ PreparedStatement::PreparedStatement(std::shared_ptr<ConnectionState> connection
   text_ = command_->text();
 }
 
-PreparedStatement::~PreparedStatement() { sqlite3_finalize(statement_); }
+PreparedStatement::PreparedStatement(std::shared_ptr<ConnectionState> connection,
+                                     std::unique_ptr<AsOfStatement> as_of, bool cacheable)
+    : connection_(std::move(connection)),
+      statement_(as_of->statement()),
+      text_(as_of->text()),
+      cacheable_(cacheable),
+      as_of_(std::move(as_of)) {}
+
+PreparedStatement::~PreparedStatement() {
+  if (!as_of_) sqlite3_finalize(statement_);
+}
 
 void PreparedStatement::release(std::unique_ptr<PreparedStatement> statement) {
   if (!statement) return;
   // Outlives the statement: it may be the last that holds the connection.
   const std::shared_ptr<ConnectionState> connection = std::move(statement->connection_);
-  sqlite3_reset(statement->statement_);
   if (statement->cacheable_ && !connection->retired()) {
-    sqlite3_clear_bindings(statement->statement_);
+    sqlite3_reset(statement->statement_);
+    statement->clear_bindings();
     connection->cache().put(std::move(statement));
   } else {
     statement.reset();
@@ -73,25 +57,45 @@ void PreparedStatement::belong_to(std::shared_ptr<ConnectionState> connection) {
 
 Status PreparedStatement::misuse(int sqlite_code) { return connection_->error(sqlite_code); }
 
+int PreparedStatement::parameter_count() const {
+  return as_of_ ? as_of_->parameter_count() : sqlite3_bind_parameter_count(statement_);
+}
+
+const char* PreparedStatement::parameter_name(int index) const {
+  return as_of_ ? as_of_->parameter_name(index) : sqlite3_bind_parameter_name(statement_, index);
+}
+
+int PreparedStatement::parameter_index(std::string_view name) const {
+  if (as_of_) return as_of_->parameter_index(name);
+  return sqlite3_bind_parameter_index(statement_, std::string(name).c_str());
+}
+
+void PreparedStatement::clear_bindings() {
+  if (as_of_) {
+    as_of_->clear_bindings();
+  } else {
+    sqlite3_clear_bindings(statement_);
+  }
+}
+
 Status PreparedStatement::bind(int index, const Value& value) {
-  if (const int count = sqlite3_bind_parameter_count(statement_); index < 1 || index > count) {
+  if (const int count = parameter_count(); index < 1 || index > count) {
     return Error(ErrorCode::kInvalidArgument,
                  fmt::format("there is no parameter {}: the statement has {}", index, count));
   }
   if (sqlite3_stmt_busy(statement_)) reset();
-  const int rc = bind_value(statement_, index, value);
+  const int rc = as_of_ ? as_of_->bind(index, value) : bind_value(statement_, index, value);
   return rc == SQLITE_OK ? Status() : misuse(rc);
 }
 
 Status PreparedStatement::bind(std::string_view name, const Value& value) {
-  const int index = sqlite3_bind_parameter_index(statement_, std::string(name).c_str());
+  const int index = parameter_index(name);
   if (index == 0) return Error(ErrorCode::kInvalidArgument, fmt::format("there is no parameter '{}'", name));
   return bind(index, value);
 }
 
 Status PreparedStatement::bind_all(std::span<const Value> values) {
-  if (const int count = sqlite3_bind_parameter_count(statement_);
-      values.size() != static_cast<std::size_t>(count)) {
+  if (const int count = parameter_count(); values.size() != static_cast<std::size_t>(count)) {
     return Error(ErrorCode::kInvalidArgument,
                  fmt::format("the statement has {} parameters, {} values were given", count, values.size()));
   }
@@ -119,7 +123,10 @@ Result<bool> PreparedStatement::run_command() {
   return false;
 }
 
-bool PreparedStatement::read_only() const { return !command_ && sqlite3_stmt_readonly(statement_) != 0; }
+bool PreparedStatement::read_only() const {
+  if (as_of_) return as_of_->read_only();
+  return !command_ && sqlite3_stmt_readonly(statement_) != 0;
+}
 
 int PreparedStatement::column_count() const { return command_ ? 0 : sqlite3_column_count(statement_); }
 
@@ -127,6 +134,8 @@ Result<bool> PreparedStatement::step() {
   Session& session = connection_->session();
   session.begin_call();
   if (command_) return run_command();
+  if (as_of_) [[unlikely]]
+    return step_as_of();
   const int rc = sqlite3_step(statement_);
   if (rc == SQLITE_ROW) [[likely]]
     return true;
@@ -134,9 +143,60 @@ Result<bool> PreparedStatement::step() {
     sqlite3_reset(statement_);
     return false;
   }
+  if ((rc & 0xff) == SQLITE_AUTH && connection_->past() != nullptr && connection_->past()->denied()) {
+    return step_denied();
+  }
+  return stepped(rc);
+}
+
+Result<bool> PreparedStatement::stepped(int rc) {
+  if (rc == SQLITE_ROW) return true;
+  if (rc == SQLITE_DONE && !connection_->session().commit_failed) {
+    sqlite3_reset(statement_);
+    return false;
+  }
   Error error = connection_->error(rc == SQLITE_DONE ? SQLITE_IOERR : rc);
   sqlite3_reset(statement_);
   return error;
+}
+
+// SQLite compiled it again, and a name that was something else, or nothing, is one of an old version now.
+Result<bool> PreparedStatement::step_denied() {
+  PastDatabases& past = *connection_->past();
+  const std::string table = *past.denied();
+  sqlite3_reset(statement_);
+  past.forget_denied();
+  int rc = SQLITE_AUTH;
+  if (past.detach_idle()) {
+    rc = sqlite3_step(statement_);
+    if ((rc & 0xff) != SQLITE_AUTH || !past.denied()) return stepped(rc);
+  }
+  sqlite3_reset(statement_);
+  past.forget_denied();
+  return Error(ErrorCode::kSql, fmt::format("no such table: {}", table)).with_sqlite_code(SQLITE_ERROR);
+}
+
+Result<bool> PreparedStatement::step_as_of() {
+  const bool begins = sqlite3_stmt_busy(statement_) == 0;
+  bool compiled = false;
+  const auto take_statement = [&](Status done) {
+    compiled = statement_ != as_of_->statement();
+    statement_ = as_of_->statement();
+    return done;
+  };
+  if (begins) DOSQL_RETURN_IF_ERROR(take_statement(as_of_->begin(*connection_)));
+  const PastDatabases::Permission permission(*connection_->past(), as_of_->attachments());
+  connection_->past()->forget_denied();
+  int rc = sqlite3_step(statement_);
+  if (begins && !compiled && (rc & 0xff) == SQLITE_ERROR &&
+      std::string_view(sqlite3_errmsg(connection_->db())).starts_with("no such")) {
+    sqlite3_reset(statement_);
+    DOSQL_RETURN_IF_ERROR(take_statement(as_of_->compile_again(*connection_)));
+    rc = sqlite3_step(statement_);
+  }
+  Result<bool> result = stepped(rc);
+  if (!result) return as_of_->in_users_words(*connection_, std::move(result).error());
+  return result;
 }
 
 void PreparedStatement::reset() { sqlite3_reset(statement_); }
@@ -151,12 +211,15 @@ Status PreparedStatement::finish() {
 
 std::string_view PreparedStatement::column_name(int column) const {
   if (pragma_ && column == 0) return pragma_->name;
+  if (statement_ == nullptr) return "";
   const char* name = sqlite3_column_name(statement_, column);
   return name ? name : "";
 }
 
 const std::shared_ptr<const std::vector<std::string>>& PreparedStatement::column_names() {
-  const int compilation = sqlite3_stmt_status(statement_, SQLITE_STMTSTATUS_REPREPARE, 0) + 1;
+  std::uint64_t compilation = 1;
+  if (statement_ != nullptr) compilation += sqlite3_stmt_status(statement_, SQLITE_STMTSTATUS_REPREPARE, 0);
+  if (as_of_) compilation += as_of_->compilation() << 32;
   if (columns_of_compilation_ != compilation) {
     auto names = std::make_shared<std::vector<std::string>>();
     for (int column = 0; column < column_count(); ++column) {
@@ -179,18 +242,9 @@ Value::Type PreparedStatement::type(int column) const {
 }
 
 Value PreparedStatement::value(int column) const {
-  switch (type(column)) {
-    case Value::Type::kNull: return {};
-    case Value::Type::kInteger: return std::int64_t{sqlite3_column_int64(statement_, column)};
-    case Value::Type::kReal: return sqlite3_column_double(statement_, column);
-    case Value::Type::kText: return column_text(statement_, column);
-    case Value::Type::kBlob: {
-      Blob blob(sqlite3_column_bytes(statement_, column));
-      if (!blob.empty()) std::memcpy(blob.data(), sqlite3_column_blob(statement_, column), blob.size());
-      return blob;
-    }
-  }
-  return {};
+  if (pragma_ && type(column) == Value::Type::kInteger)
+    return std::int64_t{sqlite3_column_int64(statement_, column)};
+  return value_of_column(statement_, column);
 }
 
 std::vector<Value> PreparedStatement::values() const {

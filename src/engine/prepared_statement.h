@@ -12,6 +12,7 @@
 #include <dosql/result.h>
 #include <dosql/value.h>
 
+#include "engine/as_of_statement.h"
 #include "engine/branch_command.h"
 #include "engine/session.h"
 
@@ -23,11 +24,15 @@ class ConnectionState;
 
 class PreparedStatement {
  public:
-  // Takes `statement`, not null. `cacheable`: its text alone says what it is.
-  PreparedStatement(std::shared_ptr<ConnectionState> connection, sqlite3_stmt* statement, bool cacheable,
-                    std::optional<AnsweredPragma> pragma);
+  // Takes `statement`, not null, whose own copy of its text `text` is. `cacheable`: that alone says what it
+  // is.
+  PreparedStatement(std::shared_ptr<ConnectionState> connection, sqlite3_stmt* statement,
+                    std::string_view text, bool cacheable, std::optional<AnsweredPragma> pragma);
   // A statement about branches; `select` is what stands for it in SQLite.
   PreparedStatement(std::shared_ptr<ConnectionState> connection, sqlite3_stmt* select, BranchCommand command);
+  // A statement that reads the past.
+  PreparedStatement(std::shared_ptr<ConnectionState> connection, std::unique_ptr<AsOfStatement> as_of,
+                    bool cacheable);
   ~PreparedStatement();
   PreparedStatement(const PreparedStatement&) = delete;
   PreparedStatement& operator=(const PreparedStatement&) = delete;
@@ -38,9 +43,14 @@ class PreparedStatement {
   void belong_to(std::shared_ptr<ConnectionState> connection);
 
   ConnectionState& connection() { return *connection_; }
+  // Null while a statement whose points in time are parameters has not been stepped.
   sqlite3_stmt* handle() const { return statement_; }
   std::string_view text() const { return text_; }
 
+  int parameter_count() const;
+  const char* parameter_name(int index) const;
+  int parameter_index(std::string_view name) const;
+  void clear_bindings();
   Status bind(int index, const Value& value);
   Status bind(std::string_view name, const Value& value);
   // Exactly as many values as the statement has parameters.
@@ -66,6 +76,9 @@ class PreparedStatement {
  private:
   Result<bool> run_command();
   Status misuse(int sqlite_code);
+  Result<bool> stepped(int rc);
+  Result<bool> step_as_of();
+  Result<bool> step_denied();
 
   std::shared_ptr<ConnectionState> connection_;  // none while in the cache
   sqlite3_stmt* statement_;
@@ -73,8 +86,10 @@ class PreparedStatement {
   bool cacheable_;
   std::optional<AnsweredPragma> pragma_;
   std::optional<BranchCommand> command_;
+  std::unique_ptr<AsOfStatement> as_of_;  // owns `statement_`
   std::shared_ptr<const std::vector<std::string>> columns_;
-  int columns_of_compilation_ = 0;  // SQLite compiles again when the schema changes
+  // SQLite compiles again when the schema changes.
+  std::uint64_t columns_of_compilation_ = 0;
 };
 
 }  // namespace dosql::engine

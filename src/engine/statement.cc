@@ -44,17 +44,15 @@ Status Statement::bind_all(std::span<const Value> values) {
   return empty() ? empty_error() : prepared_->bind_all(values);
 }
 
-int Statement::parameter_count() const {
-  return empty() ? 0 : sqlite3_bind_parameter_count(prepared_->handle());
-}
+int Statement::parameter_count() const { return empty() ? 0 : prepared_->parameter_count(); }
 
 std::string_view Statement::parameter_name(int index) const {
-  const char* name = empty() ? nullptr : sqlite3_bind_parameter_name(prepared_->handle(), index);
+  const char* name = empty() ? nullptr : prepared_->parameter_name(index);
   return name ? name : "";
 }
 
 void Statement::clear_bindings() {
-  if (!empty()) sqlite3_clear_bindings(prepared_->handle());
+  if (!empty()) prepared_->clear_bindings();
 }
 
 int Statement::column_count() const { return empty() ? 0 : prepared_->column_count(); }

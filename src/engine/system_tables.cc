@@ -2,28 +2,45 @@
 
 #include <sqlite3.h>
 
+#include <algorithm>
+#include <array>
+
 #include "engine/branches_table.h"
 #include "engine/computed_table.h"
 #include "engine/log_table.h"
 #include "engine/status_table.h"
+#include "sql/lexer.h"
 
 namespace dosql::engine {
+namespace {
+
+constexpr const char* kLog = "dosql_log";
+constexpr const char* kStatus = "dosql_status";
+constexpr const char* kBranches = "dosql_branches";
+constexpr const char* kSnapshots = "dosql_snapshots";
+
+}  // namespace
 
 Status register_system_tables(DatabaseCore& core, const std::shared_ptr<Session>& session, MainFile& file) {
   auto log = std::make_unique<LogRows::Context>(core.shared_from_this(), file);
   auto status = std::make_unique<StatusRows::Context>(core, file);
-  int rc = ComputedTable<LogRows>::register_on(session, "dosql_log", std::move(log));
-  if (rc == SQLITE_OK)
-    rc = ComputedTable<StatusRows>::register_on(session, "dosql_status", std::move(status));
+  int rc = ComputedTable<LogRows>::register_on(session, kLog, std::move(log));
+  if (rc == SQLITE_OK) rc = ComputedTable<StatusRows>::register_on(session, kStatus, std::move(status));
   if (rc == SQLITE_OK) {
     auto branches = std::unique_ptr<BranchRows::Context>(new BranchRows::Context{core, file});
-    rc = ComputedTable<BranchRows>::register_on(session, "dosql_branches", std::move(branches));
+    rc = ComputedTable<BranchRows>::register_on(session, kBranches, std::move(branches));
   }
   if (rc == SQLITE_OK) {
     auto snapshots = std::unique_ptr<SnapshotRows::Context>(new SnapshotRows::Context{core});
-    rc = ComputedTable<SnapshotRows>::register_on(session, "dosql_snapshots", std::move(snapshots));
+    rc = ComputedTable<SnapshotRows>::register_on(session, kSnapshots, std::move(snapshots));
   }
   return rc == SQLITE_OK ? Status() : connection_error(*session, rc);
+}
+
+bool is_system_table(std::string_view name) {
+  const auto all = std::to_array<std::string_view>({kLog, kStatus, kBranches, kSnapshots});
+  return std::any_of(all.begin(), all.end(),
+                     [&](std::string_view one) { return sql::equals_ignoring_case(one, name); });
 }
 
 }  // namespace dosql::engine

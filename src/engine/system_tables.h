@@ -1,7 +1,8 @@
-// The tables that every connection has: dosql_log and dosql_status.
+// The tables that every connection has: dosql_log, dosql_status, dosql_branches, dosql_snapshots.
 #pragma once
 
 #include <memory>
+#include <string_view>
 
 #include <dosql/result.h>
 
@@ -13,5 +14,8 @@ namespace dosql::engine {
 
 // On the handle of `session`, whose main file is `file`.
 Status register_system_tables(DatabaseCore& core, const std::shared_ptr<Session>& session, MainFile& file);
+
+// In any case of letters.
+bool is_system_table(std::string_view name);
 
 }  // namespace dosql::engine

@@ -71,10 +71,26 @@ Result<ReadPoint> lsn_point(ConnectionState& connection, const Value& value) {
                                           Lsn{static_cast<std::uint64_t>(value.integer())});
 }
 
+// Who asks for a time that is still to come would get another answer then.
+Status check_not_in_future(ConnectionState& connection, TimestampUs timestamp_us) {
+  const TimestampUs now_us = connection.core().clock().now_us();
+  if (timestamp_us <= now_us) return {};
+  // The clock may have been set back behind the newest commit.
+  const VersionStore& store = connection.core().store();
+  const ReadPoint head = store.head(connection.file().branch());
+  if (raw(head.version) > 0) {
+    DOSQL_ASSIGN_OR_RETURN(const version::CommitInfo newest, store.commit_info(head.branch, head.version));
+    if (timestamp_us <= newest.timestamp_us) return {};
+  }
+  return Error(ErrorCode::kVersionNotFound,
+               fmt::format("{} is in the future: it is {} now", time_text(timestamp_us), time_text(now_us)));
+}
+
 Result<ReadPoint> timestamp_point(ConnectionState& connection, const Value& value) {
   DOSQL_ASSIGN_OR_RETURN(const TimestampUs timestamp_us, timestamp_of(connection, value));
   const VersionStore& store = connection.core().store();
   const BranchId branch = connection.file().branch();
+  DOSQL_RETURN_IF_ERROR(check_not_in_future(connection, timestamp_us));
   auto point = store.at_timestamp(branch, timestamp_us);
   if (point) return point;
   const auto first = store.at_version(branch, Version{1});
@@ -117,6 +133,17 @@ Result<std::string> name_in(const std::optional<std::string>& name, const Value&
                fmt::format("the name of a {} is text, not {}", what, shown(value)));
 }
 
+// Who writes AS OF 'main@5' forgot a word.
+std::string timestamp_hint(const VersionStore& store, const Value& value) {
+  if (value.type() == Value::Type::kText) {
+    const std::string& text = value.text();
+    if (store.find_branch(text)) return fmt::format("did you mean BRANCH '{}'?", text);
+    const auto named = named_point(store, text);
+    if (named && named->has_value()) return fmt::format("did you mean SNAPSHOT '{}'?", text);
+  }
+  return "for example '2026-01-31 12:00:00', in UTC";
+}
+
 }  // namespace
 
 Error branch_not_found(const VersionStore& store, std::string_view name) {
@@ -155,7 +182,7 @@ Result<TimestampUs> timestamp_of(ConnectionState& connection, const Value& value
   sqlite3_finalize(statement);
   if (timestamp_us) return *timestamp_us;
   return Error(ErrorCode::kInvalidArgument, fmt::format("{} is not a date or time", shown(value)))
-      .with_hint("for example '2026-01-31 12:00:00', in UTC");
+      .with_hint(timestamp_hint(connection.core().store(), value));
 }
 
 Result<ReadPoint> resolve_time_point(ConnectionState& connection, sql::PointKind kind,

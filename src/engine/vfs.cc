@@ -17,10 +17,11 @@ namespace {
 
 constexpr int kPathBytes = 4096;
 
-// What Vfs::open wants from the xOpen that SQLite calls inside sqlite3_open_v2.
+// What Vfs::open and Vfs::attach want from the xOpen that SQLite calls inside.
 struct OpenRequest {
   std::shared_ptr<Session> session;
   std::optional<version::ReadPoint> point;
+  bool attached = false;
   MainFile* file = nullptr;
 };
 
@@ -89,6 +90,7 @@ int Vfs::Host::open_main(sqlite3_file* file, int* out_flags) {
   auto main = std::make_unique<MainFile>(*setup.store, *setup.slot, std::move(open_request->session),
                                          open_request->point);
   const bool read_only = main->read_only();
+  if (open_request->attached) main->show_another_schema();
   open_request->file = main.get();
   open_request = nullptr;
   make_main_file(file, std::move(main));
@@ -185,7 +187,7 @@ Result<MainFile*> Vfs::open(std::shared_ptr<Session> session, std::optional<vers
   if (path.size() + 16 > kPathBytes)
     return Error(ErrorCode::kInvalidArgument, "the database's path is too long");
 
-  OpenRequest request{session, point};
+  OpenRequest request{session, point, false};
   open_request = &request;
   const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
   const int rc = sqlite3_open_v2(path.c_str(), &session->db, flags, host_->name.c_str());
@@ -194,6 +196,28 @@ Result<MainFile*> Vfs::open(std::shared_ptr<Session> session, std::optional<vers
   Error error = connection_error(*session, rc);
   sqlite3_close(session->db);
   session->db = nullptr;
+  return error;
+}
+
+Result<MainFile*> Vfs::attach(std::shared_ptr<Session> session, const std::string& schema,
+                              const version::ReadPoint& point) {
+  const std::string path = host_->main_path + fmt::format("@{}", raw(point.version));
+  sqlite3_stmt* statement = nullptr;
+  int rc = sqlite3_prepare_v2(session->db, "ATTACH ?1 AS ?2", -1, &statement, nullptr);
+  if (rc != SQLITE_OK) return connection_error(*session, rc);
+  sqlite3_bind_text(statement, 1, path.data(), static_cast<int>(path.size()), SQLITE_STATIC);
+  sqlite3_bind_text(statement, 2, schema.data(), static_cast<int>(schema.size()), SQLITE_STATIC);
+
+  OpenRequest request{session, point, true};
+  open_request = &request;
+  rc = sqlite3_step(statement);
+  open_request = nullptr;
+  if (rc == SQLITE_DONE) {
+    sqlite3_finalize(statement);
+    return request.file;
+  }
+  Error error = connection_error(*session, rc);
+  sqlite3_finalize(statement);
   return error;
 }
 

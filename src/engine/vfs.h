@@ -48,6 +48,10 @@ class Vfs {
   // the file holds on to until the handle is closed (by the caller, with sqlite3_close). The file belongs to
   // the handle.
   Result<MainFile*> open(std::shared_ptr<Session> session, std::optional<version::ReadPoint> point = {});
+  // Attaches a read-only database on `point` to the session's handle, under the name `schema`. The file
+  // belongs to the attachment.
+  Result<MainFile*> attach(std::shared_ptr<Session> session, const std::string& schema,
+                           const version::ReadPoint& point);
 
  private:
   struct Host;

@@ -93,10 +93,14 @@ std::size_t RewrittenSql::original_offset(std::size_t offset) const {
 }
 
 RewrittenSql rewrite(std::string_view text, const Recognition& recognition,
-                     std::span<const std::string> tables) {
+                     std::span<const std::string> tables, std::span<const std::string> present) {
   CHECK(tables.size() == recognition.times.size());
+  CHECK(present.empty() || present.size() == recognition.present.size());
   std::vector<Edit> edits;
   add_table_edits(recognition, tables, edits);
+  for (std::size_t i = 0; i < present.size(); ++i) {
+    if (!present[i].empty()) edits.push_back({recognition.present[i].name.span(), present[i]});
+  }
   add_variable_edits(text, recognition, edits);
   std::sort(edits.begin(), edits.end(),
             [](const Edit& a, const Edit& b) { return a.span.begin < b.span.begin; });

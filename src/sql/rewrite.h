@@ -34,8 +34,11 @@ struct RewrittenSql {
 // would get another number are written as ?N, so that every parameter is bound by its number in
 // `recognition`; take names and parameter_count from there too.
 //
-// REQUIRES: recognition of this text, with tables.size() == recognition.times.size().
+// The i-th table of recognition.present becomes present[i] where that is given and not empty.
+//
+// REQUIRES: recognition of this text, with tables.size() == recognition.times.size() and as many names in
+// `present` as in the recognition, or none.
 RewrittenSql rewrite(std::string_view text, const Recognition& recognition,
-                     std::span<const std::string> tables);
+                     std::span<const std::string> tables, std::span<const std::string> present = {});
 
 }  // namespace dosql::sql

@@ -60,12 +60,14 @@ void BranchTable::add(std::unique_ptr<Branch> branch) {
   chunk.load(std::memory_order_relaxed)->branches[id % kChunk].store(branch.get(), std::memory_order_release);
   if (!branch->dropped) CHECK(by_name_.emplace(branch->name(), branch.get()).second);
   branches_.push_back(std::move(branch));
+  ++changes_;
 }
 
 void BranchTable::drop(Branch& branch) {
   std::unique_lock lock(mutex_);
   branch.dropped = true;
   by_name_.erase(branch.name());
+  ++changes_;
 }
 
 std::map<std::string, NamedSnapshot, std::less<>> BranchTable::snapshots() const {
@@ -83,6 +85,7 @@ std::optional<NamedSnapshot> BranchTable::find_snapshot(std::string_view name) c
 void BranchTable::add_snapshot(const NamedSnapshot& snapshot) {
   std::unique_lock lock(mutex_);
   CHECK(snapshots_.emplace(snapshot.name, snapshot).second);
+  ++changes_;
 }
 
 void BranchTable::drop_snapshot(std::string_view name) {
@@ -90,6 +93,7 @@ void BranchTable::drop_snapshot(std::string_view name) {
   const auto found = snapshots_.find(name);
   CHECK(found != snapshots_.end());
   snapshots_.erase(found);
+  ++changes_;
 }
 
 }  // namespace dosql::version

@@ -46,6 +46,9 @@ class BranchTable {
   void add_snapshot(const NamedSnapshot& snapshot);
   void drop_snapshot(std::string_view name);
 
+  // Grows with each name that comes or goes.
+  std::uint64_t changes() const { return changes_.load(std::memory_order_acquire); }
+
  private:
   static constexpr std::uint32_t kChunk = 1024;
   struct Chunk {
@@ -59,6 +62,7 @@ class BranchTable {
   BranchId next_id_{};
   std::map<std::string, Branch*, std::less<>> by_name_;
   std::map<std::string, NamedSnapshot, std::less<>> snapshots_;
+  std::atomic<std::uint64_t> changes_{0};  // written under the mutex
 };
 
 }  // namespace dosql::version

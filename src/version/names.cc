@@ -246,4 +246,6 @@ std::vector<NamedSnapshot> VersionStore::snapshots() const {
   return snapshots;
 }
 
+std::uint64_t VersionStore::name_changes() const { return impl_->branches.changes(); }
+
 }  // namespace dosql::version

@@ -195,6 +195,8 @@ class VersionStore {
   std::optional<NamedSnapshot> find_snapshot(std::string_view name) const;
   // By name, ascending.
   std::vector<NamedSnapshot> snapshots() const;
+  // Grows with each branch or snapshot that comes or goes: while it stays the same, names mean the same.
+  std::uint64_t name_changes() const;
 
   // REQUIRES: 1 <= version <= head version. Errors: kIo, kCorrupt.
   Result<CommitInfo> commit_info(BranchId branch, Version version) const;

@@ -1,0 +1,437 @@
+#include "engine/as_of_statement.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "engine/connection_state.h"
+#include "engine/sqlite_value.h"
+#include "engine/system_tables.h"
+#include "engine/time_points.h"
+#include "sql/lexer.h"
+
+namespace dosql::engine {
+namespace {
+
+using sql::Span;
+using sql::TimePoint;
+using sql::TimeReference;
+
+// Where in the text an error about what a point says is shown.
+std::size_t place_of(const TimePoint& point) {
+  return point.expression.empty() ? point.span.begin : point.expression.begin;
+}
+
+// Literals and operators only: the same value each time.
+bool is_constant(std::string_view text, const Span& expression) {
+  sql::Lexer lexer(text.substr(0, expression.end), expression.begin);
+  while (true) {
+    switch (lexer.next_significant().kind) {
+      case sql::TokenKind::kEnd: return true;
+      case sql::TokenKind::kString:
+      case sql::TokenKind::kBlob:
+      case sql::TokenKind::kNumber:
+      case sql::TokenKind::kOpen:
+      case sql::TokenKind::kClose:
+      case sql::TokenKind::kMinus:
+      case sql::TokenKind::kOperator: break;
+      default: return false;
+    }
+  }
+}
+
+std::string quoted(std::string_view name) {
+  std::string text = "\"";
+  for (const char c : name) text += c == '"' ? "\"\"" : std::string(1, c);
+  return text + '"';
+}
+
+Result<bool> table_exists(ConnectionState& connection, std::string_view schema, const std::string& name) {
+  const std::string sql = fmt::format(
+      "SELECT 1 FROM {}.sqlite_schema WHERE name = ?1 COLLATE NOCASE AND type IN ('table', 'view')",
+      quoted(schema));
+  sqlite3_stmt* statement = nullptr;
+  int rc = sqlite3_prepare_v2(connection.db(), sql.c_str(), -1, &statement, nullptr);
+  if (rc != SQLITE_OK) return connection.error(rc);
+  sqlite3_bind_text(statement, 1, name.data(), static_cast<int>(name.size()), SQLITE_STATIC);
+  rc = sqlite3_step(statement);
+  if (rc == SQLITE_ROW || rc == SQLITE_DONE) {
+    sqlite3_finalize(statement);
+    return rc == SQLITE_ROW;
+  }
+  Error error = connection.error(rc);
+  sqlite3_finalize(statement);
+  return error;
+}
+
+// The schemas that a name may mean, in SQLite's order: temp, main, then as they were attached.
+std::vector<std::string> schemas_of_user(ConnectionState& connection) {
+  std::vector<std::string> schemas{"temp", "main"};
+  for (int i = 2; const char* name = sqlite3_db_name(connection.db(), i); ++i) {
+    if (!connection.need_past().number_of(name)) schemas.emplace_back(name);
+  }
+  return schemas;
+}
+
+void replace_all(std::string& text, std::string_view what, std::string_view with) {
+  for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + with.size())) {
+    text.replace(at, what.size(), with);
+  }
+}
+
+Error with_offset(Error error, std::size_t offset) {
+  return error.sql_offset() ? std::move(error) : std::move(error).with_sql_offset(offset);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<AsOfStatement>> AsOfStatement::make(ConnectionState& connection, std::string text,
+                                                           sql::Recognition recognition,
+                                                           unsigned prepare_flags) {
+  std::unique_ptr<AsOfStatement> made(
+      new AsOfStatement(std::move(text), std::move(recognition), prepare_flags));
+  DOSQL_RETURN_IF_ERROR(made->check_references());
+  DOSQL_RETURN_IF_ERROR(made->find_sources(connection));
+  if (!made->has_variable_points()) DOSQL_RETURN_IF_ERROR(made->compile_now(connection));
+  return made;
+}
+
+AsOfStatement::AsOfStatement(std::string text, sql::Recognition recognition, unsigned prepare_flags)
+    : text_(std::move(text)),
+      recognition_(std::move(recognition)),
+      prepare_flags_(prepare_flags),
+      values_(recognition_.parameter_count),
+      names_(recognition_.parameter_count),
+      meanings_(recognition_.times.size()) {
+  for (const sql::Variable& variable : recognition_.variables) {
+    if (!variable.anonymous()) names_[variable.number - 1] = variable.span.of(text_);
+  }
+}
+
+AsOfStatement::~AsOfStatement() {
+  sqlite3_finalize(evaluator_);
+  sqlite3_finalize(statement_);
+}
+
+Status AsOfStatement::check_references() const {
+  for (const TimeReference& reference : recognition_.times) {
+    if (reference.kind != sql::ReferenceKind::kAsOf) {
+      return Error(ErrorCode::kInvalidArgument,
+                   "row history (FOR SYSTEM_TIME BETWEEN, FROM ... TO, ALL) is not part of this release")
+          .with_sql_offset(reference.clause.begin);
+    }
+    const std::string table = sql::unquoted(reference.name.table.of(text_));
+    if (is_system_table(table)) {
+      return Error(ErrorCode::kInvalidArgument,
+                   fmt::format("{} has no past: it is about all versions as they are now", table))
+          .with_sql_offset(reference.clause.begin);
+    }
+    if (!reference.name.schema) continue;
+    const std::string schema = sql::unquoted(reference.name.schema->of(text_));
+    if (sql::equals_ignoring_case(schema, "main")) continue;
+    return Error(ErrorCode::kSql, fmt::format("only tables of main have a past, not those of '{}'", schema))
+        .with_sql_offset(reference.name.schema->begin);
+  }
+  return {};
+}
+
+bool AsOfStatement::has_variable_points() const {
+  return std::any_of(recognition_.times.begin(), recognition_.times.end(),
+                     [](const TimeReference& reference) { return reference.point->has_variables; });
+}
+
+bool AsOfStatement::read_only() const {
+  if (statement_ != nullptr) return sqlite3_stmt_readonly(statement_) != 0;
+  const std::string_view text = recognition_.span.of(text_);
+  sql::Lexer lexer(text);
+  if (sql::equals_ignoring_case(lexer.next_significant().span.of(text), "CREATE")) return false;
+  return std::none_of(recognition_.present.begin(), recognition_.present.end(),
+                      [](const sql::PresentTable& table) { return table.role == sql::TableRole::kWritten; });
+}
+
+// --- Parameters ---
+
+const char* AsOfStatement::parameter_name(int index) const {
+  if (index < 1 || index > parameter_count() || names_[index - 1].empty()) return nullptr;
+  return names_[index - 1].c_str();
+}
+
+int AsOfStatement::parameter_index(std::string_view name) const {
+  const auto found = name.empty() ? names_.end() : std::find(names_.begin(), names_.end(), name);
+  return found == names_.end() ? 0 : static_cast<int>(found - names_.begin()) + 1;
+}
+
+int AsOfStatement::bind(int index, const Value& value) {
+  if (index < 1 || index > parameter_count()) return SQLITE_RANGE;
+  values_[index - 1] = value;
+  if (index > sqlite3_bind_parameter_count(statement_)) return SQLITE_OK;
+  return bind_value(statement_, index, value);
+}
+
+void AsOfStatement::clear_bindings() {
+  std::fill(values_.begin(), values_.end(), Value());
+  if (statement_ != nullptr) sqlite3_clear_bindings(statement_);
+}
+
+// --- Points ---
+
+Status AsOfStatement::find_sources(ConnectionState& connection) {
+  std::vector<const TimePoint*> evaluated;
+  std::vector<const TimePoint*> constants;
+  for (const TimeReference& reference : recognition_.times) {
+    const TimePoint& point = *reference.point;
+    Source source;
+    const auto variable =
+        std::find_if(recognition_.variables.begin(), recognition_.variables.end(),
+                     [&](const sql::Variable& one) { return one.span == point.expression; });
+    if (point.name || point.expression.empty()) {
+      // Nothing to evaluate.
+    } else if (variable != recognition_.variables.end()) {
+      source.kind = Source::Kind::kParameter;
+      source.index = variable->number;
+    } else {
+      source.kind = Source::Kind::kEvaluated;
+      source.index = evaluated.size();
+      evaluated.push_back(&point);
+      if (is_constant(text_, point.expression)) constants.push_back(&point);
+    }
+    sources_.push_back(std::move(source));
+  }
+  if (evaluated.empty()) return {};
+  DOSQL_RETURN_IF_ERROR(compile_evaluator(connection, evaluated));
+  if (constants.size() < evaluated.size()) return {};
+
+  DOSQL_RETURN_IF_ERROR(evaluate(connection));
+  for (Source& source : sources_) {
+    if (source.kind != Source::Kind::kEvaluated) continue;
+    source.constant = value_of(source);
+    source.kind = Source::Kind::kConstant;
+  }
+  sqlite3_finalize(std::exchange(evaluator_, nullptr));
+  return {};
+}
+
+// `SELECT (expression), ...`, with the statement's own numbers for its variables.
+Status AsOfStatement::compile_evaluator(ConnectionState& connection,
+                                        const std::vector<const TimePoint*>& points) {
+  std::string& text = evaluator_text_.text;
+  const auto add = [&](std::string_view part, std::size_t original, bool copied) {
+    evaluator_text_.pieces.push_back({text.size(), original, copied});
+    text += part;
+  };
+  for (const TimePoint* point : points) {
+    const Span& whole = point->expression;
+    add(text.empty() ? "SELECT (" : "), (", whole.begin, false);
+    std::size_t at = whole.begin;
+    for (const sql::Variable& variable : recognition_.variables) {
+      if (variable.span.begin < at || variable.span.end > whole.end) continue;
+      add(std::string_view(text_).substr(at, variable.span.begin - at), at, true);
+      add(fmt::format("?{}", variable.number), variable.span.begin, false);
+      at = variable.span.end;
+    }
+    add(std::string_view(text_).substr(at, whole.end - at), at, true);
+  }
+  add(")", points.back()->expression.end, false);
+  const int rc = sqlite3_prepare_v3(connection.db(), text.data(), static_cast<int>(text.size()),
+                                    prepare_flags_, &evaluator_, nullptr);
+  if (rc == SQLITE_OK) return {};
+  Error error = connection.error(rc);
+  const std::size_t offset =
+      error.sql_offset() ? evaluator_text_.original_offset(*error.sql_offset()) : place_of(*points.front());
+  return std::move(error).with_sql_offset(offset);
+}
+
+Status AsOfStatement::evaluate(ConnectionState& connection) {
+  const int count = sqlite3_bind_parameter_count(evaluator_);
+  for (int index = 1; index <= count; ++index) bind_value(evaluator_, index, values_[index - 1]);
+  const int rc = sqlite3_step(evaluator_);
+  if (rc != SQLITE_ROW) {
+    Error error = connection.error(rc);
+    sqlite3_reset(evaluator_);
+    const auto first = std::find_if(sources_.begin(), sources_.end(), [](const Source& source) {
+      return source.kind == Source::Kind::kEvaluated;
+    });
+    return std::move(error).with_sql_offset(
+        place_of(*recognition_.times[static_cast<std::size_t>(first - sources_.begin())].point));
+  }
+  evaluated_.clear();
+  for (int column = 0; column < sqlite3_column_count(evaluator_); ++column) {
+    evaluated_.push_back(value_of_column(evaluator_, column));
+  }
+  sqlite3_reset(evaluator_);
+  return {};
+}
+
+const Value& AsOfStatement::value_of(const Source& source) const {
+  switch (source.kind) {
+    case Source::Kind::kConstant: return source.constant;
+    case Source::Kind::kParameter: return values_[source.index - 1];
+    case Source::Kind::kEvaluated: break;
+  }
+  return evaluated_[source.index];
+}
+
+// Finding a version reads the log, which takes longer than a small query.
+Result<version::ReadPoint> AsOfStatement::look_up(ConnectionState& connection, std::size_t reference) {
+  const TimePoint& point = *recognition_.times[reference].point;
+  const Value& value = value_of(sources_[reference]);
+  Meaning& last = meanings_[reference];
+  const version::ReadPoint now = connection.file().point();
+  const std::uint64_t name_changes = connection.core().store().name_changes();
+  // A branch goes on without a word to this connection.
+  if (last.point && last.now == now && last.name_changes == name_changes && last.value == value &&
+      point.kind != sql::PointKind::kBranch) {
+    return *last.point;
+  }
+  last.point.reset();
+  auto found = resolve_time_point(connection, point.kind, point.name, value);
+  if (!found) return with_offset(std::move(found).error(), place_of(point));
+  last = Meaning{value, now, name_changes, *found};
+  return found;
+}
+
+// --- An execution ---
+
+Status AsOfStatement::begin(ConnectionState& connection) {
+  // What "current" is must be settled before points are counted from it: by the transaction, if there is one.
+  if (sqlite3_get_autocommit(connection.db()) == 0 && !connection.file().locked()) {
+    const char* const sql = "SELECT 1 FROM main.sqlite_schema LIMIT 0";
+    const int rc = sqlite3_exec(connection.db(), sql, nullptr, nullptr, nullptr);
+    if (rc != SQLITE_OK) return connection.error(rc);
+  }
+  return compile_now(connection);
+}
+
+Status AsOfStatement::compile_now(ConnectionState& connection) {
+  if (evaluator_ != nullptr) DOSQL_RETURN_IF_ERROR(evaluate(connection));
+  DOSQL_RETURN_IF_ERROR(find_attachments(connection));
+  if (statement_ != nullptr && wanted_ == numbers_) return {};
+  return compile(connection);
+}
+
+Status AsOfStatement::compile_again(ConnectionState& connection) {
+  DOSQL_RETURN_IF_ERROR(find_attachments(connection));
+  return compile(connection);
+}
+
+Status AsOfStatement::find_attachments(ConnectionState& connection) {
+  PastDatabases& past = connection.need_past();
+  PastDatabases::Set set;
+  wanted_.clear();
+  for (std::size_t i = 0; i < recognition_.times.size(); ++i) {
+    const TimeReference& reference = recognition_.times[i];
+    DOSQL_ASSIGN_OR_RETURN(const version::ReadPoint point, look_up(connection, i));
+    if (set.count() == PastDatabases::kMax && std::none_of(wanted_.begin(), wanted_.end(), [&](auto number) {
+          return past.point(number) == point;
+        })) {
+      return Error(ErrorCode::kInvalidArgument,
+                   fmt::format("one statement can read at most {} points in time", PastDatabases::kMax))
+          .with_sql_offset(reference.clause.begin);
+    }
+    const std::size_t guess = i < numbers_.size() ? numbers_[i] : PastDatabases::kMax;
+    auto number = past.get(point, guess, set);
+    if (!number) return with_offset(std::move(number).error(), reference.clause.begin);
+    set.set(*number);
+    wanted_.push_back(*number);
+  }
+  attachments_ = set;
+  return {};
+}
+
+Status AsOfStatement::compile(ConnectionState& connection) {
+  sqlite3_finalize(std::exchange(statement_, nullptr));
+  ++compilation_;
+  numbers_ = wanted_;
+  std::vector<std::string> tables;
+  for (std::size_t i = 0; i < numbers_.size(); ++i) {
+    const std::string_view table = recognition_.times[i].name.table.of(text_);
+    tables.push_back(fmt::format("{}.{}", quoted(PastDatabases::schema_name(numbers_[i])), table));
+  }
+  PastDatabases& past = connection.need_past();
+  const PastDatabases::Permission permission(past, attachments_);
+  std::vector<std::string> present;
+  DOSQL_RETURN_IF_ERROR(name_present_tables(connection, present));
+  rewritten_ = sql::rewrite(text_, recognition_, tables, present);
+  past.forget_denied();
+  const int rc =
+      sqlite3_prepare_v3(connection.db(), rewritten_.text.data(), static_cast<int>(rewritten_.text.size()),
+                         prepare_flags_, &statement_, nullptr);
+  if (rc != SQLITE_OK) return in_users_words(connection, connection.error(rc));
+  for (int index = 1; index <= sqlite3_bind_parameter_count(statement_); ++index) {
+    if (!values_[index - 1].is_null()) bind_value(statement_, index, values_[index - 1]);
+  }
+  return {};
+}
+
+// SQLite would look for a table without a schema in the attached past too, should it be nowhere else; also
+// when it compiles again on its own. So the schema is written out.
+Status AsOfStatement::name_present_tables(ConnectionState& connection,
+                                          std::vector<std::string>& names) const {
+  PastDatabases& past = connection.need_past();
+  names.resize(recognition_.present.size());
+  std::vector<std::string> schemas;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const sql::TableName& name = recognition_.present[i].name;
+    const std::string table = sql::unquoted(name.table.of(text_));
+    const auto no_such_table = [&] {
+      return Error(ErrorCode::kSql, fmt::format("no such table: {}", sql::unquoted(name.span().of(text_))))
+          .with_sql_offset(name.span().begin);
+    };
+    if (name.schema) {
+      if (past.number_of(sql::unquoted(name.schema->of(text_)))) return no_such_table();
+      continue;
+    }
+    if (sqlite3_strnicmp(table.c_str(), "sqlite_", 7) == 0 &&
+        (table.ends_with("schema") || table.ends_with("master"))) {
+      continue;
+    }
+    if (schemas.empty()) schemas = schemas_of_user(connection);
+    for (const std::string& schema : schemas) {
+      DOSQL_ASSIGN_OR_RETURN(const bool exists, table_exists(connection, schema, table));
+      if (!exists) continue;
+      names[i] = fmt::format("{}.{}", quoted(schema), name.table.of(text_));
+      break;
+    }
+    // A table-valued function, a table that exists without being created, or none.
+    for (std::size_t number = 0; names[i].empty() && number < PastDatabases::kMax; ++number) {
+      if (!attachments_.test(number)) continue;
+      DOSQL_ASSIGN_OR_RETURN(const bool exists,
+                             table_exists(connection, PastDatabases::schema_name(number), table));
+      if (exists) return no_such_table();
+    }
+  }
+  return {};
+}
+
+Error AsOfStatement::in_users_words(ConnectionState& connection, Error error) const {
+  std::string message = error.message();
+  std::string hint = error.hint();
+  std::optional<std::size_t> offset = error.sql_offset();
+  if (offset) offset = rewritten_.original_offset(*offset);
+  const PastDatabases& past = connection.need_past();
+  for (std::size_t i = 0; i < numbers_.size(); ++i) {
+    const TimeReference& reference = recognition_.times[i];
+    const std::string schema = PastDatabases::schema_name(numbers_[i]);
+    const std::string table = sql::unquoted(reference.name.table.of(text_));
+    if (!past.number_of(schema) || message != fmt::format("no such table: {}.{}", schema, table)) continue;
+    const version::ReadPoint& point = past.point(numbers_[i]);
+    message = fmt::format("no such table: {} at {}@{}", table,
+                          connection.core().store().branch_info(point.branch).name, raw(point.version));
+    hint = "dosql_log shows the commits that changed sqlite_schema: it came later, or was gone by then";
+    offset = reference.name.span().begin;
+    break;
+  }
+  if (past.denied() && (error.sqlite_code() & 0xff) == SQLITE_AUTH) {
+    message = fmt::format("no such table: {}", *past.denied());
+  }
+  for (const std::size_t number : numbers_) {
+    replace_all(message, PastDatabases::schema_name(number) + ".", "");
+  }
+  Error result(error.code(), std::move(message));
+  if (!hint.empty()) result = std::move(result).with_hint(std::move(hint));
+  if (offset) result = std::move(result).with_sql_offset(*offset);
+  return std::move(result).with_sqlite_code(error.sqlite_code());
+}
+
+}  // namespace dosql::engine

@@ -1,0 +1,110 @@
+// What a statement with FOR SYSTEM_TIME AS OF needs beyond SQLite's compiled statement: its points, which
+// each execution evaluates once, and the text in which its tables are those of attached old versions.
+#pragma once
+
+#include <sqlite3.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <dosql/result.h>
+#include <dosql/value.h>
+
+#include "engine/past_databases.h"
+#include "sql/recogniser.h"
+#include "sql/rewrite.h"
+
+namespace dosql::engine {
+
+class ConnectionState;
+
+class AsOfStatement {
+ public:
+  // `text` is what `recognition` is of, up to its end; it has `times`. Compiled at once where no point has a
+  // variable, else by the first begin(). Errors have their offset in `text`.
+  static Result<std::unique_ptr<AsOfStatement>> make(ConnectionState& connection, std::string text,
+                                                     sql::Recognition recognition, unsigned prepare_flags);
+  ~AsOfStatement();
+  AsOfStatement(const AsOfStatement&) = delete;
+  AsOfStatement& operator=(const AsOfStatement&) = delete;
+
+  // Null before the first compilation and after one that failed.
+  sqlite3_stmt* statement() const { return statement_; }
+  // Changes with each compilation of ours.
+  std::uint64_t compilation() const { return compilation_; }
+  std::string_view text() const { return text_; }
+  // As far as is known without compiling: nothing is written to.
+  bool read_only() const;
+
+  // As sqlite3_bind_...() of the statement as it was written. Index and name may be wrong.
+  int parameter_count() const { return static_cast<int>(values_.size()); }
+  const char* parameter_name(int index) const;
+  int parameter_index(std::string_view name) const;
+  int bind(int index, const Value& value);
+  void clear_bindings();
+
+  // At the beginning of an execution: looks up where the points are now and compiles if they are in other
+  // attachments than last time.
+  Status begin(ConnectionState& connection);
+  // Once more, because tables of the present have come or gone since.
+  Status compile_again(ConnectionState& connection);
+  // Which attachments it reads.
+  const PastDatabases::Set& attachments() const { return attachments_; }
+
+  // An error that compiling or running the statement gave, in terms of the text that the user wrote.
+  Error in_users_words(ConnectionState& connection, Error error) const;
+
+ private:
+  // Where the value of a point comes from.
+  struct Source {
+    enum class Kind : std::uint8_t { kConstant, kParameter, kEvaluated } kind = Kind::kConstant;
+    Value constant;
+    std::size_t index = 0;  // of the parameter (from 1), of the evaluator's column
+  };
+  // What a point meant last time, and what that depends on besides history, which stays as it is.
+  struct Meaning {
+    Value value;
+    version::ReadPoint now;
+    std::uint64_t name_changes = 0;
+    std::optional<version::ReadPoint> point;
+  };
+
+  AsOfStatement(std::string text, sql::Recognition recognition, unsigned prepare_flags);
+  Status check_references() const;
+  Status find_sources(ConnectionState& connection);
+  Status compile_evaluator(ConnectionState& connection, const std::vector<const sql::TimePoint*>& points);
+  Status evaluate(ConnectionState& connection);
+  const Value& value_of(const Source& source) const;
+  Result<version::ReadPoint> look_up(ConnectionState& connection, std::size_t reference);
+  Status compile_now(ConnectionState& connection);
+  Status find_attachments(ConnectionState& connection);
+  Status compile(ConnectionState& connection);
+  Status name_present_tables(ConnectionState& connection, std::vector<std::string>& names) const;
+  bool has_variable_points() const;
+
+  const std::string text_;
+  const sql::Recognition recognition_;
+  const unsigned prepare_flags_;
+  std::vector<Value> values_;  // of the parameters
+  std::vector<std::string> names_;
+
+  std::vector<Source> sources_;    // of recognition_.times
+  std::vector<Meaning> meanings_;  // of recognition_.times
+  sqlite3_stmt* evaluator_ = nullptr;
+  sql::RewrittenSql evaluator_text_;
+  std::vector<Value> evaluated_;
+
+  sqlite3_stmt* statement_ = nullptr;
+  std::uint64_t compilation_ = 0;
+  sql::RewrittenSql rewritten_;
+  // The attachments of recognition_.times: those that this execution needs, those that it is compiled for.
+  std::vector<std::size_t> wanted_;
+  std::vector<std::size_t> numbers_;
+  PastDatabases::Set attachments_;
+};
+
+}  // namespace dosql::engine

@@ -1,0 +1,450 @@
+// FOR SYSTEM_TIME AS OF in queries: which version is read, what happens to statements that do not ask for
+// one, and what an error says.
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "engine/engine_test_support.h"
+
+namespace dosql::engine {
+namespace {
+
+class AsOfTest : public ::testing::Test {
+ protected:
+  ManualClock clock{1'700'000'000'000'000};
+  Options options = [this] {
+    Options with_clock;
+    with_clock.clock = &clock;
+    return with_clock;
+  }();
+  Database db = open_in_memory(options);
+  Connection conn = db.connect().value();
+
+  void exec(const std::string& sql) { DOSQL_ASSERT_OK(conn.exec(sql)); }
+  std::string rows(const std::string& sql) { return rows_text(conn, sql); }
+
+  // main@1 has an empty t, main@2 row 1 'a', main@3 row 1 'b', main@4 also row 2 'c'.
+  void make_history() {
+    exec("CREATE TABLE t(id INTEGER PRIMARY KEY, v)");
+    exec("INSERT INTO t VALUES (1, 'a')");
+    clock.set_us(1'700'000'100'000'000);
+    exec("UPDATE t SET v = 'b'");
+    exec("INSERT INTO t VALUES (2, 'c')");
+  }
+
+  // "message @ what stands at the offset"
+  std::string error_of(const std::string& sql) {
+    const Status done = conn.exec(sql);
+    if (done) return "no error";
+    std::string text = done.error().message();
+    if (done.error().sql_offset()) text += " @ " + sql.substr(*done.error().sql_offset());
+    return text;
+  }
+};
+
+TEST_F(AsOfTest, EveryKindOfPoint) {
+  make_history();
+  EXPECT_EQ(rows("SELECT v FROM t FOR SYSTEM_TIME AS OF SNAPSHOT 'main@2'"), "a");
+  EXPECT_EQ(rows("SELECT v FROM t FOR SYSTEM_TIME AS OF VERSION CURRENT - 2"), "a");
+  EXPECT_EQ(rows("SELECT * FROM t FOR SYSTEM_TIME AS OF VERSION CURRENT"), "1|b\n2|c");
+  EXPECT_EQ(rows("SELECT * FROM t FOR SYSTEM_TIME AS OF BRANCH 'main'"), "1|b\n2|c");
+  EXPECT_EQ(rows("SELECT count(*) FROM t FOR SYSTEM_TIME AS OF SNAPSHOT 'main@1'"), "0");
+  const std::string lsn = rows("SELECT lsn_last FROM dosql_log WHERE version = 3");
+  EXPECT_EQ(rows("SELECT v FROM t FOR SYSTEM_TIME AS OF LSN " + lsn), "b");
+  EXPECT_EQ(rows("SELECT v FROM t FOR SYSTEM_TIME AS OF LSN (" + lsn + " - 1)"), "b")
+      << "inside of its range";
+}
+
+TEST_F(AsOfTest, TimestampsAreWhatSqliteReads) {
+  make_history();  // versions 1 and 2 at 22:13:20, 3 and 4 at 22:15:00 of 2023-11-14
+  const auto count_at = [&](const std::string& point) {
+    return rows("SELECT count(*), max(v) FROM t FOR SYSTEM_TIME AS OF " + point);
+  };
+  for (const char* point :
+       {"TIMESTAMP '2023-11-14 22:14:00'", "'2023-11-14 22:14'", "TIMESTAMP '2023-11-14T23:14:00+01:00'",
+        "TIMESTAMP 1700000040", "TIMESTAMP datetime(1700000000, 'unixepoch', '+40 seconds')",
+        "TIMESTAMP 2460263.42639"}) {
+    EXPECT_EQ(count_at(point), "1|a") << point;
+  }
+  EXPECT_EQ(count_at("TIMESTAMP '2023-11-14 22:13:20.000001'"), "1|a") << "a microsecond each";
+  EXPECT_EQ(count_at("TIMESTAMP '2023-11-14 22:13:20.000000'"), "0|NULL");
+  EXPECT_EQ(count_at("'2023-11-14 22:15:00'"), "1|b");
+  EXPECT_EQ(count_at("TIMESTAMP '2023-11-14 22:15:00.000001'"), "2|c") << "ahead of the clock, yet there";
+  EXPECT_EQ(error_of("SELECT * FROM t FOR SYSTEM_TIME AS OF '2023-11-14 22:15:01'"),
+            "2023-11-14 22:15:01.000000 is in the future: it is 2023-11-14 22:15:00.000000 now @ "
+            "'2023-11-14 22:15:01'");
+  EXPECT_EQ(
+      error_of("SELECT * FROM t FOR SYSTEM_TIME AS OF TIMESTAMP '2023-11-14'"),
+      "2023-11-14 00:00:00.000000 is before the beginning: version 1 is of 2023-11-14 22:13:20.000000 @ "
+      "'2023-11-14'");
+  const Status done = conn.exec("SELECT * FROM t FOR SYSTEM_TIME AS OF 'main@2'");
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().hint(), "did you mean SNAPSHOT 'main@2'?");
+}
+
+// What a point meant is remembered between executions; this is all that can change it.
+TEST_F(AsOfTest, APreparedPointFollowsWhatItDependsOn) {
+  make_history();
+  exec("CREATE SNAPSHOT here AS OF SNAPSHOT 'main@2'; CREATE BRANCH side");
+  Statement back = conn.prepare("SELECT count(*) FROM t FOR SYSTEM_TIME AS OF VERSION CURRENT - 1").value();
+  Statement named = conn.prepare("SELECT count(*) FROM t FOR SYSTEM_TIME AS OF SNAPSHOT 'here'").value();
+  Statement side = conn.prepare("SELECT count(*) FROM t FOR SYSTEM_TIME AS OF BRANCH 'side'").value();
+  const auto count = [](Statement& statement) {
+    EXPECT_TRUE(statement.step().value());
+    const std::int64_t number = statement.integer(0);
+    statement.reset();
+    return number;
+  };
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(count(back), 1);
+    EXPECT_EQ(count(named), 1);
+    EXPECT_EQ(count(side), 2);
+  }
+  exec("DROP SNAPSHOT here; CREATE SNAPSHOT here AS OF SNAPSHOT 'main@1'");
+  EXPECT_EQ(count(named), 0);
+  Connection other = db.connect().value();
+  DOSQL_ASSERT_OK(other.exec("INSERT INTO t VALUES (3, 'd'); CHECKOUT side; DELETE FROM t"));
+  EXPECT_EQ(count(back), 2);
+  EXPECT_EQ(count(side), 0);
+  exec("CHECKOUT side");
+  EXPECT_EQ(count(back), 2);
+  exec("CHECKOUT main");
+  DOSQL_ASSERT_OK(other.exec("CHECKOUT main; DROP BRANCH side FORCE"));
+  auto gone = side.step();
+  ASSERT_FALSE(gone);
+  EXPECT_EQ(gone.error().message(), "branch 'side' does not exist");
+}
+
+TEST_F(AsOfTest, PastAndPresentInOneStatement) {
+  make_history();
+  EXPECT_EQ(rows("SELECT t.v, old.v FROM t JOIN t FOR SYSTEM_TIME AS OF SNAPSHOT 'main@2' AS old USING (id)"),
+            "b|a");
+  EXPECT_EQ(rows("SELECT a.v, b.v FROM t FOR SYSTEM_TIME AS OF SNAPSHOT 'main@2' a,"
+                 " t FOR SYSTEM_TIME AS OF SNAPSHOT 'main@3' b"),
+            "a|b");
+  EXPECT_EQ(
+      rows("SELECT v FROM t WHERE id NOT IN (SELECT id FROM t FOR SYSTEM_TIME AS OF SNAPSHOT 'main@3')"),
+      "c");
+  EXPECT_EQ(rows("WITH old AS (SELECT * FROM t FOR SYSTEM_TIME AS OF SNAPSHOT 'main@2')"
+                 " SELECT t.v, old.v FROM t LEFT JOIN old USING (id) ORDER BY id"),
+            "b|a\nc|NULL");
+  EXPECT_EQ(rows("SELECT value, v FROM json_each('[7]'), t FOR SYSTEM_TIME AS OF SNAPSHOT 'main@2'"), "7|a");
+}
+
+TEST_F(AsOfTest, WritesFromThePast) {
+  make_history();
+  exec("UPDATE t SET v = old.v FROM t FOR SYSTEM_TIME AS OF SNAPSHOT 'main@2' AS old WHERE old.id = t.id");
+  EXPECT_EQ(rows("SELECT * FROM t"), "1|a\n2|c");
+  exec("DELETE FROM t");
+  exec("INSERT INTO t SELECT * FROM t FOR SYSTEM_TIME AS OF SNAPSHOT 'main@4'");
+  EXPECT_EQ(rows("SELECT * FROM t"), "1|b\n2|c");
+  exec("CREATE TABLE copy AS SELECT * FROM t FOR SYSTEM_TIME AS OF SNAPSHOT 'main@2'");
+  EXPECT_EQ(rows("SELECT * FROM copy"), "1|a");
+  exec("DELETE FROM t WHERE id IN (SELECT id FROM t FOR SYSTEM_TIME AS OF SNAPSHOT 'main@2')");
+  EXPECT_EQ(rows("SELECT * FROM t"), "2|c");
+}
+
+// An old version has the schema it had.
+TEST_F(AsOfTest, TheSchemaOfItsTime) {
+  make_history();
+  exec("ALTER TABLE t ADD COLUMN extra DEFAULT 'e'");
+  exec("ALTER TABLE t RENAME COLUMN v TO w");
+  exec("CREATE VIEW pairs AS SELECT id, w FROM t");
+  exec("DROP VIEW pairs; DROP TABLE t; CREATE TABLE t(other, columns); INSERT INTO t VALUES ('x', 'y')");
+  EXPECT_EQ(rows("SELECT * FROM t FOR SYSTEM_TIME AS OF SNAPSHOT 'main@2'"), "1|a");
+  EXPECT_EQ(rows("SELECT * FROM t FOR SYSTEM_TIME AS OF SNAPSHOT 'main@5'"), "1|b|e\n2|c|e");
+  EXPECT_EQ(rows("SELECT w FROM t FOR SYSTEM_TIME AS OF SNAPSHOT 'main@6' WHERE id = 1"), "b");
+  EXPECT_EQ(rows("SELECT * FROM pairs FOR SYSTEM_TIME AS OF SNAPSHOT 'main@7'"), "1|b\n2|c");
+  EXPECT_EQ(rows("SELECT * FROM t"), "x|y");
+  EXPECT_EQ(error_of("SELECT v FROM t FOR SYSTEM_TIME AS OF SNAPSHOT 'main@6'"),
+            "no such column: v @ v FROM t FOR SYSTEM_TIME AS OF SNAPSHOT 'main@6'");
+}
+
+TEST_F(AsOfTest, SameSchemaCookieAndAnotherSchema) {
+  exec("CREATE TABLE a(x); INSERT INTO a VALUES ('old')");                         // main@2
+  exec("PRAGMA schema_version = 77");                                              // main@3
+  exec("DROP TABLE a; CREATE TABLE a(y, z); INSERT INTO a VALUES ('new', 'er')");  // main@6
+  exec("PRAGMA schema_version = 77");                                              // main@7
+  // One statement moves one attachment, or every one is used in turn.
+  Statement statement = conn.prepare("SELECT * FROM a FOR SYSTEM_TIME AS OF SNAPSHOT ?").value();
+  for (int i = 0; i < 100; ++i) {
+    const bool old = i % 3 == 0;
+    DOSQL_ASSERT_OK(statement.bind(1, old ? "main@3" : "main@7"));
+    ASSERT_TRUE(statement.step().value());
+    EXPECT_EQ(statement.column_count(), old ? 1 : 2);
+    EXPECT_EQ(statement.text(0), old ? "old" : "new");
+    EXPECT_EQ(statement.column_name(0), old ? "x" : "y");
+    EXPECT_EQ(statement.row().values().size(), old ? 1 : 2);
+    EXPECT_FALSE(statement.step().value());
+  }
+}
+
+// More points than there can be attachments, in an order that brings back some that are gone.
+TEST_F(AsOfTest, HundredsOfPointsInOneConnection) {
+  exec("CREATE TABLE t(n); INSERT INTO t VALUES (0)");
+  for (int i = 1; i <= 300; ++i) {
+    exec(fmt::format("UPDATE t SET n = {}", i));
+    if (i % 50 == 0) exec(fmt::format("ALTER TABLE t ADD COLUMN c{}", i));
+  }
+  std::vector<int> versions;
+  for (int n = 0; n <= 300; ++n) versions.push_back(2 + n + (n == 0 ? 0 : (n - 1) / 50));
+  Statement by_parameter = conn.prepare("SELECT n FROM t FOR SYSTEM_TIME AS OF SNAPSHOT :s").value();
+  for (int i = 0; i < 900; ++i) {
+    const int n = i * 37 % 301;
+    const std::string snapshot = fmt::format("main@{}", versions[n]);
+    DOSQL_ASSERT_OK(by_parameter.bind(":s", snapshot));
+    ASSERT_TRUE(by_parameter.step().value());
+    EXPECT_EQ(by_parameter.integer(0), n);
+    EXPECT_FALSE(by_parameter.step().value());
+    if (i % 7 == 0) {
+      EXPECT_EQ(rows(fmt::format("SELECT n FROM t FOR SYSTEM_TIME AS OF SNAPSHOT '{}'", snapshot)),
+                std::to_string(n));
+    }
+  }
+}
+
+std::string union_of(int first, int count) {
+  std::string sql;
+  for (int i = 0; i < count; ++i) {
+    sql += fmt::format("{}SELECT n FROM t FOR SYSTEM_TIME AS OF SNAPSHOT 'main@{}'",
+                       i == 0 ? "" : " UNION ALL ", first + i);
+  }
+  return "SELECT sum(n) FROM (" + sql + ")";
+}
+
+TEST_F(AsOfTest, AHundredPointsInOneStatementAndNoMore) {
+  exec("CREATE TABLE t(n); INSERT INTO t VALUES (0)");
+  for (int i = 1; i <= 120; ++i) exec(fmt::format("UPDATE t SET n = {}", i));
+  EXPECT_EQ(rows(union_of(3, 100)), "5050");
+  EXPECT_EQ(rows(union_of(13, 100)), "6050");
+  EXPECT_EQ(error_of(union_of(3, 101)),
+            "one statement can read at most 100 points in time @ FOR SYSTEM_TIME AS OF SNAPSHOT 'main@103')");
+  // A transaction keeps what it has read.
+  exec("BEGIN");
+  EXPECT_EQ(rows(union_of(3, 100)), "5050");
+  EXPECT_EQ(rows(union_of(3, 100)), "5050");
+  EXPECT_EQ(rows(union_of(10, 10)), "125");
+  EXPECT_TRUE(
+      error_of(union_of(110, 1)).starts_with("the open transaction and running statements read 100 points"));
+  exec("COMMIT");
+  EXPECT_EQ(rows(union_of(110, 1)), "108");
+}
+
+TEST_F(AsOfTest, ParametersInsideAndOutsideOfPoints) {
+  make_history();
+  auto statement = conn.prepare(
+      "SELECT ?, v, :x FROM t FOR SYSTEM_TIME AS OF VERSION CURRENT - (? + 1) WHERE id = ? AND :x = @y");
+  DOSQL_ASSERT_OK(statement);
+  EXPECT_EQ(statement->parameter_count(), 5);
+  EXPECT_EQ(statement->parameter_name(2), ":x");
+  EXPECT_EQ(statement->parameter_name(3), "");
+  EXPECT_TRUE(statement->read_only());
+  DOSQL_ASSERT_OK(statement->bind_all(std::vector<Value>{"first", "x", 1, 1, "x"}));
+  ASSERT_TRUE(statement->step().value());
+  EXPECT_EQ(statement->text(0), "first");
+  EXPECT_EQ(statement->text(1), "a");
+  EXPECT_EQ(statement->text(2), "x");
+  // Binding ends the execution, and the values that stay are those of the next.
+  DOSQL_ASSERT_OK(statement->bind(3, 0));
+  ASSERT_TRUE(statement->step().value());
+  EXPECT_EQ(statement->text(0), "first");
+  EXPECT_EQ(statement->text(1), "b");
+  DOSQL_EXPECT_ERROR(statement->bind(6, 1), kInvalidArgument);
+  DOSQL_EXPECT_ERROR(statement->bind(":z", 1), kInvalidArgument);
+  statement->clear_bindings();
+  EXPECT_FALSE(statement->step().value_or(true));
+}
+
+// A point that is counted from the present is counted anew each time; a cached statement too.
+TEST_F(AsOfTest, PointsAreEvaluatedPerExecution) {
+  make_history();
+  Statement statement =
+      conn.prepare("SELECT count(*) FROM t FOR SYSTEM_TIME AS OF VERSION CURRENT - 1").value();
+  for (int n = 1; n < 50; ++n) {
+    ASSERT_TRUE(statement.step().value());
+    EXPECT_EQ(statement.integer(0), n);
+    EXPECT_EQ(rows("SELECT count(*) FROM t FOR SYSTEM_TIME AS OF VERSION CURRENT - 1"), std::to_string(n));
+    statement.reset();
+    exec("INSERT INTO t(v) VALUES ('more')");
+  }
+}
+
+TEST_F(AsOfTest, InATransactionCurrentIsWhatTheTransactionSees) {
+  make_history();
+  Connection other = db.connect().value();
+  exec("BEGIN");
+  EXPECT_EQ(rows("SELECT count(*) FROM t FOR SYSTEM_TIME AS OF VERSION CURRENT"), "2");
+  DOSQL_ASSERT_OK(other.exec("INSERT INTO t VALUES (3, 'd')"));
+  EXPECT_EQ(rows("SELECT count(*) FROM t FOR SYSTEM_TIME AS OF VERSION CURRENT"), "2");
+  EXPECT_EQ(rows("SELECT count(*) FROM t"), "2");
+  exec("COMMIT");
+  EXPECT_EQ(rows("SELECT count(*) FROM t FOR SYSTEM_TIME AS OF VERSION CURRENT"), "3");
+  // What the transaction wrote is no version yet.
+  exec("BEGIN IMMEDIATE; DELETE FROM t");
+  EXPECT_EQ(rows("SELECT (SELECT count(*) FROM t), count(*) FROM t FOR SYSTEM_TIME AS OF VERSION CURRENT"),
+            "0|3");
+  EXPECT_EQ(rows("SELECT count(*) FROM t FOR SYSTEM_TIME AS OF VERSION CURRENT - 1"), "2");
+  exec("ROLLBACK");
+}
+
+// A table that is only in an old version is none for whoever does not ask for that version.
+TEST_F(AsOfTest, NamesNeverMeanThePast) {
+  make_history();
+  exec(
+      "CREATE TABLE gone(x); INSERT INTO gone VALUES ('ghost'); CREATE INDEX gone_x ON gone(x); DROP TABLE "
+      "gone");
+  const std::string past = "SELECT x FROM gone FOR SYSTEM_TIME AS OF SNAPSHOT 'main@6'";
+  const auto look = [&] { EXPECT_EQ(rows(past), "ghost"); };
+  for (const char* sql :
+       {"SELECT * FROM gone", "INSERT INTO gone VALUES (1)", "UPDATE gone SET x = 1", "DELETE FROM gone",
+        "DROP TABLE gone", "ALTER TABLE gone ADD COLUMN y", "CREATE INDEX i ON gone(x)",
+        "SELECT * FROM t, gone", "SELECT (SELECT count(*) FROM gone)", "SELECT nope FROM gone"}) {
+    look();
+    EXPECT_TRUE(error_of(sql).starts_with("no such table: ")) << sql << ": " << error_of(sql);
+    look();
+    exec("BEGIN");
+    look();
+    EXPECT_NE(error_of(sql), "no error") << sql;
+    exec("ROLLBACK");
+  }
+  look();
+  EXPECT_EQ(error_of("DROP INDEX gone_x"), "no such index: gone_x");
+  look();
+  exec("DROP TABLE IF EXISTS gone");
+  // In a statement that reads the past, the names of the present are those of the present.
+  EXPECT_EQ(error_of("SELECT * FROM gone, gone FOR SYSTEM_TIME AS OF SNAPSHOT 'main@6' old"),
+            "no such table: gone @ gone, gone FOR SYSTEM_TIME AS OF SNAPSHOT 'main@6' old");
+  EXPECT_EQ(error_of("INSERT INTO gone SELECT * FROM gone FOR SYSTEM_TIME AS OF SNAPSHOT 'main@6'"),
+            "no such table: gone @ gone SELECT * FROM gone FOR SYSTEM_TIME AS OF SNAPSHOT 'main@6'");
+  EXPECT_EQ(
+      error_of("SELECT * FROM dosql_past_0.gone, t FOR SYSTEM_TIME AS OF SNAPSHOT 'main@6' old"),
+      "no such table: dosql_past_0.gone @ dosql_past_0.gone, t FOR SYSTEM_TIME AS OF SNAPSHOT 'main@6' old");
+  look();
+  EXPECT_NE(error_of("SELECT * FROM dosql_past_0.gone"), "no error");
+}
+
+// Compiled when the table was there; SQLite compiles them again by itself.
+TEST_F(AsOfTest, AStatementWhoseTableGoesIntoThePast) {
+  make_history();
+  exec("CREATE TABLE gone(x); INSERT INTO gone VALUES ('ghost')");
+  Statement plain = conn.prepare("SELECT x FROM gone").value();
+  Statement mixed =
+      conn.prepare("SELECT gone.x, old.v FROM gone, t FOR SYSTEM_TIME AS OF SNAPSHOT 'main@6' old").value();
+  ASSERT_TRUE(plain.step().value());
+  ASSERT_TRUE(mixed.step().value());
+  plain.reset();
+  mixed.reset();
+  exec("DROP TABLE gone");
+  EXPECT_EQ(rows("SELECT x FROM gone FOR SYSTEM_TIME AS OF SNAPSHOT 'main@6'"), "ghost");
+  auto step = plain.step();
+  ASSERT_FALSE(step);
+  EXPECT_EQ(step.error().message(), "no such table: gone");
+  step = mixed.step();
+  ASSERT_FALSE(step);
+  EXPECT_EQ(step.error().message(), "no such table: gone");
+  exec("CREATE TEMP TABLE gone AS SELECT 'temporary' AS x");
+  ASSERT_TRUE(mixed.step().value());
+  EXPECT_EQ(mixed.text(0), "temporary");
+}
+
+TEST_F(AsOfTest, AttachmentsDoNotShow) {
+  make_history();
+  const std::string past = "SELECT v FROM t FOR SYSTEM_TIME AS OF SNAPSHOT 'main@2'";
+  EXPECT_EQ(rows(past), "a");
+  EXPECT_EQ(rows("SELECT count(*) FROM dosql_log"), "4");
+  EXPECT_EQ(rows("PRAGMA database_list"), "0|main|/nowhere/test/main");
+  EXPECT_EQ(rows(past), "a");
+  exec("ANALYZE; REINDEX");
+  EXPECT_EQ(rows(past), "a");
+  EXPECT_EQ(rows("PRAGMA integrity_check"), "ok");
+  EXPECT_EQ(rows(past), "a");
+  exec("VACUUM");
+  exec("ATTACH ':memory:' AS dosql_past_0; CREATE TABLE dosql_past_0.mine(x); INSERT INTO mine VALUES (5)");
+  EXPECT_EQ(rows(past), "a");
+  EXPECT_EQ(rows("SELECT mine.x, old.v FROM mine, t FOR SYSTEM_TIME AS OF SNAPSHOT 'main@2' old"), "5|a");
+  exec("DETACH dosql_past_0");
+  EXPECT_EQ(rows(past), "a");
+  EXPECT_NE(error_of("ATTACH '/nowhere/test/main@2' AS x"), "no error");
+}
+
+TEST_F(AsOfTest, ThePastIsNotWrittenTo) {
+  make_history();
+  Statement reading = conn.prepare("SELECT id FROM t FOR SYSTEM_TIME AS OF SNAPSHOT 'main@4'").value();
+  ASSERT_TRUE(reading.step().value());  // so that it stays attached
+  for (const char* sql :
+       {"UPDATE dosql_past_0.t SET v = 1", "DELETE FROM dosql_past_0.t", "DROP TABLE dosql_past_0.t",
+        "CREATE TABLE dosql_past_0.u(x)", "INSERT INTO dosql_past_0.t VALUES (9, 9)"}) {
+    EXPECT_NE(error_of(sql), "no error") << sql;
+  }
+  EXPECT_EQ(error_of("UPDATE t FOR SYSTEM_TIME AS OF LSN 1 SET v = 1"),
+            "the past cannot be written to @ FOR SYSTEM_TIME AS OF LSN 1 SET v = 1");
+  ASSERT_TRUE(reading.step().value());
+  EXPECT_EQ(reading.integer(0), 2);
+}
+
+TEST_F(AsOfTest, WhatAnErrorSays) {
+  make_history();
+  exec("CREATE TABLE late(x)");
+  EXPECT_EQ(error_of("SELECT * FROM late FOR SYSTEM_TIME AS OF SNAPSHOT 'main@2'"),
+            "no such table: late at main@2 @ late FOR SYSTEM_TIME AS OF SNAPSHOT 'main@2'");
+  EXPECT_EQ(error_of("SELECT 1; SELECT * FROM late FOR SYSTEM_TIME AS OF SNAPSHOT 'main@2'"),
+            "no such table: late at main@2 @ late FOR SYSTEM_TIME AS OF SNAPSHOT 'main@2'");
+  EXPECT_TRUE(error_of("SELECT * FROM t FOR SYSTEM_TIME AS OF LSN 99999999;").ends_with(" @ 99999999;"));
+  EXPECT_TRUE(error_of("SELECT * FROM t FOR SYSTEM_TIME AS OF VERSION CURRENT - 99").ends_with(" @ - 99"));
+  EXPECT_EQ(error_of("SELECT nope FROM t FOR SYSTEM_TIME AS OF SNAPSHOT 'main@2' WHERE nope = 1"),
+            "no such column: nope @ nope FROM t FOR SYSTEM_TIME AS OF SNAPSHOT 'main@2' WHERE nope = 1");
+  EXPECT_EQ(error_of("SELECT 1 FROM t FOR SYSTEM_TIME AS OF SNAPSHOT 'main@2' WHERE nope = 1"),
+            "no such column: nope @ nope = 1");
+  for (const char* range :
+       {"BETWEEN '2024-01-01' AND '2024-02-01'", "FROM '2024-01-01' TO '2024-02-01'", "ALL"}) {
+    EXPECT_EQ(
+        error_of(fmt::format("SELECT * FROM t FOR SYSTEM_TIME {}", range)),
+        fmt::format("row history (FOR SYSTEM_TIME BETWEEN, FROM ... TO, ALL) is not part of this release @ "
+                    "FOR SYSTEM_TIME {}",
+                    range));
+  }
+  EXPECT_EQ(error_of("SELECT * FROM temp.t FOR SYSTEM_TIME AS OF SNAPSHOT 'main@2'"),
+            "only tables of main have a past, not those of 'temp' @ temp.t FOR SYSTEM_TIME AS OF SNAPSHOT "
+            "'main@2'");
+  EXPECT_EQ(rows("SELECT v FROM main.t FOR SYSTEM_TIME AS OF SNAPSHOT 'main@2'"), "a");
+}
+
+// A version whose schema SQLite cannot read fails its own queries and no others.
+TEST_F(AsOfTest, AVersionWithADamagedSchema) {
+  make_history();
+  exec(
+      "PRAGMA writable_schema = ON; INSERT INTO sqlite_schema VALUES ('table', 'bad', 'bad', 2, 'CREATE "
+      "TABLE bad(');"
+      "DELETE FROM sqlite_schema WHERE name = 'bad'; PRAGMA writable_schema = RESET");
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_NE(error_of("SELECT * FROM t FOR SYSTEM_TIME AS OF SNAPSHOT 'main@5'"), "no error");
+    exec(fmt::format("INSERT INTO t(v) VALUES ({})", i));
+    EXPECT_EQ(rows("SELECT max(v = 'c') FROM t FOR SYSTEM_TIME AS OF VERSION CURRENT - 1"), "1");
+  }
+  exec("BEGIN");
+  EXPECT_NE(error_of("SELECT * FROM t FOR SYSTEM_TIME AS OF SNAPSHOT 'main@5'"), "no error");
+  EXPECT_EQ(rows("SELECT count(*) FROM t"), "102");
+  exec("COMMIT");
+}
+
+// FTS5 keeps its index in tables of its own, which it reads with statements of its own.
+TEST_F(AsOfTest, VirtualTables) {
+  exec("CREATE VIRTUAL TABLE f USING fts5(body)");
+  exec("INSERT INTO f VALUES ('the old text')");
+  exec("UPDATE f SET body = 'a new text'");
+  EXPECT_EQ(rows("SELECT body FROM f FOR SYSTEM_TIME AS OF SNAPSHOT 'main@2' WHERE f MATCH 'text'"),
+            "the old text");
+  EXPECT_EQ(rows("SELECT body FROM f WHERE f MATCH 'text'"), "a new text");
+  Statement statement =
+      conn.prepare("SELECT body FROM f FOR SYSTEM_TIME AS OF SNAPSHOT ? AS old WHERE body MATCH 'text'")
+          .value();
+  for (int i = 0; i < 80; ++i) {
+    exec(fmt::format("UPDATE f SET body = 'text {}'", i));
+    DOSQL_ASSERT_OK(statement.bind(1, fmt::format("main@{}", 4 + i)));
+    ASSERT_TRUE(statement.step().value());
+    EXPECT_EQ(statement.text(0), fmt::format("text {}", i));
+  }
+}
+
+}  // namespace
+}  // namespace dosql::engine

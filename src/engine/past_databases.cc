@@ -1,0 +1,184 @@
+#include "engine/past_databases.h"
+
+#include <fmt/format.h>
+#include <sqlite3.h>
+
+#include <charconv>
+
+#include "engine/database_core.h"
+#include "engine/main_file.h"
+
+namespace dosql::engine {
+namespace {
+
+constexpr std::string_view kPrefix = "dosql_past_";
+
+bool statement_runs(sqlite3* db) {
+  for (sqlite3_stmt* one = sqlite3_next_stmt(db, nullptr); one != nullptr; one = sqlite3_next_stmt(db, one)) {
+    if (sqlite3_stmt_busy(one)) return true;
+  }
+  return false;
+}
+
+bool schema_exists(sqlite3* db, const std::string& name) {
+  return sqlite3_db_readonly(db, name.c_str()) != -1;
+}
+
+// By what SQLite has in memory: it is compiling, so it has read the schemas.
+bool has_table(sqlite3* db, const char* schema, const char* table) {
+  return sqlite3_table_column_metadata(db, schema, table, nullptr, nullptr, nullptr, nullptr, nullptr,
+                                       nullptr) == SQLITE_OK;
+}
+
+}  // namespace
+
+PastDatabases::PastDatabases(DatabaseCore& core, std::shared_ptr<Session> session)
+    : core_(core), session_(std::move(session)), slots_(kMax) {
+  const auto authorizer = [](void* self, int action, const char* first, const char*, const char* schema,
+                             const char*) {
+    return static_cast<PastDatabases*>(self)->authorize(action, first, schema);
+  };
+  sqlite3_set_authorizer(session_->db, authorizer, this);
+}
+
+PastDatabases::~PastDatabases() { sqlite3_set_authorizer(session_->db, nullptr, nullptr); }
+
+std::string PastDatabases::schema_name(std::size_t number) { return fmt::format("{}{}", kPrefix, number); }
+
+std::optional<std::size_t> PastDatabases::number_of(std::string_view schema) const {
+  if (schema.size() <= kPrefix.size() ||
+      sqlite3_strnicmp(schema.data(), kPrefix.data(), static_cast<int>(kPrefix.size())) != 0) {
+    return std::nullopt;
+  }
+  std::size_t number = kMax;
+  const char* const end = schema.data() + schema.size();
+  const auto [rest, error] = std::from_chars(schema.data() + kPrefix.size(), end, number);
+  const bool ours = error == std::errc() && rest == end && number < kMax && slots_[number].file != nullptr;
+  return ours ? std::optional(number) : std::nullopt;
+}
+
+// --- Permission ---
+
+int PastDatabases::authorize(int action, const char* first, const char* schema) {
+  // The one action that names the schema elsewhere, and the table behind it.
+  if (action == SQLITE_ALTER_TABLE) schema = first;
+  std::optional<std::size_t> number;
+  if (schema != nullptr) {
+    number = number_of(schema);
+  } else if (action == SQLITE_READ && first != nullptr) {
+    number = number_with(first);
+  }
+  if (!number || allowed_.test(*number)) return SQLITE_OK;
+  if (!denied_) denied_ = first != nullptr && action != SQLITE_ALTER_TABLE ? first : "";
+  return SQLITE_DENY;
+}
+
+// A table of which no column is read, as in SELECT count(*), comes without the schema in which SQLite found
+// it: temp and main, which are never ours, then as they were attached.
+std::optional<std::size_t> PastDatabases::number_with(const char* table) const {
+  for (int i = 0; const char* schema = sqlite3_db_name(session_->db, i); ++i) {
+    if (has_table(session_->db, schema, table)) return number_of(schema);
+  }
+  return std::nullopt;
+}
+
+// --- Attachments ---
+
+Result<std::size_t> PastDatabases::get(const version::ReadPoint& point, std::size_t guess, const Set& keep) {
+  if (guess < kMax && slots_[guess].file != nullptr && slots_[guess].point == point) return use(guess);
+  if (const auto found = find(point)) return use(*found);
+  const std::optional<std::size_t> idle = attached_ < kIdleMax ? std::nullopt : oldest_idle(keep);
+  if (idle) return move(*idle, point);
+  if (attached_ < kMax) return attach(point);
+  return Error(
+      ErrorCode::kInvalidArgument,
+      fmt::format("the open transaction and running statements read {} points in time already, which "
+                  "is as many as there can be at once",
+                  kMax));
+}
+
+std::size_t PastDatabases::use(std::size_t number) {
+  slots_[number].last_use = ++uses_;
+  return number;
+}
+
+std::optional<std::size_t> PastDatabases::find(const version::ReadPoint& point) const {
+  for (std::size_t number = 0; number < kMax; ++number) {
+    if (slots_[number].file != nullptr && slots_[number].point == point) return number;
+  }
+  return std::nullopt;
+}
+
+// The user may have attached something under a name of ours.
+std::optional<std::size_t> PastDatabases::free_number() const {
+  for (std::size_t number = 0; number < kMax; ++number) {
+    if (slots_[number].file == nullptr && !schema_exists(session_->db, schema_name(number))) return number;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::size_t> PastDatabases::oldest_idle(const Set& keep) const {
+  std::optional<std::size_t> oldest;
+  for (std::size_t number = 0; number < kMax; ++number) {
+    const Slot& slot = slots_[number];
+    if (slot.file == nullptr || keep.test(number) || slot.file->locked()) continue;
+    if (!oldest || slot.last_use < slots_[*oldest].last_use) oldest = number;
+  }
+  return oldest;
+}
+
+Result<std::size_t> PastDatabases::attach(const version::ReadPoint& point) {
+  const std::optional<std::size_t> number = free_number();
+  if (!number) return Error(ErrorCode::kInvalidArgument, "no schema name is left for a point in time");
+  DOSQL_ASSIGN_OR_RETURN(MainFile* const file, core_.vfs().attach(session_, schema_name(*number), point));
+  slots_[*number] = Slot{file, point};
+  ++attached_;
+  return use(*number);
+}
+
+Result<std::size_t> PastDatabases::move(std::size_t number, const version::ReadPoint& point) {
+  Slot& slot = slots_[number];
+  const auto look_at = [&](const version::ReadPoint& other) {
+    slot.point = other;
+    slot.file->look_at(other);
+    slot.file->show_another_schema();
+    return read_schema(number);
+  };
+  Status done = look_at(point);
+  if (done) return use(number);
+  // A schema that cannot be read would fail every statement of the connection: the empty version has none.
+  look_at(version::ReadPoint{}).ignore("the first failure is the one to report");
+  return std::move(done).error();
+}
+
+// Before it says that there is no such table, SQLite looks whether the schemas it knows are still right, and
+// reads those anew that are not. In a transaction that leaves no lock behind, as reading the table would.
+Status PastDatabases::read_schema(std::size_t number) {
+  const std::string sql = fmt::format("SELECT 1 FROM {}.\"\"", schema_name(number));
+  sqlite3_stmt* statement = nullptr;
+  const int rc = sqlite3_prepare_v2(session_->db, sql.c_str(), -1, &statement, nullptr);
+  sqlite3_finalize(statement);
+  const std::string_view message = sqlite3_errmsg(session_->db);
+  if (rc == SQLITE_OK || (rc == SQLITE_ERROR && message.starts_with("no such table"))) return {};
+  return connection_error(*session_, rc);
+}
+
+bool PastDatabases::detach_idle() {
+  // Detaching renumbers the schemas, which a running statement does not survive.
+  if (attached_ == 0 || statement_runs(session_->db)) return false;
+  bool any = false;
+  for (std::size_t number = 0; number < kMax; ++number) {
+    if (slots_[number].file != nullptr && !slots_[number].file->locked()) any |= detach(number);
+  }
+  return any;
+}
+
+bool PastDatabases::detach(std::size_t number) {
+  const std::string sql = fmt::format("DETACH {}", schema_name(number));
+  if (sqlite3_exec(session_->db, sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) return false;
+  slots_[number].file = nullptr;
+  --attached_;
+  return true;
+}
+
+}  // namespace dosql::engine

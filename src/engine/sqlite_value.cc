@@ -1,0 +1,49 @@
+#include "engine/sqlite_value.h"
+
+#include <sqlite3.h>
+
+#include <cstring>
+
+namespace dosql::engine {
+namespace {
+
+std::string column_text(sqlite3_stmt* statement, int column) {
+  const void* text = sqlite3_column_text(statement, column);
+  const int bytes = sqlite3_column_bytes(statement, column);
+  return text ? std::string(static_cast<const char*>(text), bytes) : std::string();
+}
+
+}  // namespace
+
+int bind_value(sqlite3_stmt* statement, int index, const Value& value) {
+  switch (value.type()) {
+    case Value::Type::kNull: return sqlite3_bind_null(statement, index);
+    case Value::Type::kInteger: return sqlite3_bind_int64(statement, index, value.integer());
+    case Value::Type::kReal: return sqlite3_bind_double(statement, index, value.real());
+    case Value::Type::kText:
+      return sqlite3_bind_text64(statement, index, value.text().data(), value.text().size(), SQLITE_TRANSIENT,
+                                 SQLITE_UTF8);
+    case Value::Type::kBlob:
+      // A null pointer would be NULL instead of an empty blob.
+      if (value.blob().empty()) return sqlite3_bind_zeroblob(statement, index, 0);
+      return sqlite3_bind_blob64(statement, index, value.blob().data(), value.blob().size(),
+                                 SQLITE_TRANSIENT);
+  }
+  return SQLITE_INTERNAL;
+}
+
+Value value_of_column(sqlite3_stmt* statement, int column) {
+  switch (sqlite3_column_type(statement, column)) {
+    case SQLITE_INTEGER: return std::int64_t{sqlite3_column_int64(statement, column)};
+    case SQLITE_FLOAT: return sqlite3_column_double(statement, column);
+    case SQLITE_TEXT: return column_text(statement, column);
+    case SQLITE_BLOB: {
+      Blob blob(sqlite3_column_bytes(statement, column));
+      if (!blob.empty()) std::memcpy(blob.data(), sqlite3_column_blob(statement, column), blob.size());
+      return blob;
+    }
+    default: return {};
+  }
+}
+
+}  // namespace dosql::engine
