@@ -23,9 +23,14 @@ std::optional<std::uint64_t> number_of(std::string_view text) {
   return number;
 }
 
-Error snapshot_not_found(std::string_view name) {
-  return Error(ErrorCode::kNotFound, fmt::format("snapshot '{}' does not exist", name))
-      .with_hint("SELECT * FROM dosql_snapshots; shows those there are, and 'main@5' is a version");
+Error snapshot_not_found(const VersionStore& store, std::string_view name) {
+  Error error(ErrorCode::kNotFound, fmt::format("snapshot '{}' does not exist", name));
+  std::vector<std::string> names;
+  for (version::NamedSnapshot& snapshot : store.snapshots()) names.push_back(std::move(snapshot.name));
+  const std::string_view meant = nearest_name(name, names);
+  if (!meant.empty()) return std::move(error).with_hint(fmt::format("did you mean '{}'?", meant));
+  return std::move(error).with_hint(
+      "SELECT * FROM dosql_snapshots; shows those there are, and 'main@5' is a version");
 }
 
 // 'branch@5'; none: it does not look like that.
@@ -42,7 +47,7 @@ std::optional<Result<ReadPoint>> version_of(const VersionStore& store, std::stri
 Result<ReadPoint> snapshot_point(const VersionStore& store, std::string_view name) {
   if (const auto snapshot = store.find_snapshot(name)) return snapshot->point;
   if (auto version = version_of(store, name)) return *std::move(version);
-  return snapshot_not_found(name);
+  return snapshot_not_found(store, name);
 }
 
 Result<ReadPoint> branch_point(const VersionStore& store, std::string_view name) {
