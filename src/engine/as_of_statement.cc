@@ -174,6 +174,17 @@ void AsOfStatement::clear_bindings() {
   if (statement_ != nullptr) sqlite3_clear_bindings(statement_);
 }
 
+std::string AsOfStatement::expanded_text() const {
+  std::string expanded;
+  std::size_t at = 0;
+  for (const sql::Variable& variable : recognition_.variables) {
+    expanded += std::string_view(text_).substr(at, variable.span.begin - at);
+    expanded += literal(values_[variable.number - 1]);
+    at = variable.span.end;
+  }
+  return expanded + text_.substr(at);
+}
+
 // --- Points ---
 
 Status AsOfStatement::find_sources(ConnectionState& connection) {

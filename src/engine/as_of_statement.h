@@ -37,6 +37,8 @@ class AsOfStatement {
   // Changes with each compilation of ours.
   std::uint64_t compilation() const { return compilation_; }
   std::string_view text() const { return text_; }
+  // With the values of its parameters filled in.
+  std::string expanded_text() const;
   // As far as is known without compiling: nothing is written to.
   bool read_only() const;
 

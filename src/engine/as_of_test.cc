@@ -115,6 +115,18 @@ TEST_F(AsOfTest, APreparedPointFollowsWhatItDependsOn) {
   EXPECT_EQ(gone.error().message(), "branch 'side' does not exist");
 }
 
+TEST_F(AsOfTest, TheTextWithValuesIsTheUsersOwn) {
+  make_history();
+  Statement statement =
+      conn.prepare("SELECT ?2, :a FROM t FOR SYSTEM_TIME AS OF SNAPSHOT ?1 WHERE v <> ?4").value();
+  DOSQL_ASSERT_OK(statement.bind_all(std::vector<Value>{"main@2", 2.5, Blob{std::byte{10}}, "it's"}));
+  const std::string expanded =
+      "SELECT 2.5, x'0a' FROM t FOR SYSTEM_TIME AS OF SNAPSHOT 'main@2' WHERE v <> 'it''s'";
+  EXPECT_EQ(statement.expanded_sql(), expanded);
+  ASSERT_TRUE(statement.step().value());
+  EXPECT_EQ(statement.expanded_sql(), expanded);
+}
+
 TEST_F(AsOfTest, PastAndPresentInOneStatement) {
   make_history();
   EXPECT_EQ(rows("SELECT t.v, old.v FROM t JOIN t FOR SYSTEM_TIME AS OF SNAPSHOT 'main@2' AS old USING (id)"),

@@ -128,6 +128,15 @@ bool PreparedStatement::read_only() const {
   return !command_ && sqlite3_stmt_readonly(statement_) != 0;
 }
 
+std::string PreparedStatement::expanded_text() const {
+  if (as_of_) return as_of_->expanded_text();
+  if (command_) return command_->text();
+  char* const expanded = sqlite3_expanded_sql(statement_);
+  std::string result = expanded ? expanded : "";
+  sqlite3_free(expanded);
+  return result;
+}
+
 int PreparedStatement::column_count() const { return command_ ? 0 : sqlite3_column_count(statement_); }
 
 Result<bool> PreparedStatement::step() {

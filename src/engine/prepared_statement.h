@@ -64,7 +64,8 @@ class PreparedStatement {
   Status finish();
 
   // About branches: it has no columns, and SQLite compiled something else in its place.
-  bool is_command() const { return command_.has_value(); }
+  // With the values of its parameters filled in; of a statement about branches the text as it is.
+  std::string expanded_text() const;
   bool read_only() const;
   int column_count() const;
   std::string_view column_name(int column) const;

@@ -1,5 +1,6 @@
 #include "engine/sqlite_value.h"
 
+#include <fmt/format.h>
 #include <sqlite3.h>
 
 #include <cstring>
@@ -44,6 +45,26 @@ Value value_of_column(sqlite3_stmt* statement, int column) {
     }
     default: return {};
   }
+}
+
+std::string literal(const Value& value) {
+  if (value.type() == Value::Type::kBlob) {
+    std::string text = "x'";
+    for (const std::byte byte : value.blob()) text += fmt::format("{:02x}", std::to_integer<int>(byte));
+    return text + "'";
+  }
+  char* text = nullptr;
+  switch (value.type()) {
+    case Value::Type::kInteger:
+      text = sqlite3_mprintf("%lld", static_cast<long long>(value.integer()));
+      break;
+    case Value::Type::kReal: text = sqlite3_mprintf("%!.15g", value.real()); break;
+    case Value::Type::kText: text = sqlite3_mprintf("%Q", value.text().c_str()); break;
+    default: return "NULL";
+  }
+  std::string result = text ? text : "";
+  sqlite3_free(text);
+  return result;
 }
 
 }  // namespace dosql::engine

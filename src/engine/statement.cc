@@ -110,12 +110,6 @@ Row Statement::row() const {
 
 std::string_view Statement::sql() const { return empty() ? std::string_view() : prepared_->text(); }
 
-std::string Statement::expanded_sql() const {
-  if (!empty() && prepared_->is_command()) return std::string(prepared_->text());
-  char* expanded = empty() ? nullptr : sqlite3_expanded_sql(prepared_->handle());
-  std::string result = expanded ? expanded : "";
-  sqlite3_free(expanded);
-  return result;
-}
+std::string Statement::expanded_sql() const { return empty() ? "" : prepared_->expanded_text(); }
 
 }  // namespace dosql
