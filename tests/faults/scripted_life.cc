@@ -17,12 +17,54 @@ ScriptedLife::ScriptedLife(SimulatedDisk& disk) : disk_(disk) {
 }
 
 void ScriptedLife::run(const OnError& on_error) {
+  constexpr std::size_t kNewest = StoreModel::kNewest;
+  constexpr Durability kOff = Durability::kOff;
+  constexpr Durability kNormal = Durability::kNormal;
+  constexpr Durability kFull = Durability::kFull;
   on_error_ = on_error;
-  work({Durability::kFull, Durability::kNormal, Durability::kFull}, small_, End::kClose);
-  work({Durability::kNormal, Durability::kOff}, small_, End::kClose);
-  work({Durability::kFull, Durability::kFull, Durability::kNormal}, large_, End::kDie);
-  work({Durability::kNormal, Durability::kFull, Durability::kOff}, small_, End::kMaintain);
-  work({Durability::kOff, Durability::kFull}, large_, End::kClose);
+  work({commit(kFull, small_), create_snapshot("first", "main", kNewest, kNormal), commit(kNormal, small_),
+        create_branch("side", "main", kNewest, kFull), commit(kFull, small_, "side")},
+       End::kClose);
+  work({create_branch("old", "main", 1, kNormal), commit(kNormal, small_, "old"),
+        create_branch("nothing", "main", 0, kOff), commit(kOff, small_, "nothing")},
+       End::kClose);
+  work({create_branch("deep", "side", kNewest, kNormal), commit(kFull, large_), commit(kFull, large_, "deep"),
+        drop_branch("side", kFull), commit(kNormal, large_)},
+       End::kDie);
+  work({create_snapshot("second", "deep", kNewest, kFull), drop_snapshot("first", kNormal),
+        commit(kNormal, small_, "deep"), commit(kFull, small_), drop_branch("old", kOff),
+        commit(kOff, small_)},
+       End::kMaintain);
+  work({commit(kOff, large_, "deep"), create_branch("side", "deep", 2, kOff), commit(kFull, large_),
+        drop_snapshot("second", kFull), commit(kNormal, small_, "side")},
+       End::kClose);
+}
+
+ScriptedLife::Step ScriptedLife::commit(Durability durability, const WorkSize& size,
+                                        const std::string& branch) {
+  return [=, this](VersionStore& store) {
+    return model_.random_transaction(store, random_, size, durability, branch);
+  };
+}
+
+ScriptedLife::Step ScriptedLife::create_branch(const std::string& name, const std::string& from,
+                                               std::size_t version, Durability durability) {
+  return
+      [=, this](VersionStore& store) { return model_.create_branch(store, name, from, version, durability); };
+}
+
+ScriptedLife::Step ScriptedLife::drop_branch(const std::string& name, Durability durability) {
+  return [=, this](VersionStore& store) { return model_.drop_branch(store, name, durability); };
+}
+
+ScriptedLife::Step ScriptedLife::create_snapshot(const std::string& name, const std::string& of,
+                                                 std::size_t version, Durability durability) {
+  return
+      [=, this](VersionStore& store) { return model_.create_snapshot(store, name, of, version, durability); };
+}
+
+ScriptedLife::Step ScriptedLife::drop_snapshot(const std::string& name, Durability durability) {
+  return [=, this](VersionStore& store) { return model_.drop_snapshot(store, name, durability); };
 }
 
 Result<std::unique_ptr<VersionStore>> ScriptedLife::open(SimulatedDisk& disk) {
@@ -42,21 +84,24 @@ std::unique_ptr<VersionStore> ScriptedLife::open_patiently() {
   return nullptr;
 }
 
-void ScriptedLife::work(std::initializer_list<Durability> commits, const WorkSize& size, End end) {
+void ScriptedLife::work(const std::vector<Step>& steps, End end) {
   auto store = open_patiently();
   if (!store) return;
-  EXPECT_TRUE(!model_.outcome_unknown() || model_.verify(*store, StoreModel::Loss::kNothing));
+  EXPECT_TRUE(!model_.outcome_unknown() || model_.verify(*store, Loss::kNothing));
   // What an open found it made durable.
   model_.note_all_durable();
-  for (const Durability durability : commits) {
-    if (!go_on(model_.random_transaction(*store, random_, size, durability), *store)) return;
+  for (const Step& step : steps) {
+    if (!go_on(step(*store), *store)) return;
   }
+  end_work(*store, end);
+}
+
+void ScriptedLife::end_work(VersionStore& store, End end) {
   if (end == End::kMaintain) {
-    const auto more = store->maintain(1000);
-    if (!go_on(more ? Status() : Status(more.error()), *store)) return;
-  }
-  if (end == End::kClose) {
-    const Status closed = store->close();
+    const auto more = store.maintain(1000);
+    go_on(more ? Status() : Status(more.error()), store);
+  } else if (end == End::kClose) {
+    const Status closed = store.close();
     if (closed) {
       model_.note_all_durable();
     } else {
@@ -75,12 +120,12 @@ bool ScriptedLife::go_on(const Status& status, VersionStore& store) {
   return !disk_.has_crashed() && !store.status().poisoned;
 }
 
-void ScriptedLife::expect_survival(SimulatedDisk& survivor, StoreModel::Loss loss) {
+void ScriptedLife::expect_survival(SimulatedDisk& survivor, Loss loss) {
   StoreModel model = model_;
   for (int opens = 0; opens < 2; ++opens) {
     auto store = open(survivor);
     ASSERT_TRUE(store) << "a healthy store was refused: " << store.error().message();
-    ASSERT_TRUE(model.verify(**store, opens == 0 ? loss : StoreModel::Loss::kNothing));
+    ASSERT_TRUE(model.verify(**store, opens == 0 ? loss : Loss::kNothing));
   }
 }
 

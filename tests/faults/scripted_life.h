@@ -1,10 +1,11 @@
-// A short life of a database with everything in it: creation, commits of every kind, spills, a roll, folds,
-// checkpoints, clean closes, and owners that die. The same disk operations every time, up to the first
-// failure.
+// A short life of a database with everything in it: creation, commits of every kind on several branches,
+// branches and snapshots made and dropped, spills, a roll, folds, checkpoints, clean closes, and owners that
+// die. The same disk operations every time, up to the first failure.
 #pragma once
 
 #include <functional>
-#include <initializer_list>
+#include <string>
+#include <vector>
 
 #include "base/environment.h"
 #include "testing/simulated_disk.h"
@@ -26,7 +27,7 @@ class ScriptedLife {
 
   // Opens `survivor`, what a fault left of the disk, and compares it with the model. Opens it a second time
   // too: the first must have spoilt nothing, also for an owner that dies at once.
-  void expect_survival(SimulatedDisk& survivor, StoreModel::Loss loss);
+  void expect_survival(SimulatedDisk& survivor, Loss loss);
   // Only opens.
   Result<std::unique_ptr<version::VersionStore>> open(SimulatedDisk& disk);
 
@@ -34,8 +35,19 @@ class ScriptedLife {
 
  private:
   enum class End { kClose, kDie, kMaintain };
+  using Step = std::function<Status(version::VersionStore&)>;
 
-  void work(std::initializer_list<version::Durability> commits, const WorkSize& size, End end);
+  Step commit(version::Durability durability, const WorkSize& size, const std::string& branch = "main");
+  Step create_branch(const std::string& name, const std::string& from, std::size_t version,
+                     version::Durability durability);
+  Step drop_branch(const std::string& name, version::Durability durability);
+  Step create_snapshot(const std::string& name, const std::string& of, std::size_t version,
+                       version::Durability durability);
+  Step drop_snapshot(const std::string& name, version::Durability durability);
+
+  // Opens the store, takes the steps, and ends.
+  void work(const std::vector<Step>& steps, End end);
+  void end_work(version::VersionStore& store, End end);
   std::unique_ptr<version::VersionStore> open_patiently();
   // Whether the store can go on.
   bool go_on(const Status& status, version::VersionStore& store);

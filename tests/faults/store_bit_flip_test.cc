@@ -82,7 +82,7 @@ class Specimen {
     std::size_t least = commits_.size();
     if (ending_ == Ending::kUnclean) {
       const Lsn durable_lsn = layout_.durable_lsn_without(flip.file, flip.offset);
-      while (least > 0 && commits_[least - 1].point.lsn > durable_lsn) --least;
+      while (least > 0 && commits_[least - 1]->point.lsn > durable_lsn) --least;
     }
     return answers_right(**store, least);
   }
@@ -136,10 +136,10 @@ class Specimen {
   }
 
   void remember(VersionStore& store) {
-    commits_ = model_.commits();
+    commits_ = model_.state().branches.at("main").line;
     for (const auto& commit : commits_) {
-      infos_.push_back(*store.commit_info(kMainBranch, commit.point.version));
-      changed_pages_.push_back(*store.changed_pages(kMainBranch, commit.point.version));
+      infos_.push_back(*store.commit_info(kMainBranch, commit->point.version));
+      changed_pages_.push_back(*store.changed_pages(kMainBranch, commit->point.version));
     }
   }
 
@@ -165,7 +165,7 @@ class Specimen {
   }
 
   AssertionResult version_right(VersionStore& store, std::size_t version) {
-    const StoreModel::Commit& commit = commits_[version - 1];
+    const StoredVersion& commit = *commits_[version - 1];
     const auto info = store.commit_info(kMainBranch, Version{version});
     if (!info) return named(info.error());
     if (!(*info == infos_[version - 1])) return AssertionFailure() << "wrong facts about the commit";
@@ -198,7 +198,7 @@ class Specimen {
   SimulatedDisk disk_;
   StoreModel model_;
   DatabaseLayout layout_;
-  std::vector<StoreModel::Commit> commits_;
+  std::vector<std::shared_ptr<StoredVersion>> commits_;
   int opened_ = 0;
   int refused_ = 0;
   std::vector<CommitInfo> infos_;

@@ -14,7 +14,6 @@ namespace {
 using version::VersionStore;
 using Fault = SimulatedDisk::Fault;
 using Kind = SimulatedDisk::OperationKind;
-using Loss = StoreModel::Loss;
 
 // What every failed call owes: a code that says what to do, and a message that names the file.
 void expect_sensible(const Error& error, ErrorCode wanted) {
@@ -36,6 +35,9 @@ void expect_usable_or_poisoned(VersionStore& store) {
   if (store.status().poisoned) {
     ASSERT_FALSE(begun);
     EXPECT_EQ(begun.error().code(), ErrorCode::kPoisoned);
+    const Status named = store.create_snapshot("poisoned", reader.point(), version::Durability::kNormal);
+    ASSERT_FALSE(named);
+    EXPECT_EQ(named.error().code(), ErrorCode::kPoisoned);
     EXPECT_FALSE(store.close()) << "a close that cannot have synced must not claim it";
   } else {
     EXPECT_TRUE(begun);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "version/sqlite_header.h"
 
@@ -11,16 +12,11 @@ namespace {
 
 using ::testing::AssertionFailure;
 using ::testing::AssertionResult;
-using ::testing::AssertionSuccess;
+using version::Durability;
 using version::Reader;
 using version::ReadPoint;
 using version::VersionStore;
 using version::WriteTransaction;
-
-const std::shared_ptr<const Page>& empty_page() {
-  static const auto page = std::make_shared<const Page>();
-  return page;
-}
 
 // What page 1 reads as when nobody wrote it (V5).
 const std::shared_ptr<const Page>& empty_first_page() {
@@ -35,6 +31,34 @@ const std::shared_ptr<const Page>& empty_first_page() {
 bool same(const Image& a, const Image& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
                     [](const auto& left, const auto& right) { return left == right || *left == *right; });
+}
+
+// Where a name for that version is made, asked from the store as its users do.
+Result<ReadPoint> point_of(VersionStore& store, const StoredBranch& branch, std::size_t version) {
+  if (version == branch.line.size()) return store.head(branch.id);
+  if (version == 0) return ReadPoint{};
+  return store.at_version(branch.id, Version{version});
+}
+
+// Writes random pages of `image` into the transaction.
+Status write_randomly(WriteTransaction& transaction, Image& image, Generator& random, const WorkSize& size) {
+  const bool large = random() % size.large_one_in == 0;
+  const std::size_t writes = large ? size.large_writes : 1 + random() % 3;
+  const std::size_t cut_before = random() % 12 == 0 ? random() % writes : writes;
+  for (std::size_t i = 0; i < writes; ++i) {
+    if (i == cut_before && image.size() > 1) {
+      image.resize(1 + random() % image.size());
+      transaction.truncate(static_cast<std::uint32_t>(image.size()));
+    }
+    const std::size_t number = random() % std::min(image.size() + 3, size.pages_max);
+    if (number >= image.size()) image.resize(number + 1, empty_page());
+    Page page = changed_page(*image[number], random, size.full_page_one_in);
+    if (number == 0) version::set_change_counter(page.data(), version::kStoredChangeCounter);
+    image[number] = std::make_shared<const Page>(page);
+    DOSQL_RETURN_IF_ERROR(transaction.write(PageNo{static_cast<std::uint32_t>(number + 1)}, page));
+  }
+  if (image[0] == empty_page()) image[0] = empty_first_page();
+  return {};
 }
 
 }  // namespace
@@ -60,144 +84,149 @@ Page changed_page(const Page& page, Generator& random, std::size_t full_page_one
   return changed;
 }
 
-version::Durability random_durability(Generator& random) {
-  constexpr version::Durability kAll[] = {version::Durability::kOff, version::Durability::kNormal,
-                                          version::Durability::kFull};
+Durability random_durability(Generator& random) {
+  constexpr Durability kAll[] = {Durability::kOff, Durability::kNormal, Durability::kFull};
   return kAll[random() % std::size(kAll)];
 }
 
-Status StoreModel::random_transaction(VersionStore& store, Generator& random, const WorkSize& size,
-                                      version::Durability durability) {
+Status StoreModel::attempt(VersionStore& store, StoreState next, Durability durability,
+                           const std::function<Status()>& change) {
+  failed_ = next;
+  DOSQL_RETURN_IF_ERROR(change());
   failed_.reset();
-  const Image base = commits_.empty() ? Image() : commits_.back().image;
-  Image next = base;
+  EXPECT_TRUE(learn(store, lsn_high_, next));
+  lsn_high_ = std::max(lsn_high_, next.lsn);
+  history_.acknowledge(std::move(next));
+  if (durability == Durability::kFull) note_all_durable();
+  return {};
+}
+
+Status StoreModel::random_transaction(VersionStore& store, Generator& random, const WorkSize& size,
+                                      Durability durability, const std::string& name) {
+  failed_.reset();
+  const auto branch = state().branches.find(name);
+  if (branch == state().branches.end()) return {};
+  const auto& line = branch->second.line;
+  const Image base = line.empty() ? Image() : line.back()->image;
+  auto stored = std::make_shared<StoredVersion>();
+  stored->image = base;
+  stored->branch = name;
   Reader reader(store);
-  reader.pin_head(kMainBranch);
+  reader.pin_head(branch->second.id);
   WriteTransaction transaction(store);
   DOSQL_RETURN_IF_ERROR(transaction.begin(reader.point()));
-  const bool large = random() % size.large_one_in == 0;
-  const std::size_t writes = large ? size.large_writes : 1 + random() % 3;
-  const std::size_t cut_before = random() % 12 == 0 ? random() % writes : writes;
-  for (std::size_t i = 0; i < writes; ++i) {
-    if (i == cut_before && next.size() > 1) {
-      next.resize(1 + random() % next.size());
-      transaction.truncate(static_cast<std::uint32_t>(next.size()));
-    }
-    const std::size_t number = random() % std::min(next.size() + 3, size.pages_max);
-    if (number >= next.size()) next.resize(number + 1, empty_page());
-    Page page = changed_page(*next[number], random, size.full_page_one_in);
-    if (number == 0) version::set_change_counter(page.data(), version::kStoredChangeCounter);
-    next[number] = std::make_shared<const Page>(page);
-    DOSQL_RETURN_IF_ERROR(transaction.write(PageNo{static_cast<std::uint32_t>(number + 1)}, page));
-  }
-  if (next[0] == empty_page()) next[0] = empty_first_page();
+  DOSQL_RETURN_IF_ERROR(write_randomly(transaction, stored->image, random, size));
   if (random() % 16 == 0) {
     transaction.rollback();
     return {};
   }
-  failed_ = next;
-  DOSQL_ASSIGN_OR_RETURN(const ReadPoint point, transaction.commit(durability));
-  failed_.reset();
-  if (same(base, next)) {
-    EXPECT_EQ(point, reader.point()) << "a transaction without changes made a version";
+  if (same(base, stored->image)) {
+    const auto point = transaction.commit(durability);
+    EXPECT_TRUE(!point || *point == reader.point()) << "a transaction without changes made a version";
+    return point ? Status() : Status(point.error());
+  }
+  StoreState next = state();
+  next.branches.at(name).line.push_back(stored);
+  return attempt(store, std::move(next), durability, [&]() -> Status {
+    DOSQL_ASSIGN_OR_RETURN(const ReadPoint point, transaction.commit(durability));
+    EXPECT_EQ(point, store.head(point.branch));
     return {};
-  }
-  const AssertionResult added = add(store, std::move(next), point);
-  EXPECT_TRUE(added);
-  if (durability == version::Durability::kFull) note_all_durable();
-  return {};
+  });
 }
 
-AssertionResult StoreModel::add(VersionStore& store, Image image, const ReadPoint& point) {
-  const std::size_t version = commits_.size() + 1;
-  if (raw(point.version) != version || point.page_count != image.size()) {
-    return AssertionFailure() << "commit " << version << " came out as version " << raw(point.version)
-                              << " with " << point.page_count << " instead of " << image.size() << " pages";
-  }
-  const auto info = store.commit_info(kMainBranch, point.version);
-  // Without `info` a planned read error struck: verify() asks again.
-  const Lsn first_lsn = info ? info->first_lsn : lsn_high_;
-  if (first_lsn < lsn_high_ || point.lsn <= lsn_high_ || (info && info->last_lsn != point.lsn)) {
-    return AssertionFailure() << "version " << version << " uses LSNs (" << raw(first_lsn) << ", "
-                              << raw(point.lsn) << "], but " << raw(lsn_high_) << " was handed out before";
-  }
-  lsn_high_ = point.lsn;
-  commits_.push_back({std::move(image), point, info ? info->timestamp_us : 0});
-  return AssertionSuccess();
+Status StoreModel::create_branch(VersionStore& store, const std::string& name, const std::string& from,
+                                 std::size_t version, Durability durability) {
+  failed_.reset();
+  const auto parent = state().branches.find(from);
+  if (parent == state().branches.end() || state().branches.contains(name)) return {};
+  const auto& line = parent->second.line;
+  version = std::min(version, line.size());
+  DOSQL_ASSIGN_OR_RETURN(const ReadPoint point, point_of(store, parent->second, version));
+  StoreState next = state();
+  StoredBranch& branch = next.branches[name];
+  branch.parent = version == 0 ? "main" : line[version - 1]->branch;
+  if (version > 0) branch.fork = line[version - 1]->point;
+  branch.line.assign(line.begin(), line.begin() + static_cast<std::ptrdiff_t>(version));
+  return attempt(store, std::move(next), durability,
+                 [&] { return store.create_branch(name, point, durability).and_then(ignore_result); });
 }
 
-void StoreModel::note_durable(const VersionStore& store) {
-  const Lsn durable_lsn = store.status().durable_lsn;
-  while (durable_commits_ < commits_.size() && commits_[durable_commits_].point.lsn <= durable_lsn) {
-    ++durable_commits_;
+Status StoreModel::drop_branch(VersionStore& store, const std::string& name, Durability durability) {
+  failed_.reset();
+  const auto branch = state().branches.find(name);
+  if (branch == state().branches.end()) return {};
+  StoreState next = state();
+  next.branches.erase(name);
+  const BranchId id = branch->second.id;
+  return attempt(store, std::move(next), durability, [&] { return store.drop_branch(id, durability); });
+}
+
+Status StoreModel::create_snapshot(VersionStore& store, const std::string& name, const std::string& of,
+                                   std::size_t version, Durability durability) {
+  failed_.reset();
+  const auto branch = state().branches.find(of);
+  if (branch == state().branches.end() || state().snapshots.contains(name)) return {};
+  version = std::min(version, branch->second.line.size());
+  if (version == 0) return {};
+  DOSQL_ASSIGN_OR_RETURN(const ReadPoint point, point_of(store, branch->second, version));
+  StoreState next = state();
+  next.snapshots[name].version = branch->second.line[version - 1];
+  return attempt(store, std::move(next), durability,
+                 [&] { return store.create_snapshot(name, point, durability); });
+}
+
+Status StoreModel::drop_snapshot(VersionStore& store, const std::string& name, Durability durability) {
+  failed_.reset();
+  if (!state().snapshots.contains(name)) return {};
+  StoreState next = state();
+  next.snapshots.erase(name);
+  return attempt(store, std::move(next), durability, [&] { return store.drop_snapshot(name, durability); });
+}
+
+Status StoreModel::random_name_change(VersionStore& store, Generator& random, Durability durability) {
+  const std::string branch = fmt::format("b{}", random() % 5);
+  const std::string snapshot = fmt::format("s{}", random() % 5);
+  const std::string from = any_branch(random);
+  const std::size_t newest = state().branches.at(from).line.size();
+  const std::size_t version = random() % 2 == 0 ? newest : random() % (std::min(newest, 8ul) + 1);
+  switch (random() % 4) {
+    case 0:
+    case 1:
+      return state().branches.contains(branch) && random() % 2 == 0
+                 ? drop_branch(store, branch, durability)
+                 : create_branch(store, branch, from, version, durability);
+    case 2: return create_snapshot(store, snapshot, from, version, durability);
+    default: return drop_snapshot(store, snapshot, durability);
   }
 }
 
-AssertionResult StoreModel::verify_version(VersionStore& store, std::size_t version) const {
-  const Commit& commit = commits_[version - 1];
-  const auto point = store.at_version(kMainBranch, Version{version});
-  if (!point) return AssertionFailure() << "version " << version << ": " << point.error().message();
-  if (*point != commit.point) {
-    return AssertionFailure() << "version " << version << " is at LSN " << raw(point->lsn) << " with "
-                              << point->page_count << " pages instead of " << raw(commit.point.lsn)
-                              << " with " << commit.point.page_count;
-  }
-  Reader reader(store);
-  reader.pin(*point);
-  Page page;
-  for (std::uint32_t number = 1; number <= commit.image.size() + 1; ++number) {
-    const Status read = reader.read(PageNo{number}, 0, page);
-    if (!read) {
-      return AssertionFailure() << "page " << number << " of version " << version << ": "
-                                << read.error().message();
-    }
-    const Page& wanted = number <= commit.image.size() ? *commit.image[number - 1] : *empty_page();
-    if (page != wanted)
-      return AssertionFailure() << "page " << number << " of version " << version << " is wrong";
-  }
-  return AssertionSuccess();
+std::string StoreModel::any_branch(Generator& random) const {
+  const auto& branches = state().branches;
+  return std::next(branches.begin(), static_cast<std::ptrdiff_t>(random() % branches.size()))->first;
+}
+
+std::size_t StoreModel::versions() const {
+  std::size_t versions = 0;
+  for (const auto& [name, branch] : state().branches) versions += branch.line.size();
+  return versions;
+}
+
+AssertionResult StoreModel::verify_any_version(VersionStore& store, Generator& random) const {
+  const StoredBranch& branch = state().branches.at(any_branch(random));
+  if (branch.line.empty()) return ::testing::AssertionSuccess();
+  return verify_version(store, branch, 1 + random() % branch.line.size());
 }
 
 AssertionResult StoreModel::verify(VersionStore& store, Loss loss) {
-  const std::size_t found = raw(store.head(kMainBranch).version);
-  const std::size_t least = loss == Loss::kNothing ? commits_.size() : durable_commits_;
-  if (found < least || found > commits_.size() + (unknown_ ? 1 : 0)) {
-    return AssertionFailure() << "the store has " << found << " versions; of " << commits_.size()
-                              << " acknowledged ones " << least << " had to survive"
-                              << (unknown_ ? ", and one more may" : "");
-  }
-  if (found > commits_.size()) {
-    const AssertionResult added = add(store, *std::move(unknown_), store.head(kMainBranch));
-    if (!added) return added;
-  }
-  unknown_.reset();
   failed_.reset();
-  lost_commits_ += commits_.size() - found;
-  commits_.resize(found);
-  durable_commits_ = std::min(durable_commits_, found);
-  const ReadPoint newest = found == 0 ? ReadPoint{} : commits_.back().point;
-  if (store.head(kMainBranch) != newest) return AssertionFailure() << "the head is not the newest version";
-  TimestampUs previous_us = 0;
-  for (std::size_t version = 1; version <= found; ++version) {
-    AssertionResult right = verify_version(store, version);
-    if (right) right = verify_timestamp(store, version, previous_us);
-    if (!right) return right;
-    previous_us = commits_[version - 1].timestamp_us;
+  const std::string wrong = history_.settle(store.status().lsn, loss);
+  if (!wrong.empty()) return AssertionFailure() << wrong;
+  StoreState& found = history_.newest();
+  if (found.lsn == Lsn{} && store.status().lsn != Lsn{}) {
+    if (AssertionResult learnt = learn(store, lsn_high_, found); !learnt) return learnt;
+    lsn_high_ = std::max(lsn_high_, found.lsn);
   }
-  return AssertionSuccess();
-}
-
-AssertionResult StoreModel::verify_timestamp(const VersionStore& store, std::size_t version,
-                                             TimestampUs previous_us) {
-  const auto info = store.commit_info(kMainBranch, Version{version});
-  if (!info) return AssertionFailure() << info.error().message();
-  Commit& commit = commits_[version - 1];
-  if (commit.timestamp_us == 0) commit.timestamp_us = info->timestamp_us;
-  if (info->timestamp_us != commit.timestamp_us || info->timestamp_us <= previous_us) {
-    return AssertionFailure() << "version " << version << " has timestamp " << info->timestamp_us
-                              << " instead of " << commit.timestamp_us << ", behind " << previous_us;
-  }
-  return AssertionSuccess();
+  return verify_state(store, found);
 }
 
 }  // namespace dosql::testing

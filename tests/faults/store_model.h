@@ -1,27 +1,23 @@
-// What a store must hold, kept as plain copies of every version, and random work to keep it busy with.
+// Random work for a store, and what it must hold afterwards, whatever happens to it.
 //
-// The model knows three kinds of commits: those that must be there whatever happens (durable), those that
-// were acknowledged and may be lost by a power loss (newest first), and at most one whose outcome is
-// unknown. verify() tells whether a reopened store holds one of the states that this allows, and goes on
-// from the one it found.
+// Branches and named snapshots are made and dropped, and transactions are committed on any branch. Each call
+// that changes something is acknowledged, fails, or leaves an outcome that is not known; verify() tells
+// whether a reopened store holds one of the states that this allows, and goes on from the one it found.
 #pragma once
 
-#include <array>
-#include <memory>
+#include <functional>
 #include <optional>
 #include <random>
-#include <vector>
+#include <string>
 
 #include <gtest/gtest.h>
 
-#include "io/storage.h"
+#include "tests/faults/crash_history.h"
+#include "tests/faults/store_state.h"
 #include "version/version_store.h"
 
 namespace dosql::testing {
 
-using Page = std::array<std::byte, kPageBytes>;
-// [0] is page 1. Versions share the pages they have in common.
-using Image = std::vector<std::shared_ptr<const Page>>;
 using Generator = std::mt19937_64;
 
 // How much one random transaction changes.
@@ -34,51 +30,51 @@ struct WorkSize {
 
 class StoreModel {
  public:
-  struct Commit {
-    Image image;
-    version::ReadPoint point;
-    TimestampUs timestamp_us = 0;  // 0: not known yet
-  };
-
-  // One random transaction: writes, growth, truncation, now and then a rollback. An error leaves the model
-  // without it; `outcome_unknown` then says whether it may be in the store all the same.
+  // An error leaves the model as it was; set_outcome_unknown() then says that the change may be in the store
+  // all the same. What makes no sense (no such branch, the name is taken) is not tried and succeeds.
+  //
+  // Writes, growth, truncation, now and then a rollback.
   Status random_transaction(version::VersionStore& store, Generator& random, const WorkSize& size,
-                            version::Durability durability);
+                            version::Durability durability, const std::string& branch = "main");
+  static constexpr std::size_t kNewest = ~std::size_t{0};
+  // From version `version` of `from`; 0 is the empty database.
+  Status create_branch(version::VersionStore& store, const std::string& name, const std::string& from,
+                       std::size_t version, version::Durability durability);
+  Status drop_branch(version::VersionStore& store, const std::string& name, version::Durability durability);
+  Status create_snapshot(version::VersionStore& store, const std::string& name, const std::string& of,
+                         std::size_t version, version::Durability durability);
+  Status drop_snapshot(version::VersionStore& store, const std::string& name, version::Durability durability);
+  // One of these four.
+  Status random_name_change(version::VersionStore& store, Generator& random, version::Durability durability);
 
-  // The transaction that failed last may have been committed.
+  // The change that failed last may have happened.
   void set_outcome_unknown() {
-    if (failed_) unknown_ = failed_;
+    if (failed_) history_.set_unknown(*failed_);
   }
-  bool outcome_unknown() const { return unknown_.has_value(); }
-  // Only claims count: every commit the store calls durable must survive from now on.
-  void note_durable(const version::VersionStore& store);
+  bool outcome_unknown() const { return history_.outcome_unknown(); }
+  // Only claims count: every change the store calls durable must survive from now on.
+  void note_durable(const version::VersionStore& store) { history_.note_durable(store.status().durable_lsn); }
   // Everything acknowledged must survive.
-  void note_all_durable() { durable_commits_ = commits_.size(); }
+  void note_all_durable() { history_.note_all_durable(); }
 
-  enum class Loss {
-    kNothing,     // as after a process kill: everything acknowledged must be there
-    kNotDurable,  // as after a power loss: the newest may be missing down to the durable ones
-  };
   // Whether the store holds an allowed state, every version of it byte for byte; takes that state over.
   ::testing::AssertionResult verify(version::VersionStore& store, Loss loss);
-  // Reads one version completely.
-  ::testing::AssertionResult verify_version(version::VersionStore& store, std::size_t version) const;
+  // Reads any version of any branch.
+  ::testing::AssertionResult verify_any_version(version::VersionStore& store, Generator& random) const;
 
-  const std::vector<Commit>& commits() const { return commits_; }
-  std::size_t durable_commits() const { return durable_commits_; }
-  std::uint64_t lost_commits() const { return lost_commits_; }
+  const StoreState& state() const { return history_.newest(); }
+  // On all branches, each with those of its ancestors.
+  std::size_t versions() const;
+  std::string any_branch(Generator& random) const;
+  std::uint64_t lost_changes() const { return history_.lost(); }
 
  private:
-  ::testing::AssertionResult verify_timestamp(const version::VersionStore& store, std::size_t version,
-                                              TimestampUs previous_us);
-  ::testing::AssertionResult add(version::VersionStore& store, Image image, const version::ReadPoint& point);
+  Status attempt(version::VersionStore& store, StoreState next, version::Durability durability,
+                 const std::function<Status()>& change);
 
-  std::vector<Commit> commits_;
-  std::size_t durable_commits_ = 0;
-  std::optional<Image> failed_;   // what the transaction that failed last would have made
-  std::optional<Image> unknown_;  // a commit that may or may not be in the store
-  Lsn lsn_high_{};                // newest LSN that anyone ever saw
-  std::uint64_t lost_commits_ = 0;
+  CrashHistory<StoreState> history_;
+  std::optional<StoreState> failed_;  // what the change that failed last would have made
+  Lsn lsn_high_{};                    // newest LSN that anyone ever saw
 };
 
 // One changed page: a few runs, zeros, or something entirely new.
