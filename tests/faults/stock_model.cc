@@ -6,6 +6,11 @@
 
 namespace dosql::testing {
 
+StockModel::Snapshot StockModel::no_tables() {
+  static const auto empty = std::make_shared<const std::vector<unsigned char>>();
+  return empty;
+}
+
 StockModel::StockModel() { open(); }
 
 StockModel::~StockModel() { sqlite3_close(db_); }

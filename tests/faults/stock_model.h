@@ -14,6 +14,7 @@ class StockModel {
  public:
   // A copy of the database file; empty before the first table.
   using Snapshot = std::shared_ptr<const std::vector<unsigned char>>;
+  static Snapshot no_tables();
 
   StockModel();
   ~StockModel();
