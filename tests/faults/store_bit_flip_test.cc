@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <map>
 #include <regex>
 
 #include "log/format.h"
@@ -31,7 +33,7 @@ struct Flip {
 
 enum class Ending { kClean, kUnclean };
 
-// A database on a disk, and all right answers about it.
+// A database with branches on a disk, and all right answers about it.
 class Specimen {
  public:
   Specimen(std::uint64_t seed, Ending ending) : ending_(ending), random_(seed), entropy_(seed) {
@@ -77,12 +79,12 @@ class Specimen {
       return named(store.error());
     }
     ++opened_;
-    // Closed cleanly, everything must be there. Else commits may be missing that nothing in the files, the
+    // Closed cleanly, everything must be there. Else changes may be missing that nothing in the files, the
     // flipped piece aside, says were on disk.
-    std::size_t least = commits_.size();
+    std::size_t least = states_.size() - 1;
     if (ending_ == Ending::kUnclean) {
       const Lsn durable_lsn = layout_.durable_lsn_without(flip.file, flip.offset);
-      while (least > 0 && commits_[least - 1]->point.lsn > durable_lsn) --least;
+      while (least > 0 && states_[least].lsn > durable_lsn) --least;
     }
     return answers_right(**store, least);
   }
@@ -106,10 +108,10 @@ class Specimen {
       return AssertionFailure() << "check() reports another place: " << problems->front().file << " at "
                                 << problems->front().offset;
     }
-    return answers_right(**store, commits_.size());
+    return answers_right(**store, states_.size() - 1);
   }
 
-  std::size_t commits() const { return commits_.size(); }
+  std::size_t changes() const { return states_.size() - 1; }
   int opened() const { return opened_; }
   int refused() const { return refused_; }
 
@@ -118,13 +120,11 @@ class Specimen {
     return VersionStore::open(disk.directory(), options_, clock_, entropy_);
   }
 
-  void live(std::size_t transactions, Ending ending,
-            void (Specimen::*before_the_end)(VersionStore&) = nullptr) {
+  void live(std::size_t changes, Ending ending, void (Specimen::*before_the_end)(VersionStore&) = nullptr) {
     auto store = open(disk_);
     ASSERT_TRUE(store) << store.error().message();
-    for (; transactions > 0; --transactions) {
-      const Status done = model_.random_transaction(**store, random_, size_, random_durability(random_));
-      ASSERT_TRUE(done) << done.error().message();
+    for (; changes > 0; --changes) {
+      change(**store);
       if (random_() % 6 == 0) {
         ASSERT_TRUE((*store)->maintain(1000));
       }
@@ -135,11 +135,22 @@ class Specimen {
     }
   }
 
+  void change(VersionStore& store) {
+    const version::Durability durability = random_durability(random_);
+    const Status done = random_() % 3 == 0 ? model_.random_name_change(store, random_, durability)
+                                           : model_.random_transaction(store, random_, size_, durability,
+                                                                       model_.any_branch(random_));
+    ASSERT_TRUE(done) << done.error().message();
+    if (model_.state().lsn != states_.back().lsn) states_.push_back(model_.state());
+  }
+
   void remember(VersionStore& store) {
-    commits_ = model_.state().branches.at("main").line;
-    for (const auto& commit : commits_) {
-      infos_.push_back(*store.commit_info(kMainBranch, commit->point.version));
-      changed_pages_.push_back(*store.changed_pages(kMainBranch, commit->point.version));
+    for (const auto& [name, branch] : model_.state().branches) {
+      for (const auto& stored : branch.line) {
+        const auto& point = stored->point;
+        facts_[stored.get()] = {*store.commit_info(point.branch, point.version),
+                                *store.changed_pages(point.branch, point.version)};
+      }
     }
   }
 
@@ -151,43 +162,81 @@ class Specimen {
     return AssertionFailure() << error_code_name(error.code()) << ": " << error.message();
   }
 
+  // `least`: the oldest of the states that may be left.
   AssertionResult answers_right(VersionStore& store, std::size_t least) {
-    const std::size_t found = raw(store.head(kMainBranch).version);
-    if (found < least || found > commits_.size()) {
-      return AssertionFailure() << found << " of " << commits_.size() << " versions are there, at least "
-                                << least << " must be";
+    const Lsn lsn = store.status().lsn;
+    const auto state = std::find_if(states_.begin() + static_cast<std::ptrdiff_t>(least), states_.end(),
+                                    [lsn](const StoreState& candidate) { return candidate.lsn == lsn; });
+    if (state == states_.end()) {
+      return AssertionFailure() << "the newest change is at LSN " << raw(lsn) << ", at least "
+                                << raw(states_[least].lsn) << " must be there";
     }
-    for (std::size_t version = 1; version <= found; ++version) {
-      const AssertionResult right = version_right(store, version);
+    if (store.branches().size() != state->branches.size() ||
+        store.snapshots().size() != state->snapshots.size()) {
+      return AssertionFailure() << "wrong number of names";
+    }
+    for (const auto& [name, branch] : state->branches) {
+      const AssertionResult right = branch_right(store, name, branch);
+      if (!right) return AssertionFailure() << "branch " << name << ": " << right.message();
+    }
+    for (const auto& [name, snapshot] : state->snapshots) {
+      const auto found = store.find_snapshot(name);
+      if (!found || found->point != snapshot.version->point || found->created_us != snapshot.created_us)
+        return AssertionFailure() << "snapshot " << name << " is wrong";
+      const AssertionResult right = pages_right(store, *snapshot.version);
+      if (!right) return AssertionFailure() << "snapshot " << name << ": " << right.message();
+    }
+    return AssertionSuccess();
+  }
+
+  AssertionResult branch_right(VersionStore& store, const std::string& name, const StoredBranch& branch) {
+    const auto info = store.find_branch(name);
+    if (!info || info->id != branch.id || info->parent_name != branch.parent || info->fork != branch.fork ||
+        raw(info->head.version) != branch.line.size() || info->created_us != branch.created_us)
+      return AssertionFailure() << "is wrong";
+    for (std::size_t version = 1; version <= branch.line.size(); ++version) {
+      const AssertionResult right = version_right(store, branch, version);
       if (!right) return AssertionFailure() << "version " << version << ": " << right.message();
     }
     return AssertionSuccess();
   }
 
-  AssertionResult version_right(VersionStore& store, std::size_t version) {
-    const StoredVersion& commit = *commits_[version - 1];
-    const auto info = store.commit_info(kMainBranch, Version{version});
-    if (!info) return named(info.error());
-    if (!(*info == infos_[version - 1])) return AssertionFailure() << "wrong facts about the commit";
-    const auto changed = store.changed_pages(kMainBranch, Version{version});
-    if (!changed) return named(changed.error());
-    if (*changed != changed_pages_[version - 1]) return AssertionFailure() << "wrong changed pages";
-    const auto point = store.at_version(kMainBranch, Version{version});
+  AssertionResult version_right(VersionStore& store, const StoredBranch& branch, std::size_t version) {
+    const StoredVersion& stored = *branch.line[version - 1];
+    const auto point = store.at_version(branch.id, Version{version});
     if (!point) return named(point.error());
-    if (*point != commit.point) return AssertionFailure() << "wrong point";
+    if (*point != stored.point) return AssertionFailure() << "wrong point";
+    // None: of a version that was on no branch any more in the end.
+    if (const auto facts = facts_.find(&stored); facts != facts_.end()) {
+      const auto info = store.commit_info(branch.id, Version{version});
+      if (!info) return named(info.error());
+      if (!(*info == facts->second.info)) return AssertionFailure() << "wrong facts about the commit";
+      const auto changed = store.changed_pages(branch.id, Version{version});
+      if (!changed) return named(changed.error());
+      if (*changed != facts->second.changed_pages) return AssertionFailure() << "wrong changed pages";
+    }
+    return pages_right(store, stored);
+  }
+
+  AssertionResult pages_right(VersionStore& store, const StoredVersion& stored) {
     Reader reader(store);
-    reader.pin(*point);
+    reader.pin(stored.point);
     Page page;
-    for (std::uint32_t number = 1; number <= commit.image.size(); ++number) {
+    for (std::uint32_t number = 1; number <= stored.image.size(); ++number) {
       const Status read = reader.read(PageNo{number}, 0, page);
       if (!read) {
         if (const AssertionResult right = named(read.error()); !right) return right;
-      } else if (page != *commit.image[number - 1]) {
+      } else if (page != *stored.image[number - 1]) {
         return AssertionFailure() << "page " << number << " is wrong";
       }
     }
     return AssertionSuccess();
   }
+
+  struct Facts {
+    CommitInfo info;
+    std::vector<PageNo> changed_pages;
+  };
 
   const Ending ending_;
   Generator random_;
@@ -198,11 +247,10 @@ class Specimen {
   SimulatedDisk disk_;
   StoreModel model_;
   DatabaseLayout layout_;
-  std::vector<std::shared_ptr<StoredVersion>> commits_;
+  std::vector<StoreState> states_ = std::vector<StoreState>(1);  // it went through, oldest first
+  std::map<const StoredVersion*, Facts> facts_;
   int opened_ = 0;
   int refused_ = 0;
-  std::vector<CommitInfo> infos_;
-  std::vector<std::vector<PageNo>> changed_pages_;
 };
 
 class StoreBitFlipTest : public ::testing::TestWithParam<Ending> {};
@@ -216,7 +264,7 @@ TEST_P(StoreBitFlipTest, RightAnswersOrNone) {
   for (int run = 0; run * kFlipsPerDatabase < flips; ++run) {
     Specimen specimen(seed + run, GetParam());
     ASSERT_FALSE(HasFailure());
-    ASSERT_GT(specimen.commits(), 0u);
+    ASSERT_GT(specimen.changes(), 0u);
     for (int i = 0; i < kFlipsPerDatabase; ++i) {
       const Flip flip = specimen.random_flip();
       SCOPED_TRACE(fmt::format("DOSQL_SEED={} store_bit_flip_test; bit {} at offset {} of {}", seed + run,
