@@ -71,12 +71,12 @@ GTEST_SHARD_INDEX=${index}")
   endforeach()
 endfunction()
 
-# dosql_fuzz(NAME SOURCES file... [LIBS lib...])
+# dosql_fuzz(NAME SOURCES file... INPUTS count [LIBS lib...])
 # A libFuzzer target NAME with seeds in fuzz/corpus/NAME (inputs that once failed are kept there). As a test it
-# replays the seeds, and under libFuzzer goes on from them (scripts/fuzz.sh says how long).
+# replays the seeds, and under libFuzzer goes on from them for INPUTS inputs.
 # Other builds link a main that only replays.
 function(dosql_fuzz name)
-  cmake_parse_arguments(arg "" "" "SOURCES;LIBS" ${ARGN})
+  cmake_parse_arguments(arg "" "INPUTS" "SOURCES;LIBS" ${ARGN})
   if(NOT DOSQL_FUZZ)
     list(APPEND arg_SOURCES "${PROJECT_SOURCE_DIR}/fuzz/replay_main.cc")
   endif()
@@ -84,7 +84,7 @@ function(dosql_fuzz name)
   if(DOSQL_FUZZ)
     target_link_options(${name} PRIVATE -fsanitize=fuzzer)
     add_test(NAME ${name} COMMAND "${PROJECT_SOURCE_DIR}/scripts/fuzz.sh" $<TARGET_FILE:${name}>
-      "${PROJECT_SOURCE_DIR}/fuzz/corpus/${name}" "${CMAKE_BINARY_DIR}/fuzz/${name}")
+      "${PROJECT_SOURCE_DIR}/fuzz/corpus/${name}" "${CMAKE_BINARY_DIR}/fuzz/${name}" ${arg_INPUTS})
   else()
     add_test(NAME ${name} COMMAND ${name} "${PROJECT_SOURCE_DIR}/fuzz/corpus/${name}")
   endif()
