@@ -69,7 +69,7 @@ TEST_F(TimeTravelSqlTest, EveryForm) {
       "SELECT version FROM dosql_log WHERE lsn_first < 12345 AND 12345 <= lsn_last";
   const int at_lsn = std::stoi(rows_text(connection_, owner_of_lsn));
   ASSERT_GT(at_lsn, 1);
-  EXPECT_EQ(results_of(connection_, file_text("tests/spec/time_travel.sql")),
+  EXPECT_EQ(results_of(connection_, file_text(DOSQL_SOURCE_DIR "/tests/spec/time_travel.sql")),
             (std::vector<std::string>{rows_at(4), rows_at(at_lsn), rows_at(5), rows_at(kVersions) + "99 ",
                                       rows_at(kVersions - 5)}));
 }
