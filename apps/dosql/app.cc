@@ -89,7 +89,7 @@ void greet(Shell& shell) {
   std::string state = database.created() ? " (new)" : database.read_only() ? " (read-only)" : "";
   std::string at;
   if (!database.created())
-    at = fmt::format(" · {}@{}", shell.connection().branch(), shell.connection().version());
+    at = fmt::format(" · {}@{}", shell.connection().current_branch(), shell.connection().version());
   shell.out().write(fmt::format("{} · {}{}{} · every transaction is a version\n",
                                 bold(fmt::format("DoSQL {}", short_version()), colour),
                                 directory_name(database.path()), state, at));

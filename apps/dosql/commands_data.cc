@@ -114,7 +114,7 @@ Status run_import(Shell& shell, Arguments arguments) {
   const std::string where =
       shell.connection().in_transaction()
           ? "not committed yet"
-          : fmt::format("{}@{}", shell.connection().branch(), shell.connection().version());
+          : fmt::format("{}@{}", shell.connection().current_branch(), shell.connection().version());
   shell.out().write(fmt::format(" {}  {} · {} · {}\n", bar(1), count_of(*rows, "row", "rows"),
                                 format_seconds(progress.elapsed_seconds()), where));
   return {};

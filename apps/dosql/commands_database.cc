@@ -110,23 +110,17 @@ Status run_import_sqlite(Shell& shell, Arguments arguments) {
   DOSQL_ASSIGN_OR_RETURN(const ImportResult done, shell.database().import_sqlite(arguments[0], show_on(bar)));
   tell(shell, fmt::format("{}{} · {} · {}@{}", format_bytes(done.bytes),
                           done.rewritten ? " (rewritten with pages of 4096 bytes)" : "",
-                          format_seconds(bar.elapsed_seconds()), shell.connection().branch(),
+                          format_seconds(bar.elapsed_seconds()), shell.connection().current_branch(),
                           shell.connection().version()));
   return {};
 }
 
-// What to export: x@5, 5 (of the current branch), or a name; without any the current branch's newest version.
-std::string export_point(Shell& shell, Arguments arguments) {
-  const std::string branch(shell.connection().branch());
-  if (arguments.size() < 2) return branch;
-  return parse_unsigned(arguments[1]) ? fmt::format("{}@{}", branch, arguments[1]) : arguments[1];
-}
-
 Status run_export_sqlite(Shell& shell, Arguments arguments) {
   ProgressBar bar(shell.console(), shell.interrupts());
-  DOSQL_ASSIGN_OR_RETURN(
-      const ExportResult done,
-      shell.database().export_sqlite(arguments[0], export_point(shell, arguments), show_on(bar)));
+  const TimePoint point = arguments.size() < 2 ? current() : time_point(arguments[1]);
+  DOSQL_ASSIGN_OR_RETURN(const VersionId version, shell.connection().resolve(point));
+  DOSQL_ASSIGN_OR_RETURN(const ExportResult done,
+                         shell.database().export_sqlite(arguments[0], snapshot(version), show_on(bar)));
   tell(shell,
        fmt::format("{}@{} · {} · {}", done.branch, done.version, format_bytes(done.bytes), arguments[0]));
   return {};

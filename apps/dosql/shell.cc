@@ -281,7 +281,7 @@ void Shell::show_outcome(const Statement& statement, std::uint64_t version_befor
   }
   const std::uint64_t version = connection_->version();
   if (version != version_before || (!text.empty() && !connection_->in_transaction())) {
-    text += fmt::format("{}{}@{}", text.empty() ? "" : " · ", connection_->branch(), version);
+    text += fmt::format("{}{}@{}", text.empty() ? "" : " · ", connection_->current_branch(), version);
   }
   if (!text.empty()) out_.write(dim(text, colours_wanted(STDOUT_FILENO) ? Colour::kOn : Colour::kOff) + '\n');
 }
@@ -312,7 +312,7 @@ bool Shell::stopped(Stop stop, std::uint64_t failures_before) const {
 std::string Shell::prompt(bool continuation) const {
   if (!interactive() || origin_->kind == Origin::Kind::kFile || !connection_) return "";
   const std::string main =
-      settings_.main_prompt.empty() ? fmt::format("{}> ", connection_->branch()) : settings_.main_prompt;
+      settings_.main_prompt.empty() ? fmt::format("{}> ", connection_->current_branch()) : settings_.main_prompt;
   if (!continuation) return main;
   if (!settings_.continuation_prompt.empty()) return settings_.continuation_prompt;
   return fmt::format("{:>{}}", "...> ", std::max<std::size_t>(display_width(main), 6));

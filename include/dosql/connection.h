@@ -8,11 +8,13 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include <dosql/result.h>
 #include <dosql/statement.h>
+#include <dosql/time_point.h>
 #include <dosql/value.h>
 
 struct sqlite3;
@@ -28,6 +30,43 @@ class ConnectionState;
 struct RunResult {
   std::int64_t changes = 0;         // rows inserted, updated or deleted by the statement itself
   std::int64_t last_insert_id = 0;  // rowid of the newest insert on this connection
+};
+
+struct BranchOptions {
+  std::optional<TimePoint> from;  // none: the newest version of the connection's branch
+};
+
+struct DeleteBranchOptions {
+  bool force = false;  // also when it has commits that no other branch contains
+};
+
+struct SnapshotOptions {
+  std::optional<TimePoint> at;  // none: the newest version of the connection's branch
+};
+
+struct BranchInfo {
+  std::string name;
+  VersionId head;                    // its newest version
+  std::optional<VersionId> fork;     // the version of its parent that it began with; none: main
+  std::optional<Timestamp> created;  // none: main
+  bool current = false;              // the connection is on it
+};
+
+struct SnapshotInfo {
+  std::string name;
+  VersionId version;
+  Timestamp created;
+};
+
+// In commits, counted from the newest version that both branches contain.
+struct BranchComparison {
+  std::string source;
+  std::string target;
+  std::uint64_t ahead = 0;        // commits of the source that the target lacks
+  std::uint64_t behind = 0;       // commits of the target that the source lacks
+  bool diverged = false;          // both lack some
+  bool can_fast_forward = false;  // the target could become the source: only the target lacks some
+  VersionId merge_base;
 };
 
 class Connection {
@@ -74,10 +113,53 @@ class Connection {
   Status transaction(const std::function<Status(Connection&)>& body);
 
   bool in_transaction() const;
-  // The name of the branch that the connection is on, until the next CHECKOUT.
-  std::string_view branch() const;
   // The version the connection's next read would see.
   std::uint64_t version() const;
+
+  // Branches and named snapshots. What makes or drops one takes effect at once, is no part of a transaction
+  // (inside one: DOSQL_INVALID_ARGUMENT), and is durable on return unless PRAGMA synchronous says less; its
+  // errors are also DOSQL_READ_ONLY, DOSQL_DISK_FULL, DOSQL_IO and DOSQL_POISONED.
+  //
+  // Makes a branch in constant time; the connection stays where it is. Errors: DOSQL_ALREADY_EXISTS,
+  // DOSQL_INVALID_ARGUMENT (a name that no branch can have), those of the point.
+  Status branch(const std::string& name, const BranchOptions& options = {});
+  // Moves this connection, and no other. Errors: DOSQL_BRANCH_NOT_FOUND, DOSQL_INVALID_ARGUMENT (inside a
+  // transaction, while a statement is running, or on a connection of as_of()).
+  Status checkout(std::string_view name);
+  // Until the next checkout. Of a connection of as_of(): the branch that committed its version.
+  std::string_view current_branch() const;
+  // Who has a version of it in use goes on reading that. Errors: DOSQL_BRANCH_NOT_FOUND,
+  // DOSQL_BRANCH_NOT_MERGED (see `force`), DOSQL_INVALID_ARGUMENT (main, or a connection is on it).
+  Status delete_branch(std::string_view name, const DeleteBranchOptions& options = {});
+  // By name, ascending.
+  std::vector<BranchInfo> list_branches() const;
+
+  // Errors: DOSQL_ALREADY_EXISTS, DOSQL_VERSION_NOT_FOUND (the database is empty), DOSQL_INVALID_ARGUMENT (no
+  // name, or more than 255 bytes), those of the point.
+  Status create_snapshot(const std::string& name, const SnapshotOptions& options = {});
+  // The version stays. Errors: DOSQL_NOT_FOUND.
+  Status drop_snapshot(const std::string& name);
+  // By name, ascending.
+  std::vector<SnapshotInfo> list_snapshots() const;
+
+  // Errors: DOSQL_BRANCH_NOT_FOUND.
+  Result<BranchComparison> compare_branches(std::string_view source, std::string_view target) const;
+
+  // The version that a point means to this connection now.
+  Result<VersionId> resolve(const TimePoint& point);
+  // How many commits lead from one point to the other: 3 from main@2 to main@5, -3 the other way round. One
+  // of the two versions must be part of the other's history, as main@2 is of each branch that was made of
+  // main later; else DOSQL_INVALID_ARGUMENT (compare_branches() tells how far two branches are apart).
+  Result<std::int64_t> distance(const TimePoint& from, const TimePoint& to);
+
+  // A read-only connection that stays at `point`, as this connection resolves it now: all its reads, from
+  // whatever statement, are of that version, unmoved by commits, CHECKOUT or a dropped branch, for as long as
+  // the connection or a Statement of it lives. It is a connection of its own: it may go to another thread,
+  // outlive this one, and keeps the database open. Temporary tables can be written; for all else a write is
+  // DOSQL_READ_ONLY. Errors: those of the point, DOSQL_CORRUPT, DOSQL_IO.
+  Result<Connection> as_of(const TimePoint& point);
+  // Made by as_of().
+  bool fixed() const;
 
   // Makes the running statement fail with DOSQL_INTERRUPTED. The one method any thread may call.
   void interrupt();

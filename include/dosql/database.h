@@ -10,6 +10,7 @@
 #include <dosql/connection.h>
 #include <dosql/options.h>
 #include <dosql/result.h>
+#include <dosql/time_point.h>
 
 namespace dosql {
 
@@ -40,6 +41,11 @@ struct Problem {
   std::string what;
 };
 
+struct AsOfOptions {
+  // The branch on which LSNs, timestamps and relative points are counted.
+  std::string branch = "main";
+};
+
 // A handle; copies share one open database, which closes when the last handle and the last Connection
 // are gone. Threads: all methods may be called from any thread.
 class Database {
@@ -57,6 +63,9 @@ class Database {
 
   // A new connection on branch main. A Connection belongs to one thread at a time.
   Result<Connection> connect();
+  // A read-only connection that stays at `point`: Connection::as_of() without a connection. Errors: also
+  // DOSQL_BRANCH_NOT_FOUND.
+  Result<Connection> as_of(const TimePoint& point, const AsOfOptions& options = {});
 
   // Makes the SQLite file `file` the first version (main@1). REQUIRES a database without versions.
   // Another page size is rewritten, a WAL file is applied in a private copy; the file is not changed.
@@ -69,9 +78,9 @@ class Database {
   // DOSQL_VERSION_NOT_FOUND, DOSQL_DISK_FULL, DOSQL_IO, DOSQL_CORRUPT.
   Result<ExportResult> export_sqlite(const std::string& file, std::uint64_t version = 0,
                                      const Progress& progress = {});
-  // The same of any version: 'x@5', or the name of a snapshot or of a branch (its newest version). Errors:
-  // also DOSQL_BRANCH_NOT_FOUND.
-  Result<ExportResult> export_sqlite(const std::string& file, const std::string& point,
+  // The same of any version; LSNs, timestamps and relative points are on main. Errors: also those of the
+  // point.
+  Result<ExportResult> export_sqlite(const std::string& file, const TimePoint& point,
                                      const Progress& progress = {});
 
   // Verifies every checksum of every file, those of all branches, and SQLite's integrity_check of main's

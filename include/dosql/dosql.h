@@ -6,4 +6,5 @@
 #include <dosql/options.h>
 #include <dosql/result.h>
 #include <dosql/statement.h>
+#include <dosql/time_point.h>
 #include <dosql/value.h>

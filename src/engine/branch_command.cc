@@ -3,11 +3,9 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 
-#include <mutex>
-
+#include "engine/branch_actions.h"
 #include "engine/connection_state.h"
 #include "engine/time_points.h"
-#include "engine/time_text.h"
 #include "sql/branch_name.h"
 
 namespace dosql::engine {
@@ -37,10 +35,6 @@ bool is_about_merging(StatementKind kind) {
 }
 
 Error at(sql::Span span, Error error) { return std::move(error).with_sql_offset(span.begin); }
-
-std::string commits_text(std::uint64_t commits) {
-  return commits == 1 ? "a commit" : fmt::format("{} commits", commits);
-}
 
 }  // namespace
 
@@ -72,16 +66,12 @@ Result<std::string> BranchCommand::name_of(const Value& value) const {
   if (value.type() != Value::Type::kText) {
     return at(statement_.name->span, Error(ErrorCode::kInvalidArgument, "a name must be text"));
   }
-  if (!is_about_snapshots(statement_.kind)) {
-    if (Status good = sql::check_branch_name(value.text()); !good)
-      return at(statement_.name->span, std::move(good).error());
-  }
   return value.text();
 }
 
 // The version that the statement's point names; without one, the newest of the connection's branch.
 Result<ReadPoint> BranchCommand::point_of(ConnectionState& connection, const Value& value) const {
-  if (!statement_.point) return connection.core().store().head(connection.file().branch());
+  if (!statement_.point) return connection.newest();
   const sql::TimePoint& point = *statement_.point;
   // A variable alone may name anything.
   const bool anything = point.kind == sql::PointKind::kTimestamp && point.has_variables &&
@@ -96,77 +86,30 @@ Status BranchCommand::run(ConnectionState& connection, const Value& name_value, 
   DOSQL_ASSIGN_OR_RETURN(const std::string name, name_of(name_value));
   Status done = run_named(connection, name, point);
   if (done || done.error().sql_offset()) return done;
-  return at(statement_.name->span, std::move(done).error());
+  // What a transaction is in the way of is the statement, whatever its name.
+  const bool in_transaction = sqlite3_get_autocommit(connection.db()) == 0;
+  const bool is_checkout = statement_.kind == StatementKind::kCheckout;
+  return at(in_transaction && !is_checkout ? statement_.words : statement_.name->span,
+            std::move(done).error());
 }
 
 Status BranchCommand::run_named(ConnectionState& connection, const std::string& name,
                                 const Value& point) const {
-  if (statement_.kind == StatementKind::kCheckout) return connection.checkout(name);
-  if (sqlite3_get_autocommit(connection.db()) == 0) {
-    return at(statement_.words,
-              Error(ErrorCode::kInvalidArgument,
-                    fmt::format("{} inside a transaction is not possible: a rollback would not undo it",
-                                part(text_, statement_.words)))
-                  .with_hint("COMMIT or ROLLBACK first"));
-  }
   switch (statement_.kind) {
-    case StatementKind::kCreateBranch: return create_branch(connection, name, point);
-    case StatementKind::kDropBranch: return drop_branch(connection, name);
-    case StatementKind::kCreateSnapshot: return create_snapshot(connection, name, point);
-    default: return connection.core().store().drop_snapshot(name, connection.session().durability());
+    case StatementKind::kCheckout: return connection.checkout(name);
+    case StatementKind::kCreateBranch: {
+      if (statement_.if_not_exists && connection.core().store().find_branch(name)) return {};
+      DOSQL_ASSIGN_OR_RETURN(const ReadPoint from, point_of(connection, point));
+      return create_branch(connection, name, from);
+    }
+    case StatementKind::kDropBranch:
+      return drop_branch(connection, name, {.force = statement_.force, .if_exists = statement_.if_exists});
+    case StatementKind::kCreateSnapshot: {
+      DOSQL_ASSIGN_OR_RETURN(const ReadPoint labelled, point_of(connection, point));
+      return create_snapshot(connection, name, labelled);
+    }
+    default: return drop_snapshot(connection, name);
   }
-}
-
-Status BranchCommand::create_branch(ConnectionState& connection, const std::string& name,
-                                    const Value& point) const {
-  version::VersionStore& store = connection.core().store();
-  if (statement_.if_not_exists && store.find_branch(name)) return {};
-  DOSQL_ASSIGN_OR_RETURN(const ReadPoint from, point_of(connection, point));
-  DOSQL_RETURN_IF_ERROR(store.create_branch(name, from, connection.session().durability()));
-  return {};
-}
-
-Status BranchCommand::drop_branch(ConnectionState& connection, const std::string& name) const {
-  version::VersionStore& store = connection.core().store();
-  BranchUses& uses = connection.core().branch_uses();
-  std::lock_guard lock(uses.mutex());
-  const auto branch = store.find_branch(name);
-  if (!branch) {
-    if (statement_.if_exists) return {};
-    return branch_not_found(store, name);
-  }
-  if (branch->id == kMainBranch) return Error(ErrorCode::kInvalidArgument, "branch 'main' cannot be dropped");
-  if (branch->id == connection.file().branch()) {
-    return Error(ErrorCode::kInvalidArgument,
-                 fmt::format("branch '{}' cannot be dropped: this connection is on it", name))
-        .with_hint("CHECKOUT another branch first");
-  }
-  if (const int others = uses.connections_on(branch->id); others > 0) {
-    return Error(ErrorCode::kInvalidArgument,
-                 fmt::format("branch '{}' cannot be dropped: {} other connection{} on it", name, others,
-                             others == 1 ? " is" : "s are"));
-  }
-  const std::uint64_t unmerged = store.unmerged_commits(branch->id);
-  if (unmerged > 0 && !statement_.force) {
-    DOSQL_ASSIGN_OR_RETURN(const version::CommitInfo newest,
-                           store.commit_info(branch->id, branch->head.version));
-    return Error(ErrorCode::kBranchNotMerged,
-                 fmt::format("branch '{}' has {} that no other branch contains (newest: {}@{}, {})", name,
-                             commits_text(unmerged), name, raw(branch->head.version),
-                             time_text(newest.timestamp_us)))
-        .with_hint(fmt::format("DROP BRANCH {} FORCE drops it all the same", name));
-  }
-  return store.drop_branch(branch->id, connection.session().durability());
-}
-
-Status BranchCommand::create_snapshot(ConnectionState& connection, const std::string& name,
-                                      const Value& point) const {
-  if (name.empty() || name.size() > 255)
-    return Error(ErrorCode::kInvalidArgument, "the name of a snapshot has 1 to 255 bytes");
-  DOSQL_ASSIGN_OR_RETURN(const ReadPoint labelled, point_of(connection, point));
-  if (labelled.version == Version{0})
-    return Error(ErrorCode::kVersionNotFound, "there is nothing to label: the database has no versions yet");
-  return connection.core().store().create_snapshot(name, labelled, connection.session().durability());
 }
 
 }  // namespace dosql::engine

@@ -39,9 +39,6 @@ class BranchCommand {
   Result<std::string> name_of(const Value& value) const;
   Result<version::ReadPoint> point_of(ConnectionState& connection, const Value& value) const;
   Status run_named(ConnectionState& connection, const std::string& name, const Value& point) const;
-  Status create_branch(ConnectionState& connection, const std::string& name, const Value& point) const;
-  Status drop_branch(ConnectionState& connection, const std::string& name) const;
-  Status create_snapshot(ConnectionState& connection, const std::string& name, const Value& point) const;
 
   std::string text_;
   sql::BranchStatement statement_;

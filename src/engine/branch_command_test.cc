@@ -28,13 +28,13 @@ class BranchCommandTest : public ::testing::Test {
 
 TEST_F(BranchCommandTest, ChangesOnABranchStayThere) {
   DOSQL_ASSERT_OK(conn.exec("CREATE BRANCH x; CHECKOUT x; UPDATE t SET n = 20"));
-  EXPECT_EQ(conn.branch(), "x");
+  EXPECT_EQ(conn.current_branch(), "x");
   EXPECT_EQ(conn.version(), 3u);
   EXPECT_EQ(rows("SELECT n FROM t"), "20");
   DOSQL_ASSERT_OK(conn.exec("CHECKOUT main"));
   EXPECT_EQ(rows("SELECT n FROM t"), "10");
   Connection other = db.connect().value();
-  EXPECT_EQ(other.branch(), "main") << "CHECKOUT moves one connection only";
+  EXPECT_EQ(other.current_branch(), "main") << "CHECKOUT moves one connection only";
 }
 
 // Both branches made one schema change each, so both have the same schema cookie: what one shows must never

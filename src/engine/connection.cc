@@ -181,8 +181,6 @@ Status Connection::transaction(const std::function<Status(Connection&)>& body) {
 
 bool Connection::in_transaction() const { return sqlite3_get_autocommit(state_->db()) == 0; }
 
-std::string_view Connection::branch() const { return state_->branch_name(); }
-
 std::uint64_t Connection::version() const { return raw(state_->file().point().version); }
 
 void Connection::interrupt() {

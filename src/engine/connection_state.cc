@@ -47,24 +47,38 @@ int nap(const Session& session, int count) {
 
 }  // namespace
 
-Result<std::shared_ptr<ConnectionState>> ConnectionState::open(DatabaseCore& core) {
+Result<std::shared_ptr<ConnectionState>> ConnectionState::open(DatabaseCore& core,
+                                                               std::optional<version::ReadPoint> point) {
   std::shared_ptr<Session> session = core.new_session();
-  DOSQL_ASSIGN_OR_RETURN(MainFile* const file, core.vfs().open(session));
-  std::shared_ptr<ConnectionState> state(new ConnectionState(core, std::move(session), file));
+  if (point) {
+    session->read_only = true;
+    session->past = version_id(core.store(), *point).to_string();
+  }
+  DOSQL_ASSIGN_OR_RETURN(MainFile* const file, core.vfs().open(session, point));
+  std::shared_ptr<ConnectionState> state(new ConnectionState(core, std::move(session), file, point));
   DOSQL_RETURN_IF_ERROR(state->configure());
   return state;
 }
 
-ConnectionState::ConnectionState(DatabaseCore& core, std::shared_ptr<Session> session, MainFile* file)
-    : core_(core), session_(std::move(session)), file_(file) {
+ConnectionState::ConnectionState(DatabaseCore& core, std::shared_ptr<Session> session, MainFile* file,
+                                 const std::optional<version::ReadPoint>& point)
+    : core_(core),
+      session_(std::move(session)),
+      file_(file),
+      pin_(core.store()),
+      branch_name_(core.store().branch_info(file->branch()).name) {
   ++core_.connections();
+  if (point) {
+    pin_.pin(*point);
+    return;
+  }
   std::lock_guard lock(core_.branch_uses().mutex());
   core_.branch_uses().enter(file_->branch());
 }
 
 ConnectionState::~ConnectionState() {
   retire();
-  {
+  if (!fixed()) {
     std::lock_guard lock(core_.branch_uses().mutex());
     core_.branch_uses().leave(file_->branch());
   }
@@ -100,7 +114,12 @@ int ConnectionState::wait_while_busy(int count) {
   return 0;
 }
 
-Status ConnectionState::checkout(std::string_view name) {
+Status ConnectionState::refuse_checkout() const {
+  if (fixed()) {
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("CHECKOUT is not possible here: this connection stays at {}", session_->past))
+        .with_hint("open another connection");
+  }
   if (sqlite3_get_autocommit(session_->db) == 0) {
     return Error(ErrorCode::kInvalidArgument, "CHECKOUT inside a transaction is not possible")
         .with_hint("COMMIT or ROLLBACK first");
@@ -113,6 +132,11 @@ Status ConnectionState::checkout(std::string_view name) {
                              sqlite3_sql(statement)))
         .with_hint("run it to its end, or reset it");
   }
+  return {};
+}
+
+Status ConnectionState::checkout(std::string_view name) {
+  DOSQL_RETURN_IF_ERROR(refuse_checkout());
   std::lock_guard lock(core_.branch_uses().mutex());
   const auto branch = core_.store().find_branch(name);
   if (!branch) return branch_not_found(core_.store(), name);

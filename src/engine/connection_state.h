@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -21,7 +22,9 @@ namespace dosql::engine {
 // a time.
 class ConnectionState {
  public:
-  static Result<std::shared_ptr<ConnectionState>> open(DatabaseCore& core);
+  // On main; or read-only on `point`, which stays pinned.
+  static Result<std::shared_ptr<ConnectionState>> open(DatabaseCore& core,
+                                                       std::optional<version::ReadPoint> point = {});
   ~ConnectionState();
   ConnectionState(const ConnectionState&) = delete;
   ConnectionState& operator=(const ConnectionState&) = delete;
@@ -39,16 +42,22 @@ class ConnectionState {
   Error error(int sqlite_code) { return connection_error(*session_, sqlite_code); }
 
   // Moves the connection to another branch. Errors: kBranchNotFound, kInvalidArgument (inside a transaction,
-  // or a statement is running).
+  // or a statement is running; on a fixed version).
   Status checkout(std::string_view branch);
   const std::string& branch_name() const { return branch_name_; }
+  // It was opened on a version and stays there. It is not on the version's branch, which may be dropped.
+  bool fixed() const { return pin_.pinned(); }
+  // The newest version of its branch; on a fixed version, that.
+  version::ReadPoint newest() const { return fixed() ? pin_.point() : core_.store().head(file_->branch()); }
 
   // The Connection is going: rolls back and forgets the idle statements.
   void retire();
   bool retired() const { return retired_; }
 
  private:
-  ConnectionState(DatabaseCore& core, std::shared_ptr<Session> session, MainFile* file);
+  ConnectionState(DatabaseCore& core, std::shared_ptr<Session> session, MainFile* file,
+                  const std::optional<version::ReadPoint>& point);
+  Status refuse_checkout() const;
   Status configure();
   Status forget_schema();
   int wait_while_busy(int count);
@@ -56,10 +65,11 @@ class ConnectionState {
   DatabaseCore& core_;
   std::shared_ptr<Session> session_;  // keeps the core
   MainFile* file_;
+  version::Reader pin_;  // of a fixed version, between statements too
   StatementCache cache_;
   std::unique_ptr<PastDatabases> past_;
   bool retired_ = false;
-  std::string branch_name_ = "main";
+  std::string branch_name_;
 };
 
 }  // namespace dosql::engine

@@ -75,6 +75,12 @@ Result<Connection> Database::connect() {
   return Connection(std::move(state));
 }
 
+Result<Connection> Database::as_of(const TimePoint& point, const AsOfOptions& options) {
+  DOSQL_ASSIGN_OR_RETURN(Connection connection, connect());
+  DOSQL_RETURN_IF_ERROR(connection.checkout(options.branch));
+  return connection.as_of(point);
+}
+
 Result<ImportResult> Database::import_sqlite(const std::string& file, const Progress& progress) {
   if (core_->closed()) return closed_error();
   return engine::import_sqlite(*core_, file, progress);
@@ -87,13 +93,12 @@ Result<ExportResult> Database::export_sqlite(const std::string& file, std::uint6
   return engine::export_sqlite(*core_, file, point, progress);
 }
 
-Result<ExportResult> Database::export_sqlite(const std::string& file, const std::string& name,
+Result<ExportResult> Database::export_sqlite(const std::string& file, const TimePoint& point,
                                              const Progress& progress) {
   if (core_->closed()) return closed_error();
-  auto point = engine::named_point(core_->store(), name);
-  if (!point) return engine::branch_not_found(core_->store(), name);
-  if (!*point) return std::move(*point).error();
-  return engine::export_sqlite(*core_, file, **point, progress);
+  DOSQL_ASSIGN_OR_RETURN(const auto state, engine::ConnectionState::open(*core_));
+  DOSQL_ASSIGN_OR_RETURN(const auto version, engine::resolve(*state, point));
+  return engine::export_sqlite(*core_, file, version, progress);
 }
 
 Result<std::vector<Problem>> Database::check(const Progress& progress) {

@@ -32,6 +32,8 @@ struct Session {
   // PRAGMAs come from the engine itself: SQLite gets them unchanged.
   bool configuring = true;
   bool read_only = false;
+  // The version that the connection stays at, "main@5"; empty: it follows a branch.
+  std::string past;
 
   int synchronous = 2;  // as PRAGMA synchronous shows it
   std::uint32_t busy_timeout_ms = 0;

@@ -17,7 +17,7 @@ void StatusRows::add_connection() {
   add("branch", context_.core.store().branch_info(context_.file.branch()).name);
   add("version", raw(context_.file.point().version));
   add("db_pages", context_.file.point().page_count);
-  add("read_only", context_.core.read_only());
+  add("read_only", context_.file.read_only());
   add("allow_files", context_.core.options().allow_files);
   add("synchronous", context_.file.session().synchronous);
   add("connections", context_.core.connections().load());

@@ -4,6 +4,7 @@
 #include <sqlite3.h>
 
 #include <charconv>
+#include <limits>
 #include <vector>
 
 #include "base/nearest_name.h"
@@ -15,6 +16,8 @@ namespace {
 
 using version::ReadPoint;
 using version::VersionStore;
+
+constexpr std::uint64_t kVersionsBackMax = std::numeric_limits<std::int64_t>::max();
 
 std::optional<std::uint64_t> number_of(std::string_view text) {
   std::uint64_t number = 0;
@@ -149,6 +152,31 @@ std::string timestamp_hint(const VersionStore& store, const Value& value) {
   return "for example '2026-01-31 12:00:00', in UTC";
 }
 
+// What follows `prefix`; none: `text` does not begin with it.
+std::optional<std::string_view> behind(std::string_view prefix, std::string_view text) {
+  if (!text.starts_with(prefix)) return {};
+  return text.substr(prefix.size());
+}
+
+// 'lsn:5', 'snapshot:x', 'branch:x', 'current', 'current-5'; none: it is none of these.
+std::optional<Result<ReadPoint>> prefixed_point(ConnectionState& connection, std::string_view text) {
+  const VersionStore& store = connection.core().store();
+  if (const auto name = behind("snapshot:", text)) return snapshot_point(store, *name);
+  if (const auto name = behind("branch:", text)) return branch_point(store, *name);
+  if (const auto digits = behind("lsn:", text)) {
+    if (const auto number = number_of(*digits)) return resolve(connection, lsn(*number));
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("an LSN is a whole number from 0 up, not '{}'", *digits));
+  }
+  if (text == "current") return relative_point(connection, Value());
+  if (const auto digits = behind("current-", text)) {
+    const auto number = number_of(*digits);
+    if (number && *number <= kVersionsBackMax)
+      return relative_point(connection, Value(-static_cast<std::int64_t>(*number)));
+  }
+  return {};
+}
+
 }  // namespace
 
 Error branch_not_found(const VersionStore& store, std::string_view name) {
@@ -209,19 +237,42 @@ Result<ReadPoint> resolve_time_point(ConnectionState& connection, sql::PointKind
   return Error(ErrorCode::kInternal, "an unknown kind of time point");
 }
 
-std::optional<Result<ReadPoint>> named_point(const VersionStore& store, std::string_view text) {
-  if (const auto snapshot = store.find_snapshot(text)) return snapshot->point;
-  if (auto version = version_of(store, text)) return version;
-  if (const auto branch = store.find_branch(text)) return branch->head;
-  return {};
-}
-
 Result<ReadPoint> resolve_named_point(ConnectionState& connection, std::string_view text) {
   const VersionStore& store = connection.core().store();
-  if (auto named = named_point(store, text)) return *std::move(named);
+  if (auto prefixed = prefixed_point(connection, text)) return *std::move(prefixed);
+  if (const auto snapshot = store.find_snapshot(text)) return snapshot->point;
+  if (auto version = version_of(store, text)) return *std::move(version);
+  if (const auto branch = store.find_branch(text)) return branch->head;
+  if (const auto version = number_of(text))
+    return store.at_version(connection.file().branch(), Version{*version});
   if (!text.empty() && text[0] >= '0' && text[0] <= '9')
     return timestamp_point(connection, Value(std::string(text)));
   return branch_not_found(store, text);
+}
+
+Result<ReadPoint> resolve(ConnectionState& connection, const TimePoint& point) {
+  using Kind = TimePoint::Kind;
+  const auto as = [&](sql::PointKind kind) {
+    return resolve_time_point(connection, kind, std::nullopt, point.value());
+  };
+  connection.session().begin_call();
+  switch (point.kind()) {
+    case Kind::kLsn: return as(sql::PointKind::kLsn);
+    case Kind::kTimestamp: return as(sql::PointKind::kTimestamp);
+    case Kind::kSnapshot: return as(sql::PointKind::kSnapshot);
+    case Kind::kBranch: return as(sql::PointKind::kBranch);
+    case Kind::kRelative: return as(sql::PointKind::kVersion);
+    case Kind::kText: {
+      DOSQL_ASSIGN_OR_RETURN(const std::string text, name_in(std::nullopt, point.value(), "time point"));
+      return resolve_named_point(connection, text);
+    }
+  }
+  return Error(ErrorCode::kInternal, "an unknown kind of time point");
+}
+
+VersionId version_id(const VersionStore& store, const ReadPoint& point) {
+  return {
+      .branch = store.branch_info(point.branch).name, .version = raw(point.version), .lsn = raw(point.lsn)};
 }
 
 }  // namespace dosql::engine

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include <dosql/result.h>
+#include <dosql/time_point.h>
 #include <dosql/value.h>
 
 #include "sql/time_point.h"
@@ -21,13 +22,14 @@ class ConnectionState;
 Result<version::ReadPoint> resolve_time_point(ConnectionState& connection, sql::PointKind kind,
                                               const std::optional<std::string>& name, const Value& value);
 
-// 'main@5', the name of a snapshot, or that of a branch: its newest version. None: `text` is nothing of
-// these.
-std::optional<Result<version::ReadPoint>> named_point(const version::VersionStore& store,
-                                                      std::string_view text);
-
-// As text, where it is not known what it is: 'main@5', the name of a snapshot or branch, or a timestamp.
+// As text, where it is not known what it is: whatever dosql::time_point() takes.
 Result<version::ReadPoint> resolve_named_point(ConnectionState& connection, std::string_view text);
+
+// As a program says it.
+Result<version::ReadPoint> resolve(ConnectionState& connection, const TimePoint& point);
+
+// The version by its name.
+VersionId version_id(const version::VersionStore& store, const version::ReadPoint& point);
 
 // Microseconds since 1970 of whatever SQLite's date functions read. Errors: kInvalidArgument.
 Result<TimestampUs> timestamp_of(ConnectionState& connection, const Value& value);

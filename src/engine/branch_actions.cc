@@ -1,0 +1,130 @@
+#include "engine/branch_actions.h"
+
+#include <fmt/format.h>
+#include <sqlite3.h>
+
+#include <mutex>
+
+#include "engine/connection_state.h"
+#include "engine/time_points.h"
+#include "engine/time_text.h"
+#include "sql/branch_name.h"
+
+namespace dosql::engine {
+namespace {
+
+using version::ReadPoint;
+using version::VersionStore;
+
+Status refuse_in_transaction(const ConnectionState& connection, std::string_view action) {
+  if (sqlite3_get_autocommit(connection.db()) != 0) return {};
+  return Error(ErrorCode::kInvalidArgument,
+               fmt::format("{} inside a transaction is not possible: a rollback would not undo it", action))
+      .with_hint("COMMIT or ROLLBACK first");
+}
+
+std::string commits_text(std::uint64_t commits) {
+  return commits == 1 ? "a commit" : fmt::format("{} commits", commits);
+}
+
+Status refuse_in_use(ConnectionState& connection, const version::BranchInfo& branch) {
+  const int on_it = connection.core().branch_uses().connections_on(branch.id);
+  if (on_it == 0) return {};
+  const auto refused = [&](std::string_view why) {
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("branch '{}' cannot be dropped: {}", branch.name, why));
+  };
+  if (branch.id == connection.file().branch() && !connection.fixed())
+    return refused("this connection is on it").with_hint("CHECKOUT another branch first");
+  return refused(fmt::format("{} other connection{} on it", on_it, on_it == 1 ? " is" : "s are"));
+}
+
+Status refuse_unmerged(const VersionStore& store, const version::BranchInfo& branch) {
+  const std::uint64_t unmerged = store.unmerged_commits(branch.id);
+  if (unmerged == 0) return {};
+  DOSQL_ASSIGN_OR_RETURN(const version::CommitInfo newest, store.commit_info(branch.id, branch.head.version));
+  return Error(ErrorCode::kBranchNotMerged,
+               fmt::format("branch '{}' has {} that no other branch contains (newest: {}@{}, {})",
+                           branch.name, commits_text(unmerged), branch.name, raw(branch.head.version),
+                           time_text(newest.timestamp_us)))
+      .with_hint(fmt::format("DROP BRANCH {} FORCE drops it all the same", branch.name));
+}
+
+Result<version::BranchInfo> need_branch(const VersionStore& store, std::string_view name) {
+  if (auto branch = store.find_branch(name)) return *std::move(branch);
+  return branch_not_found(store, name);
+}
+
+// Does the line of versions that ends with `newer` go through `older`?
+Result<bool> goes_back_to(const VersionStore& store, const ReadPoint& newer, const ReadPoint& older) {
+  if (older.version == Version{0}) return true;
+  DOSQL_ASSIGN_OR_RETURN(const ReadPoint passed, store.at_version(newer.branch, older.version));
+  return passed.lsn == older.lsn;
+}
+
+}  // namespace
+
+Status create_branch(ConnectionState& connection, const std::string& name, const ReadPoint& from) {
+  DOSQL_RETURN_IF_ERROR(refuse_in_transaction(connection, "CREATE BRANCH"));
+  DOSQL_RETURN_IF_ERROR(sql::check_branch_name(name));
+  return connection.core()
+      .store()
+      .create_branch(name, from, connection.session().durability())
+      .and_then(ignore_result);
+}
+
+Status drop_branch(ConnectionState& connection, std::string_view name, const DropBranch& how) {
+  DOSQL_RETURN_IF_ERROR(refuse_in_transaction(connection, "DROP BRANCH"));
+  VersionStore& store = connection.core().store();
+  std::lock_guard lock(connection.core().branch_uses().mutex());
+  const auto branch = need_branch(store, name);
+  if (!branch) return how.if_exists ? Status() : Status(branch.error());
+  if (branch->id == kMainBranch) return Error(ErrorCode::kInvalidArgument, "branch 'main' cannot be dropped");
+  DOSQL_RETURN_IF_ERROR(refuse_in_use(connection, *branch));
+  if (!how.force) DOSQL_RETURN_IF_ERROR(refuse_unmerged(store, *branch));
+  return store.drop_branch(branch->id, connection.session().durability());
+}
+
+Status create_snapshot(ConnectionState& connection, const std::string& name, const ReadPoint& at) {
+  DOSQL_RETURN_IF_ERROR(refuse_in_transaction(connection, "CREATE SNAPSHOT"));
+  if (name.empty() || name.size() > 255)
+    return Error(ErrorCode::kInvalidArgument, "the name of a snapshot has 1 to 255 bytes");
+  if (at.version == Version{0})
+    return Error(ErrorCode::kVersionNotFound, "there is nothing to label: the database has no versions yet");
+  return connection.core().store().create_snapshot(name, at, connection.session().durability());
+}
+
+Status drop_snapshot(ConnectionState& connection, const std::string& name) {
+  DOSQL_RETURN_IF_ERROR(refuse_in_transaction(connection, "DROP SNAPSHOT"));
+  return connection.core().store().drop_snapshot(name, connection.session().durability());
+}
+
+Result<BranchComparison> compare_branches(const VersionStore& store, std::string_view source,
+                                          std::string_view target) {
+  DOSQL_ASSIGN_OR_RETURN(const version::BranchInfo from, need_branch(store, source));
+  DOSQL_ASSIGN_OR_RETURN(const version::BranchInfo to, need_branch(store, target));
+  const ReadPoint base = store.merge_base(from.id, to.id);
+  BranchComparison result{.source = from.name,
+                          .target = to.name,
+                          .ahead = raw(from.head.version) - raw(base.version),
+                          .behind = raw(to.head.version) - raw(base.version),
+                          .merge_base = version_id(store, base)};
+  result.diverged = result.ahead > 0 && result.behind > 0;
+  result.can_fast_forward = result.ahead > 0 && result.behind == 0;
+  return result;
+}
+
+Result<std::int64_t> distance(const VersionStore& store, const ReadPoint& from, const ReadPoint& to) {
+  const bool forward = from.version <= to.version;
+  DOSQL_ASSIGN_OR_RETURN(const bool one_line,
+                         forward ? goes_back_to(store, to, from) : goes_back_to(store, from, to));
+  if (!one_line) {
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("{} and {} are on different lines: neither goes back to the other",
+                             version_id(store, from).to_string(), version_id(store, to).to_string()))
+        .with_hint("compare_branches() counts from the version where two branches part");
+  }
+  return static_cast<std::int64_t>(raw(to.version) - raw(from.version));
+}
+
+}  // namespace dosql::engine

@@ -1,0 +1,101 @@
+// What a Connection offers about branches, snapshots and points in time.
+
+#include <dosql/connection.h>
+
+#include "engine/branch_actions.h"
+#include "engine/connection_state.h"
+#include "engine/time_points.h"
+
+namespace dosql {
+namespace {
+
+using engine::ConnectionState;
+using version::ReadPoint;
+
+Result<ReadPoint> point_or_newest(ConnectionState& state, const std::optional<TimePoint>& point) {
+  if (point) return engine::resolve(state, *point);
+  return state.newest();
+}
+
+Timestamp time_of(TimestampUs timestamp_us) { return Timestamp{std::chrono::microseconds{timestamp_us}}; }
+
+BranchInfo describe(const version::BranchInfo& branch) {
+  const auto on = [](const std::string& name, const ReadPoint& point) {
+    return VersionId{.branch = name, .version = raw(point.version), .lsn = raw(point.lsn)};
+  };
+  BranchInfo info;
+  info.name = branch.name;
+  info.head = on(branch.name, branch.head);
+  if (branch.id == kMainBranch) return info;
+  info.fork = on(branch.parent_name, branch.fork);
+  info.created = time_of(branch.created_us);
+  return info;
+}
+
+}  // namespace
+
+Status Connection::branch(const std::string& name, const BranchOptions& options) {
+  DOSQL_ASSIGN_OR_RETURN(const ReadPoint from, point_or_newest(*state_, options.from));
+  return engine::create_branch(*state_, name, from);
+}
+
+Status Connection::checkout(std::string_view name) { return state_->checkout(name); }
+
+std::string_view Connection::current_branch() const { return state_->branch_name(); }
+
+Status Connection::delete_branch(std::string_view name, const DeleteBranchOptions& options) {
+  return engine::drop_branch(*state_, name, {.force = options.force});
+}
+
+std::vector<BranchInfo> Connection::list_branches() const {
+  std::vector<BranchInfo> infos;
+  for (const version::BranchInfo& branch : state_->core().store().branches()) {
+    infos.push_back(describe(branch));
+    infos.back().current = !fixed() && branch.id == state_->file().branch();
+  }
+  return infos;
+}
+
+Status Connection::create_snapshot(const std::string& name, const SnapshotOptions& options) {
+  DOSQL_ASSIGN_OR_RETURN(const ReadPoint at, point_or_newest(*state_, options.at));
+  return engine::create_snapshot(*state_, name, at);
+}
+
+Status Connection::drop_snapshot(const std::string& name) { return engine::drop_snapshot(*state_, name); }
+
+std::vector<SnapshotInfo> Connection::list_snapshots() const {
+  const version::VersionStore& store = state_->core().store();
+  std::vector<SnapshotInfo> infos;
+  for (const version::NamedSnapshot& snapshot : store.snapshots()) {
+    infos.push_back({.name = snapshot.name,
+                     .version = engine::version_id(store, snapshot.point),
+                     .created = time_of(snapshot.created_us)});
+  }
+  return infos;
+}
+
+Result<BranchComparison> Connection::compare_branches(std::string_view source,
+                                                      std::string_view target) const {
+  return engine::compare_branches(state_->core().store(), source, target);
+}
+
+Result<VersionId> Connection::resolve(const TimePoint& point) {
+  DOSQL_ASSIGN_OR_RETURN(const ReadPoint version, engine::resolve(*state_, point));
+  return engine::version_id(state_->core().store(), version);
+}
+
+Result<std::int64_t> Connection::distance(const TimePoint& from, const TimePoint& to) {
+  DOSQL_ASSIGN_OR_RETURN(const ReadPoint begin, engine::resolve(*state_, from));
+  DOSQL_ASSIGN_OR_RETURN(const ReadPoint end, engine::resolve(*state_, to));
+  return engine::distance(state_->core().store(), begin, end);
+}
+
+Result<Connection> Connection::as_of(const TimePoint& point) {
+  DOSQL_ASSIGN_OR_RETURN(const ReadPoint version, engine::resolve(*state_, point));
+  DOSQL_ASSIGN_OR_RETURN(auto state, ConnectionState::open(state_->core(), version));
+  return Connection(std::move(state));
+}
+
+bool Connection::fixed() const { return state_->fixed(); }
+
+}  // namespace dosql
