@@ -54,6 +54,10 @@ Error with_opening_advice(Error error, const std::string& path) {
   return error;
 }
 
+bool begins_on_main(const CommandLine& line) {
+  return (line.branch.empty() || line.branch == "main") && !line.as_of;
+}
+
 Result<Database> open_database(const CommandLine& line) {
   const std::string& path = line.database;
   if (path.empty() || path == ":memory:") {
@@ -66,7 +70,9 @@ Result<Database> open_database(const CommandLine& line) {
         .with_hint(import_hint(path));
   }
   Options options;
-  options.mode = line.read_only ? OpenMode::kReadOnly : OpenMode::kCreateIfMissing;
+  options.mode = line.read_only         ? OpenMode::kReadOnly
+                 : begins_on_main(line) ? OpenMode::kCreateIfMissing
+                                        : OpenMode::kReadWrite;  // a new database has nothing else
   options.allow_files = true;
   auto database = Database::open(path, options);
   if (database || line.read_only) return database;
@@ -83,12 +89,22 @@ std::string directory_name(std::string_view path) {
   return std::string(path.substr(path.rfind('/') + 1));
 }
 
+Result<Connection> connect(Database& database, const CommandLine& line) {
+  const std::string branch = line.branch.empty() ? "main" : line.branch;
+  if (line.as_of) return database.as_of(time_point(*line.as_of), {.branch = branch});
+  DOSQL_ASSIGN_OR_RETURN(Connection connection, database.connect());
+  DOSQL_RETURN_IF_ERROR(connection.checkout(branch));
+  return connection;
+}
+
 void greet(Shell& shell) {
   const Colour colour = colours_wanted(STDOUT_FILENO) ? Colour::kOn : Colour::kOff;
   const Database& database = shell.database();
   std::string state = database.created() ? " (new)" : database.read_only() ? " (read-only)" : "";
   std::string at;
-  if (!database.created())
+  if (shell.connection().fixed())
+    at = fmt::format(" · as of {}@{}", shell.connection().current_branch(), shell.connection().version());
+  else if (!database.created())
     at = fmt::format(" · {}@{}", shell.connection().current_branch(), shell.connection().version());
   shell.out().write(fmt::format("{} · {}{}{} · every transaction is a version\n",
                                 bold(fmt::format("DoSQL {}", short_version()), colour),
@@ -155,7 +171,7 @@ int run_database(CommandLine line, Console& console) {
     console.error(database.error());
     return 1;
   }
-  auto connection = database->connect();
+  auto connection = connect(*database, line);
   if (!connection) {
     console.error(connection.error());
     return 1;

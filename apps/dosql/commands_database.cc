@@ -134,8 +134,8 @@ std::vector<DotCommand> database_commands() {
        run_backup},
       {"check", "", "Verify every checksum and SQLite's integrity_check", "", 0, 0, run_check},
       {"export-sqlite", "FILE [POINT]", "Write a version as an ordinary SQLite file; the newest unless given",
-       "POINT is a version (main@5, or 5 of the current branch), a snapshot or a branch. FILE must not "
-       "exist.\n"
+       "POINT is main@5, 5 (of the current branch), a timestamp, lsn:6816, current-5, or the name of a\n"
+       "snapshot or branch. FILE must not exist.\n"
        "sqlite3 and everything else that reads SQLite databases can open it.\n",
        1, 2, run_export_sqlite},
       {"import-sqlite", "FILE", "Take over an ordinary SQLite file as main@1 of a new database",

@@ -26,6 +26,7 @@ terminal you are asked for them. Each SQL argument may hold several statements.
   dosql shop ".import-sqlite old.db"         take over an ordinary SQLite database
   dosql shop ".export-sqlite new.db main@3"  write version 3 as an ordinary SQLite database
   dosql shop "SELECT * FROM dosql_log"       what was committed, and when
+  dosql shop -as-of 2026-01-31 .tables       as it was when that day began
 
 How rows are shown:
   -list              values separated by | (the default)
@@ -39,6 +40,12 @@ How rows are shown:
   -separator SEP     between values
   -newline SEP       between rows
   -nullvalue TEXT    for NULL
+
+Where it begins:
+  -branch NAME       on another branch than main
+  -as-of POINT       at a past version, and stays there: nothing can be written.
+                     POINT is main@5, 5 (of the branch), a timestamp, lsn:6816,
+                     current-5, or the name of a snapshot or branch
 
 How it runs:
   -readonly          change nothing; works while another process writes
@@ -110,6 +117,8 @@ constexpr OptionDefinition kOptions[] = {
     {"nullvalue", true,
      [](CommandLine& line, const std::string& value) { line.settings.format.null_text = value; }},
     {"cmd", true, [](CommandLine& line, const std::string& value) { line.commands.push_back(value); }},
+    {"branch", true, [](CommandLine& line, const std::string& value) { line.branch = value; }},
+    {"as-of", true, [](CommandLine& line, const std::string& value) { line.as_of = value; }},
     {"readonly", false, [](CommandLine& line, const std::string&) { line.read_only = true; }},
     {"bail", false, [](CommandLine& line, const std::string&) { line.settings.bail = true; }},
     {"echo", false, [](CommandLine& line, const std::string&) { line.settings.echo = true; }},

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,8 @@ struct CommandLine {
   std::vector<std::string> commands;  // -cmd, to run before
   Settings settings;
   bool read_only = false;
+  std::string branch;  // empty: main
+  std::optional<std::string> as_of;
   enum class Interaction : std::uint8_t {
     kAsTerminal,
     kBatch,

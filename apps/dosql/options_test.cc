@@ -74,6 +74,13 @@ TEST(Options, Switches) {
   EXPECT_EQ(CommandLine::Interaction::kInteractive, parse({"-interactive", "shop"}).interaction);
 }
 
+TEST(Options, BranchAndPointAreKeptAsWritten) {
+  const CommandLine line = parse({"-branch", "x", "--as-of=current-5", "shop"});
+  EXPECT_EQ("x", line.branch);
+  EXPECT_EQ("current-5", line.as_of);
+  EXPECT_FALSE(parse({"shop"}).as_of);
+}
+
 TEST(Options, DoubleDashEndsThem) {
   const CommandLine line = parse({"--", "-shop", "-json"});
   EXPECT_EQ("-shop", line.database);
@@ -98,9 +105,10 @@ TEST(Options, MistakesAreNamed) {
 // A person who reads only this text must find every option in it.
 TEST(Options, HelpNamesEveryOption) {
   for (const std::string_view name :
-       {"-list",     "-csv",   "-tabs",   "-json",     "-table",       "-box",     "-column",    "-line",
-        "-markdown", "-quote", "-header", "-noheader", "-separator",   "-newline", "-nullvalue", "-readonly",
-        "-bail",     "-cmd",   "-echo",   "-batch",    "-interactive", "-version", "-help"}) {
+       {"-list",      "-csv",         "-tabs",    "-json",   "-table",    "-box",       "-column",
+        "-line",      "-markdown",    "-quote",   "-header", "-noheader", "-separator", "-newline",
+        "-nullvalue", "-readonly",    "-bail",    "-cmd",    "-branch",   "-as-of",     "-echo",
+        "-batch",     "-interactive", "-version", "-help"}) {
     EXPECT_NE(std::string_view::npos, help_text().find(name)) << name;
   }
 }

@@ -79,9 +79,7 @@ Shell::Shell(Database database, Connection connection, Settings settings, Intera
       origin_(&kNowhere) {
   explain_format_.switch_to(Mode::kColumn);
   // Connection::interrupt() is forgotten when it comes just before a statement begins; this is not.
-  sqlite3_progress_handler(
-      connection_->sqlite_handle(), kStepsPerLook,
-      [](void* data) { return static_cast<Interrupts*>(data)->pending() ? 1 : 0; }, &interrupts_);
+  connection_->set_progress(kStepsPerLook, [this] { return !interrupts_.pending(); });
 }
 
 Shell::~Shell() = default;
@@ -309,10 +307,16 @@ bool Shell::stopped(Stop stop, std::uint64_t failures_before) const {
   return finished() || interrupts_.pending() || (stop == Stop::kAtFirstError && failures_ > failures_before);
 }
 
+// The branch; where the shell stays at a version, that.
+std::string Shell::place_text() const {
+  if (!connection_->fixed()) return std::string(connection_->current_branch());
+  return fmt::format("{}@{}", connection_->current_branch(), connection_->version());
+}
+
 std::string Shell::prompt(bool continuation) const {
   if (!interactive() || origin_->kind == Origin::Kind::kFile || !connection_) return "";
   const std::string main =
-      settings_.main_prompt.empty() ? fmt::format("{}> ", connection_->current_branch()) : settings_.main_prompt;
+      settings_.main_prompt.empty() ? fmt::format("{}> ", place_text()) : settings_.main_prompt;
   if (!continuation) return main;
   if (!settings_.continuation_prompt.empty()) return settings_.continuation_prompt;
   return fmt::format("{:>{}}", "...> ", std::max<std::size_t>(display_width(main), 6));

@@ -28,7 +28,7 @@ struct Settings {
   bool echo = false;
   bool timer = false;
   bool changes = false;
-  std::string main_prompt;          // empty: "main> ", the branch's name
+  std::string main_prompt;          // empty: "main> ", the branch; "main@5> " with -as-of
   std::string continuation_prompt;  // empty: " ...> "
 };
 
@@ -96,6 +96,7 @@ class Shell {
   void fail(const Error& error, const SqlPlace& place);
   void end_command(const SqlPlace& place);
   bool stopped(Stop stop, std::uint64_t failures_before) const;
+  std::string place_text() const;
   std::string prompt(bool continuation) const;
 
   std::optional<Database> database_;

@@ -1,6 +1,7 @@
 // A connection runs SQL. It belongs to one thread at a time.
 #pragma once
 
+#include <chrono>
 #include <concepts>
 #include <cstdint>
 #include <functional>
@@ -10,9 +11,11 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include <dosql/result.h>
+#include <dosql/savepoint.h>
 #include <dosql/statement.h>
 #include <dosql/time_point.h>
 #include <dosql/value.h>
@@ -69,6 +72,14 @@ struct BranchComparison {
   VersionId merge_base;
 };
 
+// One run of a statement, from its first step to its end or reset.
+struct StatementTrace {
+  std::string sql;  // with the parameters filled in
+  std::chrono::nanoseconds duration{};
+  std::uint64_t rows = 0;  // that it gave
+};
+using Trace = std::function<void(const StatementTrace&)>;
+
 class Connection {
  public:
   Connection(Connection&&) noexcept;
@@ -92,7 +103,7 @@ class Connection {
   Result<RunResult> run(std::string_view sql, std::initializer_list<NamedValue> args);
   Result<RunResult> run_list(std::string_view sql, std::span<const Value> args);
 
-  // Runs one statement and gives all its rows; use prepare() and step() to stream.
+  // Runs one statement and gives all its rows; use each() to stream.
   template <class... Args>
   Result<Rows> query(std::string_view sql, const Args&... args) {
     return query_list(sql, std::initializer_list<Value>{Value(args)...});
@@ -108,9 +119,31 @@ class Connection {
   Result<std::optional<Row>> query_one(std::string_view sql, std::initializer_list<NamedValue> args);
   Result<std::optional<Row>> query_one_list(std::string_view sql, std::span<const Value> args);
 
+  // Runs one statement and calls `on_row(const Row&)` with each row as it is found, so that memory holds one.
+  // `on_row` returns nothing; or bool, false to stop here; or Status, of which a failure ends the statement
+  // and becomes the result. It may use this connection.
+  //
+  //   connection.each("SELECT name FROM users WHERE id > ?", [&](const Row& row) { ... }, 7)
+  template <class OnRow, class... Args>
+  Status each(std::string_view sql, OnRow&& on_row, const Args&... args) {
+    return each_list(sql, std::initializer_list<Value>{Value(args)...}, visitor_of(on_row));
+  }
+  template <class OnRow>
+  Status each(std::string_view sql, OnRow&& on_row, std::initializer_list<NamedValue> args) {
+    return each_list(sql, args, visitor_of(on_row));
+  }
+  // True: go on.
+  using RowVisitor = std::function<Result<bool>(const Row&)>;
+  Status each_list(std::string_view sql, std::span<const Value> args, const RowVisitor& visit);
+  Status each_list(std::string_view sql, std::initializer_list<NamedValue> args, const RowVisitor& visit);
+
   // BEGIN IMMEDIATE, body, COMMIT; ROLLBACK when the body or the commit fails. Inside an open
   // transaction it is a savepoint.
   Status transaction(const std::function<Status(Connection&)>& body);
+
+  // The same in steps, for code that does not fit into a body: undone when it is destroyed, unless it was
+  // released. Outside a transaction it begins one, and its release commits.
+  Result<Savepoint> savepoint();
 
   bool in_transaction() const;
   // The version the connection's next read would see.
@@ -164,10 +197,34 @@ class Connection {
   // Makes the running statement fail with DOSQL_INTERRUPTED. The one method any thread may call.
   void interrupt();
 
+  // Has `goes_on` asked after about every so many instructions of SQLite's machine (a thousand take some ten
+  // microseconds) while a statement runs: false makes the statement fail with DOSQL_INTERRUPTED. An empty
+  // function takes it off. It runs on the connection's thread and must not use the connection.
+  void set_progress(int every_instructions, std::function<bool()> goes_on);
+  // Has `trace` called at the end of each run of a statement, failed ones too. An empty function takes it
+  // off; without one it costs nothing. Thread and use as above. What the engine itself runs is not traced.
+  void set_trace(Trace trace);
+
   // The SQLite handle, for what this class does not offer. It stays owned by the Connection.
   sqlite3* sqlite_handle() const;
 
  private:
+  template <class OnRow>
+  static RowVisitor visitor_of(OnRow& on_row) {
+    return [&on_row](const Row& row) -> Result<bool> {
+      using Outcome = std::invoke_result_t<OnRow&, const Row&>;
+      if constexpr (std::is_void_v<Outcome>) {
+        on_row(row);
+        return true;
+      } else if constexpr (std::is_same_v<Outcome, bool>) {
+        return on_row(row);
+      } else {
+        DOSQL_RETURN_IF_ERROR(on_row(row));
+        return true;
+      }
+    };
+  }
+
   friend class Database;
   explicit Connection(std::shared_ptr<engine::ConnectionState> state);
   std::shared_ptr<engine::ConnectionState> state_;

@@ -5,6 +5,7 @@
 #include <dosql/database.h>
 #include <dosql/options.h>
 #include <dosql/result.h>
+#include <dosql/savepoint.h>
 #include <dosql/statement.h>
 #include <dosql/time_point.h>
 #include <dosql/value.h>

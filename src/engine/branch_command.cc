@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 
+#include <chrono>
+
 #include "engine/branch_actions.h"
 #include "engine/connection_state.h"
 #include "engine/time_points.h"
@@ -58,7 +60,7 @@ std::string BranchCommand::select_text() const {
   if (statement_.point && !statement_.point->name &&
       statement_.point->expression.begin != statement_.point->expression.end)
     point = part(text_, statement_.point->expression);
-  return fmt::format("SELECT {}, {}", name, point);
+  return fmt::format(DOSQL_OWN_SQL "SELECT {}, {}", name, point);
 }
 
 Result<std::string> BranchCommand::name_of(const Value& value) const {
@@ -84,7 +86,10 @@ Result<ReadPoint> BranchCommand::point_of(ConnectionState& connection, const Val
 
 Status BranchCommand::run(ConnectionState& connection, const Value& name_value, const Value& point) const {
   DOSQL_ASSIGN_OR_RETURN(const std::string name, name_of(name_value));
+  const auto begun = std::chrono::steady_clock::now();
   Status done = run_named(connection, name, point);
+  if (connection.hooks().traces())
+    connection.hooks().trace_own(text_, std::chrono::steady_clock::now() - begun);
   if (done || done.error().sql_offset()) return done;
   // What a transaction is in the way of is the statement, whatever its name.
   const bool in_transaction = sqlite3_get_autocommit(connection.db()) == 0;

@@ -29,7 +29,12 @@ Status BranchRows::column(sqlite3_context* out, int column) {
     case kUnmerged:
       if (!is_main) number_result(out, context_.core.store().unmerged_commits(branch.id));
       break;
-    case kCurrent: number_result(out, branch.id == context_.file.branch() ? 1 : 0); break;
+    case kCurrent: {
+      // A connection that stays at a version is on no branch.
+      const bool follows = context_.file.session().past.empty();
+      number_result(out, follows && branch.id == context_.file.branch() ? 1 : 0);
+      break;
+    }
     default: break;
   }
   return {};

@@ -67,6 +67,21 @@ Result<RunResult> run_with(const std::shared_ptr<ConnectionState>& state, std::s
 }
 
 template <class Values>
+Status each_with(const std::shared_ptr<ConnectionState>& state, std::string_view sql, const Values& args,
+                 const Connection::RowVisitor& visit) {
+  DOSQL_ASSIGN_OR_RETURN(Prepared prepared, prepare_single(state, sql));
+  if (!prepared) return {};
+  Use statement(std::move(prepared));
+  DOSQL_RETURN_IF_ERROR(statement->bind_all(args));
+  while (true) {
+    DOSQL_ASSIGN_OR_RETURN(const bool found, statement->step());
+    if (!found) return {};
+    DOSQL_ASSIGN_OR_RETURN(const bool goes_on, visit(Row(statement->column_names(), statement->values())));
+    if (!goes_on) return statement->finish();
+  }
+}
+
+template <class Values>
 Result<Rows> query_with(const std::shared_ptr<ConnectionState>& state, std::string_view sql,
                         const Values& args) {
   DOSQL_ASSIGN_OR_RETURN(Prepared prepared, prepare_single(state, sql));
@@ -166,6 +181,15 @@ Result<std::optional<Row>> Connection::query_one_list(std::string_view sql, std:
   return query_one_with(state_, sql, args);
 }
 
+Status Connection::each_list(std::string_view sql, std::span<const Value> args, const RowVisitor& visit) {
+  return each_with(state_, sql, args, visit);
+}
+
+Status Connection::each_list(std::string_view sql, std::initializer_list<NamedValue> args,
+                             const RowVisitor& visit) {
+  return each_with(state_, sql, std::span<const NamedValue>(args), visit);
+}
+
 Status Connection::transaction(const std::function<Status(Connection&)>& body) {
   const bool outermost = !in_transaction();
   DOSQL_RETURN_IF_ERROR(exec(outermost ? "BEGIN IMMEDIATE" : "SAVEPOINT dosql_transaction"));
@@ -187,6 +211,12 @@ void Connection::interrupt() {
   sqlite3_interrupt(state_->db());
   state_->file().wake_waiter();
 }
+
+void Connection::set_progress(int every_instructions, std::function<bool()> goes_on) {
+  state_->hooks().set_progress(state_->db(), every_instructions, std::move(goes_on));
+}
+
+void Connection::set_trace(Trace trace) { state_->hooks().set_trace(state_->db(), std::move(trace)); }
 
 sqlite3* Connection::sqlite_handle() const { return state_->db(); }
 

@@ -85,6 +85,7 @@ ConnectionState::~ConnectionState() {
   --core_.connections();
   sqlite3_busy_handler(session_->db, nullptr, nullptr);
   past_.reset();
+  hooks_.clear(session_->db);
   // Statements that somebody made on the raw handle keep it, and the session, until they are finalised.
   sqlite3_close_v2(session_->db);
 }
@@ -156,7 +157,8 @@ Status ConnectionState::forget_schema() {
   session_->begin_call();
   int writable = 0;
   sqlite3_db_config(session_->db, SQLITE_DBCONFIG_WRITABLE_SCHEMA, -1, &writable);
-  const int rc = sqlite3_exec(session_->db, "PRAGMA writable_schema = RESET", nullptr, nullptr, nullptr);
+  const int rc =
+      sqlite3_exec(session_->db, DOSQL_OWN_SQL "PRAGMA writable_schema = RESET", nullptr, nullptr, nullptr);
   if (writable != 0) sqlite3_db_config(session_->db, SQLITE_DBCONFIG_WRITABLE_SCHEMA, 1, nullptr);
   return rc == SQLITE_OK ? Status() : error(rc);
 }

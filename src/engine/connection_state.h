@@ -8,6 +8,7 @@
 
 #include <dosql/result.h>
 
+#include "engine/connection_hooks.h"
 #include "engine/database_core.h"
 #include "engine/main_file.h"
 #include "engine/past_databases.h"
@@ -37,6 +38,7 @@ class ConnectionState {
   // The old versions that statements of this connection read; null before the first.
   PastDatabases* past() { return past_.get(); }
   PastDatabases& need_past();
+  ConnectionHooks& hooks() { return hooks_; }
 
   // What the newest call on the handle reported.
   Error error(int sqlite_code) { return connection_error(*session_, sqlite_code); }
@@ -49,6 +51,9 @@ class ConnectionState {
   bool fixed() const { return pin_.pinned(); }
   // The newest version of its branch; on a fixed version, that.
   version::ReadPoint newest() const { return fixed() ? pin_.point() : core_.store().head(file_->branch()); }
+
+  // For a name that no other savepoint of the connection has.
+  std::uint64_t next_savepoint() { return ++savepoints_; }
 
   // The Connection is going: rolls back and forgets the idle statements.
   void retire();
@@ -68,6 +73,8 @@ class ConnectionState {
   version::Reader pin_;  // of a fixed version, between statements too
   StatementCache cache_;
   std::unique_ptr<PastDatabases> past_;
+  ConnectionHooks hooks_;
+  std::uint64_t savepoints_ = 0;
   bool retired_ = false;
   std::string branch_name_;
 };

@@ -196,8 +196,9 @@ Result<TimestampUs> timestamp_of(ConnectionState& connection, const Value& value
   // fit.
   const bool is_number = value.type() == Value::Type::kInteger || value.type() == Value::Type::kReal;
   const char* const sql =
-      is_number ? "SELECT CAST(round((julianday(?1, 'auto') - 2440587.5) * 86400000.0) AS INTEGER)"
-                : "SELECT CAST(round((julianday(?1) - 2440587.5) * 86400000.0) AS INTEGER)";
+      is_number ? DOSQL_OWN_SQL
+          "SELECT CAST(round((julianday(?1, 'auto') - 2440587.5) * 86400000.0) AS INTEGER)"
+                : DOSQL_OWN_SQL "SELECT CAST(round((julianday(?1) - 2440587.5) * 86400000.0) AS INTEGER)";
   sqlite3_stmt* statement = nullptr;
   if (const int rc = sqlite3_prepare_v2(connection.db(), sql, -1, &statement, nullptr); rc != SQLITE_OK)
     return connection.error(rc);
