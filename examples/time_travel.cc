@@ -22,7 +22,8 @@ void run(const std::string& directory) {
   for (const int amount : {100, -30, 50}) conn.run("INSERT INTO bookings VALUES (?)", amount).value();
   conn.create_snapshot("end of year").value();
 
-  // A session stays at its version: a report of many queries adds up, however much is written meanwhile.
+  // A fixed connection stays at its version: a report of many queries adds up, however much is written
+  // meanwhile.
   auto report = db.as_of(dosql::snapshot("end of year")).value();
   conn.exec("INSERT INTO bookings VALUES (7)").value();
   conn.exec("DELETE FROM bookings WHERE amount = 100").value();

@@ -1,4 +1,4 @@
-// Branches, snapshots and sessions in the past, as a program uses them.
+// Branches, snapshots and fixed connections, as a program uses them.
 
 #include <gtest/gtest.h>
 
@@ -130,7 +130,7 @@ TEST_F(ConnectionBranchesTest, DistanceIsCountedAlongOneLine) {
   EXPECT_EQ(fresh.connect().value().distance(current(), current()).value(), 0);
 }
 
-TEST_F(ConnectionBranchesTest, ASessionStaysAtItsVersion) {
+TEST_F(ConnectionBranchesTest, AFixedConnectionStaysAtItsVersion) {
   Connection past = conn.as_of(current()).value();
   EXPECT_TRUE(past.fixed());
   EXPECT_FALSE(conn.fixed());
@@ -149,7 +149,7 @@ TEST_F(ConnectionBranchesTest, ASessionStaysAtItsVersion) {
   EXPECT_EQ(seen(before), "NULL");
 }
 
-TEST_F(ConnectionBranchesTest, ASessionCannotWriteThePast) {
+TEST_F(ConnectionBranchesTest, AFixedConnectionCannotWriteThePast) {
   commit(3);
   Connection past = db.as_of(snapshot("main@2")).value();
   for (const std::string sql : {"INSERT INTO t VALUES (9)", "CREATE TABLE u(x)", "DELETE FROM t"}) {
@@ -164,11 +164,11 @@ TEST_F(ConnectionBranchesTest, ASessionCannotWriteThePast) {
   DOSQL_EXPECT_ERROR(past.checkout("main"), kInvalidArgument);
   DOSQL_EXPECT_OK(past.exec("CREATE BRANCH x FROM 'main@2'"));
   DOSQL_EXPECT_OK(past.branch("y"));
-  EXPECT_EQ(conn.resolve(branch("y")).value().to_string(), "y@2") << "from where the session is";
+  EXPECT_EQ(conn.resolve(branch("y")).value().to_string(), "y@2") << "from where the connection is";
   EXPECT_EQ(seen(conn), "3");
 }
 
-TEST_F(ConnectionBranchesTest, ASessionOutlivesItsBranchAndItsConnection) {
+TEST_F(ConnectionBranchesTest, AFixedConnectionOutlivesItsBranchAndItsConnection) {
   DOSQL_ASSERT_OK(conn.branch("x"));
   DOSQL_ASSERT_OK(conn.checkout("x"));
   commit(3);
@@ -176,7 +176,7 @@ TEST_F(ConnectionBranchesTest, ASessionOutlivesItsBranchAndItsConnection) {
   commit(4);
   DOSQL_ASSERT_OK(conn.checkout("main"));
   DOSQL_ASSERT_OK(past->delete_branch("x", {.force = true}));
-  EXPECT_EQ(seen(*past), "3") << "a session is not on the branch, and keeps what it reads";
+  EXPECT_EQ(seen(*past), "3") << "it is not on the branch, and keeps what it reads";
   DOSQL_ASSERT_OK(conn.branch("x"));
   EXPECT_EQ(seen(*past), "3");
   EXPECT_EQ(rows_text(*past, "SELECT version, branch FROM dosql_log"), "3|x\n2|main\n1|main");
@@ -188,7 +188,7 @@ TEST_F(ConnectionBranchesTest, ASessionOutlivesItsBranchAndItsConnection) {
   DOSQL_EXPECT_OK(db.close());
 }
 
-TEST_F(ConnectionBranchesTest, ADatabaseOpensSessionsOnAnyBranch) {
+TEST_F(ConnectionBranchesTest, ADatabaseOpensFixedConnectionsOnAnyBranch) {
   DOSQL_ASSERT_OK(conn.branch("x"));
   commit(3);
   DOSQL_ASSERT_OK(conn.checkout("x"));
@@ -208,7 +208,7 @@ TEST_F(ConnectionBranchesTest, ADatabaseOpensSessionsOnAnyBranch) {
   EXPECT_EQ(rows_text(nothing, "SELECT count(*) FROM sqlite_schema"), "0") << "the empty database stays so";
 }
 
-TEST_F(ConnectionBranchesTest, APinIsHeldWhileTheSessionLives) {
+TEST_F(ConnectionBranchesTest, APinIsHeldWhileTheConnectionLives) {
   const auto pins = [&] {
     return conn.query_one("SELECT value FROM dosql_status WHERE name = 'readers'").value()->values()[0];
   };
