@@ -49,6 +49,7 @@ std::string quoted(std::string_view name) {
 
 Result<bool> table_exists(ConnectionState& connection, std::string_view schema, const std::string& name) {
   const std::string sql = fmt::format(
+      DOSQL_OWN_SQL
       "SELECT 1 FROM {}.sqlite_schema WHERE name = ?1 COLLATE NOCASE AND type IN ('table', 'view')",
       quoted(schema));
   sqlite3_stmt* statement = nullptr;
@@ -233,7 +234,7 @@ Status AsOfStatement::compile_evaluator(ConnectionState& connection,
   };
   for (const TimePoint* point : points) {
     const Span& whole = point->expression;
-    add(text.empty() ? "SELECT (" : "), (", whole.begin, false);
+    add(text.empty() ? DOSQL_OWN_SQL "SELECT (" : "), (", whole.begin, false);
     std::size_t at = whole.begin;
     for (const sql::Variable& variable : recognition_.variables) {
       if (variable.span.begin < at || variable.span.end > whole.end) continue;
@@ -307,7 +308,7 @@ Result<version::ReadPoint> AsOfStatement::look_up(ConnectionState& connection, s
 Status AsOfStatement::begin(ConnectionState& connection) {
   // What "current" is must be settled before points are counted from it: by the transaction, if there is one.
   if (sqlite3_get_autocommit(connection.db()) == 0 && !connection.file().locked()) {
-    const char* const sql = "SELECT 1 FROM main.sqlite_schema LIMIT 0";
+    const char* const sql = DOSQL_OWN_SQL "SELECT 1 FROM main.sqlite_schema LIMIT 0";
     const int rc = sqlite3_exec(connection.db(), sql, nullptr, nullptr, nullptr);
     if (rc != SQLITE_OK) return connection.error(rc);
   }

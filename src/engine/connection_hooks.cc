@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "engine/session.h"
+
 namespace dosql::engine {
 namespace {
 
@@ -37,6 +39,7 @@ void ConnectionHooks::set_progress(sqlite3* db, int every_instructions, std::fun
 void ConnectionHooks::set_trace(sqlite3* db, Trace trace) {
   trace_ = std::move(trace);
   running_.clear();
+  shown_texts_.clear();
   constexpr unsigned kEvents = SQLITE_TRACE_STMT | SQLITE_TRACE_ROW | SQLITE_TRACE_PROFILE;
   sqlite3_trace_v2(db, trace_ ? kEvents : 0, trace_ ? on_event : nullptr, this);
 }
@@ -48,6 +51,10 @@ void ConnectionHooks::clear(sqlite3* db) {
 
 void ConnectionHooks::trace_own(std::string_view sql, std::chrono::nanoseconds duration) const {
   if (trace_) trace_({.sql = std::string(sql), .duration = duration, .rows = 0});
+}
+
+void ConnectionHooks::show_as(sqlite3_stmt* statement, std::function<std::string()> text) {
+  shown_texts_.insert_or_assign(statement, std::move(text));
 }
 
 int ConnectionHooks::on_event(unsigned event, void* self, void* statement, void*) {
@@ -71,7 +78,9 @@ void ConnectionHooks::end(sqlite3_stmt* statement) {
   if (found == running_.end()) return;
   const Running run = found->second;
   running_.erase(found);
-  trace_({.sql = text_of(statement), .duration = steady_clock::now() - run.begun, .rows = run.rows});
+  const auto shown = shown_texts_.extract(statement);
+  const std::string text = shown ? shown.mapped()() : text_of(statement);
+  trace_({.sql = text, .duration = steady_clock::now() - run.begun, .rows = run.rows});
 }
 
 }  // namespace dosql::engine

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <string>
 #include <string_view>
 
 #include <dosql/connection.h>
@@ -13,9 +14,6 @@ struct sqlite3;
 struct sqlite3_stmt;
 
 namespace dosql::engine {
-
-// SQL that the engine runs for itself begins with this, and is not traced.
-#define DOSQL_OWN_SQL "/*dosql*/ "
 
 // One thread at a time, as its connection. SQLite has its address: it stays where it is until clear().
 class ConnectionHooks {
@@ -31,6 +29,9 @@ class ConnectionHooks {
   // Of a statement that SQLite knows nothing of. `rows` are none.
   bool traces() const { return trace_ != nullptr; }
   void trace_own(std::string_view sql, std::chrono::nanoseconds duration) const;
+  // The run of `statement` that begins now is traced with what `text` gives at its end, instead of SQLite's
+  // text. REQUIRES: traces(), which is also when it is worth calling.
+  void show_as(sqlite3_stmt* statement, std::function<std::string()> text);
 
  private:
   struct Running {
@@ -45,6 +46,7 @@ class ConnectionHooks {
   std::function<bool()> goes_on_;
   Trace trace_;
   std::map<sqlite3_stmt*, Running> running_;
+  std::map<sqlite3_stmt*, std::function<std::string()>> shown_texts_;
 };
 
 }  // namespace dosql::engine

@@ -120,7 +120,7 @@ TEST_F(ConnectionHooksTest, ATraceTellsWhatRan) {
       conn.exec("CREATE TRIGGER r AFTER INSERT ON t BEGIN DELETE FROM t WHERE n = 1; END;"
                 "INSERT INTO t VALUES (9)"));
   DOSQL_ASSERT_OK(conn.exec("CREATE BRANCH x; CHECKOUT x"));
-  DOSQL_ASSERT_OK(conn.resolve(timestamp("2999-01-01")));
+  DOSQL_EXPECT_ERROR(conn.resolve(timestamp("yesterday")), kInvalidArgument);
   DOSQL_EXPECT_ERROR(conn.query("SELECT abs(-9223372036854775808)"), kSql);
   std::string text;
   for (const StatementTrace& trace : traces) {
@@ -136,6 +136,19 @@ TEST_F(ConnectionHooksTest, ATraceTellsWhatRan) {
   conn.set_trace({});
   EXPECT_EQ(rows("SELECT count(*) FROM t"), "3");
   EXPECT_EQ(traces.size(), 6u);
+}
+
+// Versions are attached, schemas read, points evaluated: none of it is the user's.
+TEST_F(ConnectionHooksTest, AReadOfThePastIsTracedAsItWasWritten) {
+  std::string traced;
+  conn.set_trace([&](const StatementTrace& trace) { traced += trace.sql + "\n"; });
+  const std::string version = std::to_string(conn.version());
+  DOSQL_ASSERT_OK(conn.query("SELECT n FROM t FOR SYSTEM_TIME AS OF SNAPSHOT ?", "main@" + version));
+  Statement stopped = conn.prepare("SELECT n FROM t FOR SYSTEM_TIME AS OF VERSION CURRENT").value();
+  ASSERT_TRUE(stopped.step().value());
+  stopped.reset();
+  EXPECT_EQ(traced, "SELECT n FROM t FOR SYSTEM_TIME AS OF SNAPSHOT 'main@" + version +
+                        "'\nSELECT n FROM t FOR SYSTEM_TIME AS OF VERSION CURRENT\n");
 }
 
 TEST_F(ConnectionHooksTest, HooksGoWithTheConnection) {

@@ -154,7 +154,7 @@ Result<std::size_t> PastDatabases::move(std::size_t number, const version::ReadP
 // Before it says that there is no such table, SQLite looks whether the schemas it knows are still right, and
 // reads those anew that are not. In a transaction that leaves no lock behind, as reading the table would.
 Status PastDatabases::read_schema(std::size_t number) {
-  const std::string sql = fmt::format("SELECT 1 FROM {}.\"\"", schema_name(number));
+  const std::string sql = fmt::format(DOSQL_OWN_SQL "SELECT 1 FROM {}.\"\"", schema_name(number));
   sqlite3_stmt* statement = nullptr;
   const int rc = sqlite3_prepare_v2(session_->db, sql.c_str(), -1, &statement, nullptr);
   sqlite3_finalize(statement);
@@ -174,7 +174,7 @@ bool PastDatabases::detach_idle() {
 }
 
 bool PastDatabases::detach(std::size_t number) {
-  const std::string sql = fmt::format("DETACH {}", schema_name(number));
+  const std::string sql = fmt::format(DOSQL_OWN_SQL "DETACH {}", schema_name(number));
   if (sqlite3_exec(session_->db, sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) return false;
   slots_[number].file = nullptr;
   --attached_;

@@ -196,12 +196,18 @@ Result<bool> PreparedStatement::step_as_of() {
   if (begins) DOSQL_RETURN_IF_ERROR(take_statement(as_of_->begin(*connection_)));
   const PastDatabases::Permission permission(*connection_->past(), as_of_->attachments());
   connection_->past()->forget_denied();
-  int rc = sqlite3_step(statement_);
+  const auto step = [&] {
+    if (begins && connection_->hooks().traces()) {
+      connection_->hooks().show_as(statement_, [text = as_of_.get()] { return text->expanded_text(); });
+    }
+    return sqlite3_step(statement_);
+  };
+  int rc = step();
   if (begins && !compiled && (rc & 0xff) == SQLITE_ERROR &&
       std::string_view(sqlite3_errmsg(connection_->db())).starts_with("no such")) {
     sqlite3_reset(statement_);
     DOSQL_RETURN_IF_ERROR(take_statement(as_of_->compile_again(*connection_)));
-    rc = sqlite3_step(statement_);
+    rc = step();
   }
   Result<bool> result = stepped(rc);
   if (!result) return as_of_->in_users_words(*connection_, std::move(result).error());

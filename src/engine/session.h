@@ -15,6 +15,9 @@ struct sqlite3;
 
 namespace dosql::engine {
 
+// SQL that the engine runs for itself begins with this, and is not traced.
+#define DOSQL_OWN_SQL "/*dosql*/ "
+
 // Why the file refused the writer slot; words are put to it only when someone reads the error.
 enum class Refusal : std::uint8_t { kNone, kSlotTaken, kStale };
 

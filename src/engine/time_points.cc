@@ -146,8 +146,7 @@ std::string timestamp_hint(const VersionStore& store, const Value& value) {
   if (value.type() == Value::Type::kText) {
     const std::string& text = value.text();
     if (store.find_branch(text)) return fmt::format("did you mean BRANCH '{}'?", text);
-    const auto named = named_point(store, text);
-    if (named && named->has_value()) return fmt::format("did you mean SNAPSHOT '{}'?", text);
+    if (snapshot_point(store, text)) return fmt::format("did you mean SNAPSHOT '{}'?", text);
   }
   return "for example '2026-01-31 12:00:00', in UTC";
 }

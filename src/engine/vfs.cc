@@ -203,7 +203,7 @@ Result<MainFile*> Vfs::attach(std::shared_ptr<Session> session, const std::strin
                               const version::ReadPoint& point) {
   const std::string path = host_->main_path + fmt::format("@{}", raw(point.version));
   sqlite3_stmt* statement = nullptr;
-  int rc = sqlite3_prepare_v2(session->db, "ATTACH ?1 AS ?2", -1, &statement, nullptr);
+  int rc = sqlite3_prepare_v2(session->db, DOSQL_OWN_SQL "ATTACH ?1 AS ?2", -1, &statement, nullptr);
   if (rc != SQLITE_OK) return connection_error(*session, rc);
   sqlite3_bind_text(statement, 1, path.data(), static_cast<int>(path.size()), SQLITE_STATIC);
   sqlite3_bind_text(statement, 2, schema.data(), static_cast<int>(schema.size()), SQLITE_STATIC);

@@ -159,7 +159,7 @@ class SqlModel {
     const std::string exported = directory_.file("exported");
     const std::string saved = directory_.file("saved");
     StockBranches::write(saved, content);
-    const auto result = database_->export_sqlite(exported, point);
+    const auto result = database_->export_sqlite(exported, time_point(point));
     ASSERT_TRUE(result) << result.error().message();
     {
       Stock old(exported);
