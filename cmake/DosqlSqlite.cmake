@@ -1,4 +1,5 @@
-# SQLite's amalgamation, compiled by us once per build folder. The benchmark's peer is the same library.
+# SQLite's amalgamation, compiled by us once per build folder together with what the engine needs of its inside
+# (src/engine/sqlite_internals.h). The benchmark's peer is the same library.
 
 set(DOSQL_SQLITE_DIR "${PROJECT_SOURCE_DIR}/third_party/node_modules/better-sqlite3/deps/sqlite3" CACHE PATH
   "folder that holds sqlite3.c and sqlite3.h")
@@ -6,7 +7,8 @@ if(NOT EXISTS "${DOSQL_SQLITE_DIR}/sqlite3.c")
   message(FATAL_ERROR "no sqlite3.c in ${DOSQL_SQLITE_DIR}: run scripts/bootstrap.sh, or set DOSQL_SQLITE_DIR")
 endif()
 
-add_library(sqlite3 STATIC "${DOSQL_SQLITE_DIR}/sqlite3.c")
+add_library(sqlite3 STATIC "${PROJECT_SOURCE_DIR}/src/engine/sqlite_internals.c")
+target_include_directories(sqlite3 PRIVATE "${PROJECT_SOURCE_DIR}/src")
 target_include_directories(sqlite3 SYSTEM PUBLIC "${DOSQL_SQLITE_DIR}")
 target_link_libraries(sqlite3 PRIVATE dosql_instrumentation PUBLIC Threads::Threads m)
 # Another SQLite in the same process must not see ours.

@@ -371,12 +371,103 @@ TEST_F(AsOfTest, AttachmentsDoNotShow) {
   EXPECT_EQ(rows("PRAGMA integrity_check"), "ok");
   EXPECT_EQ(rows(past), "a");
   exec("VACUUM");
-  exec("ATTACH ':memory:' AS dosql_past_0; CREATE TABLE dosql_past_0.mine(x); INSERT INTO mine VALUES (5)");
-  EXPECT_EQ(rows(past), "a");
-  EXPECT_EQ(rows("SELECT mine.x, old.v FROM mine, t FOR SYSTEM_TIME AS OF SNAPSHOT 'main@2' old"), "5|a");
-  exec("DETACH dosql_past_0");
-  EXPECT_EQ(rows(past), "a");
+  EXPECT_EQ(error_of("ATTACH ':memory:' AS Dosql_Past_7"),
+            "a name that begins with dosql_past_ is for versions of the past");
   EXPECT_NE(error_of("ATTACH '/nowhere/test/main@2' AS x"), "no error");
+}
+
+// With a transaction or a running statement keeping the past attached, all of it is as if it were not there.
+TEST_F(AsOfTest, ThePastIsHiddenInATransactionToo) {
+  exec("CREATE TABLE t(id INTEGER PRIMARY KEY, v); CREATE TABLE gone(x); INSERT INTO gone VALUES ('past')");
+  exec("CREATE TABLE x(a); CREATE VIEW one AS SELECT 1 AS a; CREATE SNAPSHOT s");
+  exec("DROP TABLE gone; DROP VIEW one; DROP TABLE x; CREATE VIEW x AS SELECT 'present' AS a");
+  const std::string past = "SELECT count(*) FROM gone FOR SYSTEM_TIME AS OF SNAPSHOT s";
+  for (const std::string begin : {"BEGIN", "BEGIN IMMEDIATE", "SAVEPOINT a"}) {
+    EXPECT_EQ(rows(past), "1");
+    exec(begin);
+    EXPECT_EQ(rows(past), "1");
+    EXPECT_EQ(rows("SELECT count(*) FROM one"), "error: no such table: one");
+    EXPECT_EQ(rows("SELECT EXISTS (SELECT 1 FROM gone)"), "error: no such table: gone");
+    EXPECT_EQ(rows("SELECT nope FROM gone"), "error: no such table: gone");
+    EXPECT_EQ(rows("SELECT count(*) FROM x"), "1");
+    EXPECT_EQ(rows("WITH gone AS (SELECT 5 AS a) SELECT count(*) FROM gone"), "1");
+    EXPECT_EQ(rows("SELECT count(*) FROM pragma_table_info('gone')"), "0");
+    EXPECT_EQ(rows("SELECT name FROM pragma_database_list WHERE name <> 'temp'"), "main");
+    EXPECT_EQ(rows("PRAGMA table_info(gone)"), "");
+    exec("DROP TABLE IF EXISTS gone; DROP INDEX IF EXISTS gone_x; DROP TRIGGER IF EXISTS gone_t; ANALYZE");
+    EXPECT_EQ(error_of("ALTER TABLE gone RENAME TO y"), "no such table: gone");
+    exec("CREATE TABLE gone(x); INSERT INTO gone VALUES ('present')");
+    EXPECT_EQ(rows("SELECT x FROM gone"), "present");
+    EXPECT_EQ(rows("SELECT g.x, p.x FROM gone g, gone FOR SYSTEM_TIME AS OF SNAPSHOT s p"), "present|past");
+    exec("DROP TABLE gone");
+    exec(begin == "SAVEPOINT a" ? "RELEASE a" : "COMMIT");
+  }
+}
+
+TEST_F(AsOfTest, TemporaryViewsAndTriggersSeeThePresent) {
+  exec("CREATE TABLE t(id INTEGER PRIMARY KEY, v); CREATE TABLE gone(x); INSERT INTO gone VALUES ('past')");
+  exec("CREATE SNAPSHOT s; DROP TABLE gone");
+  exec("CREATE TEMP VIEW tv AS SELECT * FROM gone; CREATE TEMP TABLE seen(n)");
+  exec("CREATE TEMP TRIGGER tt AFTER INSERT ON t BEGIN INSERT INTO seen SELECT count(*) FROM gone; END");
+  EXPECT_EQ(rows("SELECT tv.x FROM tv, t FOR SYSTEM_TIME AS OF SNAPSHOT s"), "error: no such table: gone");
+  EXPECT_EQ(rows("SELECT count(*) FROM tv, t FOR SYSTEM_TIME AS OF SNAPSHOT s"),
+            "error: no such table: gone");
+  EXPECT_EQ(rows("INSERT INTO t SELECT 1, x FROM gone FOR SYSTEM_TIME AS OF SNAPSHOT s"),
+            "error: no such table: gone");
+  exec("CREATE TABLE gone(x)");
+  exec("INSERT INTO t SELECT 1, x FROM gone FOR SYSTEM_TIME AS OF SNAPSHOT s");
+  EXPECT_EQ(rows("SELECT v, n FROM t, seen"), "past|0");
+}
+
+// A user's databases come and go while the past is locked: SQLite's list of databases stays whole.
+TEST_F(AsOfTest, AttachAndDetachBesideThePast) {
+  options.allow_files = true;
+  Database files = open_in_memory(options);
+  Connection c = files.connect().value();
+  const auto text = [&](const std::string& sql) { return rows_text(c, sql); };
+  DOSQL_ASSERT_OK(
+      c.exec("CREATE TABLE t(v); INSERT INTO t VALUES ('past'); CREATE SNAPSHOT s; UPDATE t SET v = 'now'"));
+  Statement reading = c.prepare("SELECT v FROM t FOR SYSTEM_TIME AS OF SNAPSHOT s").value();
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(reading.step().value());
+    DOSQL_ASSERT_OK(c.exec("ATTACH ':memory:' AS m; CREATE TABLE m.t(v); CREATE TABLE m.u(v)"));
+    DOSQL_ASSERT_OK(c.exec("ATTACH ':memory:' AS n; INSERT INTO m.u VALUES ('mine')"));
+    EXPECT_EQ(text("SELECT u.v, p.v FROM u, t FOR SYSTEM_TIME AS OF SNAPSHOT s p"), "mine|past");
+    EXPECT_EQ(text("SELECT p.v, q.v FROM t FOR SYSTEM_TIME AS OF VERSION CURRENT - 1 p, t q"), "past|now");
+    EXPECT_EQ(text("SELECT group_concat(name) FROM pragma_database_list WHERE name <> 'temp'"), "main,m,n");
+    EXPECT_FALSE(reading.step().value());
+    DOSQL_ASSERT_OK(c.exec("DETACH m"));
+    EXPECT_EQ(text("SELECT v FROM t FOR SYSTEM_TIME AS OF SNAPSHOT s"), "past");
+    DOSQL_ASSERT_OK(c.exec("DETACH n"));
+  }
+  DOSQL_ASSERT_OK(c.exec("VACUUM"));
+  EXPECT_EQ(text("SELECT p.v, q.v FROM t FOR SYSTEM_TIME AS OF SNAPSHOT s p, t q"), "past|now");
+}
+
+// An attached database more is one point less that stays ready, not an error.
+TEST_F(AsOfTest, ManyAttachedDatabasesLeaveRoomForThePast) {
+  make_history();
+  for (int i = 0; i < 90; ++i) exec(fmt::format("INSERT INTO t VALUES ({}, 'x')", i + 10));
+  for (int i = 0; i < 120; ++i) exec(fmt::format("ATTACH ':memory:' AS m{}", i));
+  for (int version = 4; version <= 94; ++version) {
+    EXPECT_EQ(rows(fmt::format("SELECT count(*) FROM t FOR SYSTEM_TIME AS OF SNAPSHOT 'main@{}'", version)),
+              std::to_string(version - 2));
+  }
+}
+
+// The points that others have ready do not count.
+TEST_F(AsOfTest, ATransactionReadsAHundredPointsOfItsOwn) {
+  make_history();
+  for (int i = 0; i < 140; ++i) exec(fmt::format("INSERT INTO t VALUES ({}, 'x')", i + 10));
+  const auto count_at = [&](int version) {
+    return rows(fmt::format("SELECT count(*) FROM t FOR SYSTEM_TIME AS OF SNAPSHOT 'main@{}'", version));
+  };
+  for (int version = 4; version < 40; ++version) EXPECT_EQ(count_at(version), std::to_string(version - 2));
+  exec("BEGIN IMMEDIATE");
+  for (int version = 40; version < 140; ++version) EXPECT_EQ(count_at(version), std::to_string(version - 2));
+  EXPECT_NE(count_at(140), "138");
+  exec("COMMIT");
+  EXPECT_EQ(count_at(140), "138");
 }
 
 TEST_F(AsOfTest, ThePastIsNotWrittenTo) {

@@ -5,29 +5,15 @@
 
 #include <charconv>
 
+#include "base/check.h"
 #include "engine/database_core.h"
 #include "engine/main_file.h"
 
 namespace dosql::engine {
 namespace {
 
-constexpr std::string_view kPrefix = "dosql_past_";
-
-bool statement_runs(sqlite3* db) {
-  for (sqlite3_stmt* one = sqlite3_next_stmt(db, nullptr); one != nullptr; one = sqlite3_next_stmt(db, one)) {
-    if (sqlite3_stmt_busy(one)) return true;
-  }
-  return false;
-}
-
 bool schema_exists(sqlite3* db, const std::string& name) {
   return sqlite3_db_readonly(db, name.c_str()) != -1;
-}
-
-// By what SQLite has in memory: it is compiling, so it has read the schemas.
-bool has_table(sqlite3* db, const char* schema, const char* table) {
-  return sqlite3_table_column_metadata(db, schema, table, nullptr, nullptr, nullptr, nullptr, nullptr,
-                                       nullptr) == SQLITE_OK;
 }
 
 }  // namespace
@@ -35,51 +21,67 @@ bool has_table(sqlite3* db, const char* schema, const char* table) {
 PastDatabases::PastDatabases(DatabaseCore& core, std::shared_ptr<Session> session)
     : core_(core), session_(std::move(session)), slots_(kMax) {
   const auto authorizer = [](void* self, int action, const char* first, const char*, const char* schema,
-                             const char*) {
-    return static_cast<PastDatabases*>(self)->authorize(action, first, schema);
+                             const char* accessor) {
+    return static_cast<PastDatabases*>(self)->authorize(action, first, schema, accessor);
   };
   sqlite3_set_authorizer(session_->db, authorizer, this);
 }
 
 PastDatabases::~PastDatabases() { sqlite3_set_authorizer(session_->db, nullptr, nullptr); }
 
-std::string PastDatabases::schema_name(std::size_t number) { return fmt::format("{}{}", kPrefix, number); }
+std::string PastDatabases::schema_name(std::size_t number) {
+  return fmt::format("{}{}", kSchemaPrefix, number);
+}
 
 std::optional<std::size_t> PastDatabases::number_of(std::string_view schema) const {
-  if (schema.size() <= kPrefix.size() ||
-      sqlite3_strnicmp(schema.data(), kPrefix.data(), static_cast<int>(kPrefix.size())) != 0) {
+  if (schema.size() <= kSchemaPrefix.size() ||
+      sqlite3_strnicmp(schema.data(), kSchemaPrefix.data(), static_cast<int>(kSchemaPrefix.size())) != 0) {
     return std::nullopt;
   }
   std::size_t number = kMax;
   const char* const end = schema.data() + schema.size();
-  const auto [rest, error] = std::from_chars(schema.data() + kPrefix.size(), end, number);
+  const auto [rest, error] = std::from_chars(schema.data() + kSchemaPrefix.size(), end, number);
   const bool ours = error == std::errc() && rest == end && number < kMax && slots_[number].file != nullptr;
   return ours ? std::optional(number) : std::nullopt;
 }
 
 // --- Permission ---
 
-int PastDatabases::authorize(int action, const char* first, const char* schema) {
+int PastDatabases::authorize(int action, const char* first, const char* schema, const char* accessor) {
   // The one action that names the schema elsewhere, and the table behind it.
   if (action == SQLITE_ALTER_TABLE) schema = first;
-  std::optional<std::size_t> number;
-  if (schema != nullptr) {
-    number = number_of(schema);
-  } else if (action == SQLITE_READ && first != nullptr) {
-    number = number_with(first);
-  }
-  if (!number || allowed_.test(*number)) return SQLITE_OK;
+  if (may_read(schema, action == SQLITE_READ ? first : nullptr, accessor)) return SQLITE_OK;
   if (!denied_) denied_ = first != nullptr && action != SQLITE_ALTER_TABLE ? first : "";
   return SQLITE_DENY;
 }
 
-// A table of which no column is read, as in SELECT count(*), comes without the schema in which SQLite found
-// it: temp and main, which are never ours, then as they were attached.
-std::optional<std::size_t> PastDatabases::number_with(const char* table) const {
-  for (int i = 0; const char* schema = sqlite3_db_name(session_->db, i); ++i) {
-    if (has_table(session_->db, schema, table)) return number_of(schema);
+bool PastDatabases::may_read(const char* schema, const char* table, const char* accessor) const {
+  std::optional<std::size_t> number = schema != nullptr ? number_of(schema) : std::nullopt;
+  // In a temporary view or trigger names are looked up everywhere, and there they are of the present. A table
+  // of which no column is read, as in SELECT count(*), comes without the schema in which it was found.
+  if (accessor != nullptr && dosql_is_temporary_code(session_->db, accessor) != 0) {
+    const int index = schema == nullptr && table != nullptr ? dosql_index_of_table(session_->db, table) : -1;
+    if (index >= 0) number = number_of(sqlite3_db_name(session_->db, index));
+    return !number;
   }
-  return std::nullopt;
+  return !number || allowed_.test(*number);
+}
+
+PastDatabases::Hidden::Hidden(PastDatabases& past) : db_(past.session_->db) {
+  if (past.attached_ == 0) return;
+  const int first = dosql_database_count(db_) - static_cast<int>(past.attached_);
+  // Who attaches on the raw handle may stand behind ours: then all stay where they are.
+  const int last = dosql_database_count(db_) - 1;
+  if (!past.number_of(sqlite3_db_name(db_, first)) || !past.number_of(sqlite3_db_name(db_, last))) return;
+  if (dosql_hide_databases(db_, first, &hidden_) != SQLITE_OK) return;
+  attached_max_ = sqlite3_limit(db_, SQLITE_LIMIT_ATTACHED, -1);
+  sqlite3_limit(db_, SQLITE_LIMIT_ATTACHED, attached_max_ - static_cast<int>(past.attached_));
+}
+
+PastDatabases::Hidden::~Hidden() {
+  if (hidden_.all == nullptr) return;
+  sqlite3_limit(db_, SQLITE_LIMIT_ATTACHED, attached_max_);
+  CHECK(dosql_show_databases(db_, &hidden_) == SQLITE_OK);
 }
 
 // --- Attachments ---
@@ -87,14 +89,21 @@ std::optional<std::size_t> PastDatabases::number_with(const char* table) const {
 Result<std::size_t> PastDatabases::get(const version::ReadPoint& point, std::size_t guess, const Set& keep) {
   if (guess < kMax && slots_[guess].file != nullptr && slots_[guess].point == point) return use(guess);
   if (const auto found = find(point)) return use(*found);
-  const std::optional<std::size_t> idle = attached_ < kIdleMax ? std::nullopt : oldest_idle(keep);
-  if (idle) return move(*idle, point);
-  if (attached_ < kMax) return attach(point);
+  const bool may_attach = attached_ < kMax && there_is_room();
+  if (attached_ >= kIdleMax || !may_attach) {
+    if (const auto idle = oldest_idle(keep)) return move(*idle, point);
+  }
+  if (may_attach) return attach(point);
   return Error(
       ErrorCode::kInvalidArgument,
       fmt::format("the open transaction and running statements read {} points in time already, which "
                   "is as many as there can be at once",
-                  kMax));
+                  attached_));
+}
+
+// SQLite has a limit of its own on attached databases, which the user's count towards.
+bool PastDatabases::there_is_room() const {
+  return dosql_database_count(session_->db) - 2 < sqlite3_limit(session_->db, SQLITE_LIMIT_ATTACHED, -1);
 }
 
 std::size_t PastDatabases::use(std::size_t number) {
@@ -163,14 +172,10 @@ Status PastDatabases::read_schema(std::size_t number) {
   return connection_error(*session_, rc);
 }
 
-bool PastDatabases::detach_idle() {
-  // Detaching renumbers the schemas, which a running statement does not survive.
-  if (attached_ == 0 || statement_runs(session_->db)) return false;
-  bool any = false;
+void PastDatabases::detach_idle() {
   for (std::size_t number = 0; number < kMax; ++number) {
-    if (slots_[number].file != nullptr && !slots_[number].file->locked()) any |= detach(number);
+    if (slots_[number].file != nullptr && !slots_[number].file->locked()) detach(number);
   }
-  return any;
 }
 
 bool PastDatabases::detach(std::size_t number) {

@@ -1,9 +1,11 @@
 // The old versions that statements of one connection read: read-only databases attached to its handle.
 //
 // A version is attached when a statement first needs it. From kIdleMax attachments on, the one that was used
-// longest ago and that nothing reads now is moved to the version that is needed. Attachments have schema
-// names of their own (dosql_past_0, ...), yet SQLite looks for a name without a schema in them too: an
-// authorizer denies every statement the attachments that it has no permission for.
+// longest ago and that nothing reads now is moved to the version that is needed.
+//
+// Attachments have schema names of their own (dosql_past_0, ...), yet SQLite looks for a name without a
+// schema in every database of its handle. So they are hidden from statements that do not ask for them, and an
+// authorizer denies one that asks for some versions the others, as it does to what runs on the raw handle.
 //
 // One thread at a time, as its connection.
 #pragma once
@@ -20,6 +22,7 @@
 #include <dosql/result.h>
 
 #include "engine/session.h"
+#include "engine/sqlite_internals.h"
 #include "version/version_store.h"
 
 namespace dosql::engine {
@@ -32,6 +35,8 @@ class PastDatabases {
   // How many versions can be read at once.
   static constexpr std::size_t kMax = 100;
   static constexpr std::size_t kIdleMax = 32;
+  // Of their schemas' names.
+  static constexpr std::string_view kSchemaPrefix = "dosql_past_";
   // Attachments by their number.
   using Set = std::bitset<kMax>;
 
@@ -51,9 +56,24 @@ class PastDatabases {
   std::optional<std::size_t> number_of(std::string_view schema) const;
   const version::ReadPoint& point(std::size_t number) const { return slots_[number].point; }
 
-  // Detaches all that nothing reads, so that SQLite sees the connection as if they had never been. Does
-  // nothing while a statement is running. True: at least one is gone.
-  bool detach_idle();
+  // Detaches all that nothing reads. REQUIRES: no statement is running.
+  void detach_idle();
+  bool empty() const { return attached_ == 0; }
+
+  // While it lives, SQLite knows the databases that the user knows: to compile a statement that does not ask
+  // for the past, or to run one. ATTACH and DETACH work as if there were none of ours.
+  class Hidden {
+   public:
+    explicit Hidden(PastDatabases& past);
+    ~Hidden();
+    Hidden(const Hidden&) = delete;
+    Hidden& operator=(const Hidden&) = delete;
+
+   private:
+    sqlite3* const db_;
+    dosql_hidden_databases hidden_{};  // none hidden: all is null
+    int attached_max_ = 0;
+  };
 
   // While it lives, statements may be compiled that read `allowed`.
   class Permission {
@@ -70,7 +90,7 @@ class PastDatabases {
     const Set before_;
   };
 
-  // What the newest compilation wanted of an attachment that it has no permission for (a table's name).
+  // What the newest compilation wanted of an attachment that it may not read (a table's name).
   void forget_denied() { denied_.reset(); }
   const std::optional<std::string>& denied() const { return denied_; }
 
@@ -81,6 +101,7 @@ class PastDatabases {
     std::uint64_t last_use = 0;
   };
 
+  bool there_is_room() const;
   std::size_t use(std::size_t number);
   std::optional<std::size_t> find(const version::ReadPoint& point) const;
   std::optional<std::size_t> free_number() const;
@@ -89,8 +110,8 @@ class PastDatabases {
   Result<std::size_t> move(std::size_t number, const version::ReadPoint& point);
   Status read_schema(std::size_t number);
   bool detach(std::size_t number);
-  int authorize(int action, const char* first, const char* schema);
-  std::optional<std::size_t> number_with(const char* table) const;
+  int authorize(int action, const char* first, const char* schema, const char* accessor);
+  bool may_read(const char* schema, const char* table, const char* accessor) const;
 
   DatabaseCore& core_;
   std::shared_ptr<Session> session_;

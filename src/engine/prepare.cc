@@ -4,12 +4,14 @@
 #include <sqlite3.h>
 
 #include <algorithm>
-#include <array>
+#include <cctype>
 #include <limits>
+#include <optional>
 
 #include "engine/as_of_statement.h"
 #include "engine/branch_command.h"
 #include "engine/past_databases.h"
+#include "sql/lexer.h"
 #include "sql/recogniser.h"
 
 namespace dosql::engine {
@@ -23,42 +25,25 @@ bool is_pragma(std::string_view sql) {
   return sqlite3_strnicmp(sql.data(), "pragma", static_cast<int>(std::min<std::size_t>(sql.size(), 6))) == 0;
 }
 
-bool begins_with_word(std::string_view sql, std::string_view word) {
-  return sqlite3_strnicmp(sql.data(), word.data(), static_cast<int>(std::min(sql.size(), word.size()))) == 0;
-}
-
-// Statements about all attached databases, or about which there are.
-bool looks_at_attachments(std::string_view sql) {
+// Two databases of one name would be taken for each other.
+bool attaches_under_our_name(std::string_view sql) {
   sql.remove_prefix(blank_prefix_bytes(sql));
-  constexpr auto kWords =
-      std::to_array<std::string_view>({"ANALYZE", "ATTACH", "DETACH", "EXPLAIN", "PRAGMA", "REINDEX"});
-  return std::any_of(kWords.begin(), kWords.end(), [&](auto word) { return begins_with_word(sql, word); });
+  sql::Lexer lexer(sql);
+  if (!sql::equals_ignoring_case(lexer.next_significant().span.of(sql), "ATTACH")) return false;
+  const auto same = [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == b; };
+  constexpr std::string_view kPrefix = PastDatabases::kSchemaPrefix;
+  return std::search(sql.begin(), sql.end(), kPrefix.begin(), kPrefix.end(), same) != sql.end();
 }
 
-// As sqlite3_prepare_v3, but that tables of the past are none for a statement that does not ask for them.
+// As sqlite3_prepare_v3, but that there are no databases of the past.
 int compile(ConnectionState& connection, std::string_view sql, unsigned flags, sqlite3_stmt** statement,
             const char** end) {
-  const auto attempt = [&] {
-    // SQLite would read on behind an empty text: a null pointer or one byte more are both the caller's.
-    const char* begin = sql.empty() ? "" : sql.data();
-    return sqlite3_prepare_v3(connection.db(), begin, static_cast<int>(sql.size()), flags, statement, end);
-  };
-  PastDatabases* const past = connection.past();
-  if (past == nullptr) [[likely]]
-    return attempt();
-  past->forget_denied();
-  if (looks_at_attachments(sql)) past->detach_idle();
-  const int rc = attempt();
-  if (rc == SQLITE_OK || !past->detach_idle()) return rc;
-  past->forget_denied();
-  return attempt();
-}
-
-Error compile_error(ConnectionState& connection, int rc) {
-  const PastDatabases* const past = connection.past();
-  if (past == nullptr || (rc & 0xff) != SQLITE_AUTH || !past->denied()) return connection.error(rc);
-  return Error(ErrorCode::kSql, fmt::format("no such table: {}", *past->denied()))
-      .with_sqlite_code(SQLITE_ERROR);
+  std::optional<PastDatabases::Hidden> hidden;
+  if (connection.past() != nullptr) [[unlikely]]
+    hidden.emplace(*connection.past());
+  // SQLite would read on behind an empty text: a null pointer or one byte more are both the caller's.
+  const char* const begin = sql.empty() ? "" : sql.data();
+  return sqlite3_prepare_v3(connection.db(), begin, static_cast<int>(sql.size()), flags, statement, end);
 }
 
 bool is_cacheable(Lifetime lifetime, std::string_view sql, std::string_view tail) {
@@ -133,10 +118,14 @@ Result<std::unique_ptr<PreparedStatement>> prepare(const std::shared_ptr<Connect
       return prepare_as_of(connection, sql, std::move(recognition), lifetime);
     }
   }
+  if (connection->past() != nullptr && attaches_under_our_name(sql)) [[unlikely]] {
+    return Error(ErrorCode::kForbidden, fmt::format("a name that begins with {} is for versions of the past",
+                                                    PastDatabases::kSchemaPrefix));
+  }
   sqlite3_stmt* statement = nullptr;
   const char* end = nullptr;
   const int rc = compile(*connection, sql, prepare_flags(lifetime), &statement, &end);
-  if (rc != SQLITE_OK) return compile_error(*connection, rc);
+  if (rc != SQLITE_OK) return connection->error(rc);
   const char* const begin = sql.empty() ? end : sql.data();
   tail = sql.substr(end - begin);
   // To SQLite a zero byte ends the text. Half of a statement may mean something else than all of it.

@@ -3,10 +3,28 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 
+#include <algorithm>
+#include <array>
+#include <optional>
+
 #include "engine/connection_state.h"
+#include "engine/prepare.h"
 #include "engine/sqlite_value.h"
+#include "sql/lexer.h"
 
 namespace dosql::engine {
+namespace {
+
+bool ends_transaction(std::string_view sql) {
+  sql.remove_prefix(blank_prefix_bytes(sql));
+  sql::Lexer lexer(sql);
+  const std::string_view word = lexer.next_significant().span.of(sql);
+  constexpr auto kWords = std::to_array<std::string_view>({"COMMIT", "END", "RELEASE", "ROLLBACK"});
+  return std::any_of(kWords.begin(), kWords.end(),
+                     [&](std::string_view one) { return sql::equals_ignoring_case(one, word); });
+}
+
+}  // namespace
 
 PreparedStatement::PreparedStatement(std::shared_ptr<ConnectionState> connection, sqlite3_stmt* statement,
                                      std::string_view text, bool cacheable,
@@ -145,22 +163,15 @@ Result<bool> PreparedStatement::step() {
   if (command_) return run_command();
   if (as_of_) [[unlikely]]
     return step_as_of();
-  const int rc = sqlite3_step(statement_);
-  if (rc == SQLITE_ROW) [[likely]]
-    return true;
-  if (rc == SQLITE_DONE && !session.commit_failed) [[likely]] {
-    sqlite3_reset(statement_);
-    return false;
-  }
-  if ((rc & 0xff) == SQLITE_AUTH && connection_->past() != nullptr && connection_->past()->denied()) {
-    return step_denied();
-  }
-  return stepped(rc);
+  if (connection_->past() != nullptr && !connection_->past()->empty()) [[unlikely]]
+    return step_beside_past();
+  return stepped(sqlite3_step(statement_));
 }
 
 Result<bool> PreparedStatement::stepped(int rc) {
-  if (rc == SQLITE_ROW) return true;
-  if (rc == SQLITE_DONE && !connection_->session().commit_failed) {
+  if (rc == SQLITE_ROW) [[likely]]
+    return true;
+  if (rc == SQLITE_DONE && !connection_->session().commit_failed) [[likely]] {
     sqlite3_reset(statement_);
     return false;
   }
@@ -169,20 +180,18 @@ Result<bool> PreparedStatement::stepped(int rc) {
   return error;
 }
 
-// SQLite compiled it again, and a name that was something else, or nothing, is one of an old version now.
-Result<bool> PreparedStatement::step_denied() {
-  PastDatabases& past = *connection_->past();
-  const std::string table = *past.denied();
-  sqlite3_reset(statement_);
-  past.forget_denied();
-  int rc = SQLITE_AUTH;
-  if (past.detach_idle()) {
-    rc = sqlite3_step(statement_);
-    if ((rc & 0xff) != SQLITE_AUTH || !past.denied()) return stepped(rc);
+// SQLite may compile the statement again when it begins, and some tables have SQLite compile more while it
+// runs. Whatever ends a transaction must see all databases, though, so that the past is unlocked with them:
+// in a transaction of the user's the statements that say so, else each statement that runs to its end.
+Result<bool> PreparedStatement::step_beside_past() {
+  std::optional<PastDatabases::Hidden> hidden;
+  const bool in_transaction = sqlite3_get_autocommit(connection_->db()) == 0;
+  if (in_transaction ? !ends_transaction(text_) : sqlite3_stmt_busy(statement_) == 0) {
+    hidden.emplace(*connection_->past());
   }
-  sqlite3_reset(statement_);
-  past.forget_denied();
-  return Error(ErrorCode::kSql, fmt::format("no such table: {}", table)).with_sqlite_code(SQLITE_ERROR);
+  const int rc = sqlite3_step(statement_);
+  hidden.reset();
+  return stepped(rc);
 }
 
 Result<bool> PreparedStatement::step_as_of() {

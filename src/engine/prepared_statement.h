@@ -79,7 +79,7 @@ class PreparedStatement {
   Status misuse(int sqlite_code);
   Result<bool> stepped(int rc);
   Result<bool> step_as_of();
-  Result<bool> step_denied();
+  Result<bool> step_beside_past();
 
   std::shared_ptr<ConnectionState> connection_;  // none while in the cache
   sqlite3_stmt* statement_;

@@ -114,13 +114,14 @@ Outcome run(Connection& connection, std::string_view sql) {
   return outcome;
 }
 
-enum class Configuration { kPlain, kReopened, kTinyCaches };
+enum class Configuration { kPlain, kReopened, kTinyCaches, kBesideThePast };
 
 const char* configuration_name(Configuration configuration) {
   switch (configuration) {
     case Configuration::kPlain: return "Plain";
     case Configuration::kReopened: return "Reopened";
     case Configuration::kTinyCaches: return "TinyCaches";
+    case Configuration::kBesideThePast: return "BesideThePast";
   }
   return "";
 }
@@ -172,7 +173,17 @@ class SqlTest : public ::testing::TestWithParam<Case> {
     database_.reset();
   }
 
+  // Leaves versions of the past attached to the connection, of which the next step must not notice anything.
+  void look_back() {
+    for (const char* point : {"VERSION CURRENT - 1", "VERSION CURRENT"}) {
+      const auto looked = connection_->query(
+          fmt::format("SELECT count(*) FROM sqlite_schema FOR SYSTEM_TIME AS OF {}", point));
+      EXPECT_TRUE(looked || looked.error().code() == ErrorCode::kVersionNotFound) << looked.error().message();
+    }
+  }
+
   void check(const Step& step) {
+    if (GetParam().configuration == Configuration::kBesideThePast) look_back();
     const Outcome ours = run(*connection_, step.sql);
     if (step.expectation == Expectation::kError) {
       ASSERT_TRUE(ours.error) << "it succeeded";
@@ -217,8 +228,8 @@ std::vector<Case> all_cases() {
   std::vector<Case> cases;
   for (const auto& entry : fs::directory_iterator(fs::path(DOSQL_SOURCE_DIR) / "tests" / "sql")) {
     if (entry.path().extension() != ".test") continue;
-    for (const auto configuration :
-         {Configuration::kPlain, Configuration::kReopened, Configuration::kTinyCaches}) {
+    for (const auto configuration : {Configuration::kPlain, Configuration::kReopened,
+                                     Configuration::kTinyCaches, Configuration::kBesideThePast}) {
       cases.push_back({entry.path().string(), configuration});
     }
   }

@@ -1,0 +1,58 @@
+#include "sqlite3.c"
+
+#include "engine/sqlite_internals.h"
+
+/* The list is an array of the handle's own, or, with main and temp only, one inside of the handle. */
+
+static int make_list(sqlite3* db, int count, Db** list) {
+  *list = count <= 2 ? db->aDbStatic : sqlite3DbMallocRawNN(db, sizeof(Db) * (u64)count);
+  return *list != 0 ? SQLITE_OK : SQLITE_NOMEM;
+}
+
+static void free_list(sqlite3* db, Db* list) {
+  if (list != db->aDbStatic) sqlite3DbFree(db, list);
+}
+
+int dosql_hide_databases(sqlite3* db, int visible, struct dosql_hidden_databases* hidden) {
+  Db* list;
+  assert(visible >= 2 && visible < db->nDb && db->aDb != db->aDbStatic);
+  if (make_list(db, visible, &list) != SQLITE_OK) return SQLITE_NOMEM;
+  memcpy(list, db->aDb, sizeof(Db) * (size_t)visible);
+  hidden->all = db->aDb;
+  hidden->visible = visible;
+  hidden->hidden = db->nDb - visible;
+  db->aDb = list;
+  db->nDb = visible;
+  return SQLITE_OK;
+}
+
+int dosql_show_databases(sqlite3* db, struct dosql_hidden_databases* hidden) {
+  Db* list = hidden->all;
+  const int visible = db->nDb;
+  const int all = visible + hidden->hidden;
+  if (visible != hidden->visible) {
+    /* ATTACH or DETACH: the hidden ones get other indexes, which statements have compiled in. */
+    if (make_list(db, all, &list) != SQLITE_OK) return SQLITE_NOMEM;
+    memcpy(list + visible, hidden->all + hidden->visible, sizeof(Db) * (size_t)hidden->hidden);
+    free_list(db, hidden->all);
+    sqlite3ExpirePreparedStatements(db, 0);
+  }
+  memcpy(list, db->aDb, sizeof(Db) * (size_t)visible);
+  free_list(db, db->aDb);
+  db->aDb = list;
+  db->nDb = all;
+  return SQLITE_OK;
+}
+
+int dosql_database_count(sqlite3* db) { return db->nDb; }
+
+int dosql_index_of_table(sqlite3* db, const char* name) {
+  const Table* table = sqlite3FindTable(db, name, 0);
+  return table != 0 ? sqlite3SchemaToIndex(db, table->pSchema) : -1;
+}
+
+int dosql_is_temporary_code(sqlite3* db, const char* name) {
+  Schema* temporary = db->aDb[1].pSchema;
+  const Table* table = sqlite3HashFind(&temporary->tblHash, name);
+  return (table != 0 && IsView(table)) || sqlite3HashFind(&temporary->trigHash, name) != 0;
+}

@@ -1,0 +1,39 @@
+// What the engine needs of SQLite and its API does not offer: databases taken out of a handle's list and put
+// back. sqlite_internals.c is compiled with SQLite's unmodified amalgamation in front of it.
+//
+// All functions: on the thread that uses the handle, which has no mutex of its own.
+#pragma once
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct sqlite3;
+struct Db;
+
+// Databases that were taken out.
+struct dosql_hidden_databases {
+  struct Db* all;  // the handle's list as it was; the hidden ones are its last
+  int visible;
+  int hidden;
+};
+
+// Takes the databases from index `visible` (2 or more) on out of the handle's list: until they are shown
+// again, no statement that is compiled finds them, and ATTACH and DETACH may be run. What is compiled already
+// must not use them meanwhile, and no transaction on them ends. Returns 0, or SQLITE_NOMEM and nothing was
+// done.
+int dosql_hide_databases(struct sqlite3* db, int visible, struct dosql_hidden_databases* hidden);
+// Puts them back behind those that there are now. Returns 0, or SQLITE_NOMEM and they are still hidden.
+int dosql_show_databases(struct sqlite3* db, struct dosql_hidden_databases* hidden);
+
+// How many databases the handle has, main and temp included.
+int dosql_database_count(struct sqlite3* db);
+// The index of the database in which SQLite finds a table or view that is named without a schema; -1: in
+// none.
+int dosql_index_of_table(struct sqlite3* db, const char* name);
+// Whether temp has a view or a trigger of that name.
+int dosql_is_temporary_code(struct sqlite3* db, const char* name);
+
+#ifdef __cplusplus
+}
+#endif
