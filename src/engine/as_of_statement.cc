@@ -197,8 +197,10 @@ Status AsOfStatement::find_sources(ConnectionState& connection) {
     const auto variable =
         std::find_if(recognition_.variables.begin(), recognition_.variables.end(),
                      [&](const sql::Variable& one) { return one.span == point.expression; });
-    if (point.name || point.expression.empty()) {
+    if (point.name) {
       // Nothing to evaluate.
+    } else if (point.expression.empty()) {
+      source.constant = Value(std::int64_t{0});  // VERSION CURRENT: no offset, which NULL is not
     } else if (variable != recognition_.variables.end()) {
       source.kind = Source::Kind::kParameter;
       source.index = variable->number;
@@ -225,11 +227,11 @@ Status AsOfStatement::find_sources(ConnectionState& connection) {
 }
 
 // `SELECT (expression), ...`, with the statement's own numbers for its variables.
-Status AsOfStatement::compile_evaluator(ConnectionState& connection,
-                                        const std::vector<const TimePoint*>& points) {
-  std::string& text = evaluator_text_.text;
+sql::RewrittenSql AsOfStatement::evaluator_of(const std::vector<const TimePoint*>& points) const {
+  sql::RewrittenSql out;
+  std::string& text = out.text;
   const auto add = [&](std::string_view part, std::size_t original, bool copied) {
-    evaluator_text_.pieces.push_back({text.size(), original, copied});
+    out.pieces.push_back({text.size(), original, copied});
     text += part;
   };
   for (const TimePoint* point : points) {
@@ -245,6 +247,13 @@ Status AsOfStatement::compile_evaluator(ConnectionState& connection,
     add(std::string_view(text_).substr(at, whole.end - at), at, true);
   }
   add(")", points.back()->expression.end, false);
+  return out;
+}
+
+Status AsOfStatement::compile_evaluator(ConnectionState& connection,
+                                        const std::vector<const TimePoint*>& points) {
+  evaluator_text_ = evaluator_of(points);
+  const std::string& text = evaluator_text_.text;
   const int rc = sqlite3_prepare_v3(connection.db(), text.data(), static_cast<int>(text.size()),
                                     prepare_flags_, &evaluator_, nullptr);
   if (rc == SQLITE_OK) return {};
@@ -255,17 +264,12 @@ Status AsOfStatement::compile_evaluator(ConnectionState& connection,
 }
 
 Status AsOfStatement::evaluate(ConnectionState& connection) {
-  const int count = sqlite3_bind_parameter_count(evaluator_);
-  for (int index = 1; index <= count; ++index) bind_value(evaluator_, index, values_[index - 1]);
+  bind_values(evaluator_);
   const int rc = sqlite3_step(evaluator_);
   if (rc != SQLITE_ROW) {
     Error error = connection.error(rc);
     sqlite3_reset(evaluator_);
-    const auto first = std::find_if(sources_.begin(), sources_.end(), [](const Source& source) {
-      return source.kind == Source::Kind::kEvaluated;
-    });
-    return std::move(error).with_sql_offset(
-        place_of(*recognition_.times[static_cast<std::size_t>(first - sources_.begin())].point));
+    return std::move(error).with_sql_offset(place_of(failing_point(connection)));
   }
   evaluated_.clear();
   for (int column = 0; column < sqlite3_column_count(evaluator_); ++column) {
@@ -273,6 +277,29 @@ Status AsOfStatement::evaluate(ConnectionState& connection) {
   }
   sqlite3_reset(evaluator_);
   return {};
+}
+
+// All are evaluated at once, so that 'now' is the same in each; which of them failed SQLite does not say.
+const TimePoint& AsOfStatement::failing_point(ConnectionState& connection) const {
+  const TimePoint* last = nullptr;
+  for (std::size_t i = 0; i < sources_.size(); ++i) {
+    if (sources_[i].kind != Source::Kind::kEvaluated) continue;
+    last = &*recognition_.times[i].point;
+    const sql::RewrittenSql alone = evaluator_of({last});
+    sqlite3_stmt* statement = nullptr;
+    sqlite3_prepare_v2(connection.db(), alone.text.data(), static_cast<int>(alone.text.size()), &statement,
+                       nullptr);
+    bind_values(statement);
+    const bool fails = sqlite3_step(statement) != SQLITE_ROW;
+    sqlite3_finalize(statement);
+    if (fails) break;
+  }
+  return *last;
+}
+
+void AsOfStatement::bind_values(sqlite3_stmt* statement) const {
+  const int count = sqlite3_bind_parameter_count(statement);
+  for (int index = 1; index <= count; ++index) bind_value(statement, index, values_[index - 1]);
 }
 
 const Value& AsOfStatement::value_of(const Source& source) const {
@@ -318,8 +345,17 @@ Status AsOfStatement::begin(ConnectionState& connection) {
 Status AsOfStatement::compile_now(ConnectionState& connection) {
   if (evaluator_ != nullptr) DOSQL_RETURN_IF_ERROR(evaluate(connection));
   DOSQL_RETURN_IF_ERROR(find_attachments(connection));
-  if (statement_ != nullptr && wanted_ == numbers_) return {};
+  // A table of temp may stand in front of one whose schema was written out.
+  if (statement_ != nullptr && wanted_ == numbers_ && dosql_is_expired(statement_) == 0) return {};
   return compile(connection);
+}
+
+bool AsOfStatement::compiles(ConnectionState& connection) const {
+  sqlite3_stmt* statement = nullptr;
+  const int rc = sqlite3_prepare_v2(connection.db(), rewritten_.text.data(),
+                                    static_cast<int>(rewritten_.text.size()), &statement, nullptr);
+  sqlite3_finalize(statement);
+  return rc == SQLITE_OK;
 }
 
 Status AsOfStatement::compile_again(ConnectionState& connection) {

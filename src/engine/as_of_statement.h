@@ -52,6 +52,8 @@ class AsOfStatement {
   // At the beginning of an execution: looks up where the points are now and compiles if they are in other
   // attachments than last time.
   Status begin(ConnectionState& connection);
+  // Whether SQLite can compile it as it was compiled last: if so, an error came of running it.
+  bool compiles(ConnectionState& connection) const;
   // Once more, because tables of the present have come or gone since.
   Status compile_again(ConnectionState& connection);
   // Which attachments it reads.
@@ -78,8 +80,11 @@ class AsOfStatement {
   AsOfStatement(std::string text, sql::Recognition recognition, unsigned prepare_flags);
   Status check_references() const;
   Status find_sources(ConnectionState& connection);
+  sql::RewrittenSql evaluator_of(const std::vector<const sql::TimePoint*>& points) const;
   Status compile_evaluator(ConnectionState& connection, const std::vector<const sql::TimePoint*>& points);
   Status evaluate(ConnectionState& connection);
+  const sql::TimePoint& failing_point(ConnectionState& connection) const;
+  void bind_values(sqlite3_stmt* statement) const;
   const Value& value_of(const Source& source) const;
   Result<version::ReadPoint> look_up(ConnectionState& connection, std::size_t reference);
   Status compile_now(ConnectionState& connection);

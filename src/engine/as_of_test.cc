@@ -119,7 +119,7 @@ TEST_F(AsOfTest, TheTextWithValuesIsTheUsersOwn) {
   make_history();
   Statement statement =
       conn.prepare("SELECT ?2, :a FROM t FOR SYSTEM_TIME AS OF SNAPSHOT ?1 WHERE v <> ?4").value();
-  DOSQL_ASSERT_OK(statement.bind_all(std::vector<Value>{"main@2", 2.5, Blob{std::byte{10}}, "it's"}));
+  DOSQL_ASSERT_OK((statement.bind_all(std::vector<Value>{"main@2", 2.5, Blob{std::byte{10}}, "it's"})));
   const std::string expanded =
       "SELECT 2.5, x'0a' FROM t FOR SYSTEM_TIME AS OF SNAPSHOT 'main@2' WHERE v <> 'it''s'";
   EXPECT_EQ(statement.expanded_sql(), expanded);
@@ -359,6 +359,24 @@ TEST_F(AsOfTest, AStatementWhoseTableGoesIntoThePast) {
   EXPECT_EQ(mixed.text(0), "temporary");
 }
 
+TEST_F(AsOfTest, AKeptStatementNoticesATemporaryTable) {
+  make_history();
+  exec("CREATE TABLE u(a); INSERT INTO u VALUES ('main')");
+  const std::string sql = "SELECT u.a, old.v FROM u, t FOR SYSTEM_TIME AS OF SNAPSHOT 'main@2' old";
+  Statement kept = conn.prepare(sql).value();
+  ASSERT_TRUE(kept.step().value());
+  EXPECT_EQ(kept.text(0), "main");
+  kept.reset();
+  EXPECT_EQ(rows(sql), "main|a") << "and into the cache";
+  exec("CREATE TEMP TABLE u(a); INSERT INTO temp.u VALUES ('temp')");
+  ASSERT_TRUE(kept.step().value());
+  EXPECT_EQ(kept.text(0), "temp");
+  kept.reset();
+  EXPECT_EQ(rows(sql), "temp|a");
+  exec("DROP TABLE temp.u");
+  EXPECT_EQ(rows(sql), "main|a");
+}
+
 TEST_F(AsOfTest, AttachmentsDoNotShow) {
   make_history();
   const std::string past = "SELECT v FROM t FOR SYSTEM_TIME AS OF SNAPSHOT 'main@2'";
@@ -547,6 +565,86 @@ TEST_F(AsOfTest, VirtualTables) {
     ASSERT_TRUE(statement.step().value());
     EXPECT_EQ(statement.text(0), fmt::format("text {}", i));
   }
+}
+
+// The names of its result columns; those that are stored must not be of a text that only SQLite sees.
+TEST_F(AsOfTest, ColumnsHaveTheNamesTheirTextGivesThem) {
+  make_history();
+  const auto names = [&](const std::string& sql) {
+    std::string text;
+    const auto statement = conn.prepare(sql);
+    if (!statement) return statement.error().message();
+    for (int i = 0; i < statement->column_count(); ++i) text += std::string(statement->column_name(i)) + "|";
+    return text;
+  };
+  const std::string past = "FOR SYSTEM_TIME AS OF SNAPSHOT 'main@2'";
+  const std::string count = "(SELECT count(*) FROM t " + past + ")";
+  EXPECT_EQ(names("SELECT " + count + ", 1 + 1 FROM t"), count + "|1 + 1|");
+  EXPECT_EQ(names("SELECT " + count + " a, " + count + " AS b, " + count + " 'c'"), "a|b|c|");
+  EXPECT_EQ(names("SELECT EXISTS (SELECT 1 FROM t " + past + ")UNION SELECT 2"),
+            "EXISTS (SELECT 1 FROM t " + past + ")|");
+  exec("CREATE TABLE single(id); CREATE SNAPSHOT singles");
+  EXPECT_EQ(names("SELECT DISTINCT 1 IN single FOR SYSTEM_TIME AS OF SNAPSHOT singles, 2 FROM t"),
+            "1 IN single FOR SYSTEM_TIME AS OF SNAPSHOT singles|2|");
+  EXPECT_EQ(names("SELECT *, 5 IN (SELECT id FROM t) FROM t " + past), "id|v|5 IN (SELECT id FROM t)|");
+  EXPECT_EQ(names("SELECT * FROM (SELECT " + count + " /*c*/ FROM t)"), count + " /*c*/|");
+  EXPECT_EQ(names("WITH c AS (SELECT " + count + "), d(x) AS (SELECT " + count + ") SELECT * FROM c, d"),
+            count + "|x|");
+  EXPECT_EQ(names("DELETE FROM t RETURNING " + count + ", id"), count + "|id|");
+  EXPECT_EQ(names("SELECT \"v\" || " + count + " -- end\n FROM t"), "\"v\" || " + count + " -- end|");
+
+  exec("CREATE TABLE k AS SELECT " + count + " FROM t");
+  EXPECT_EQ(rows("SELECT name FROM pragma_table_info('k')"), count);
+
+  Statement variables =
+      conn.prepare("SELECT a.id, ?, ? + 1 FROM t FOR SYSTEM_TIME AS OF SNAPSHOT ? AS a").value();
+  DOSQL_ASSERT_OK((variables.bind_all(
+      std::vector<Value>{Value(std::int64_t{7}), Value(std::int64_t{8}), Value("main@2")})));
+  EXPECT_EQ(variables.step().value(), true);
+  EXPECT_EQ(variables.column_name(1), "?");
+  Statement behind =
+      conn.prepare("SELECT (SELECT count(*) FROM t FOR SYSTEM_TIME AS OF SNAPSHOT ?), ?").value();
+  DOSQL_ASSERT_OK((behind.bind_all(std::vector<Value>{Value("main@2"), Value(std::int64_t{8})})));
+  EXPECT_EQ(behind.step().value(), true);
+  EXPECT_EQ(behind.column_name(1), "?");
+}
+
+// NULL is no number of versions, wherever it comes from: it must not read the present.
+TEST_F(AsOfTest, NoVersionIsNullBack) {
+  make_history();
+  const std::string refused = "VERSION CURRENT counts in whole numbers, not NULL @ ";
+  EXPECT_EQ(error_of("SELECT * FROM t FOR SYSTEM_TIME AS OF VERSION CURRENT - NULL"), refused + "- NULL");
+  EXPECT_EQ(error_of("SELECT * FROM t FOR SYSTEM_TIME AS OF VERSION CURRENT - ?"), refused + "- ?");
+  EXPECT_EQ(error_of("CREATE SNAPSHOT 's' AS OF VERSION CURRENT - NULL").substr(0, 48),
+            refused.substr(0, 48));
+  exec("CREATE SNAPSHOT 's' AS OF VERSION CURRENT");
+}
+
+TEST_F(AsOfTest, ThePointThatFailsIsShown) {
+  make_history();
+  const std::string overflow = "abs(-9223372036854775807-1)";
+  EXPECT_EQ(
+      error_of("SELECT * FROM t FOR SYSTEM_TIME AS OF LSN 1+1, t b FOR SYSTEM_TIME AS OF LSN " + overflow),
+      "integer overflow @ " + overflow);
+}
+
+// Only what SQLite could not compile again is worth another attempt.
+TEST_F(AsOfTest, AnErrorOfRunningIsNotRunAgain) {
+  make_history();
+  exec("CREATE VIRTUAL TABLE docs USING fts5(body)");
+  Statement statement =
+      conn.prepare("SELECT * FROM t FOR SYSTEM_TIME AS OF SNAPSHOT 'main@2', docs WHERE docs MATCH ?")
+          .value();
+  int runs = 0;
+  // FTS5 reads tables of its own with statements of its own.
+  conn.set_trace([&](const StatementTrace& trace) { runs += trace.sql.contains("FOR SYSTEM_TIME"); });
+  DOSQL_ASSERT_OK((statement.bind_all(std::vector<Value>{Value("nowhere : word")})));
+  const auto row = statement.step();
+  ASSERT_FALSE(row);
+  EXPECT_EQ(row.error().message(), "no such column: nowhere");
+  statement.reset();
+  conn.set_trace({});
+  EXPECT_EQ(runs, 1);
 }
 
 }  // namespace

@@ -57,9 +57,9 @@ Result<BranchCommand> BranchCommand::make(std::string_view sql, const sql::Recog
 std::string BranchCommand::select_text() const {
   const std::string_view name = statement_.name->text ? "NULL" : part(text_, statement_.name->span);
   std::string_view point = "NULL";
-  if (statement_.point && !statement_.point->name &&
-      statement_.point->expression.begin != statement_.point->expression.end)
-    point = part(text_, statement_.point->expression);
+  // Without an expression it is VERSION CURRENT: no offset, which NULL is not.
+  if (statement_.point && !statement_.point->name)
+    point = statement_.point->expression.empty() ? "0" : part(text_, statement_.point->expression);
   return fmt::format(DOSQL_OWN_SQL "SELECT {}, {}", name, point);
 }
 

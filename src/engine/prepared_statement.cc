@@ -211,14 +211,12 @@ Result<bool> PreparedStatement::step_as_of() {
     }
     return sqlite3_step(statement_);
   };
-  int rc = step();
-  if (begins && !compiled && (rc & 0xff) == SQLITE_ERROR &&
-      std::string_view(sqlite3_errmsg(connection_->db())).starts_with("no such")) {
-    sqlite3_reset(statement_);
-    DOSQL_RETURN_IF_ERROR(take_statement(as_of_->compile_again(*connection_)));
-    rc = step();
-  }
+  const int rc = step();
   Result<bool> result = stepped(rc);
+  if (begins && !compiled && (rc & 0xff) == SQLITE_ERROR && !as_of_->compiles(*connection_)) {
+    DOSQL_RETURN_IF_ERROR(take_statement(as_of_->compile_again(*connection_)));
+    result = stepped(step());
+  }
   if (!result) return as_of_->in_users_words(*connection_, std::move(result).error());
   return result;
 }

@@ -56,3 +56,5 @@ int dosql_is_temporary_code(sqlite3* db, const char* name) {
   const Table* table = sqlite3HashFind(&temporary->tblHash, name);
   return (table != 0 && IsView(table)) || sqlite3HashFind(&temporary->trigHash, name) != 0;
 }
+
+int dosql_is_expired(sqlite3_stmt* statement) { return ((const Vdbe*)statement)->expired; }

@@ -9,6 +9,7 @@ extern "C" {
 #endif
 
 struct sqlite3;
+struct sqlite3_stmt;
 struct Db;
 
 // Databases that were taken out.
@@ -33,6 +34,10 @@ int dosql_database_count(struct sqlite3* db);
 int dosql_index_of_table(struct sqlite3* db, const char* name);
 // Whether temp has a view or a trigger of that name.
 int dosql_is_temporary_code(struct sqlite3* db, const char* name);
+
+// Whether SQLite would compile the statement again before it runs it, because of what came or went in temp,
+// or an ATTACH or DETACH.
+int dosql_is_expired(struct sqlite3_stmt* statement);
 
 #ifdef __cplusplus
 }

@@ -112,7 +112,6 @@ Result<ReadPoint> timestamp_point(ConnectionState& connection, const Value& valu
 // Relative to the version that the open transaction sees, or that the next would.
 Result<ReadPoint> relative_point(ConnectionState& connection, const Value& value) {
   const ReadPoint now = connection.file().point();
-  if (value.is_null()) return now;
   if (value.type() != Value::Type::kInteger) {
     return Error(ErrorCode::kInvalidArgument,
                  fmt::format("VERSION CURRENT counts in whole numbers, not {}", shown(value)));
@@ -167,7 +166,7 @@ std::optional<Result<ReadPoint>> prefixed_point(ConnectionState& connection, std
     return Error(ErrorCode::kInvalidArgument,
                  fmt::format("an LSN is a whole number from 0 up, not '{}'", *digits));
   }
-  if (text == "current") return relative_point(connection, Value());
+  if (text == "current") return relative_point(connection, Value(std::int64_t{0}));
   if (const auto digits = behind("current-", text)) {
     const auto number = number_of(*digits);
     if (number && *number <= kVersionsBackMax)

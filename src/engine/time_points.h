@@ -17,7 +17,8 @@ namespace dosql::engine {
 class ConnectionState;
 
 // What a point means to a connection: LSN, timestamp and VERSION are on its branch. `name`: the snapshot or
-// branch, where the text says it; else `value` is what the point's expression gave. Errors: kVersionNotFound,
+// branch, where the text says it; else `value` is what the point's expression gave,
+// 0 for VERSION CURRENT without one. Errors: kVersionNotFound,
 // kBranchNotFound, kNotFound (a snapshot), kInvalidArgument (a value of the wrong kind).
 Result<version::ReadPoint> resolve_time_point(ConnectionState& connection, sql::PointKind kind,
                                               const std::optional<std::string>& name, const Value& value);

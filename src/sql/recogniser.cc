@@ -153,6 +153,12 @@ Status find_variables(const TokenCursor& cursor, Recognition& recognition) {
   return check_numbers(recognition);
 }
 
+std::vector<UnnamedColumn> find_unnamed(const TokenCursor& cursor, const Recognition& recognition) {
+  std::vector<Span> clauses;
+  for (const TimeReference& reference : recognition.times) clauses.push_back(reference.clause);
+  return unnamed_columns(cursor.source(), cursor.tokens(), clauses);
+}
+
 }  // namespace
 
 bool may_be_ours(std::string_view text) {
@@ -182,6 +188,7 @@ Result<Recognition> recognise(std::string_view text) {
   }
   if (!recognition.ours()) return Recognition();
   DOSQL_RETURN_IF_ERROR(find_variables(cursor, recognition));
+  if (!recognition.times.empty()) recognition.unnamed = find_unnamed(cursor, recognition);
   return recognition;
 }
 

@@ -15,6 +15,7 @@
 
 #include "sql/branch_statement.h"
 #include "sql/lexer.h"
+#include "sql/result_columns.h"
 #include "sql/time_point.h"
 #include "sql/variables.h"
 
@@ -65,8 +66,9 @@ struct Recognition {
 
   Span span;            // from the statement's first token to its last, the semicolon excluded
   std::size_t end = 0;  // where the next statement may begin: behind the semicolon, or the text's end
-  std::vector<PresentTable> present;  // in the order of the text; filled in when there are `times`
-  std::vector<Variable> variables;    // in the order of the text, those inside our points included
+  std::vector<PresentTable> present;   // in the order of the text; filled in when there are `times`
+  std::vector<UnnamedColumn> unnamed;  // in no order; filled in when there are `times`
+  std::vector<Variable> variables;     // in the order of the text, those inside our points included
   // How many parameters the statement has: the largest number.
   std::uint32_t parameter_count = 0;
 

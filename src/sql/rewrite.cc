@@ -51,6 +51,30 @@ void add_variable_edits(std::string_view text, const Recognition& recognition, s
   }
 }
 
+void sort(std::vector<Edit>& edits) {
+  std::sort(edits.begin(), edits.end(),
+            [](const Edit& a, const Edit& b) { return a.span.begin < b.span.begin; });
+}
+
+std::string quoted(std::string_view name) {
+  std::string text = "\"";
+  for (const char c : name) text.append(c == '"' ? 2 : 1, c);
+  return text + '"';
+}
+
+// REQUIRES: sorted edits.
+void add_column_names(std::string_view text, const Recognition& recognition, std::vector<Edit>& edits) {
+  std::vector<Edit> names;
+  for (const UnnamedColumn& column : recognition.unnamed) {
+    const auto inside =
+        std::lower_bound(edits.begin(), edits.end(), column.name.begin,
+                         [](const Edit& edit, std::size_t at) { return edit.span.begin < at; });
+    if (inside == edits.end() || inside->span.begin >= column.expression_end) continue;
+    names.push_back({{column.expression_end, column.expression_end}, " AS " + quoted(column.name.of(text))});
+  }
+  edits.insert(edits.end(), names.begin(), names.end());
+}
+
 class Writer {
  public:
   explicit Writer(std::string_view original) : original_(original) {}
@@ -102,8 +126,9 @@ RewrittenSql rewrite(std::string_view text, const Recognition& recognition,
     if (!present[i].empty()) edits.push_back({recognition.present[i].name.span(), present[i]});
   }
   add_variable_edits(text, recognition, edits);
-  std::sort(edits.begin(), edits.end(),
-            [](const Edit& a, const Edit& b) { return a.span.begin < b.span.begin; });
+  sort(edits);
+  add_column_names(text, recognition, edits);
+  sort(edits);
   Writer writer(text);
   for (const Edit& edit : edits) writer.replace(edit);
   return writer.finish(recognition.end);

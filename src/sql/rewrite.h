@@ -34,6 +34,9 @@ struct RewrittenSql {
 // would get another number are written as ?N, so that every parameter is bound by its number in
 // `recognition`; take names and parameter_count from there too.
 //
+// A result column without an alias in which something was replaced gets its original text for one, which is
+// the name that SQLite would give it.
+//
 // The i-th table of recognition.present becomes present[i] where that is given and not empty.
 //
 // REQUIRES: recognition of this text, with tables.size() == recognition.times.size() and as many names in
