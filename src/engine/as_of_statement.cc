@@ -41,17 +41,11 @@ bool is_constant(std::string_view text, const Span& expression) {
   }
 }
 
-std::string quoted(std::string_view name) {
-  std::string text = "\"";
-  for (const char c : name) text += c == '"' ? "\"\"" : std::string(1, c);
-  return text + '"';
-}
-
 Result<bool> table_exists(ConnectionState& connection, std::string_view schema, const std::string& name) {
   const std::string sql = fmt::format(
       DOSQL_OWN_SQL
       "SELECT 1 FROM {}.sqlite_schema WHERE name = ?1 COLLATE NOCASE AND type IN ('table', 'view')",
-      quoted(schema));
+      sql::quoted(schema));
   sqlite3_stmt* statement = nullptr;
   int rc = sqlite3_prepare_v2(connection.db(), sql.c_str(), -1, &statement, nullptr);
   if (rc != SQLITE_OK) return connection.error(rc);
@@ -190,7 +184,7 @@ std::string AsOfStatement::expanded_text() const {
 
 Status AsOfStatement::find_sources(ConnectionState& connection) {
   std::vector<const TimePoint*> evaluated;
-  std::vector<const TimePoint*> constants;
+  bool all_constant = true;
   for (const TimeReference& reference : recognition_.times) {
     const TimePoint& point = *reference.point;
     Source source;
@@ -208,13 +202,13 @@ Status AsOfStatement::find_sources(ConnectionState& connection) {
       source.kind = Source::Kind::kEvaluated;
       source.index = evaluated.size();
       evaluated.push_back(&point);
-      if (is_constant(text_, point.expression)) constants.push_back(&point);
+      all_constant &= is_constant(text_, point.expression);
     }
     sources_.push_back(std::move(source));
   }
   if (evaluated.empty()) return {};
   DOSQL_RETURN_IF_ERROR(compile_evaluator(connection, evaluated));
-  if (constants.size() < evaluated.size()) return {};
+  if (!all_constant) return {};
 
   DOSQL_RETURN_IF_ERROR(evaluate(connection));
   for (Source& source : sources_) {
@@ -394,7 +388,7 @@ Status AsOfStatement::compile(ConnectionState& connection) {
   std::vector<std::string> tables;
   for (std::size_t i = 0; i < numbers_.size(); ++i) {
     const std::string_view table = recognition_.times[i].name.table.of(text_);
-    tables.push_back(fmt::format("{}.{}", quoted(PastDatabases::schema_name(numbers_[i])), table));
+    tables.push_back(fmt::format("{}.{}", sql::quoted(PastDatabases::schema_name(numbers_[i])), table));
   }
   PastDatabases& past = connection.need_past();
   const PastDatabases::Permission permission(past, attachments_);
@@ -438,7 +432,7 @@ Status AsOfStatement::name_present_tables(ConnectionState& connection,
     for (const std::string& schema : schemas) {
       DOSQL_ASSIGN_OR_RETURN(const bool exists, table_exists(connection, schema, table));
       if (!exists) continue;
-      names[i] = fmt::format("{}.{}", quoted(schema), name.table.of(text_));
+      names[i] = fmt::format("{}.{}", sql::quoted(schema), name.table.of(text_));
       break;
     }
     // A table-valued function, a table that exists without being created, or none.

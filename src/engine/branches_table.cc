@@ -31,7 +31,7 @@ Status BranchRows::column(sqlite3_context* out, int column) {
       break;
     case kCurrent: {
       // A connection that stays at a version is on no branch.
-      const bool follows = context_.file.session().past.empty();
+      const bool follows = context_.file.session().fixed_at.empty();
       number_result(out, follows && branch.id == context_.file.branch() ? 1 : 0);
       break;
     }

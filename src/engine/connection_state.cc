@@ -52,7 +52,7 @@ Result<std::shared_ptr<ConnectionState>> ConnectionState::open(DatabaseCore& cor
   std::shared_ptr<Session> session = core.new_session();
   if (point) {
     session->read_only = true;
-    session->past = version_id(core.store(), *point).to_string();
+    session->fixed_at = version_id(core.store(), *point).to_string();
   }
   DOSQL_ASSIGN_OR_RETURN(MainFile* const file, core.vfs().open(session, point));
   std::shared_ptr<ConnectionState> state(new ConnectionState(core, std::move(session), file, point));
@@ -117,8 +117,9 @@ int ConnectionState::wait_while_busy(int count) {
 
 Status ConnectionState::refuse_checkout() const {
   if (fixed()) {
-    return Error(ErrorCode::kInvalidArgument,
-                 fmt::format("CHECKOUT is not possible here: this connection stays at {}", session_->past))
+    return Error(
+               ErrorCode::kInvalidArgument,
+               fmt::format("CHECKOUT is not possible here: this connection stays at {}", session_->fixed_at))
         .with_hint("open another connection");
   }
   if (sqlite3_get_autocommit(session_->db) == 0) {

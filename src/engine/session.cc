@@ -34,9 +34,11 @@ Error connection_error(Session& session, int sqlite_code) {
   if (primary == SQLITE_BUSY && session.refusal != Refusal::kNone) {
     return refusal_error(session, sqlite_code).with_sqlite_code(sqlite_code);
   }
-  if (primary == SQLITE_READONLY && !session.past.empty()) {
-    return Error(ErrorCode::kReadOnly, fmt::format("the past cannot be written: this is {}", session.past))
-        .with_hint(fmt::format("CREATE BRANCH x FROM '{}' makes a branch that begins with it", session.past))
+  if (primary == SQLITE_READONLY && !session.fixed_at.empty()) {
+    return Error(ErrorCode::kReadOnly,
+                 fmt::format("the past cannot be written: this is {}", session.fixed_at))
+        .with_hint(
+            fmt::format("CREATE BRANCH x FROM '{}' makes a branch that begins with it", session.fixed_at))
         .with_sqlite_code(sqlite_code);
   }
   if (primary == SQLITE_READONLY && session.read_only) {

@@ -36,7 +36,7 @@ struct Session {
   bool configuring = true;
   bool read_only = false;
   // The version that the connection stays at, "main@5"; empty: it follows a branch.
-  std::string past;
+  std::string fixed_at;
 
   int synchronous = 2;  // as PRAGMA synchronous shows it
   std::uint32_t busy_timeout_ms = 0;

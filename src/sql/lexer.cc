@@ -253,4 +253,10 @@ std::string unquoted(std::string_view token) {
   return name;
 }
 
+std::string quoted(std::string_view name) {
+  std::string text = "\"";
+  for (const char c : name) text.append(c == '"' ? 2 : 1, c);
+  return text + '"';
+}
+
 }  // namespace dosql::sql

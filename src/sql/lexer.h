@@ -71,5 +71,7 @@ bool equals_ignoring_case(std::string_view a, std::string_view b);
 
 // A name without its quotes: 'it''s' "a" `a` [a] a. SQLite takes a text for a name where a name must stand.
 std::string unquoted(std::string_view token);
+// The other way round: any name as an identifier in double quotes.
+std::string quoted(std::string_view name);
 
 }  // namespace dosql::sql

@@ -56,12 +56,6 @@ void sort(std::vector<Edit>& edits) {
             [](const Edit& a, const Edit& b) { return a.span.begin < b.span.begin; });
 }
 
-std::string quoted(std::string_view name) {
-  std::string text = "\"";
-  for (const char c : name) text.append(c == '"' ? 2 : 1, c);
-  return text + '"';
-}
-
 // REQUIRES: sorted edits.
 void add_column_names(std::string_view text, const Recognition& recognition, std::vector<Edit>& edits) {
   std::vector<Edit> names;
