@@ -113,11 +113,7 @@ Status Database::backup(const std::string& directory, const Progress& progress) 
 
 Result<bool> Database::maintain(std::uint64_t budget_us) {
   if (core_->closed()) return closed_error();
-  // A writer that finds the store busy queues for the slot: it must find it taken there too.
-  if (!core_->slot().try_take()) return true;
-  auto more = core_->store().maintain(budget_us);
-  core_->slot().give_back(engine::WriterSlot::HandOff::kAfterPatience);
-  return more;
+  return core_->store().maintain(budget_us);
 }
 
 Status Database::close() {

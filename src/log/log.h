@@ -5,12 +5,12 @@
 // ends and, when the last owner did not close it, starts a new segment with what survived but was not known
 // to be on disk, whose header names the cut. Only after replay() may anything be appended.
 //
-// Threads: append(), sync() and close() exclude each other with one lock each; read_entry() and
-// read_record() may run at any time and never wait for them.
+// Threads: any. Appends go on while others sync; read_entry() and read_record() never wait for either.
 #pragma once
 
 #include <array>
 #include <atomic>
+#include <condition_variable>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -95,6 +95,10 @@ class Log {
   // Makes all records appended before the call durable. Errors: kOutcomeUnknown: the log is poisoned.
   Status sync();
 
+  // Waits until everything up to `lsn` is durable. Of all that wait one syncs for all (group commit). Errors:
+  // kOutcomeUnknown: a sync failed, which poisoned the log.
+  Status wait_durable(Lsn lsn);
+
   // Appends the clean-close mark and syncs. Nothing may be appended afterwards.
   Status close();
 
@@ -155,7 +159,9 @@ class Log {
   Status prepare_space(std::uint64_t offset, std::uint64_t record_bytes);
   Status write_record(const RecordBuilder& record, std::uint64_t offset, WriteStyle style);
   Status sync_segment(Segment& segment, std::uint64_t appended);
+  void end_leading();
   Error poison(const Error& cause);
+  Error outcome_unknown() const;
 
   io::Directory& directory_;
   const Access access_;
@@ -168,7 +174,7 @@ class Log {
   bool needs_close_ = false;  // the log does not end with a clean-close mark
 
   mutable std::mutex append_mutex_;    // guards what follows but for the atomics
-  std::mutex sync_mutex_;              // taken last
+  std::mutex sync_mutex_;              // taken last but for group_mutex_
   mutable std::mutex segments_mutex_;  // guards segments_ as a list
   std::vector<std::unique_ptr<Segment>> segments_;
   std::vector<std::uint32_t> void_segments_;
@@ -179,6 +185,17 @@ class Log {
   };
   std::array<std::atomic<Chunk*>, (kSegmentNumberMax + kChunk) / kChunk> chunks_{};
   std::vector<std::unique_ptr<Chunk>> owned_chunks_;
+
+  // Those that wait for a sync, the longest first. The leader syncs; it is not among them.
+  struct DurableWaiter {
+    std::uint64_t lsn;
+    std::condition_variable wake;
+    bool woken = false;
+  };
+  mutable std::mutex group_mutex_;  // guards what follows
+  std::vector<DurableWaiter*> durable_waiters_;
+  bool has_leader_ = false;
+  std::string poison_cause_;
 
   std::uint64_t previous_checksum_ = 0;
   std::uint64_t closed_sequence_ = 0;

@@ -46,8 +46,8 @@ Result<std::optional<EncodedPage>> PageEncoder::encode(PageRef ref, PageNo page,
   const bool was_cold = newest.is_newest() && slot.cold_reads > kColdReadsMax;
   std::optional<std::size_t> size;
   Chain chain;
-  if (slot.frame != 0 && newest.is_newest()) {
-    size = make_patch(store_.pool.data(slot.frame), image, patch_);
+  if (slot.frame() != 0 && newest.is_newest()) {
+    size = make_patch(store_.pool.data(slot.frame()), image, patch_);
     if (was_cold || step % kKeyInterval == 0) chain_of(slot, newest.index, chain);
     slot.lock.unlock_shared();
   } else {

@@ -108,8 +108,9 @@ class IndexBuilder final : public log::ReplayVisitor {
   }
 
   Status on_spill(const log::RecordView& record, log::Position position) {
-    if (record.header.flags & log::kFirstSpill) spilled_.clear();
-    gather(record, position, spilled_);
+    auto& spilled = spilled_[branch_->id()];
+    if (record.header.flags & log::kFirstSpill) spilled.clear();
+    gather(record, position, spilled);
     return {};
   }
 
@@ -118,12 +119,17 @@ class IndexBuilder final : public log::ReplayVisitor {
     if (header.last_lsn <= raw(newest_lsn_))
       return bad(position, "its LSN does not follow its predecessor's");
     newest_lsn_ = Lsn{header.last_lsn};
-    if (header.flags & log::kHasSpills) gather(record, position, spilled_);
-    const std::uint64_t entries = header.flags & log::kHasSpills ? spilled_.size() : header.entry_count;
+    const bool has_spills = (header.flags & log::kHasSpills) != 0;
+    auto spilled = spilled_.empty() ? spilled_.end() : spilled_.find(branch_->id());
+    if (has_spills) {
+      if (spilled == spilled_.end()) spilled = spilled_.try_emplace(branch_->id()).first;
+      gather(record, position, spilled->second);
+    }
+    const std::uint64_t entries = has_spills ? spilled->second.size() : header.entry_count;
     if (header.page_count > branch_->known_pages + entries)
       return bad(position, "it adds pages without saying what is in them");
-    if (header.flags & log::kHasSpills) {
-      for (auto& [page, change] : spilled_) {
+    if (has_spills) {
+      for (auto& [page, change] : spilled->second) {
         if (page > header.page_count) break;  // written, then truncated away
         change.version.lsn = header.last_lsn;
         DOSQL_RETURN_IF_ERROR(apply_later(page, change, position));
@@ -142,7 +148,7 @@ class IndexBuilder final : public log::ReplayVisitor {
       });
       DOSQL_RETURN_IF_ERROR(applied);
     }
-    spilled_.clear();
+    if (spilled != spilled_.end()) spilled_.erase(spilled);
     branch_->push_commit({Lsn{header.last_lsn}, position});
     branch_->set_head(
         {branch_->id(), Version{raw(branch_->head().version) + 1}, Lsn{header.last_lsn}, header.page_count});
@@ -182,8 +188,9 @@ class IndexBuilder final : public log::ReplayVisitor {
 
   StoreImpl& store_;
   Lsn newest_lsn_;
-  Branch* branch_ = nullptr;                 // of the record at hand
-  std::map<std::uint32_t, Change> spilled_;  // of the transaction whose commit has not been seen yet
+  Branch* branch_ = nullptr;  // of the record at hand
+  // Of each branch's transaction whose commit has not been seen yet, by page.
+  std::map<BranchId, std::map<std::uint32_t, Change>> spilled_;
   // A ring: of the changes counted from the beginning, those in [applied_, queued_) wait, and the arrays of
   // those before fetched_ are asked for.
   std::array<Waiting, kWaiting> waiting_;

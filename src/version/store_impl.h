@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "log/log.h"
 #include "version/branch_table.h"
+#include "version/checkpoint_gate.h"
 #include "version/history_cache.h"
 #include "version/page_table.h"
 #include "version/pin_registry.h"
@@ -42,9 +43,12 @@ class StoreImpl {
     CHECK(found != nullptr);
     return *found;
   }
-  // Appends a kName record and, for kFull, syncs. names.cc
-  Result<log::Appended> log_name(const log::NameSummary& summary, std::string_view name,
-                                 Durability durability);
+  // Appends a kName record. names.cc
+  Result<log::Appended> append_name(const log::NameSummary& summary, std::string_view name,
+                                    Durability durability);
+  // Waits for a record that was appended with `durability`.
+  Status await_durable(Lsn lsn, Durability durability);
+  Status await_visible(const OrderedCommit& commit);
 
   // For another try at open(): gives the directory back. The object is good for nothing afterwards.
   std::unique_ptr<io::Directory> release_directory() {
@@ -66,8 +70,7 @@ class StoreImpl {
   HistoryCache history;
   PinRegistry pins;
 
-  // V2, over all branches.
-  std::atomic<bool> writer_active{false};
+  CheckpointGate checkpoint_gate;
   // Names are created and dropped one at a time.
   std::mutex names_mutex;
 
