@@ -192,9 +192,11 @@ TEST_F(OrderedCommitTest, AFailedSyncIsToldToAllThatWaited) {
   EXPECT_TRUE(store_->await_visible(safe)) << "it was durable before";
   EXPECT_EQ(seen(kMainBranch), 2u);
   EXPECT_EQ(seen(other), 1u);
-  Reader reader(*store_);
-  WriteTransaction write(*store_);
-  EXPECT_EQ(write.begin(reader.pin_ordered_head(kMainBranch)).error().code(), ErrorCode::kPoisoned);
+  {
+    Reader reader(*store_);
+    WriteTransaction write(*store_);
+    EXPECT_EQ(write.begin(reader.pin_ordered_head(kMainBranch)).error().code(), ErrorCode::kPoisoned);
+  }
   reopen();
   // What survived is whole and in order.
   EXPECT_EQ(seen(kMainBranch), 5u);
@@ -255,17 +257,18 @@ TEST_F(OrderedCommitTest, SpillsOfTwoBranchesLieBetweenEachOther) {
   ASSERT_TRUE(on_other->commit(Durability::kFull));
   ASSERT_TRUE(store_->await_visible(order(given_up, 41, Durability::kFull)));
   ASSERT_TRUE(on_main->commit(Durability::kFull));
+  on_main.reset();
+  on_other.reset();
   for (int times = 0; times < 2; ++times) {
-    Reader reader(*store_);
-    for (const auto& [id, value] : {std::pair{kMainBranch, 20u}, std::pair{other, 30u}}) {
-      EXPECT_EQ(reader.pin_head(id).page_count, 29u);
-      for (std::uint32_t page = 1; page < 30; ++page) EXPECT_EQ(value_at(reader, PageNo{page}), value);
+    {
+      Reader reader(*store_);
+      for (const auto& [id, value] : {std::pair{kMainBranch, 20u}, std::pair{other, 30u}}) {
+        EXPECT_EQ(reader.pin_head(id).page_count, 29u);
+        for (std::uint32_t page = 1; page < 30; ++page) EXPECT_EQ(value_at(reader, PageNo{page}), value);
+      }
+      EXPECT_EQ(reader.pin_head(given_up).page_count, 1u);
+      EXPECT_EQ(value_at(reader), 41u);
     }
-    EXPECT_EQ(reader.pin_head(given_up).page_count, 1u);
-    EXPECT_EQ(value_at(reader), 41u);
-    reader.unpin();
-    on_main.reset();
-    on_other.reset();
     reopen();
   }
 }
