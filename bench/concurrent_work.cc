@@ -3,10 +3,12 @@
 #include <dosql/dosql.h>
 #include <fmt/format.h>
 #include <sqlite3.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <fstream>
 #include <latch>
 #include <numeric>
 #include <thread>
@@ -19,6 +21,8 @@ namespace {
 
 constexpr double kSeconds = 0.4;
 constexpr int kBusyTimeoutMs = 60'000;
+// Enough to fill a connection's page cache.
+constexpr int kConnectionRows = 20'000;
 
 const char* name_of(Synchronous synchronous) { return synchronous == Synchronous::kFull ? "FULL" : "NORMAL"; }
 
@@ -142,6 +146,14 @@ Run total_of(const Fleet& fleet, const Scratch& scratch, const std::vector<Role>
   };
 }
 
+std::uint64_t resident_bytes() {
+  std::ifstream file("/proc/self/statm");
+  std::uint64_t total_pages = 0;
+  std::uint64_t resident_pages = 0;
+  file >> total_pages >> resident_pages;
+  return resident_pages * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
 }  // namespace
 
 void bench_group_commit(Report& report, const Place& place) {
@@ -231,6 +243,53 @@ void bench_competing_writers(Report& report, const Place& place) {
                      return longest_ms;
                    });
   }
+}
+
+void bench_many_connections(Report& report, const Place& place) {
+  constexpr std::array<std::string_view, 3> kNames = {"connect", "connection-bytes",
+                                                      "connection-bytes-scanned"};
+  if (!report.wants_any(kNames)) return;
+  const int connections = report.scaled(10'000);
+  const int branches = report.scaled(1'000);
+  const Scratch scratch(place.directory);
+  Database database = Database::open(scratch.path_of("ours")).value();
+  Connection first = database.connect().value();
+  create_table(first.sqlite_handle());
+  insert_rows(first.sqlite_handle(), kConnectionRows);
+  execute(first.sqlite_handle(), "PRAGMA synchronous = NORMAL");
+  for (int i = 0; i < branches; ++i) first.branch(fmt::format("b{}", i)).value();
+
+  std::vector<Connection> fleet;
+  const std::uint64_t before = resident_bytes();
+  const Stopwatch watch;
+  for (int i = 0; i < connections; ++i) {
+    fleet.push_back(database.connect().value());
+    fleet.back().checkout(fmt::format("b{}", i % branches)).value();
+  }
+  const double opened_us = watch.seconds() / connections * 1e6;
+  report.measure({.name = std::string(kNames[0]),
+                  .what = "connect and move to a branch",
+                  .unit = "us",
+                  .better = Better::kLess,
+                  .once = true},
+                 [&](int) { return opened_us; });
+  const auto use_all = [&](const char* sql) {
+    for (Connection& connection : fleet) connection.exec(sql).value();
+    return static_cast<double>(resident_bytes() - before) / connections;
+  };
+  report.measure(
+      {.name = std::string(kNames[1]),
+       .what = "memory per idle connection of 10,000 on 1,000 branches",
+       .unit = "B",
+       .better = Better::kLess,
+       .once = true},
+      [&](int) { return use_all("SELECT n FROM t WHERE id = 7; UPDATE t SET n = n + 1 WHERE id = 77"); });
+  report.measure({.name = std::string(kNames[2]),
+                  .what = "  after each has read all of the table",
+                  .unit = "B",
+                  .better = Better::kLess,
+                  .once = true},
+                 [&](int) { return use_all("SELECT sum(n) FROM t"); });
 }
 
 }  // namespace dosql::bench

@@ -12,5 +12,7 @@ void bench_group_commit(Report& report, const Place& place);
 void bench_mixed(Report& report, const Place& place);
 // Writers that compete for one branch.
 void bench_competing_writers(Report& report, const Place& place);
+// 10,000 open connections, on 1,000 branches.
+void bench_many_connections(Report& report, const Place& place);
 
 }  // namespace dosql::bench

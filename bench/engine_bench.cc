@@ -34,5 +34,6 @@ int main(int argc, char** argv) {
   bench_group_commit(report, disk);
   bench_mixed(report, disk);
   bench_competing_writers(report, disk);
+  bench_many_connections(report, disk);
   return report.finish();
 }

@@ -160,6 +160,7 @@ int PreparedStatement::column_count() const { return command_ ? 0 : sqlite3_colu
 Result<bool> PreparedStatement::step() {
   Session& session = connection_->session();
   session.begin_call();
+  connection_->adapt_cache();
   if (command_) return run_command();
   if (as_of_) [[unlikely]]
     return step_as_of();
