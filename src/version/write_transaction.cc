@@ -319,7 +319,8 @@ Result<OrderedCommit> WriteTransaction::Overlay::order(Durability durability) {
   record_.start(RecordType::kCommit, spill_records_ > 0 ? log::kHasSpills : 0, base_.branch);
   if (spill_records_ > 0) record_.set_spill_summary({});
   DOSQL_RETURN_IF_ERROR(encode_dirty_pages());
-  if (!differs_from_base()) return OrderedCommit{base_, Lsn{}};
+  // It may have read what is not visible yet.
+  if (!differs_from_base()) return OrderedCommit{base_, branch_->ordered_head_awaits()};
   DOSQL_RETURN_IF_ERROR(set_commit_header());
 
   look_for_readers();
