@@ -40,8 +40,8 @@ TEST(ManyConnectionsTest, EachIsOnItsBranchAndTheyShareTheCache) {
   }
   EXPECT_EQ(rows_text(first, "SELECT value FROM dosql_status WHERE name = 'connections'"),
             std::to_string(kConnections + 1));
-  EXPECT_EQ(cache_size(first), fmt::format("-{}", CacheBudget::kLeastKib));
-  EXPECT_EQ(cache_size(connections[7]), fmt::format("-{}", CacheBudget::kLeastKib));
+  EXPECT_EQ(cache_size(first), fmt::format("-{}", CacheBudget::kTotalKib / 2'048));
+  EXPECT_EQ(cache_size(connections[7]), fmt::format("-{}", CacheBudget::kTotalKib / 2'048));
   connections.clear();
   EXPECT_EQ(cache_size(first), "-2000");
 }
