@@ -14,6 +14,7 @@
 #include <dosql/result.h>
 #include <dosql/value.h>
 
+#include "engine/held_head.h"
 #include "engine/past_databases.h"
 #include "sql/recogniser.h"
 #include "sql/rewrite.h"
@@ -50,8 +51,8 @@ class AsOfStatement {
   void clear_bindings();
 
   // At the beginning of an execution: looks up where the points are now and compiles if they are in other
-  // attachments than last time.
-  Status begin(ConnectionState& connection);
+  // attachments than last time. `head` must outlive the first step.
+  Status begin(ConnectionState& connection, HeldHead& head);
   // Whether SQLite can compile it as it was compiled last: if so, an error came of running it.
   bool compiles(ConnectionState& connection) const;
   // Once more, because tables of the present have come or gone since.
@@ -87,10 +88,20 @@ class AsOfStatement {
   void bind_values(sqlite3_stmt* statement) const;
   const Value& value_of(const Source& source) const;
   Result<version::ReadPoint> look_up(ConnectionState& connection, std::size_t reference);
-  Status compile_now(ConnectionState& connection);
+  Status evaluate_points(ConnectionState& connection);
+  Status compile_as_needed(ConnectionState& connection);
+  bool writes_main() const;
   Status find_attachments(ConnectionState& connection);
   Status compile(ConnectionState& connection);
-  Status name_present_tables(ConnectionState& connection, std::vector<std::string>& names) const;
+  Status find_present_schemas(ConnectionState& connection);
+  std::vector<std::string> past_names() const;
+  std::vector<std::string> present_names() const;
+  std::string table_of(std::size_t reference) const;
+  std::string version_of(ConnectionState& connection, std::size_t reference) const;
+  std::optional<Error> missing_table(ConnectionState& connection) const;
+  std::optional<Error> broken_view(ConnectionState& connection) const;
+  std::string without_our_schemas(std::string message) const;
+  std::string hint_at(std::string_view message) const;
   bool has_variable_points() const;
 
   const std::string text_;
@@ -112,6 +123,8 @@ class AsOfStatement {
   std::vector<std::size_t> wanted_;
   std::vector<std::size_t> numbers_;
   PastDatabases::Set attachments_;
+  // Of recognition_.present: where SQLite is told to look for it; empty: it is not told.
+  std::vector<std::string> present_schemas_;
 };
 
 }  // namespace dosql::engine

@@ -52,6 +52,10 @@ class ConnectionState {
   // The newest version of its branch; on a fixed version, that.
   version::ReadPoint newest() const { return fixed() ? pin_.point() : core_.store().head(file_->branch()); }
 
+  // Waits for the writer slot as a statement of SQLite's would, and keeps it for the next write. Errors:
+  // kBusy, kInterrupted.
+  Status wait_for_slot();
+
   // For a name that no other savepoint of the connection has.
   std::uint64_t next_savepoint() { return ++savepoints_; }
 
@@ -66,6 +70,7 @@ class ConnectionState {
   Status configure();
   Status forget_schema();
   int wait_while_busy(int count);
+  bool gets_slot();
 
   DatabaseCore& core_;
   std::shared_ptr<Session> session_;  // keeps the core

@@ -1,6 +1,5 @@
 #include "engine/prepare.h"
 
-#include <fmt/format.h>
 #include <sqlite3.h>
 
 #include <algorithm>
@@ -119,8 +118,7 @@ Result<std::unique_ptr<PreparedStatement>> prepare(const std::shared_ptr<Connect
     }
   }
   if (connection->past() != nullptr && attaches_under_our_name(sql)) [[unlikely]] {
-    return Error(ErrorCode::kForbidden, fmt::format("a name that begins with {} is for versions of the past",
-                                                    PastDatabases::kSchemaPrefix));
+    return PastDatabases::name_error();
   }
   sqlite3_stmt* statement = nullptr;
   const char* end = nullptr;
@@ -139,7 +137,7 @@ Result<std::unique_ptr<PreparedStatement>> prepare(const std::shared_ptr<Connect
   const std::string_view text(sqlite3_sql(statement), sql.size() - tail.size());
   const bool cacheable = is_cacheable(lifetime, sql, tail) && !is_pragma(sql);
   return std::make_unique<PreparedStatement>(connection, statement, text, cacheable,
-                                             std::exchange(session.answered_pragma, std::nullopt));
+                                             std::move(session.answered_pragma));
 }
 
 }  // namespace dosql::engine

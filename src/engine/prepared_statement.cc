@@ -28,7 +28,7 @@ bool ends_transaction(std::string_view sql) {
 
 PreparedStatement::PreparedStatement(std::shared_ptr<ConnectionState> connection, sqlite3_stmt* statement,
                                      std::string_view text, bool cacheable,
-                                     std::optional<AnsweredPragma> pragma)
+                                     std::unique_ptr<AnsweredPragma> pragma)
     : connection_(std::move(connection)),
       statement_(statement),
       text_(text),
@@ -40,7 +40,7 @@ PreparedStatement::PreparedStatement(std::shared_ptr<ConnectionState> connection
     : connection_(std::move(connection)),
       statement_(select),
       cacheable_(false),
-      command_(std::move(command)) {
+      command_(std::make_unique<BranchCommand>(std::move(command))) {
   text_ = command_->text();
 }
 
@@ -190,8 +190,10 @@ Result<bool> PreparedStatement::step_beside_past() {
     hidden.emplace(*connection_->past());
   }
   const int rc = sqlite3_step(statement_);
+  const bool refused = hidden && rc == SQLITE_DONE && hidden->detach_our_name();
   hidden.reset();
-  return stepped(rc);
+  Result<bool> result = stepped(rc);
+  return refused ? PastDatabases::name_error() : std::move(result);
 }
 
 Result<bool> PreparedStatement::step_as_of() {
@@ -202,7 +204,8 @@ Result<bool> PreparedStatement::step_as_of() {
     statement_ = as_of_->statement();
     return done;
   };
-  if (begins) DOSQL_RETURN_IF_ERROR(take_statement(as_of_->begin(*connection_)));
+  HeldHead head(*connection_);
+  if (begins) DOSQL_RETURN_IF_ERROR(take_statement(as_of_->begin(*connection_, head)));
   const PastDatabases::Permission permission(*connection_->past(), as_of_->attachments());
   connection_->past()->forget_denied();
   const auto step = [&] {

@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -27,7 +26,7 @@ class PreparedStatement {
   // Takes `statement`, not null, whose own copy of its text `text` is. `cacheable`: that alone says what it
   // is.
   PreparedStatement(std::shared_ptr<ConnectionState> connection, sqlite3_stmt* statement,
-                    std::string_view text, bool cacheable, std::optional<AnsweredPragma> pragma);
+                    std::string_view text, bool cacheable, std::unique_ptr<AnsweredPragma> pragma);
   // A statement about branches; `select` is what stands for it in SQLite.
   PreparedStatement(std::shared_ptr<ConnectionState> connection, sqlite3_stmt* select, BranchCommand command);
   // A statement that reads the past.
@@ -85,8 +84,9 @@ class PreparedStatement {
   sqlite3_stmt* statement_;
   std::string_view text_;
   bool cacheable_;
-  std::optional<AnsweredPragma> pragma_;
-  std::optional<BranchCommand> command_;
+  // What few statements have is elsewhere: an object is made for each text that is compiled.
+  std::unique_ptr<AnsweredPragma> pragma_;
+  std::unique_ptr<BranchCommand> command_;
   std::unique_ptr<AsOfStatement> as_of_;  // owns `statement_`
   std::shared_ptr<const std::vector<std::string>> columns_;
   // SQLite compiles again when the schema changes.

@@ -94,13 +94,21 @@ Status check_not_in_future(ConnectionState& connection, TimestampUs timestamp_us
                fmt::format("{} is in the future: it is {} now", time_text(timestamp_us), time_text(now_us)));
 }
 
+// While a statement begins others commit, and at a time that it calls now.
+ReadPoint not_behind_held_head(ConnectionState& connection, const ReadPoint& point) {
+  const MainFile& file = connection.file();
+  if (!file.holds_head()) return point;
+  const ReadPoint head = file.point();
+  return raw(point.version) > raw(head.version) ? head : point;
+}
+
 Result<ReadPoint> timestamp_point(ConnectionState& connection, const Value& value) {
   DOSQL_ASSIGN_OR_RETURN(const TimestampUs timestamp_us, timestamp_of(connection, value));
   const VersionStore& store = connection.core().store();
   const BranchId branch = connection.file().branch();
   DOSQL_RETURN_IF_ERROR(check_not_in_future(connection, timestamp_us));
   auto point = store.at_timestamp(branch, timestamp_us);
-  if (point) return point;
+  if (point) return not_behind_held_head(connection, *point);
   const auto first = store.at_version(branch, Version{1});
   if (!first) return point;
   DOSQL_ASSIGN_OR_RETURN(const version::CommitInfo info, store.commit_info(branch, Version{1}));
