@@ -126,6 +126,10 @@ Result<TimePoint> parse_version(TokenCursor& cursor) {
     cursor.take();
     DOSQL_ASSIGN_OR_RETURN(const Span count, parse_expression(cursor, "VERSION CURRENT -"));
     end = expression.end = count.end;
+  } else if (is_binary(cursor)) {
+    return sql_error(cursor.offset(),
+                     "only - n can follow VERSION CURRENT: what comes after it is the future")
+        .with_hint("for example VERSION CURRENT - 5");
   }
   return TimePoint{PointKind::kVersion, {begin, end}, expression, std::nullopt};
 }
