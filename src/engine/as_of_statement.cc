@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "base/check.h"
 #include "engine/connection_state.h"
@@ -52,6 +53,23 @@ std::string schema_of(const sql::TableName& name, std::string_view text) {
 
 bool table_exists(ConnectionState& connection, const std::string& schema, const std::string& name) {
   return dosql_has_table(connection.db(), schema.c_str(), name.c_str()) != 0;
+}
+
+// The variable of VERSION CURRENT - ?, the only thing behind its sign; else the expression itself.
+Span negated(std::string_view text, const TimePoint& point) {
+  if (point.kind != sql::PointKind::kVersion) return point.expression;
+  sql::Lexer lexer(text.substr(0, point.expression.end), point.expression.begin);
+  const bool minus = lexer.next_significant().kind == sql::TokenKind::kMinus;
+  const Span operand = lexer.next_significant().span;
+  const bool alone = lexer.next_significant().kind == sql::TokenKind::kEnd;
+  return minus && alone ? operand : point.expression;
+}
+
+// Not by SQLite, to which minus a text is a number: 0 more often than not, which would be the present.
+Value minus(const Value& value) {
+  const bool has_negative =
+      value.type() == Value::Type::kInteger && value.integer() != std::numeric_limits<std::int64_t>::min();
+  return has_negative ? Value(-value.integer()) : value;
 }
 
 // The schemas that a name may mean, in SQLite's order: temp, main, then as they were attached.
@@ -183,15 +201,15 @@ Status AsOfStatement::find_sources(ConnectionState& connection) {
   for (const TimeReference& reference : recognition_.times) {
     const TimePoint& point = *reference.point;
     Source source;
-    const auto variable =
-        std::find_if(recognition_.variables.begin(), recognition_.variables.end(),
-                     [&](const sql::Variable& one) { return one.span == point.expression; });
+    const Span operand = negated(text_, point);
+    const auto variable = std::find_if(recognition_.variables.begin(), recognition_.variables.end(),
+                                       [&](const sql::Variable& one) { return one.span == operand; });
     if (point.name) {
       // Nothing to evaluate.
     } else if (point.expression.empty()) {
       source.constant = Value(std::int64_t{0});  // VERSION CURRENT: no offset, which NULL is not
     } else if (variable != recognition_.variables.end()) {
-      source.kind = Source::Kind::kParameter;
+      source.kind = operand == point.expression ? Source::Kind::kParameter : Source::Kind::kNegated;
       source.index = variable->number;
     } else {
       source.kind = Source::Kind::kEvaluated;
@@ -291,10 +309,11 @@ void AsOfStatement::bind_values(sqlite3_stmt* statement) const {
   for (int index = 1; index <= count; ++index) bind_value(statement, index, values_[index - 1]);
 }
 
-const Value& AsOfStatement::value_of(const Source& source) const {
+Value AsOfStatement::value_of(const Source& source) const {
   switch (source.kind) {
     case Source::Kind::kConstant: return source.constant;
     case Source::Kind::kParameter: return values_[source.index - 1];
+    case Source::Kind::kNegated: return minus(values_[source.index - 1]);
     case Source::Kind::kEvaluated: break;
   }
   return evaluated_[source.index];
@@ -303,7 +322,7 @@ const Value& AsOfStatement::value_of(const Source& source) const {
 // Finding a version reads the log, which takes longer than a small query.
 Result<version::ReadPoint> AsOfStatement::look_up(ConnectionState& connection, std::size_t reference) {
   const TimePoint& point = *recognition_.times[reference].point;
-  const Value& value = value_of(sources_[reference]);
+  const Value value = value_of(sources_[reference]);
   Meaning& last = meanings_[reference];
   const version::ReadPoint now = connection.file().point();
   const std::uint64_t name_changes = connection.core().store().name_changes();

@@ -66,9 +66,9 @@ class AsOfStatement {
  private:
   // Where the value of a point comes from.
   struct Source {
-    enum class Kind : std::uint8_t { kConstant, kParameter, kEvaluated } kind = Kind::kConstant;
+    enum class Kind : std::uint8_t { kConstant, kParameter, kNegated, kEvaluated } kind = Kind::kConstant;
     Value constant;
-    std::size_t index = 0;  // of the parameter (from 1), of the evaluator's column
+    std::size_t index = 0;  // of the parameter (from 1; kNegated: minus it), of the evaluator's column
   };
   // What a point meant last time, and what that depends on besides history, which stays as it is.
   struct Meaning {
@@ -86,7 +86,7 @@ class AsOfStatement {
   Status evaluate(ConnectionState& connection);
   const sql::TimePoint& failing_point(ConnectionState& connection) const;
   void bind_values(sqlite3_stmt* statement) const;
-  const Value& value_of(const Source& source) const;
+  Value value_of(const Source& source) const;
   Result<version::ReadPoint> look_up(ConnectionState& connection, std::size_t reference);
   Status evaluate_points(ConnectionState& connection);
   Status compile_as_needed(ConnectionState& connection);

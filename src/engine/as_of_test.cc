@@ -638,6 +638,17 @@ TEST_F(AsOfTest, NoVersionIsNullBack) {
   const std::string refused = "VERSION CURRENT counts in whole numbers, not NULL @ ";
   EXPECT_EQ(error_of("SELECT * FROM t FOR SYSTEM_TIME AS OF VERSION CURRENT - NULL"), refused + "- NULL");
   EXPECT_EQ(error_of("SELECT * FROM t FOR SYSTEM_TIME AS OF VERSION CURRENT - ?"), refused + "- ?");
+  Statement bound = conn.prepare("SELECT count(*) FROM t FOR SYSTEM_TIME AS OF VERSION CURRENT - ?").value();
+  for (const Value& value : {Value("x"), Value("1"), Value(0.5), Value(Blob{})}) {
+    DOSQL_EXPECT_OK(bound.bind(1, value));
+    const auto step = bound.step();
+    ASSERT_FALSE(step);
+    EXPECT_TRUE(step.error().message().starts_with("VERSION CURRENT counts in whole numbers, not "));
+    DOSQL_EXPECT_OK(bound.bind(1, 0));
+    EXPECT_TRUE(bound.step().value());
+  }
+  EXPECT_EQ(error_of("SELECT * FROM t FOR SYSTEM_TIME AS OF VERSION CURRENT - 'x'"),
+            "VERSION CURRENT counts in whole numbers @ 'x'");
   EXPECT_EQ(error_of("CREATE SNAPSHOT 's' AS OF VERSION CURRENT - NULL").substr(0, 48),
             refused.substr(0, 48));
   exec("CREATE SNAPSHOT 's' AS OF VERSION CURRENT");
