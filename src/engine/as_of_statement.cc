@@ -226,7 +226,7 @@ Status AsOfStatement::find_sources(ConnectionState& connection) {
   DOSQL_RETURN_IF_ERROR(evaluate(connection));
   for (Source& source : sources_) {
     if (source.kind != Source::Kind::kEvaluated) continue;
-    source.constant = value_of(source);
+    source.constant = evaluated_[source.index];
     source.kind = Source::Kind::kConstant;
   }
   sqlite3_finalize(std::exchange(evaluator_, nullptr));
@@ -309,11 +309,11 @@ void AsOfStatement::bind_values(sqlite3_stmt* statement) const {
   for (int index = 1; index <= count; ++index) bind_value(statement, index, values_[index - 1]);
 }
 
-Value AsOfStatement::value_of(const Source& source) const {
+const Value& AsOfStatement::value_of(const Source& source, Value& made) const {
   switch (source.kind) {
     case Source::Kind::kConstant: return source.constant;
     case Source::Kind::kParameter: return values_[source.index - 1];
-    case Source::Kind::kNegated: return minus(values_[source.index - 1]);
+    case Source::Kind::kNegated: return made = minus(values_[source.index - 1]);
     case Source::Kind::kEvaluated: break;
   }
   return evaluated_[source.index];
@@ -322,7 +322,8 @@ Value AsOfStatement::value_of(const Source& source) const {
 // Finding a version reads the log, which takes longer than a small query.
 Result<version::ReadPoint> AsOfStatement::look_up(ConnectionState& connection, std::size_t reference) {
   const TimePoint& point = *recognition_.times[reference].point;
-  const Value value = value_of(sources_[reference]);
+  Value made;
+  const Value& value = value_of(sources_[reference], made);
   Meaning& last = meanings_[reference];
   const version::ReadPoint now = connection.file().point();
   const std::uint64_t name_changes = connection.core().store().name_changes();
@@ -341,20 +342,19 @@ Result<version::ReadPoint> AsOfStatement::look_up(ConnectionState& connection, s
 // --- An execution ---
 
 Status AsOfStatement::begin(ConnectionState& connection, HeldHead& head) {
-  const bool to_write = writes_main();
-  DOSQL_RETURN_IF_ERROR(head.hold(to_write));
+  const bool in_transaction = sqlite3_get_autocommit(connection.db()) == 0;
+  const bool to_write = writes_main_;
+  // Of one table of the past alone there is nothing that its one point could contradict.
+  const bool alone = recognition_.times.size() == 1 && recognition_.present.empty();
+  if (to_write || in_transaction || !alone) DOSQL_RETURN_IF_ERROR(head.hold(to_write));
   DOSQL_RETURN_IF_ERROR(evaluate_points(connection));
   DOSQL_RETURN_IF_ERROR(compile_as_needed(connection));
   // Whether it writes is known only once it was compiled.
-  if (!to_write && writes_main()) {
+  if (!to_write && writes_main_) {
     DOSQL_RETURN_IF_ERROR(head.hold(true));
     DOSQL_RETURN_IF_ERROR(compile_as_needed(connection));
   }
-  return head.settle_transaction();
-}
-
-bool AsOfStatement::writes_main() const {
-  return statement_ != nullptr && dosql_writes_main(statement_) != 0;
+  return in_transaction ? head.settle_transaction() : Status();
 }
 
 Status AsOfStatement::evaluate_points(ConnectionState& connection) {
@@ -407,6 +407,7 @@ Status AsOfStatement::find_attachments(ConnectionState& connection) {
 
 Status AsOfStatement::compile(ConnectionState& connection) {
   sqlite3_finalize(std::exchange(statement_, nullptr));
+  writes_main_ = false;
   ++compilation_;
   numbers_ = wanted_;
   PastDatabases& past = connection.need_past();
@@ -422,6 +423,7 @@ Status AsOfStatement::compile(ConnectionState& connection) {
     sqlite3_finalize(std::exchange(statement_, nullptr));
     return *std::move(missing);
   }
+  writes_main_ = dosql_writes_main(statement_) != 0;
   for (int index = 1; index <= sqlite3_bind_parameter_count(statement_); ++index) {
     if (!values_[index - 1].is_null()) bind_value(statement_, index, values_[index - 1]);
   }

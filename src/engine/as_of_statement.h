@@ -86,11 +86,10 @@ class AsOfStatement {
   Status evaluate(ConnectionState& connection);
   const sql::TimePoint& failing_point(ConnectionState& connection) const;
   void bind_values(sqlite3_stmt* statement) const;
-  Value value_of(const Source& source) const;
+  const Value& value_of(const Source& source, Value& made) const;
   Result<version::ReadPoint> look_up(ConnectionState& connection, std::size_t reference);
   Status evaluate_points(ConnectionState& connection);
   Status compile_as_needed(ConnectionState& connection);
-  bool writes_main() const;
   Status find_attachments(ConnectionState& connection);
   Status compile(ConnectionState& connection);
   Status find_present_schemas(ConnectionState& connection);
@@ -118,6 +117,7 @@ class AsOfStatement {
 
   sqlite3_stmt* statement_ = nullptr;
   std::uint64_t compilation_ = 0;
+  bool writes_main_ = false;  // as it was compiled
   sql::RewrittenSql rewritten_;
   // The attachments of recognition_.times: those that this execution needs, those that it is compiled for.
   std::vector<std::size_t> wanted_;

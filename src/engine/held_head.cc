@@ -26,7 +26,7 @@ Status HeldHead::hold(bool to_write) {
 }
 
 Status HeldHead::settle_transaction() {
-  if (sqlite3_get_autocommit(connection_.db()) != 0 || connection_.file().locked()) return {};
+  if (connection_.file().locked()) return {};
   const char* const sql = DOSQL_OWN_SQL "SELECT 1 FROM main.sqlite_schema LIMIT 0";
   const int rc = sqlite3_exec(connection_.db(), sql, nullptr, nullptr, nullptr);
   return rc == SQLITE_OK ? Status() : connection_.error(rc);

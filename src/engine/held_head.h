@@ -21,7 +21,7 @@ class HeldHead {
   // runs this one while it begins. May be called again to write after all: then it may be another version.
   // Errors: those of waiting for the writer slot.
   Status hold(bool to_write);
-  // In a transaction of the user's: makes the version that of the transaction.
+  // REQUIRES: a transaction of the user's. Makes the version that of the transaction.
   Status settle_transaction();
 
  private:
