@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "base/check.h"
+#include "base/nearest_name.h"
 #include "engine/connection_state.h"
 #include "engine/sqlite_value.h"
 #include "engine/system_tables.h"
@@ -70,6 +70,33 @@ Value minus(const Value& value) {
   const bool has_negative =
       value.type() == Value::Type::kInteger && value.integer() != std::numeric_limits<std::int64_t>::min();
   return has_negative ? Value(-value.integer()) : value;
+}
+
+std::vector<std::string> tables_of(sqlite3* db, const std::string& schema) {
+  const std::string sql = fmt::format(
+      DOSQL_OWN_SQL
+      "SELECT CAST(name AS TEXT) FROM {}.sqlite_schema WHERE name NOT NULL AND type IN ('table', 'view')",
+      sql::quoted(schema));
+  std::vector<std::string> names;
+  sqlite3_stmt* statement = nullptr;
+  sqlite3_prepare_v2(db, sql.c_str(), -1, &statement, nullptr);
+  while (sqlite3_step(statement) == SQLITE_ROW) {
+    names.emplace_back(value_of_column(statement, 0).text());
+  }
+  sqlite3_finalize(statement);
+  return names;
+}
+
+// Why the version in `schema` has no such table.
+std::string missing_hint(ConnectionState& connection, const std::string& schema, const std::string& table) {
+  if (dosql_is_table_function(connection.db(), table.c_str()) != 0)
+    return fmt::format("{} is a table-valued function, which has no past", table);
+  if (!table_exists(connection, "main", table)) {
+    const std::vector<std::string> names = tables_of(connection.db(), schema);
+    const std::string_view meant = nearest_name(table, names);
+    if (!meant.empty()) return fmt::format("did you mean {}?", meant);
+  }
+  return "dosql_log shows the commits that changed sqlite_schema: it came later, or was gone by then";
 }
 
 // The schemas that a name may mean, in SQLite's order: temp, main, then as they were attached.
@@ -506,12 +533,8 @@ std::optional<Error> AsOfStatement::missing_table(ConnectionState& connection) c
     const std::string schema = PastDatabases::schema_name(numbers_[i]);
     const bool known = dosql_knows_schema(connection.db(), schema.c_str()) != 0;
     if (!known || table_exists(connection, schema, table)) continue;
-    std::string hint =
-        dosql_is_table_function(connection.db(), table.c_str()) != 0
-            ? fmt::format("{} is a table-valued function, which has no past", table)
-            : "dosql_log shows the commits that changed sqlite_schema: it came later, or was gone by then";
     return Error(ErrorCode::kSql, fmt::format("no such table: {} at {}", table, version_of(connection, i)))
-        .with_hint(std::move(hint))
+        .with_hint(missing_hint(connection, schema, table))
         .with_sql_offset(recognition_.times[i].name.span().begin)
         .with_sqlite_code(SQLITE_ERROR);
   }
