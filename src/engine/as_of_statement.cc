@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <limits>
 
 #include "base/nearest_name.h"
 #include "engine/connection_state.h"
@@ -53,23 +52,6 @@ std::string schema_of(const sql::TableName& name, std::string_view text) {
 
 bool table_exists(ConnectionState& connection, const std::string& schema, const std::string& name) {
   return dosql_has_table(connection.db(), schema.c_str(), name.c_str()) != 0;
-}
-
-// The variable of VERSION CURRENT - ?, the only thing behind its sign; else the expression itself.
-Span negated(std::string_view text, const TimePoint& point) {
-  if (point.kind != sql::PointKind::kVersion) return point.expression;
-  sql::Lexer lexer(text.substr(0, point.expression.end), point.expression.begin);
-  const bool minus = lexer.next_significant().kind == sql::TokenKind::kMinus;
-  const Span operand = lexer.next_significant().span;
-  const bool alone = lexer.next_significant().kind == sql::TokenKind::kEnd;
-  return minus && alone ? operand : point.expression;
-}
-
-// Not by SQLite, to which minus a text is a number: 0 more often than not, which would be the present.
-Value minus(const Value& value) {
-  const bool has_negative =
-      value.type() == Value::Type::kInteger && value.integer() != std::numeric_limits<std::int64_t>::min();
-  return has_negative ? Value(-value.integer()) : value;
 }
 
 std::vector<std::string> tables_of(sqlite3* db, const std::string& schema) {
@@ -228,7 +210,7 @@ Status AsOfStatement::find_sources(ConnectionState& connection) {
   for (const TimeReference& reference : recognition_.times) {
     const TimePoint& point = *reference.point;
     Source source;
-    const Span operand = negated(text_, point);
+    const Span operand = operand_of(text_, point);
     const auto variable = std::find_if(recognition_.variables.begin(), recognition_.variables.end(),
                                        [&](const sql::Variable& one) { return one.span == operand; });
     if (point.name) {

@@ -10,6 +10,7 @@
 #include "base/nearest_name.h"
 #include "engine/connection_state.h"
 #include "engine/time_text.h"
+#include "sql/lexer.h"
 
 namespace dosql::engine {
 namespace {
@@ -275,6 +276,21 @@ Result<ReadPoint> resolve(ConnectionState& connection, const TimePoint& point) {
     }
   }
   return Error(ErrorCode::kInternal, "an unknown kind of time point");
+}
+
+sql::Span operand_of(std::string_view text, const sql::TimePoint& point) {
+  if (point.kind != sql::PointKind::kVersion) return point.expression;
+  sql::Lexer lexer(text.substr(0, point.expression.end), point.expression.begin);
+  const bool minus = lexer.next_significant().kind == sql::TokenKind::kMinus;
+  const sql::Token operand = lexer.next_significant();
+  const bool alone = lexer.next_significant().kind == sql::TokenKind::kEnd;
+  return minus && alone && operand.kind == sql::TokenKind::kVariable ? operand.span : point.expression;
+}
+
+Value minus(const Value& value) {
+  const bool has_negative =
+      value.type() == Value::Type::kInteger && value.integer() != std::numeric_limits<std::int64_t>::min();
+  return has_negative ? Value(-value.integer()) : value;
 }
 
 VersionId version_id(const VersionStore& store, const ReadPoint& point) {
