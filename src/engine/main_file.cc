@@ -109,7 +109,7 @@ void MainFile::pin() {
 
 int MainFile::lock(int level) {
   if (level <= lock_) return SQLITE_OK;
-  if (lock_ == SQLITE_LOCK_NONE) pin();
+  if (lock_ == SQLITE_LOCK_NONE && !held_) pin();
   if (level >= SQLITE_LOCK_RESERVED && !write_.active()) {
     if (const int rc = reserve(); rc != SQLITE_OK) return rc;
   }
@@ -141,12 +141,26 @@ void MainFile::unlock(int level) {
     forget_written_counter();
     end_write(WriterSlot::HandOff::kAfterPatience);
   }
-  if (level == SQLITE_LOCK_NONE) {
-    // A slot that was kept for a write that never came.
-    if (has_slot_) give_slot_back(WriterSlot::HandOff::kAfterPatience);
-    if (reader_.pinned()) reader_.unpin();
-  }
   lock_ = std::min(lock_, level);
+  if (lock_ == SQLITE_LOCK_NONE && !held_) let_go();
+}
+
+void MainFile::let_go() {
+  // A slot that was kept for a write that never came.
+  if (has_slot_ && !write_.active()) give_slot_back(WriterSlot::HandOff::kAfterPatience);
+  if (lock_ == SQLITE_LOCK_NONE && reader_.pinned()) reader_.unpin();
+}
+
+void MainFile::hold_head() {
+  CHECK(lock_ == SQLITE_LOCK_NONE && !held_);
+  pin();
+  held_ = true;
+}
+
+void MainFile::release_head() {
+  CHECK(held_);
+  held_ = false;
+  let_go();
 }
 
 int MainFile::commit() {

@@ -173,6 +173,9 @@ class VersionStore {
   // Errors: kOutcomeUnknown (a sync failed; the store is poisoned now).
   Status await_visible(const OrderedCommit& commit);
 
+  // Waits until all that is in the log of the branch by now is visible. Errors: as above.
+  Status await_ordered_head(BranchId branch);
+
   // The newest visible version. REQUIRES of this and all that take a BranchId: the branch exists, or existed.
   ReadPoint head(BranchId branch) const;
   // A version at or below the branch's fork is its parent's: the result names the branch that committed it.
