@@ -262,7 +262,11 @@ int MainFile::read_page(PageNo page, std::uint32_t offset, MutableBytes out) {
     }
   }
   if (const int rc = read_base(page, offset, out); rc != SQLITE_OK) return rc;
-  if (page == PageNo{1} && offset == 0 && out.size() == kPageBytes) {
+  if (page != PageNo{1}) return SQLITE_OK;
+  if (wrote_page1_) {
+    // With nothing new in it but the counter, which the store does not keep.
+    show_counter(written_counter_, offset, out);
+  } else if (offset == 0 && out.size() == kPageBytes) {
     std::copy_n(out.begin() + kVersionBytesOffset, version_bytes_.size(), version_bytes_.begin());
   }
   return SQLITE_OK;
