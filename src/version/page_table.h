@@ -47,10 +47,14 @@ inline constexpr std::size_t kColdReadsMax = 2;
 struct Chain {
   std::array<PageVersion, kStepMax + 1> entries;
   std::size_t size = 0;
+  // What a key patch in place of entries[0], or behind it, is against: as many entries back as the step says.
+  // Not the last of the entries where a fold gave a version in between a base of its own after other branches
+  // had gone on from it. Set by newest_chain() and key_base_of().
+  PageVersion key_base{};
 
-  // Leaves only the base.
-  void keep_base() {
-    entries[0] = entries[size - 1];
+  // Leaves only what a key patch stands on.
+  void keep_key_base() {
+    entries[0] = key_base;
     size = 1;
   }
   // How many reads that takes; entries that lie close together take one.

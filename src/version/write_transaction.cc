@@ -171,7 +171,7 @@ Status WriteTransaction::Overlay::load_spilled(const OverlayPage& page, std::byt
   Chain chain;
   if (page.spilled.kind() == EntryKind::kPatch || page.spilled.kind() == EntryKind::kKey) {
     newest_chain(branch_->find(PageNo{page.page}), chain);
-    if (page.spilled.kind() == EntryKind::kKey) chain.keep_base();
+    if (page.spilled.kind() == EntryKind::kKey) chain.keep_key_base();
   }
   std::copy_backward(chain.entries.begin(), chain.entries.begin() + chain.size,
                      chain.entries.begin() + chain.size + 1);
