@@ -3,6 +3,7 @@
 #include "bench/bulk_work.h"
 #include "bench/commit_work.h"
 #include "bench/copy_work.h"
+#include "bench/follow_work.h"
 #include "bench/harness.h"
 #include "bench/open_work.h"
 #include "bench/read_work.h"
@@ -30,5 +31,7 @@ int main(int argc, char** argv) {
   bench_as_of(report, disk);
   bench_branch_commands(report, disk);
   bench_many_branches(report, disk);
+  bench_follow(report, disk);
+  bench_publish(report);
   return report.finish();
 }

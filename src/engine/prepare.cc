@@ -110,6 +110,7 @@ Result<std::unique_ptr<PreparedStatement>> prepare(const std::shared_ptr<Connect
   Session& session = connection->session();
   session.begin_call();
   session.answered_pragma.reset();
+  DOSQL_RETURN_IF_ERROR(connection->catch_up());
   if (sql::may_be_ours(sql)) [[unlikely]] {
     DOSQL_ASSIGN_OR_RETURN(sql::Recognition recognition, sql::recognise(sql));
     if (recognition.ours()) {

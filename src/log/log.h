@@ -5,7 +5,10 @@
 // ends and, when the last owner did not close it, starts a new segment with what survived but was not known
 // to be on disk, whose header names the cut. Only after replay() may anything be appended.
 //
-// Threads: append(), sync() and close() exclude each other with one lock each; read_entry() and
+// A Log that is open for reading can follow one that another process writes: replay() up to a position that
+// the writer named, then follow() to later ones, through new segments and new writers.
+//
+// Threads: append(), sync(), close() and follow() exclude each other with one lock each; read_entry() and
 // read_record() may run at any time and never wait for them.
 #pragma once
 
@@ -84,8 +87,18 @@ class Log {
   bool holds(const LogPoint& point) const;
 
   // See the head of this file. `from`: a point that holds(); none: the beginning. A failing visitor
-  // ends it. Errors: kCorrupt (file and offset), kIo, kDiskFull, what the visitor says.
-  Result<ReplayOutcome> replay(const std::optional<LogPoint>& from, ReplayVisitor& visitor);
+  // ends it. `limit`: of a log that another process writes, an end of a record that it named since the log
+  // was opened; what lies behind is not looked at. REQUIRES of it: Access::kReadOnly. Errors: kCorrupt (file
+  // and offset), kIo, kDiskFull, what the visitor says.
+  Result<ReplayOutcome> replay(const std::optional<LogPoint>& from, ReplayVisitor& visitor,
+                               std::optional<Position> limit = {});
+
+  // Goes on to `to`, the end of a record that the present writer named, and hands the visitor what is new.
+  // Copies of records that it had are passed over. On an error the log stands behind the last record that the
+  // visitor took, and what was there can still be read. REQUIRES: Access::kReadOnly, `to` is behind end();
+  // one thread at a time. Errors: kNotFound (a file is gone: the writer has changed; ask for its position
+  // again), kCorrupt, also where the log is no longer the one that was followed; kIo; what the visitor says.
+  Status follow(Position to, ReplayVisitor& visitor);
 
   // Finishes and appends a record. A commit gets the next LSN range (from header().lsn_units) and
   // timestamp. Not durable on return. Errors: kDiskFull (nothing changed), kIo (nothing changed, or
@@ -133,8 +146,17 @@ class Log {
   Status load_segments();
 
   struct Tail;
+  Status end_at(Position limit);
+  Result<ReplayOutcome> finish_following(Position limit, std::uint64_t start, ReplayVisitor& visitor,
+                                         Tail& tail);
+  void remember(const Tail& tail);
+  Tail tail_at_end() const;
+  Result<std::vector<std::unique_ptr<Segment>>> segments_up_to(std::uint32_t number) const;
+  Status follow_active(std::uint64_t to, ReplayVisitor& visitor, Tail& tail);
+  Status follow_into(std::unique_ptr<Segment> segment, ReplayVisitor& visitor, Tail& tail);
+  Status pass_over_copies(Segment& segment, std::uint64_t bytes, Tail& tail) const;
   Status scan_segment(Segment& segment, std::uint64_t from, std::optional<std::uint64_t> end,
-                      ReplayVisitor& visitor, Tail& tail);
+                      ReplayVisitor& visitor, Tail& tail) const;
   Status judge_tail(const Tail& found) const;
   Status judge_void_segment(std::uint32_t number, Lsn newest) const;
   Status repair_tail(const Tail& found, bool may_replace, ReplayVisitor& visitor, Tail& tail);
@@ -182,6 +204,7 @@ class Log {
 
   std::uint64_t previous_checksum_ = 0;
   std::uint64_t closed_sequence_ = 0;
+  std::uint64_t useful_end_ = kFirstRecordOffset;    // of a log that is read: Tail::useful_end
   std::optional<std::uint64_t> found_close_record_;  // its offset in the active segment
   std::uint64_t next_lsn_ = 0;                       // newest LSN handed out
   TimestampUs last_timestamp_us_ = 0;

@@ -97,7 +97,7 @@ BranchInfo info_of(const Branch& branch) {
 }
 
 Result<log::Appended> StoreImpl::log_name(const NameSummary& summary, std::string_view name,
-                                          Durability durability) {
+                                          Durability durability, Publication& publication) {
   if (options.access == Access::kReadOnly)
     return Error(ErrorCode::kReadOnly, "the database is open for reading only");
   log::RecordBuilder record(log->database_id());
@@ -106,6 +106,7 @@ Result<log::Appended> StoreImpl::log_name(const NameSummary& summary, std::strin
   const bool synced = durability == Durability::kFull;
   DOSQL_ASSIGN_OR_RETURN(const log::Appended appended,
                          log->append(record, synced ? log::WriteStyle::kWrite : log::WriteStyle::kStore));
+  publication.appended(appended, record.record_bytes());
   if (synced) DOSQL_RETURN_IF_ERROR(log->sync());
   return appended;
 }
@@ -127,12 +128,15 @@ Result<BranchInfo> VersionStore::create_branch(const std::string& name, const Re
                             .parent = raw(parent.id()),
                             .point_version = raw(point.version),
                             .point_lsn = raw(point.lsn)};
+  Publication publication(store.visible_end);
   std::lock_guard publishing(parent.publish_mutex());
-  DOSQL_ASSIGN_OR_RETURN(const log::Appended appended, store.log_name(summary, name, durability));
+  DOSQL_ASSIGN_OR_RETURN(const log::Appended appended,
+                         store.log_name(summary, name, durability, publication));
   auto branch = std::make_unique<Branch>(id, name, parent, point, appended.last_lsn, appended.timestamp_us,
                                          point.version == parent.ordered());
   BranchInfo info = info_of(*branch);
   store.branches.add(std::move(branch));
+  publication.visible();
   return info;
 }
 
@@ -150,8 +154,10 @@ Status VersionStore::drop_branch(BranchId id, Durability durability) {
                             .parent = 0,
                             .point_version = 0,
                             .point_lsn = 0};
-  DOSQL_RETURN_IF_ERROR(store.log_name(summary, branch.name(), durability));
+  Publication publication(store.visible_end);
+  DOSQL_RETURN_IF_ERROR(store.log_name(summary, branch.name(), durability, publication));
   store.branches.drop(branch);
+  publication.visible();
   return {};
 }
 
@@ -215,8 +221,11 @@ Status VersionStore::create_snapshot(const std::string& name, const ReadPoint& l
                             .parent = 0,
                             .point_version = raw(point.version),
                             .point_lsn = raw(point.lsn)};
-  DOSQL_ASSIGN_OR_RETURN(const log::Appended appended, store.log_name(summary, name, durability));
+  Publication publication(store.visible_end);
+  DOSQL_ASSIGN_OR_RETURN(const log::Appended appended,
+                         store.log_name(summary, name, durability, publication));
   store.branches.add_snapshot({name, point, appended.timestamp_us});
+  publication.visible();
   return {};
 }
 
@@ -231,8 +240,10 @@ Status VersionStore::drop_snapshot(const std::string& name, Durability durabilit
                             .parent = 0,
                             .point_version = 0,
                             .point_lsn = 0};
-  DOSQL_RETURN_IF_ERROR(store.log_name(summary, name, durability));
+  Publication publication(store.visible_end);
+  DOSQL_RETURN_IF_ERROR(store.log_name(summary, name, durability, publication));
   store.branches.drop_snapshot(name);
+  publication.visible();
   return {};
 }
 

@@ -310,10 +310,13 @@ Result<ReadPoint> WriteTransaction::Overlay::commit(Durability durability) {
   DOSQL_RETURN_IF_ERROR(set_commit_header());
 
   const bool synced = durability == Durability::kFull;
+  Publication publication(store_.visible_end);
   DOSQL_ASSIGN_OR_RETURN(const log::Appended appended,
                          append(synced ? log::WriteStyle::kWrite : log::WriteStyle::kStore));
+  publication.appended(appended, record_.record_bytes());
   if (synced) DOSQL_RETURN_IF_ERROR(store_.log->sync());
   publish(appended);
+  publication.visible();
   return branch_->head();
 }
 
