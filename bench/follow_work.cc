@@ -158,9 +158,8 @@ void bench_publish(Report& report) {
                    const Stopwatch watch;
                    for (int i = 0; i < count; ++i) {
                      version::Publication publication(end);
-                     publication.appended(
-                         {.position = log::Position{position += 8}, .last_lsn = Lsn{position}}, 8);
-                     publication.visible();
+                     publication.ordered(
+                         {.position = log::Position{position += 8}, .last_lsn = Lsn{position}}, 8, Lsn{});
                    }
                    return watch.seconds() * 1e9 / count;
                  });

@@ -125,11 +125,7 @@ Result<std::uint64_t> Database::wait_for_commit(std::uint64_t after_lsn, std::ch
 
 Result<bool> Database::maintain(std::uint64_t budget_us) {
   if (core_->closed()) return closed_error();
-  // A writer that finds the store busy queues for the slot: it must find it taken there too.
-  if (!core_->slot().try_take()) return true;
-  auto more = core_->store().maintain(budget_us);
-  core_->slot().give_back(engine::WriterSlot::HandOff::kAfterPatience);
-  return more;
+  return core_->store().maintain(budget_us);
 }
 
 Status Database::close() {

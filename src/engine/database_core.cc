@@ -48,7 +48,7 @@ Result<std::shared_ptr<DatabaseCore>> DatabaseCore::open(std::unique_ptr<io::Dir
       core->store_, version::VersionStore::open(std::move(directory), store_options(options), *core->clock_,
                                                 *core->random_));
   core->vfs_ = std::make_unique<Vfs>(VfsSetup{.store = core->store_.get(),
-                                              .slot = &core->slot_,
+                                              .slots = &core->slots_,
                                               .clock = core->clock_,
                                               .directory = core->path_,
                                               .allow_files = options.allow_files});

@@ -27,7 +27,7 @@ class DatabaseCore : public std::enable_shared_from_this<DatabaseCore> {
   ~DatabaseCore();
 
   version::VersionStore& store() { return *store_; }
-  WriterSlot& slot() { return slot_; }
+  WriterSlots& slots() { return slots_; }
   Vfs& vfs() { return *vfs_; }
   const Options& options() const { return options_; }
   Clock& clock() const { return *clock_; }
@@ -60,7 +60,7 @@ class DatabaseCore : public std::enable_shared_from_this<DatabaseCore> {
   std::atomic<int> connections_{0};
   BranchUses branch_uses_;
   std::unique_ptr<version::VersionStore> store_;
-  WriterSlot slot_;
+  WriterSlots slots_;
   std::unique_ptr<Vfs> vfs_;
 };
 

@@ -46,13 +46,14 @@ class MainFile::TemporaryPin {
   const bool mine_;
 };
 
-MainFile::MainFile(version::VersionStore& store, WriterSlot& slot, std::shared_ptr<Session> session,
+MainFile::MainFile(version::VersionStore& store, WriterSlots& slots, std::shared_ptr<Session> session,
                    std::optional<version::ReadPoint> fixed)
     : store_(store),
-      slot_(slot),
+      slots_(slots),
       session_(std::move(session)),
       fixed_(fixed),
       branch_(fixed ? fixed->branch : kMainBranch),
+      slot_(&slots.of(branch_)),
       reader_(store),
       write_(store),
       journal_(*this) {}
@@ -71,6 +72,7 @@ version::ReadPoint MainFile::point() const {
 void MainFile::move_to(BranchId branch) {
   CHECK(lock_ == SQLITE_LOCK_NONE && !fixed_);
   branch_ = branch;
+  slot_ = &slots_.of(branch);
 }
 
 void MainFile::look_at(const version::ReadPoint& point) {
@@ -94,6 +96,9 @@ int MainFile::fail(Error error, int io_code) {
 void MainFile::pin() {
   if (fixed_) {
     reader_.pin(*fixed_);
+  } else if (has_slot_) {
+    // Nobody can commit in between.
+    reader_.pin_ordered_head(branch_);
   } else {
     reader_.pin_head(branch_);
   }
@@ -118,7 +123,7 @@ int MainFile::lock(int level) {
 }
 
 int MainFile::reserve() {
-  if (!has_slot_) has_slot_ = slot_.try_take();
+  if (!has_slot_) has_slot_ = slot_.load()->try_take();
   if (!has_slot_) {
     session_->refusal = Refusal::kSlotTaken;
     return SQLITE_BUSY;
@@ -152,25 +157,26 @@ void MainFile::unlock(int level) {
 int MainFile::commit() {
   if (!write_.active()) return SQLITE_OK;
   const version::Durability durability = session_->durability();
-  auto committed = write_.commit(durability);
-  if (committed) {
+  const auto ordered = write_.order(durability);
+  // The next writer need not wait for the disk.
+  end_write(durability == version::Durability::kFull ? WriterSlot::HandOff::kAlways
+                                                     : WriterSlot::HandOff::kAfterPatience);
+  const Status visible = ordered ? store_.await_visible(*ordered) : ordered.error();
+  if (visible) {
     if (wrote_page1_) {
       counter_ = written_counter_;
       version_bytes_ = written_version_bytes_;
       wrote_page1_ = false;
     }
-    last_point_ = *committed;
+    last_point_ = ordered->point;
     // A statement that is still reading goes on in what its own connection has written.
     reader_.unpin();
-    reader_.pin(*committed);
-  } else {
-    forget_written_counter();
+    reader_.pin(ordered->point);
+    return SQLITE_OK;
   }
-  end_write(durability == version::Durability::kFull ? WriterSlot::HandOff::kAlways
-                                                     : WriterSlot::HandOff::kAfterPatience);
-  if (committed) return SQLITE_OK;
+  forget_written_counter();
   session_->commit_failed = true;
-  return fail(std::move(committed).error(), SQLITE_IOERR_WRITE);
+  return fail(visible.error(), SQLITE_IOERR_WRITE);
 }
 
 void MainFile::end_write(WriterSlot::HandOff hand_off) {
@@ -180,7 +186,7 @@ void MainFile::end_write(WriterSlot::HandOff hand_off) {
 
 void MainFile::give_slot_back(WriterSlot::HandOff hand_off) {
   has_slot_ = false;
-  slot_.give_back(hand_off);
+  slot_.load()->give_back(hand_off);
 }
 
 // M3
@@ -193,7 +199,8 @@ void MainFile::forget_written_counter() {
 
 bool MainFile::wait_for_slot(WriterSlot::TimePoint deadline) {
   if (has_slot_) return true;
-  has_slot_ = slot_.take_until(deadline, [this] { return sqlite3_is_interrupted(session_->db) != 0; });
+  has_slot_ =
+      slot_.load()->take_until(deadline, [this] { return sqlite3_is_interrupted(session_->db) != 0; });
   return has_slot_;
 }
 

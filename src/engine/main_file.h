@@ -1,7 +1,8 @@
 // The database file that SQLite sees: one branch of a VersionStore, or one old version of it.
 //
-// SQLite's locks are the transaction. SHARED pins a version; RESERVED takes the branch's writer slot and
-// begins a WriteTransaction on the pinned version; SQLITE_FCNTL_COMMIT_PHASETWO commits it (pager.c sends it
+// SQLite's locks are the transaction. SHARED pins the newest visible version, or, when this connection holds
+// the branch's writer slot already, the newest commit in the log. RESERVED takes the writer slot and begins a
+// WriteTransaction on the pinned version; SQLITE_FCNTL_COMMIT_PHASETWO commits it (pager.c sends it
 // after the journal is finalised and after VACUUM's truncate); going below RESERVED without it rolls back.
 // PENDING and EXCLUSIVE have nothing to keep out.
 //
@@ -22,6 +23,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -36,9 +38,9 @@ namespace dosql::engine {
 
 class MainFile final : public BaseReader {
  public:
-  // On `fixed` when given (then read-only), else on the head of main. `store` and `slot` must outlive the
+  // On `fixed` when given (then read-only), else on the head of main. `store` and `slots` must outlive the
   // file.
-  MainFile(version::VersionStore& store, WriterSlot& slot, std::shared_ptr<Session> session,
+  MainFile(version::VersionStore& store, WriterSlots& slots, std::shared_ptr<Session> session,
            std::optional<version::ReadPoint> fixed);
   ~MainFile() override;
   MainFile(const MainFile&) = delete;
@@ -74,7 +76,8 @@ class MainFile final : public BaseReader {
   // Waits for the writer slot until `deadline` and keeps it for the statement that is tried again now. False:
   // the time is over or the connection was interrupted.
   bool wait_for_slot(WriterSlot::TimePoint deadline);
-  void wake_waiter() { slot_.wake(); }
+  // Any thread.
+  void wake_waiter() { slot_.load()->wake(); }
 
  private:
   class TemporaryPin;
@@ -91,10 +94,11 @@ class MainFile final : public BaseReader {
   int fail(Error error, int io_code);
 
   version::VersionStore& store_;
-  WriterSlot& slot_;
+  WriterSlots& slots_;
   std::shared_ptr<Session> session_;
   std::optional<version::ReadPoint> fixed_;
   BranchId branch_ = kMainBranch;
+  std::atomic<WriterSlot*> slot_;  // the branch's
 
   int lock_ = 0;
   bool has_slot_ = false;

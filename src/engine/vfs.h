@@ -29,7 +29,7 @@ namespace dosql::engine {
 // Everything must outlive the Vfs.
 struct VfsSetup {
   version::VersionStore* store = nullptr;
-  WriterSlot* slot = nullptr;
+  WriterSlots* slots = nullptr;
   Clock* clock = nullptr;
   std::string directory;
   bool allow_files = false;

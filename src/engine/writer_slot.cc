@@ -43,7 +43,7 @@ void WriterSlot::give_back(HandOff hand_off) {
   Waiter& first = *waiters_.front();
   if (hand_off == HandOff::kAlways || std::chrono::steady_clock::now() - first.since >= kPatience) {
     first.granted = true;
-    waiters_.pop_front();
+    waiters_.erase(waiters_.begin());
   } else {
     taken_ = false;
   }

@@ -6,9 +6,13 @@
 
 #include <chrono>
 #include <condition_variable>
-#include <deque>
 #include <functional>
+#include <map>
+#include <memory>
 #include <mutex>
+#include <vector>
+
+#include "base/ids.h"
 
 namespace dosql::engine {
 
@@ -47,7 +51,23 @@ class WriterSlot {
 
   mutable std::mutex mutex_;
   bool taken_ = false;
-  std::deque<Waiter*> waiters_;
+  std::vector<Waiter*> waiters_;  // the longest first
+};
+
+// The slots of all branches. Threads: any.
+class WriterSlots {
+ public:
+  // Stays where it is for as long as this lives.
+  WriterSlot& of(BranchId branch) {
+    std::lock_guard lock(mutex_);
+    std::unique_ptr<WriterSlot>& slot = slots_[branch];
+    if (!slot) slot = std::make_unique<WriterSlot>();
+    return *slot;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<BranchId, std::unique_ptr<WriterSlot>> slots_;
 };
 
 }  // namespace dosql::engine

@@ -79,11 +79,21 @@ Error Log::corrupt(Position position, std::string_view what) const {
 // --- appending -------------------------------------------------------------------------------------
 
 Error Log::poison(const Error& cause) {
+  {
+    std::lock_guard lock(group_mutex_);
+    if (poison_cause_.empty()) poison_cause_ = cause.message();
+  }
   poisoned_.store(true, std::memory_order_release);
+  return outcome_unknown();
+}
+
+// REQUIRES: poisoned.
+Error Log::outcome_unknown() const {
+  std::lock_guard lock(group_mutex_);
   return Error(ErrorCode::kOutcomeUnknown,
                fmt::format("a write to the log may not have reached the disk ({}); whether the newest commit "
                            "survives is known only after reopening the database",
-                           cause.message()));
+                           poison_cause_));
 }
 
 SegmentHeader Log::next_header(std::uint64_t record_bytes) const {
@@ -265,6 +275,45 @@ Status Log::sync() {
   }
   // Appends go on meanwhile. Should they seal the segment, they sync it first.
   return sync_segment(*segment, appended);
+}
+
+// Leader and followers: whoever finds no leader becomes it and syncs for all that have appended until then;
+// the others wait, and the first whose record came too late leads next.
+Status Log::wait_durable(Lsn lsn) {
+  DurableWaiter self{.lsn = dosql::raw(lsn), .wake = {}};
+  std::unique_lock lock(group_mutex_);
+  while (durable_lsn() < lsn) {
+    if (poisoned()) {
+      lock.unlock();
+      return outcome_unknown();
+    }
+    if (!has_leader_) {
+      has_leader_ = true;
+      lock.unlock();
+      sync().ignore("a failure poisons the log, which the next turn finds");
+      lock.lock();
+      end_leading();
+      continue;
+    }
+    self.woken = false;
+    durable_waiters_.push_back(&self);
+    self.wake.wait(lock, [&self] { return self.woken; });
+  }
+  return {};
+}
+
+// Wakes those whose turn is over, and one more to lead. REQUIRES: group_mutex_ is held.
+void Log::end_leading() {
+  has_leader_ = false;
+  const std::uint64_t durable = durable_lsn_.load();
+  bool next_leader = false;
+  std::erase_if(durable_waiters_, [&](DurableWaiter* waiter) {
+    const bool done = poisoned() || waiter->lsn <= durable;
+    if (!done && std::exchange(next_leader, true)) return false;
+    waiter->woken = true;
+    waiter->wake.notify_one();
+    return true;
+  });
 }
 
 Status Log::close() {

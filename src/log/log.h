@@ -8,12 +8,12 @@
 // A Log that is open for reading can follow one that another process writes: replay() up to a position that
 // the writer named, then follow() to later ones, through new segments and new writers.
 //
-// Threads: append(), sync(), close() and follow() exclude each other with one lock each; read_entry() and
-// read_record() may run at any time and never wait for them.
+// Threads: any. Appends go on while others sync; read_entry() and read_record() never wait for either.
 #pragma once
 
 #include <array>
 #include <atomic>
+#include <condition_variable>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -108,6 +108,10 @@ class Log {
   // Makes all records appended before the call durable. Errors: kOutcomeUnknown: the log is poisoned.
   Status sync();
 
+  // Waits until everything up to `lsn` is durable. Of all that wait one syncs for all (group commit). Errors:
+  // kOutcomeUnknown: a sync failed, which poisoned the log.
+  Status wait_durable(Lsn lsn);
+
   // Appends the clean-close mark and syncs. Nothing may be appended afterwards.
   Status close();
 
@@ -177,7 +181,9 @@ class Log {
   Status prepare_space(std::uint64_t offset, std::uint64_t record_bytes);
   Status write_record(const RecordBuilder& record, std::uint64_t offset, WriteStyle style);
   Status sync_segment(Segment& segment, std::uint64_t appended);
+  void end_leading();
   Error poison(const Error& cause);
+  Error outcome_unknown() const;
 
   io::Directory& directory_;
   const Access access_;
@@ -190,7 +196,7 @@ class Log {
   bool needs_close_ = false;  // the log does not end with a clean-close mark
 
   mutable std::mutex append_mutex_;    // guards what follows but for the atomics
-  std::mutex sync_mutex_;              // taken last
+  std::mutex sync_mutex_;              // taken last but for group_mutex_
   mutable std::mutex segments_mutex_;  // guards segments_ as a list
   std::vector<std::unique_ptr<Segment>> segments_;
   std::vector<std::uint32_t> void_segments_;
@@ -201,6 +207,17 @@ class Log {
   };
   std::array<std::atomic<Chunk*>, (kSegmentNumberMax + kChunk) / kChunk> chunks_{};
   std::vector<std::unique_ptr<Chunk>> owned_chunks_;
+
+  // Those that wait for a sync, the longest first. The leader syncs; it is not among them.
+  struct DurableWaiter {
+    std::uint64_t lsn;
+    std::condition_variable wake;
+    bool woken = false;
+  };
+  mutable std::mutex group_mutex_;  // guards what follows
+  std::vector<DurableWaiter*> durable_waiters_;
+  bool has_leader_ = false;
+  std::string poison_cause_;
 
   std::uint64_t previous_checksum_ = 0;
   std::uint64_t closed_sequence_ = 0;

@@ -28,8 +28,7 @@ Branch::Branch(BranchId id, std::string name, Branch& parent, const ReadPoint& f
       main_pages_(parent.main_pages_),
       main_cap_(parent.parent_ ? parent.main_cap_ : fork.lsn),
       caps_(parent.caps_),
-      head_{id, fork.version, fork.lsn, fork.page_count},
-      ordered_(fork.version) {
+      head_{id, fork.version, fork.lsn, fork.page_count} {
   if (!parent.parent_) return;  // B3
   std::lock_guard lock(parent.pages_lock_);
   pages_ = parent.pages_;
@@ -38,6 +37,37 @@ Branch::Branch(BranchId id, std::string name, Branch& parent, const ReadPoint& f
   } else {
     caps_ = std::make_shared<const Cap>(parent.id_, fork.lsn, std::move(caps_));  // B2
   }
+}
+
+void Branch::set_head(const ReadPoint& head) {
+  known_pages = std::max(known_pages, head.page_count);
+  std::lock_guard lock(head_lock_);
+  CHECK(awaiting_.empty());
+  head_ = head;
+}
+
+Lsn Branch::order(const ReadPoint& point, bool needs_sync) {
+  known_pages = std::max(known_pages, point.page_count);
+  std::lock_guard lock(head_lock_);
+  if (!needs_sync && awaiting_.empty()) {
+    head_ = point;
+    return Lsn{};
+  }
+  awaiting_.push_back({point, needs_sync});
+  if (needs_sync) return point.lsn;
+  const auto newest = std::find_if(awaiting_.rbegin(), awaiting_.rend(),
+                                   [](const Awaiting& commit) { return commit.needs_sync; });
+  return newest->point.lsn;
+}
+
+void Branch::show_durable(Lsn durable) {
+  std::lock_guard lock(head_lock_);
+  const auto still = std::find_if(awaiting_.begin(), awaiting_.end(), [durable](const Awaiting& commit) {
+    return commit.needs_sync && commit.point.lsn > durable;
+  });
+  if (still == awaiting_.begin()) return;
+  head_ = std::prev(still)->point;
+  awaiting_.erase(awaiting_.begin(), still);
 }
 
 PageRef Branch::with_cap(BranchSlot* slot) const {

@@ -9,6 +9,13 @@
 //       a cap for each such ancestor (`Cap`) and sees nothing of them above it.
 //   B3  Main's pages are in one table and never in a trie; each other branch has one cap for all of them.
 //
+// A commit is *ordered* when it is in the log and its versions in the slots: the branch's next writer stands
+// on it. It is *visible* when its durability mode is met and the commit before it is visible:
+//
+//   B4  head() is visible; of the commits behind it up to ordered_head() some await a sync. Whatever reads
+//   the
+//       branch without writing to it reads at or below head().
+//
 // Threads: any; one writer at a time (V2).
 #pragma once
 
@@ -40,8 +47,8 @@ class Branch {
   // Main. `pages` must outlive it.
   explicit Branch(PageTable& pages);
   // Forked off `parent` at `fork`. `from_head`: nothing had been committed on the parent behind it (the
-  // answer of ordered(), or what the log says). REQUIRES: `fork` is the head of `parent` or one of its own
-  // commits; the parent's publish_mutex() is held.
+  // answer of ordered_head(), or what the log says). REQUIRES: `fork` is the head of `parent` or one of its
+  // own commits; the parent's publish_mutex() is held.
   Branch(BranchId id, std::string name, Branch& parent, const ReadPoint& fork, Lsn created_lsn,
          TimestampUs created_us, bool from_head);
 
@@ -64,16 +71,31 @@ class Branch {
     std::lock_guard lock(head_lock_);
     pinned(head_);
   }
-  // REQUIRES: publish_mutex() is held, or nobody else has the store yet.
-  void set_head(const ReadPoint& head) {
-    ordered_ = head.version;
-    known_pages = std::max(known_pages, head.page_count);
+  // Sets both heads. REQUIRES: nobody else has the store yet, or publish_mutex() is held and nothing is
+  // awaited.
+  void set_head(const ReadPoint& head);
+
+  // Takes the writer's place, of which there is one (V2). False: somebody has it.
+  bool begin_write() { return !writing_.exchange(true, std::memory_order_acquire); }
+  void end_write() { writing_.store(false, std::memory_order_release); }
+  bool being_written() const { return writing_.load(std::memory_order_acquire); }
+
+  // The newest version that is in the log, visible or not.
+  ReadPoint ordered_head() const {
     std::lock_guard lock(head_lock_);
-    head_ = head;
+    return awaiting_.empty() ? head_ : awaiting_.back().point;
   }
-  // The newest version that is in the log, visible or not. REQUIRES: as above.
-  Version ordered() const { return ordered_; }
-  void set_ordered(Version version) { ordered_ = version; }
+  // Calls `pinned(ordered_head())` in the moment in which it is that.
+  template <class Pinned>
+  void pin_ordered_head(Pinned pinned) const {
+    std::lock_guard lock(head_lock_);
+    pinned(awaiting_.empty() ? head_ : awaiting_.back().point);
+  }
+  // The next ordered head. `needs_sync`: it is visible only when it is durable. Returns the LSN that must be
+  // durable before it is visible; 0: it is visible now. REQUIRES: publish_mutex() is held.
+  Lsn order(const ReadPoint& point, bool needs_sync);
+  // Makes visible what need not wait any more, everything up to `durable` being on disk.
+  void show_durable(Lsn durable);
 
   // The branch's own commits: those above fork().version.
   const CommitIndex& commits() const { return commits_; }
@@ -104,8 +126,8 @@ class Branch {
   // Every page that has versions here, main's ascending.
   void for_each_slot(const std::function<void(PageNo, PageSlot&)>& visit) const;
 
-  // Held while a commit is appended to the log, again while its versions and then the head become visible,
-  // and while the branch is forked: so forks see all of a commit or nothing, in the order of the log.
+  // Held from when a commit is appended to the log until its versions are in the slots, and while the branch
+  // is forked: so forks see all of a commit or nothing, in the order of the log.
   std::mutex& publish_mutex() { return publish_mutex_; }
 
   // The most pages any version had (L14).
@@ -136,10 +158,17 @@ class Branch {
   const Lsn main_cap_;
   std::shared_ptr<const Cap> caps_;
 
+  // Ordered, not visible yet.
+  struct Awaiting {
+    ReadPoint point;
+    bool needs_sync;
+  };
+
+  std::atomic<bool> writing_{false};
   // For a few instructions only: a pin never waits for I/O.
   mutable SpinLock head_lock_;
   ReadPoint head_;
-  Version ordered_{};
+  std::vector<Awaiting> awaiting_;  // oldest first; the first needs a sync
   CommitIndex commits_;
   std::mutex publish_mutex_;
 

@@ -168,9 +168,9 @@ Status IndexBuilder::apply_live(std::uint32_t page, const Change& change, std::o
   slot.push(version);
   slot.add_chain_bytes(version.kind(), change.payload_bytes);
   slot.cold_reads = 0;
-  if (slot.frame != 0 && !move_forward(version.kind(), payload, store_.pool.data(slot.frame))) {
-    spoiled = slot.frame;
-    slot.frame = 0;
+  if (slot.frame() != 0 && !move_forward(version.kind(), payload, store_.pool.data(slot.frame()))) {
+    spoiled = slot.frame();
+    slot.set_frame(0);
     store_.pool.take_from_slot(spoiled);
   }
   slot.lock.unlock();

@@ -104,7 +104,7 @@ Status StoreImpl::fold_long_chains() {
 }
 
 Status StoreImpl::close() {
-  CHECK(!writer_active.load());
+  for (const Branch* branch : branches.all()) CHECK(!branch->being_written());
   closed = true;
   waiting_stopped = true;
   if (status_page) status_page->wake_waiters();
@@ -131,10 +131,12 @@ Result<bool> VersionStore::maintain([[maybe_unused]] std::uint64_t budget_us) {
       std::max(store.options.maintain_checkpoint_bytes, store.checkpoint_bytes * kMaintainCheckpointTimes)) {
     return false;
   }
-  if (store.writer_active.exchange(true, std::memory_order_acquire)) return true;
-  Status written = store.log->sync().and_then([&store] { return store.write_checkpoint(); });
-  store.writer_active.store(false, std::memory_order_release);
-  if (!written) return std::move(written).error();
+  const CheckpointGate::Closed closed(store.checkpoint_gate);
+  if (store.checkpoint_gate.spilling()) return true;
+  DOSQL_RETURN_IF_ERROR(store.log->sync());
+  for (Branch* branch : store.branches.with_dropped()) branch->show_durable(store.log->durable_lsn());
+  store.visible_end.tell();
+  DOSQL_RETURN_IF_ERROR(store.write_checkpoint());
   return false;
 }
 

@@ -50,10 +50,10 @@ Status replay_name(StoreImpl& store, const log::RecordView& record, log::Positio
       if (summary.branch >= BranchTable::kBranchesMax ||
           BranchId{summary.branch} < store.branches.next_id() || store.branches.find(name))
         return bad("it creates a branch that exists");
-      store.branches.add(std::make_unique<Branch>(BranchId{summary.branch}, name,
-                                                  store.branch(BranchId{summary.parent}), *point,
-                                                  Lsn{record.header.last_lsn}, record.header.timestamp_us,
-                                                  point->version == store.branch(point->branch).ordered()));
+      store.branches.add(
+          std::make_unique<Branch>(BranchId{summary.branch}, name, store.branch(BranchId{summary.parent}),
+                                   *point, Lsn{record.header.last_lsn}, record.header.timestamp_us,
+                                   point->version == store.branch(point->branch).ordered_head().version));
       return {};
     }
     case NameChange::kDropBranch: {
@@ -96,19 +96,26 @@ BranchInfo info_of(const Branch& branch) {
           .created_us = branch.created_us()};
 }
 
-Result<log::Appended> StoreImpl::log_name(const NameSummary& summary, std::string_view name,
-                                          Durability durability, Publication& publication) {
+Result<log::Appended> StoreImpl::append_name(const NameSummary& summary, std::string_view name,
+                                             Durability durability) {
   if (options.access == Access::kReadOnly)
     return Error(ErrorCode::kReadOnly, "the database is open for reading only");
   log::RecordBuilder record(log->database_id());
   record.start(RecordType::kName, 0, BranchId{summary.branch});
   record.set_name(summary, name);
-  const bool synced = durability == Durability::kFull;
+  const bool needs_sync = durability == Durability::kFull;
+  Publication publication(visible_end);
   DOSQL_ASSIGN_OR_RETURN(const log::Appended appended,
-                         log->append(record, synced ? log::WriteStyle::kWrite : log::WriteStyle::kStore));
-  publication.appended(appended, record.record_bytes());
-  if (synced) DOSQL_RETURN_IF_ERROR(log->sync());
+                         log->append(record, needs_sync ? log::WriteStyle::kWrite : log::WriteStyle::kStore));
+  publication.ordered(appended, record.record_bytes(), needs_sync ? appended.last_lsn : Lsn{});
   return appended;
+}
+
+Status StoreImpl::await_durable(Lsn lsn, Durability durability) {
+  if (durability != Durability::kFull) return {};
+  DOSQL_RETURN_IF_ERROR(log->wait_durable(lsn));
+  visible_end.tell();
+  return {};
 }
 
 Result<BranchInfo> VersionStore::create_branch(const std::string& name, const ReadPoint& from,
@@ -128,15 +135,17 @@ Result<BranchInfo> VersionStore::create_branch(const std::string& name, const Re
                             .parent = raw(parent.id()),
                             .point_version = raw(point.version),
                             .point_lsn = raw(point.lsn)};
-  Publication publication(store.visible_end);
-  std::lock_guard publishing(parent.publish_mutex());
-  DOSQL_ASSIGN_OR_RETURN(const log::Appended appended,
-                         store.log_name(summary, name, durability, publication));
-  auto branch = std::make_unique<Branch>(id, name, parent, point, appended.last_lsn, appended.timestamp_us,
-                                         point.version == parent.ordered());
+  const CheckpointGate::Pass pass(store.checkpoint_gate);
+  std::unique_ptr<Branch> branch;
+  {
+    std::lock_guard publishing(parent.publish_mutex());
+    DOSQL_ASSIGN_OR_RETURN(const log::Appended appended, store.append_name(summary, name, durability));
+    branch = std::make_unique<Branch>(id, name, parent, point, appended.last_lsn, appended.timestamp_us,
+                                      point.version == parent.ordered_head().version);
+  }
+  DOSQL_RETURN_IF_ERROR(store.await_durable(branch->created_lsn(), durability));
   BranchInfo info = info_of(*branch);
   store.branches.add(std::move(branch));
-  publication.visible();
   return info;
 }
 
@@ -154,10 +163,10 @@ Status VersionStore::drop_branch(BranchId id, Durability durability) {
                             .parent = 0,
                             .point_version = 0,
                             .point_lsn = 0};
-  Publication publication(store.visible_end);
-  DOSQL_RETURN_IF_ERROR(store.log_name(summary, branch.name(), durability, publication));
+  const CheckpointGate::Pass pass(store.checkpoint_gate);
+  DOSQL_ASSIGN_OR_RETURN(const log::Appended appended, store.append_name(summary, branch.name(), durability));
+  DOSQL_RETURN_IF_ERROR(store.await_durable(appended.last_lsn, durability));
   store.branches.drop(branch);
-  publication.visible();
   return {};
 }
 
@@ -221,11 +230,10 @@ Status VersionStore::create_snapshot(const std::string& name, const ReadPoint& l
                             .parent = 0,
                             .point_version = raw(point.version),
                             .point_lsn = raw(point.lsn)};
-  Publication publication(store.visible_end);
-  DOSQL_ASSIGN_OR_RETURN(const log::Appended appended,
-                         store.log_name(summary, name, durability, publication));
+  const CheckpointGate::Pass pass(store.checkpoint_gate);
+  DOSQL_ASSIGN_OR_RETURN(const log::Appended appended, store.append_name(summary, name, durability));
+  DOSQL_RETURN_IF_ERROR(store.await_durable(appended.last_lsn, durability));
   store.branches.add_snapshot({name, point, appended.timestamp_us});
-  publication.visible();
   return {};
 }
 
@@ -240,10 +248,10 @@ Status VersionStore::drop_snapshot(const std::string& name, Durability durabilit
                             .parent = 0,
                             .point_version = 0,
                             .point_lsn = 0};
-  Publication publication(store.visible_end);
-  DOSQL_RETURN_IF_ERROR(store.log_name(summary, name, durability, publication));
+  const CheckpointGate::Pass pass(store.checkpoint_gate);
+  DOSQL_ASSIGN_OR_RETURN(const log::Appended appended, store.append_name(summary, name, durability));
+  DOSQL_RETURN_IF_ERROR(store.await_durable(appended.last_lsn, durability));
   store.branches.drop_snapshot(name);
-  publication.visible();
   return {};
 }
 

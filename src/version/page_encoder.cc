@@ -26,8 +26,7 @@ Result<std::optional<EncodedPage>> PageEncoder::encode_key(PageNo page, const Pa
 }
 
 Result<EncodedPage> PageEncoder::encode_fold(PageNo page, const Chain& chain, const std::byte* image) {
-  DOSQL_ASSIGN_OR_RETURN(const auto key,
-                         encode_key(page, chain.entries[chain.size - 1], chain.entries[0].step(), image));
+  DOSQL_ASSIGN_OR_RETURN(const auto key, encode_key(page, chain.key_base, chain.entries[0].step(), image));
   return key.value_or(EncodedPage{EntryKind::kFull, 0, Bytes(image, kPageBytes)});
 }
 
@@ -45,12 +44,13 @@ Result<std::optional<EncodedPage>> PageEncoder::encode(PageRef ref, PageNo page,
   const std::uint32_t chain_bytes = newest.is_newest() ? slot.chain_bytes : kChainBytesMax / 2;
   const bool was_cold = newest.is_newest() && slot.cold_reads > kColdReadsMax;
   std::optional<std::size_t> size;
-  Chain chain;
-  if (slot.frame != 0 && newest.is_newest()) {
-    size = make_patch(store_.pool.data(slot.frame), image, patch_);
-    if (was_cold || step % kKeyInterval == 0) chain_of(slot, newest.index, chain);
+  const bool tries_key = was_cold || step % kKeyInterval == 0;
+  const PageVersion key_base = tries_key ? key_base_of(slot, newest.index) : PageVersion{};
+  if (slot.frame() != 0 && newest.is_newest()) {
+    size = make_patch(store_.pool.data(slot.frame()), image, patch_);
     slot.lock.unlock_shared();
   } else {
+    Chain chain;
     chain_of(slot, newest.index, chain);
     slot.lock.unlock_shared();
     DOSQL_RETURN_IF_ERROR(store_.rebuild(page, chain, scratch_));
@@ -58,9 +58,9 @@ Result<std::optional<EncodedPage>> PageEncoder::encode(PageRef ref, PageNo page,
   }
   if (size && *size == 0) return std::optional<EncodedPage>();
   if (!size || step > kStepMax || chain_bytes + *size > kChainBytesMax) return std::optional(full);
-  if (was_cold || step % kKeyInterval == 0) {
-    DOSQL_ASSIGN_OR_RETURN(const auto key, encode_key(page, chain.entries[chain.size - 1],
-                                                      static_cast<std::uint8_t>(step), image));
+  if (tries_key) {
+    DOSQL_ASSIGN_OR_RETURN(const auto key,
+                           encode_key(page, key_base, static_cast<std::uint8_t>(step), image));
     if (key) return key;
     if (was_cold) return std::optional(full);
   }

@@ -26,8 +26,9 @@ class PageEncoder {
   // that version. REQUIRES: the caller holds the branch's writer slot, so that the newest version stays it.
   Result<std::optional<EncodedPage>> encode(PageRef ref, PageNo page, const std::byte* image);
 
-  // Encodes the newest version of `page`, which is `image` and rebuilt by `chain`, so that it takes two reads
-  // at most: for a fold record. REQUIRES: as above, and the newest version is no chain's base.
+  // Encodes the newest version of `page`, which is `image` and rebuilt by `chain` (of newest_chain()), so
+  // that it takes two reads at most: for a fold record. REQUIRES: as above, and the newest version is no
+  // chain's base.
   Result<EncodedPage> encode_fold(PageNo page, const Chain& chain, const std::byte* image);
 
  private:

@@ -26,26 +26,52 @@ VisibleVersion lock_visible(PageRef ref, Lsn lsn) {
   return {};
 }
 
-void chain_of(PageSlot& first, std::size_t index, Chain& chain) {
-  chain.size = 0;
-  PageSlot* slot = &first;
-  while (true) {
-    const PageVersion version = slot->versions[index];
-    chain.entries[chain.size++] = version;
-    const bool is_base = version.kind() == EntryKind::kFull || version.kind() == EntryKind::kZero;
-    if (is_base) break;
-    std::size_t back = version.kind() == EntryKind::kKey ? version.step() : 1;
-    // Slots are locked from younger to older, here and everywhere.
+namespace {
+
+// A version of a page, on a way back through the slots that begins at `first`, which the caller has locked.
+struct Place {
+  PageSlot* first;
+  PageSlot* slot;
+  std::size_t index;
+
+  const PageVersion& version() const { return slot->versions[index]; }
+  // Slots are locked from younger to older, here and everywhere.
+  void go_back(std::size_t back) {
     while (back > index) {
       back -= index + 1;
       const VisibleVersion before = lock_visible(older_of(*slot), Lsn{slot->versions[0].lsn});
-      if (slot != &first) slot->lock.unlock_shared();
+      leave();
       slot = before.slot;
       index = before.index;
     }
     index -= back;
   }
-  if (slot != &first) slot->lock.unlock_shared();
+  void leave() {
+    if (slot != first) slot->lock.unlock_shared();
+  }
+};
+
+}  // namespace
+
+void chain_of(PageSlot& first, std::size_t index, Chain& chain) {
+  chain.size = 0;
+  Place place{&first, &first, index};
+  while (true) {
+    const PageVersion& version = place.version();
+    chain.entries[chain.size++] = version;
+    const bool is_base = version.kind() == EntryKind::kFull || version.kind() == EntryKind::kZero;
+    if (is_base) break;
+    place.go_back(version.kind() == EntryKind::kKey ? version.step() : 1);
+  }
+  place.leave();
+}
+
+PageVersion key_base_of(PageSlot& slot, std::size_t index) {
+  Place place{&slot, &slot, index};
+  place.go_back(place.version().step());
+  const PageVersion base = place.version();
+  place.leave();
+  return base;
 }
 
 void newest_chain(PageRef ref, Chain& chain) {
@@ -53,6 +79,7 @@ void newest_chain(PageRef ref, Chain& chain) {
   const VisibleVersion newest = lock_visible(ref, kLsnUnbounded);
   if (!newest.slot) return;
   chain_of(*newest.slot, newest.index, chain);
+  chain.key_base = key_base_of(*newest.slot, newest.index);
   newest.slot->lock.unlock_shared();
 }
 

@@ -24,6 +24,9 @@ PageRef older_of(const PageSlot& slot);
 // What to read to rebuild slot->versions[index]. REQUIRES: slot->lock is held.
 void chain_of(PageSlot& slot, std::size_t index, Chain& chain);
 
+// Chain::key_base of slot->versions[index]. REQUIRES: as above.
+PageVersion key_base_of(PageSlot& slot, std::size_t index);
+
 // The newest version that `ref` shows. Its chain; empty when there is none.
 void newest_chain(PageRef ref, Chain& chain);
 

@@ -41,9 +41,9 @@ void StoreImpl::install(PageSlot& slot, const Chain& chain, const std::byte* ima
   const FrameId frame = pool.allocate();
   std::memcpy(pool.data(frame), image, kPageBytes);
   slot.lock.lock();
-  const bool current = slot.frame == 0 && slot.newest().word == chain.entries[0].word;
+  const bool current = slot.frame() == 0 && slot.newest().word == chain.entries[0].word;
   if (current) {
-    slot.frame = frame;
+    slot.set_frame(frame);
     slot.cold_reads = static_cast<std::uint8_t>(chain.reads());
     pool.give_to_slot(frame, slot);
   }
@@ -55,6 +55,10 @@ Status StoreImpl::read(const ReadPoint& point, PageNo page, std::uint32_t offset
                        CacheUse cache) {
   DCHECK(offset + out.size() <= kPageBytes);
   const PageRef ref = dosql::raw(page) <= point.page_count ? branch(point.branch).find(page) : PageRef{};
+  // Not locked yet: a guess that costs nothing where it is wrong.
+  if (ref.slot && out.size() == kPageBytes) {
+    if (const FrameId frame = ref.slot->frame(); frame != 0) pool.prefetch(frame);
+  }
   const VisibleVersion visible = lock_visible(ref, point.lsn);
   if (!visible.slot) {
     std::memset(out.data(), 0, out.size());
@@ -62,9 +66,9 @@ Status StoreImpl::read(const ReadPoint& point, PageNo page, std::uint32_t offset
   }
   PageSlot& slot = *visible.slot;
   const bool is_newest = visible.is_newest();
-  if (slot.frame != 0 && is_newest) {
-    std::memcpy(out.data(), pool.data(slot.frame) + offset, out.size());
-    pool.touch(slot.frame);
+  if (slot.frame() != 0 && is_newest) {
+    std::memcpy(out.data(), pool.data(slot.frame()) + offset, out.size());
+    pool.touch(slot.frame());
     slot.lock.unlock_shared();
     return {};
   }

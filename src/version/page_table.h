@@ -47,25 +47,30 @@ inline constexpr std::size_t kColdReadsMax = 2;
 struct Chain {
   std::array<PageVersion, kStepMax + 1> entries;
   std::size_t size = 0;
+  // What a key patch in place of entries[0], or behind it, is against: as many entries back as the step says.
+  // Not the last of the entries where a fold gave a version in between a base of its own after other branches
+  // had gone on from it. Set by newest_chain() and key_base_of().
+  PageVersion key_base{};
 
-  // Leaves only the base.
-  void keep_base() {
-    entries[0] = entries[size - 1];
+  // Leaves only what a key patch stands on.
+  void keep_key_base() {
+    entries[0] = key_base;
     size = 1;
   }
   // How many reads that takes; entries that lie close together take one.
   std::size_t reads() const;
 };
 
-// What the index knows of one page on one branch. All fields are guarded by `lock`.
+// What the index knows of one page on one branch. All fields are guarded by `lock`; who asks for frame()
+// without it gets a guess.
 struct PageSlot {
   SharedSpinLock lock;
-  FrameId frame = 0;
+  std::atomic<FrameId> frame_id{0};
   PageVersion* versions = nullptr;
   std::uint32_t count = 0;
   std::uint32_t capacity = 0;     // 0 with a count: the array belongs to the checkpoint buffer
   std::uint32_t chain_bytes = 0;  // payload since the chain's base
-  std::uint8_t cold_reads = 0;    // what it took to rebuild the image in `frame`; 0: a commit brought it
+  std::uint8_t cold_reads = 0;    // what it took to rebuild the image in its frame; 0: a commit brought it
   std::uint8_t newest_step = 0;   // of the newest version: replaying needs no look into the array
   bool on_branch = false;         // this is a BranchSlot
 
@@ -74,6 +79,9 @@ struct PageSlot {
   PageSlot(const PageSlot&) = delete;
   PageSlot& operator=(const PageSlot&) = delete;
 
+  // Of the newest version's image; 0: none.
+  FrameId frame() const { return frame_id.load(std::memory_order_relaxed); }
+  void set_frame(FrameId frame) { frame_id.store(frame, std::memory_order_relaxed); }
   const PageVersion& newest() const { return versions[count - 1]; }
   void push(const PageVersion& version);
   // Gives the newest version another entry of the log (L10). REQUIRES: the same LSN; a base, or the same

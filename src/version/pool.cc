@@ -1,7 +1,6 @@
 #include "version/pool.h"
 
 #include <algorithm>
-#include <cstdlib>
 
 #include "base/check.h"
 
@@ -16,23 +15,16 @@ constexpr std::uint64_t kOvershootFrames = (std::uint64_t{4} << 30) / kPageBytes
 
 Pool::Pool(std::size_t capacity_bytes)
     : capacity_frames_(std::max<std::uint64_t>(capacity_bytes / kPageBytes, kCapacityFramesMin)),
+      memory_(capacity_frames_ + kOvershootFrames + kChunkFrames),
       chunks_((capacity_frames_ + kOvershootFrames) / kChunkFrames + 1) {}
 
 Pool::~Pool() {
-  for (auto& chunk : chunks_) {
-    if (Chunk* owned = chunk.load()) {
-      std::free(owned->bytes);
-      delete owned;
-    }
-  }
+  for (auto& chunk : chunks_) delete chunk.load();
 }
 
 bool Pool::grow() {
   if (chunk_count_ == chunks_.size()) return false;
-  auto* chunk = new Chunk{};
-  chunk->bytes = static_cast<std::byte*>(std::aligned_alloc(kPageBytes, kChunkFrames * kPageBytes));
-  CHECK(chunk->bytes != nullptr);
-  chunks_[chunk_count_].store(chunk, std::memory_order_release);
+  chunks_[chunk_count_].store(new Chunk{}, std::memory_order_release);
   const FrameId first = chunk_count_ * kChunkFrames;
   ++chunk_count_;
   // Highest first, so that frames are handed out in address order. Frame 0 means none.
@@ -86,9 +78,9 @@ FrameId Pool::evict() {
     if (!slot) continue;
     if (chunk.referenced[frame % kChunkFrames].exchange(false, std::memory_order_relaxed)) continue;
     if (!slot->lock.try_lock()) continue;
-    const bool still_there = slot->frame == frame;
+    const bool still_there = slot->frame() == frame;
     if (still_there) {
-      slot->frame = 0;
+      slot->set_frame(0);
       chunk.owners[frame % kChunkFrames].store(nullptr, std::memory_order_relaxed);
     }
     slot->lock.unlock();

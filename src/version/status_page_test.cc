@@ -141,6 +141,10 @@ class VisibleEndTest : public StatusPageTest {
     log_ = log::Log::open(*directory_for_log_, log::Access::kReadWrite, log::Log::Create::kIfMissing, clock_,
                           random_)
                .value();
+    struct Nobody final : log::ReplayVisitor {
+      Status on_record(const log::RecordView&, log::Position) override { return {}; }
+    } nobody;
+    log_->replay({}, nobody).value();
     page_ = writer();
     end_.start(*page_, *log_, visible_at(8));
   }
@@ -160,51 +164,64 @@ class VisibleEndTest : public StatusPageTest {
 
 TEST_F(VisibleEndTest, OneAfterTheOther) {
   for (std::uint64_t position = 8; position < 80; position += 8) {
-    Publication publication(end_);
-    publication.appended(at(position), 8);
-    EXPECT_EQ(told(), position);
-    publication.visible();
+    {
+      Publication publication(end_);
+      EXPECT_EQ(told(), position);
+      publication.ordered(at(position), 8, Lsn{});
+    }
     EXPECT_EQ(told(), position + 8);
     EXPECT_EQ(page_->visible_lsn(), Lsn{position});
   }
 }
 
-TEST_F(VisibleEndTest, WhatIsInFrontComesFirst) {
-  Publication first(end_);
-  Publication second(end_);
-  Publication third(end_);
-  third.appended(at(24), 8);
-  first.appended(at(8), 8);
-  third.visible();
-  EXPECT_EQ(told(), 8u) << "the second may be in front of it";
-  second.appended(at(16), 8);
-  second.visible();
+TEST_F(VisibleEndTest, WhatMayStillComeInFrontKeepsItBack) {
+  auto first = std::make_unique<Publication>(end_);
+  auto second = std::make_unique<Publication>(end_);
+  auto third = std::make_unique<Publication>(end_);
+  third->ordered(at(24), 8, Lsn{});
+  first->ordered(at(8), 8, Lsn{});
+  third.reset();
   EXPECT_EQ(told(), 8u);
-  first.visible();
+  first.reset();
+  EXPECT_EQ(told(), 8u) << "the second began before the first was known to be there";
+  second->ordered(at(16), 8, Lsn{});
+  second.reset();
   EXPECT_EQ(told(), 32u);
   EXPECT_EQ(page_->visible_lsn(), Lsn{24});
 }
 
-TEST_F(VisibleEndTest, WhatWasNeverAppendedHoldsNobodyUp) {
-  Publication first(end_);
+TEST_F(VisibleEndTest, WhatWasNeverAppendedKeepsNothingBack) {
+  auto failed = std::make_unique<Publication>(end_);
   {
-    Publication failed(end_);
-    first.appended(at(8), 8);
-    first.visible();
-    EXPECT_EQ(told(), 8u) << "the other may still get in front";
+    Publication first(end_);
+    first.ordered(at(8), 8, Lsn{});
   }
+  EXPECT_EQ(told(), 8u);
+  failed.reset();
   EXPECT_EQ(told(), 16u);
 }
 
-TEST_F(VisibleEndTest, NothingBehindAnUnknownOutcomeIsTold) {
+TEST_F(VisibleEndTest, WhatIsNotDurableKeepsBackWhatIsBehindIt) {
   {
-    Publication unknown(end_);
-    unknown.appended(at(8), 8);
+    Publication full(end_);
+    full.ordered(at(8), 8, Lsn{8});
   }
-  Publication next(end_);
-  next.appended(at(16), 8);
-  next.visible();
+  {
+    Publication normal(end_);
+    normal.ordered(at(16), 8, Lsn{});
+  }
+  end_.tell();
   EXPECT_EQ(told(), 8u);
+  log::RecordBuilder record(log_->database_id());
+  record.start(log::RecordType::kCommit, 0, kMainBranch);
+  record.header().lsn_units = 1;
+  log_->append(record, log::WriteStyle::kWrite).value();
+  end_.tell();
+  EXPECT_EQ(told(), 8u);
+  log_->sync().value();
+  end_.tell();
+  EXPECT_EQ(told(), 24u);
+  EXPECT_EQ(page_->durable_lsn(), log_->durable_lsn());
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "log/log.h"
 #include "version/branch_table.h"
+#include "version/checkpoint_gate.h"
 #include "version/history_cache.h"
 #include "version/page_table.h"
 #include "version/pin_registry.h"
@@ -48,9 +49,12 @@ class StoreImpl {
     CHECK(found != nullptr);
     return *found;
   }
-  // Appends a kName record and, for kFull, syncs. names.cc
-  Result<log::Appended> log_name(const log::NameSummary& summary, std::string_view name,
-                                 Durability durability, Publication& publication);
+  // Appends a kName record. names.cc
+  Result<log::Appended> append_name(const log::NameSummary& summary, std::string_view name,
+                                    Durability durability);
+  // Waits for a record that was appended with `durability`.
+  Status await_durable(Lsn lsn, Durability durability);
+  Status await_visible(const OrderedCommit& commit);
 
   // --- following (following.cc) ---
   // Of a store that follows a writer: takes what became visible since. Nothing to do in any other.
@@ -85,8 +89,7 @@ class StoreImpl {
   VisibleEnd visible_end;              // of a writer
   std::unique_ptr<Follower> follower;  // null in a writer, and where there is no status page
 
-  // V2, over all branches.
-  std::atomic<bool> writer_active{false};
+  CheckpointGate checkpoint_gate;
   // Names are created and dropped one at a time.
   std::mutex names_mutex;
 

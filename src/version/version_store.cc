@@ -101,6 +101,8 @@ Lsn VersionStore::oldest_needed() const { return impl_->oldest_needed(); }
 
 const StoreOptions& VersionStore::options() const { return impl_->options; }
 
+Status VersionStore::await_visible(const OrderedCommit& commit) { return impl_->await_visible(commit); }
+
 ReadPoint VersionStore::head(BranchId branch) const { return impl_->branch(branch).head(); }
 
 Result<ReadPoint> VersionStore::at_version(BranchId id, Version version) const {
@@ -131,7 +133,8 @@ Result<ReadPoint> VersionStore::at_lsn(BranchId id, Lsn lsn) const {
   }
   const Branch* branch = &impl_->branch(id);
   while (true) {
-    Version version = branch->find_commit(lsn);
+    // What is behind the head is not visible yet.
+    Version version = std::min(branch->find_commit(lsn), branch->head().version);
     if (version < branch->head().version) {
       // Inside the next commit's own range?
       DOSQL_ASSIGN_OR_RETURN(const CommitInfo next, commit_info(branch->id(), Version{raw(version) + 1}));
@@ -268,6 +271,15 @@ const ReadPoint& Reader::pin_head(BranchId branch) {
   store_.branch(branch).pin_head([this](const ReadPoint& head) {
     point_ = head;
     // In that moment, so that retention, which looks at the pins behind it, cannot miss this one.
+    pin_->lsn_plus_one.store(raw(point_.lsn) + 1, std::memory_order_release);
+  });
+  pinned_ = true;
+  return point_;
+}
+
+const ReadPoint& Reader::pin_ordered_head(BranchId branch) {
+  store_.branch(branch).pin_ordered_head([this](const ReadPoint& head) {
+    point_ = head;
     pin_->lsn_plus_one.store(raw(point_.lsn) + 1, std::memory_order_release);
   });
   pinned_ = true;

@@ -9,8 +9,11 @@
 //
 // Invariants (docs/format/log.md numbers those of the bytes on disk):
 //   V1  A ReadPoint once handed out reads the same bytes for as long as it is pinned.
-//   V2  At most one WriteTransaction is active, over all branches; it was begun at its branch's head.
-//   V3  What a commit wrote becomes visible to readers only after its durability mode is met.
+//   V2  At most one WriteTransaction is active on a branch; it was begun at the branch's ordered head: the
+//   newest
+//       commit that is in the log.
+//   V3  A commit becomes visible to readers when its durability mode is met and the commit before it is
+//       visible. Only the branch's next writer reads it earlier.
 //   V4  A page's newest image is in the pool or can be rebuilt from the log; nothing else holds it.
 //   V5  Bytes 24-27 and 92-95 of page 1 (SQLite's change counters) are not versioned: the store keeps
 //       them constant, and each face that shows page 1 to SQLite synthesises them.
@@ -146,6 +149,13 @@ struct CheckProblem {
   std::string what;
 };
 
+// A commit that is in the log, and that the branch's next writer stands on, but that may not be visible yet.
+struct OrderedCommit {
+  ReadPoint point;
+  // What must be durable before it is visible; 0: it is.
+  Lsn awaits{};
+};
+
 class StoreImpl;
 struct PinSlot;
 
@@ -170,6 +180,10 @@ class VersionStore {
   Status close();
 
   const StoreOptions& options() const;
+
+  // Waits until the commit is as durable as it was asked to be, and visible. One sync serves all that wait.
+  // Errors: kOutcomeUnknown (a sync failed; the store is poisoned now).
+  Status await_visible(const OrderedCommit& commit);
 
   // Of a store that is open for reading while another process writes: all that was visible there when this
   // was called is visible here when it returns; what is pinned stays as it is (V1). Never waits for the
@@ -264,6 +278,9 @@ class Reader {
 
   // Pins the newest visible version. Never waits for I/O or for a writer.
   const ReadPoint& pin_head(BranchId branch);
+  // Pins the newest commit that is in the log, for a transaction that is going to write. REQUIRES: nobody
+  // else is going to write to the branch.
+  const ReadPoint& pin_ordered_head(BranchId branch);
   // Pins a version that the store gave out (and that retention still holds).
   void pin(const ReadPoint& point);
   void unpin();
@@ -289,8 +306,8 @@ class WriteTransaction {
   WriteTransaction(const WriteTransaction&) = delete;
   WriteTransaction& operator=(const WriteTransaction&) = delete;
 
-  // Takes the branch's writer slot; never waits. Errors: kBusy (taken), kBusySnapshot (the branch's
-  // head is no longer `base`), kPoisoned, kReadOnly. The object may be begun again after commit or
+  // Takes the branch for writing; never waits. Errors: kBusy (taken), kBusySnapshot (the branch's
+  // ordered head is no longer `base`), kPoisoned, kReadOnly. The object may be begun again after commit or
   // rollback. The caller keeps `base` pinned while the transaction is active.
   // `spilled`: whether pages that went to the log ahead of the commit stay in the pool while it has room.
   Status begin(const ReadPoint& base, CacheUse spilled = CacheUse::kKeep);
@@ -306,10 +323,11 @@ class WriteTransaction {
   void truncate(std::uint32_t page_count);
   std::uint32_t page_count() const;
 
-  // Makes what was written the next version of the branch and gives the slot back, also on failure.
-  // When no page differs from the base there is no new version and the result is the base.
-  // Errors: kDiskFull and kIo (nothing is committed), kOutcomeUnknown (a sync failed; the store is
-  // poisoned now), kPoisoned.
+  // Makes what was written the next version of the branch and gives the branch to the next writer, also on
+  // failure. When no page differs from the base there is no new version and the result is the base. Until
+  // await_visible() has returned it may be lost. Errors: kDiskFull and kIo (nothing is committed), kPoisoned.
+  Result<OrderedCommit> order(Durability durability);
+  // Both in one. Errors: those of both.
   Result<ReadPoint> commit(Durability durability);
   void rollback();
 

@@ -45,8 +45,9 @@ class WriteTransaction::Overlay {
   Status write(PageNo page, Bytes image);
   Result<bool> read(PageNo page, std::uint32_t offset, MutableBytes out);
   void truncate(std::uint32_t page_count);
-  Result<ReadPoint> commit(Durability durability);
-  void forget();
+  Result<OrderedCommit> order(Durability durability);
+  // Gives the branch back and forgets all pages.
+  void end();
 
   std::uint32_t page_count() const { return page_count_; }
 
@@ -70,8 +71,7 @@ class WriteTransaction::Overlay {
   bool differs_from_base();
   Result<std::uint32_t> freelist_growth();
   Status set_commit_header();
-  Result<log::Appended> append(log::WriteStyle style);
-  void publish(const log::Appended& appended);
+  void publish_pages(const log::Appended& appended);
   void publish_page(OverlayPage& page, PageVersion version, std::uint16_t payload_bytes);
 
   StoreImpl& store_;
@@ -146,7 +146,7 @@ Status WriteTransaction::Overlay::load_spilled(const OverlayPage& page, std::byt
   Chain chain;
   if (page.spilled.kind() == EntryKind::kPatch || page.spilled.kind() == EntryKind::kKey) {
     newest_chain(branch_->find(PageNo{page.page}), chain);
-    if (page.spilled.kind() == EntryKind::kKey) chain.keep_base();
+    if (page.spilled.kind() == EntryKind::kKey) chain.keep_key_base();
   }
   std::copy_backward(chain.entries.begin(), chain.entries.begin() + chain.size,
                      chain.entries.begin() + chain.size + 1);
@@ -223,8 +223,10 @@ Status WriteTransaction::Overlay::spill() {
   record_.header().page_count = page_count_;
   DOSQL_RETURN_IF_ERROR(encode_dirty_pages());
   if (!changes_.empty()) {
+    const CheckpointGate::Pass pass(store_.checkpoint_gate);
     DOSQL_ASSIGN_OR_RETURN(const log::Appended appended,
                            store_.log->append(record_, log::WriteStyle::kWrite));
+    if (spill_records_ == 0) store_.checkpoint_gate.begin_spilling();
     for (const Change& change : changes_) {
       change.page->spilled = PageVersion::make(
           Lsn{}, log::Position{raw(appended.position) + change.entry_offset}, change.kind, change.step);
@@ -299,32 +301,28 @@ bool WriteTransaction::Overlay::differs_from_base() {
   return differs;
 }
 
-Result<ReadPoint> WriteTransaction::Overlay::commit(Durability durability) {
+Result<OrderedCommit> WriteTransaction::Overlay::order(Durability durability) {
   if (spill_failed_)
     return Error(ErrorCode::kIo, "an earlier write of this transaction failed: it can only be rolled back");
   DOSQL_RETURN_IF_ERROR(fill_holes());
   record_.start(RecordType::kCommit, spill_records_ > 0 ? log::kHasSpills : 0, base_.branch);
   if (spill_records_ > 0) record_.set_spill_summary({});
   DOSQL_RETURN_IF_ERROR(encode_dirty_pages());
-  if (!differs_from_base()) return base_;
+  if (!differs_from_base()) return OrderedCommit{base_, Lsn{}};
   DOSQL_RETURN_IF_ERROR(set_commit_header());
 
-  const bool synced = durability == Durability::kFull;
+  const bool needs_sync = durability == Durability::kFull;
+  const auto style = needs_sync ? log::WriteStyle::kWrite : log::WriteStyle::kStore;
+  const CheckpointGate::Pass pass(store_.checkpoint_gate);
   Publication publication(store_.visible_end);
-  DOSQL_ASSIGN_OR_RETURN(const log::Appended appended,
-                         append(synced ? log::WriteStyle::kWrite : log::WriteStyle::kStore));
-  publication.appended(appended, record_.record_bytes());
-  if (synced) DOSQL_RETURN_IF_ERROR(store_.log->sync());
-  publish(appended);
-  publication.visible();
-  return branch_->head();
-}
-
-Result<log::Appended> WriteTransaction::Overlay::append(log::WriteStyle style) {
-  std::lock_guard ordering(branch_->publish_mutex());
+  std::lock_guard publishing(branch_->publish_mutex());
   DOSQL_ASSIGN_OR_RETURN(const log::Appended appended, store_.log->append(record_, style));
-  branch_->set_ordered(Version{raw(base_.version) + 1});
-  return appended;
+  publish_pages(appended);
+  branch_->push_commit({appended.last_lsn, appended.position});
+  const ReadPoint point{base_.branch, Version{raw(base_.version) + 1}, appended.last_lsn, page_count_};
+  const OrderedCommit ordered{point, branch_->order(point, needs_sync)};
+  publication.ordered(appended, record_.record_bytes(), ordered.awaits);
+  return ordered;
 }
 
 void WriteTransaction::Overlay::publish_page(OverlayPage& place, PageVersion version,
@@ -333,9 +331,9 @@ void WriteTransaction::Overlay::publish_page(OverlayPage& place, PageVersion ver
   slot.lock.lock();
   slot.push(version);
   slot.add_chain_bytes(version.kind(), payload_bytes);
-  const FrameId old_frame = slot.frame;
+  const FrameId old_frame = slot.frame();
   if (old_frame != 0) store_.pool.take_from_slot(old_frame);
-  slot.frame = place.frame;
+  slot.set_frame(place.frame);
   slot.cold_reads = 0;
   if (place.frame != 0) store_.pool.give_to_slot(place.frame, slot);
   slot.lock.unlock();
@@ -345,8 +343,7 @@ void WriteTransaction::Overlay::publish_page(OverlayPage& place, PageVersion ver
 }
 
 // Versions first, the head last: a reader pinned before sees none of it, one pinned after all of it.
-void WriteTransaction::Overlay::publish(const log::Appended& appended) {
-  std::lock_guard publishing(branch_->publish_mutex());
+void WriteTransaction::Overlay::publish_pages(const log::Appended& appended) {
   std::uint64_t published = changes_.size();
   for (const Change& change : changes_) {
     publish_page(
@@ -365,11 +362,10 @@ void WriteTransaction::Overlay::publish(const log::Appended& appended) {
     });
   }
   store_.page_versions.fetch_add(published, std::memory_order_relaxed);
-  branch_->push_commit({appended.last_lsn, appended.position});
-  branch_->set_head({base_.branch, Version{raw(base_.version) + 1}, appended.last_lsn, page_count_});
 }
 
-void WriteTransaction::Overlay::forget() {
+void WriteTransaction::Overlay::end() {
+  if (spill_records_ > 0) store_.checkpoint_gate.end_spilling();
   pages_.for_each([&](OverlayPage& place) {
     if (place.frame != 0) give_frame(place.frame);
   });
@@ -380,6 +376,15 @@ void WriteTransaction::Overlay::forget() {
   spill_records_ = 0;
   frames_kept_ = false;
   spill_failed_ = false;
+  branch_->end_write();
+}
+
+Status StoreImpl::await_visible(const OrderedCommit& commit) {
+  if (commit.awaits == Lsn{}) return {};
+  DOSQL_RETURN_IF_ERROR(log->wait_durable(commit.awaits));
+  branch(commit.point.branch).show_durable(log->durable_lsn());
+  visible_end.tell();
+  return {};
 }
 
 WriteTransaction::WriteTransaction(VersionStore& store) : store_(store.impl()) {}
@@ -395,11 +400,10 @@ Status WriteTransaction::begin(const ReadPoint& base, CacheUse spilled) {
     return Error(ErrorCode::kPoisoned,
                  "the database refuses writes after a failed sync until it is reopened");
   }
-  if (store_.writer_active.exchange(true, std::memory_order_acquire)) {
-    return Error(ErrorCode::kBusy, "another connection is writing to this branch");
-  }
-  if (store_.branch(base.branch).head() != base) {
-    store_.writer_active.store(false, std::memory_order_release);
+  Branch& branch = store_.branch(base.branch);
+  if (!branch.begin_write()) return Error(ErrorCode::kBusy, "another connection is writing to this branch");
+  if (branch.ordered_head() != base) {
+    branch.end_write();
     return Error(ErrorCode::kBusySnapshot, "the branch moved on since this transaction began to read");
   }
   if (!overlay_) overlay_ = std::make_unique<Overlay>(store_);
@@ -418,18 +422,23 @@ void WriteTransaction::truncate(std::uint32_t page_count) { overlay_->truncate(p
 
 std::uint32_t WriteTransaction::page_count() const { return overlay_->page_count(); }
 
-Result<ReadPoint> WriteTransaction::commit(Durability durability) {
+Result<OrderedCommit> WriteTransaction::order(Durability durability) {
   CHECK(active_);
-  auto committed = overlay_->commit(durability);
+  auto ordered = overlay_->order(durability);
   rollback();
-  return committed;
+  return ordered;
+}
+
+Result<ReadPoint> WriteTransaction::commit(Durability durability) {
+  DOSQL_ASSIGN_OR_RETURN(const OrderedCommit ordered, order(durability));
+  DOSQL_RETURN_IF_ERROR(store_.await_visible(ordered));
+  return ordered.point;
 }
 
 void WriteTransaction::rollback() {
   if (!active_) return;
-  overlay_->forget();
+  overlay_->end();
   active_ = false;
-  store_.writer_active.store(false, std::memory_order_release);
 }
 
 }  // namespace dosql::version

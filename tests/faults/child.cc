@@ -43,7 +43,7 @@ Child::~Child() {
 
 std::optional<std::int64_t> Child::read_number() {
   std::int64_t number = 0;
-  if (std::fscanf(lines_, "%ld\n", &number) != 1) return {};
+  if (std::fscanf(lines_, "%ld", &number) != 1) return {};
   return number;
 }
 

@@ -53,7 +53,7 @@ class OwnDiskTest : public BadInputTest {
 // It is opened for reading, follows the writer, and says so.
 TEST_F(BadInputTest, ASecondWriter) {
   const Outcome outcome =
-      run("mkfifo in; dosql shop < in > out & exec 3> in; echo 'CREATE TABLE u(x);' .print ready >&3;"
+      run("mkfifo in; dosql shop < in > out & exec 3> in; printf 'CREATE TABLE u(x);\\n.print ready\\n' >&3;"
           "until grep -q ready out; do :; done;"
           "dosql shop 'SELECT count(*) FROM u' 'INSERT INTO u VALUES(1)'; status=$?; exec 3>&-; wait; exit "
           "$status");
