@@ -157,9 +157,10 @@ void bench_publish(Report& report) {
                  [&](int) {
                    const Stopwatch watch;
                    for (int i = 0; i < count; ++i) {
-                     version::Publication publication(end);
-                     publication.ordered(
-                         {.position = log::Position{position += 8}, .last_lsn = Lsn{position}}, 8, Lsn{});
+                     version::Publication publication(end, false);
+                     position += 8;
+                     publication.on_append({.position = log::Position{position}, .last_lsn = Lsn{position}},
+                                           log::Position{position + 8});
                    }
                    return watch.seconds() * 1e9 / count;
                  });

@@ -66,6 +66,15 @@ struct Appended {
   TimestampUs timestamp_us = 0;
 };
 
+// Is told of a record that was appended before any later one is.
+class AppendObserver {
+ public:
+  virtual void on_append(const Appended& appended, Position end) = 0;
+
+ protected:
+  ~AppendObserver() = default;
+};
+
 // How a record gets into the file.
 enum class WriteStyle : std::uint8_t {
   kStore,  // by memory stores where the storage can: fast when no sync follows
@@ -103,7 +112,7 @@ class Log {
   // Finishes and appends a record. A commit gets the next LSN range (from header().lsn_units) and
   // timestamp. Not durable on return. Errors: kDiskFull (nothing changed), kIo (nothing changed, or
   // the log is poisoned), kPoisoned, kReadOnly.
-  Result<Appended> append(RecordBuilder& record, WriteStyle style);
+  Result<Appended> append(RecordBuilder& record, WriteStyle style, AppendObserver* observer = nullptr);
 
   // Makes all records appended before the call durable. Errors: kOutcomeUnknown: the log is poisoned.
   Status sync();

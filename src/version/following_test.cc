@@ -572,5 +572,52 @@ TEST_F(FollowingTest, ReadersGoOnWhileItCatchesUp) {
   expect_alike(*writer, *follower);
 }
 
+// Several writers, each with a branch of its own, whose commits become visible in another order than that of
+// the log. What is acknowledged in FULL a follower sees.
+TEST_F(FollowingTest, ManyWritersAndAFollower) {
+  constexpr std::uint32_t kPages = 5;
+  const Store writer = write();
+  commit(*writer, 1, kPages);
+  std::vector<BranchId> branches;
+  for (const char* const name : {"a", "b", "c"}) {
+    branches.push_back(writer->create_branch(name, writer->head(kMainBranch), Durability::kNormal)->id);
+  }
+  const Store follower = follow();
+  std::vector<std::thread> threads;
+  std::atomic<int> writing{static_cast<int>(branches.size())};
+  for (const BranchId branch : branches) {
+    threads.emplace_back([&, branch] {
+      const struct Done {
+        std::atomic<int>& writing;
+        ~Done() { --writing; }
+      } done{writing};
+      for (int i = 2; i < dosql::testing::scaled(600) + 2; ++i) {
+        const bool full = (i + static_cast<int>(raw(branch))) % 3 == 0;
+        commit(*writer, i % 200, kPages, 1, branch, full ? Durability::kFull : Durability::kNormal);
+        if (full) {
+          const ReadPoint committed = writer->head(branch);
+          catch_up(*follower);
+          ASSERT_GE(raw(follower->head(branch).version), raw(committed.version));
+        }
+        if (i % 50 == 0) {
+          ASSERT_TRUE(writer->create_snapshot(
+              "s" + std::to_string(raw(branch) * 10'000 + static_cast<std::uint32_t>(i)),
+              writer->head(branch), Durability::kFull));
+        }
+      }
+    });
+  }
+  Reader reader(*follower);
+  for (std::uint32_t i = 0; writing > 0; ++i) {
+    catch_up(*follower);
+    const ReadPoint point = reader.pin_head(branches[i % branches.size()]);
+    EXPECT_EQ(byte_of(reader, 1 + i % kPages), static_cast<int>(raw(point.version) % 200));
+    reader.unpin();
+  }
+  for (std::thread& thread : threads) thread.join();
+  expect_alike(*writer, *follower);
+  for (const BranchId branch : branches) EXPECT_EQ(follower->head(branch), writer->head(branch));
+}
+
 }  // namespace
 }  // namespace dosql::version

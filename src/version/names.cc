@@ -104,11 +104,8 @@ Result<log::Appended> StoreImpl::append_name(const NameSummary& summary, std::st
   record.start(RecordType::kName, 0, BranchId{summary.branch});
   record.set_name(summary, name);
   const bool needs_sync = durability == Durability::kFull;
-  Publication publication(visible_end);
-  DOSQL_ASSIGN_OR_RETURN(const log::Appended appended,
-                         log->append(record, needs_sync ? log::WriteStyle::kWrite : log::WriteStyle::kStore));
-  publication.ordered(appended, record.record_bytes(), needs_sync ? appended.last_lsn : Lsn{});
-  return appended;
+  Publication publication(visible_end, needs_sync);
+  return log->append(record, needs_sync ? log::WriteStyle::kWrite : log::WriteStyle::kStore, &publication);
 }
 
 Status StoreImpl::await_durable(Lsn lsn, Durability durability) {

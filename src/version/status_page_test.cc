@@ -148,9 +148,11 @@ class VisibleEndTest : public StatusPageTest {
     page_ = writer();
     end_.start(*page_, *log_, visible_at(8));
   }
-  static log::Appended at(std::uint64_t position) {
-    return {
-        .position = log::Position{position}, .first_lsn = {}, .last_lsn = Lsn{position}, .timestamp_us = 0};
+  // A record of 8 bytes.
+  void append(Publication& publication, std::uint64_t position) {
+    publication.on_append(
+        {.position = log::Position{position}, .first_lsn = {}, .last_lsn = Lsn{position}, .timestamp_us = 0},
+        log::Position{position + 8});
   }
   std::uint64_t told() const { return raw(page_->visible_end()); }
 
@@ -165,52 +167,34 @@ class VisibleEndTest : public StatusPageTest {
 TEST_F(VisibleEndTest, OneAfterTheOther) {
   for (std::uint64_t position = 8; position < 80; position += 8) {
     {
-      Publication publication(end_);
+      Publication publication(end_, false);
+      append(publication, position);
       EXPECT_EQ(told(), position);
-      publication.ordered(at(position), 8, Lsn{});
     }
     EXPECT_EQ(told(), position + 8);
     EXPECT_EQ(page_->visible_lsn(), Lsn{position});
   }
 }
 
-TEST_F(VisibleEndTest, WhatMayStillComeInFrontKeepsItBack) {
-  auto first = std::make_unique<Publication>(end_);
-  auto second = std::make_unique<Publication>(end_);
-  auto third = std::make_unique<Publication>(end_);
-  third->ordered(at(24), 8, Lsn{});
-  first->ordered(at(8), 8, Lsn{});
-  third.reset();
-  EXPECT_EQ(told(), 8u);
-  first.reset();
-  EXPECT_EQ(told(), 8u) << "the second began before the first was known to be there";
-  second->ordered(at(16), 8, Lsn{});
-  second.reset();
-  EXPECT_EQ(told(), 32u);
-  EXPECT_EQ(page_->visible_lsn(), Lsn{24});
-}
-
 TEST_F(VisibleEndTest, WhatWasNeverAppendedKeepsNothingBack) {
-  auto failed = std::make_unique<Publication>(end_);
+  const Publication waiting(end_, true);
+  { const Publication failed(end_, true); }
   {
-    Publication first(end_);
-    first.ordered(at(8), 8, Lsn{});
+    Publication publication(end_, false);
+    append(publication, 8);
   }
-  EXPECT_EQ(told(), 8u);
-  failed.reset();
   EXPECT_EQ(told(), 16u);
 }
 
 TEST_F(VisibleEndTest, WhatIsNotDurableKeepsBackWhatIsBehindIt) {
   {
-    Publication full(end_);
-    full.ordered(at(8), 8, Lsn{8});
+    Publication full(end_, true);
+    append(full, 8);
   }
   {
-    Publication normal(end_);
-    normal.ordered(at(16), 8, Lsn{});
+    Publication normal(end_, false);
+    append(normal, 16);
   }
-  end_.tell();
   EXPECT_EQ(told(), 8u);
   log::RecordBuilder record(log_->database_id());
   record.start(log::RecordType::kCommit, 0, kMainBranch);

@@ -1,15 +1,14 @@
 // Up to where the log is visible, when its records become visible in another order than that of the log, and
 // telling the status page.
 //
-// Each commit and name is in here from before it is appended until it is told. What is told is the end of the
-// newest that nothing in front keeps back: a record that may still be appended there, or one that waits for a
-// sync. After a failed sync nothing gets durable any more, and so nothing behind is told.
+// Each commit and name is in here from its append until it is told. What is told is the end of the newest
+// that nothing in front keeps back because it waits for a sync. After a failed sync nothing gets durable any
+// more, and so nothing behind is told.
 //
 // Threads: any; a Publication by one at a time.
 #pragma once
 
-#include <algorithm>
-#include <limits>
+#include <iterator>
 #include <mutex>
 #include <vector>
 
@@ -26,7 +25,6 @@ class VisibleEnd {
     page_ = &page;
     log_ = &log;
     told_ = visible;
-    reported_end_ = visible.end;
   }
 
   // After more of the log has become durable.
@@ -43,22 +41,20 @@ class VisibleEnd {
  private:
   friend class Publication;
 
-  struct Ordered {
+  struct Untold {
     log::Position end;
     Lsn lsn;
-    Lsn awaits;
+    bool needs_sync;
   };
 
   // REQUIRES: mutex_ is held.
   void settle() {
-    log::Position bound{std::numeric_limits<std::uint64_t>::max()};
-    for (const log::Position* unfinished : unfinished_) bound = std::min(bound, *unfinished);
     const Lsn durable = log_->durable_lsn();
-    auto behind = ordered_.begin();
-    while (behind != ordered_.end() && behind->end <= bound && behind->awaits <= durable) ++behind;
-    if (behind == ordered_.begin()) return;
+    auto behind = untold_.begin();
+    while (behind != untold_.end() && (!behind->needs_sync || behind->lsn <= durable)) ++behind;
+    if (behind == untold_.begin()) return;
     told_ = {std::prev(behind)->end, std::prev(behind)->lsn, durable};
-    ordered_.erase(ordered_.begin(), behind);
+    untold_.erase(untold_.begin(), behind);
     page_->publish(told_);
   }
 
@@ -66,42 +62,26 @@ class VisibleEnd {
   StatusPage* page_ = nullptr;
   const log::Log* log_ = nullptr;
   VisibleLog told_;
-  log::Position reported_end_{};  // the largest end of a record that is known here
-  // Where the log ended, as far as known here, when each publication began: its record is behind that.
-  std::vector<const log::Position*> unfinished_;
-  std::vector<Ordered> ordered_;  // and not told yet, ascending
+  std::vector<Untold> untold_;  // in the order of the log
 };
 
-// Lives over the append of one commit or name. Destroyed without ordered(): the record is not in the log.
-class Publication {
+// One commit or name: to be given to the append, and to live until it is visible in this process, or waits
+// for a sync.
+class Publication final : public log::AppendObserver {
  public:
-  explicit Publication(VisibleEnd& target) : target_(target) {
-    std::lock_guard lock(target_.mutex_);
-    bound_ = target_.reported_end_;
-    target_.unfinished_.push_back(&bound_);
-  }
-  ~Publication() {
-    std::lock_guard lock(target_.mutex_);
-    std::erase(target_.unfinished_, &bound_);
-    target_.settle();
-  }
+  Publication(VisibleEnd& target, bool needs_sync) : target_(target), needs_sync_(needs_sync) {}
+  ~Publication() { target_.tell(); }
   Publication(const Publication&) = delete;
   Publication& operator=(const Publication&) = delete;
 
-  // The record is in the log. It becomes visible when everything up to `awaits` is durable (0: at once), and
-  // what is in front of it is visible.
-  void ordered(const log::Appended& appended, std::uint32_t record_bytes, Lsn awaits) {
-    const log::Position end{raw(appended.position) + record_bytes};
+  void on_append(const log::Appended& appended, log::Position end) override {
     std::lock_guard lock(target_.mutex_);
-    target_.reported_end_ = std::max(target_.reported_end_, end);
-    auto place = target_.ordered_.end();
-    while (place != target_.ordered_.begin() && std::prev(place)->end > end) --place;
-    target_.ordered_.insert(place, {end, appended.last_lsn, awaits});
+    target_.untold_.push_back({end, appended.last_lsn, needs_sync_});
   }
 
  private:
   VisibleEnd& target_;
-  log::Position bound_{};
+  const bool needs_sync_;
 };
 
 }  // namespace dosql::version

@@ -314,15 +314,13 @@ Result<OrderedCommit> WriteTransaction::Overlay::order(Durability durability) {
   const bool needs_sync = durability == Durability::kFull;
   const auto style = needs_sync ? log::WriteStyle::kWrite : log::WriteStyle::kStore;
   const CheckpointGate::Pass pass(store_.checkpoint_gate);
-  Publication publication(store_.visible_end);
+  Publication publication(store_.visible_end, needs_sync);
   std::lock_guard publishing(branch_->publish_mutex());
-  DOSQL_ASSIGN_OR_RETURN(const log::Appended appended, store_.log->append(record_, style));
+  DOSQL_ASSIGN_OR_RETURN(const log::Appended appended, store_.log->append(record_, style, &publication));
   publish_pages(appended);
   branch_->push_commit({appended.last_lsn, appended.position});
   const ReadPoint point{base_.branch, Version{raw(base_.version) + 1}, appended.last_lsn, page_count_};
-  const OrderedCommit ordered{point, branch_->order(point, needs_sync)};
-  publication.ordered(appended, record_.record_bytes(), ordered.awaits);
-  return ordered;
+  return OrderedCommit{point, branch_->order(point, needs_sync)};
 }
 
 void WriteTransaction::Overlay::publish_page(OverlayPage& place, PageVersion version,

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,6 +24,7 @@ Child::Child(const std::vector<std::string>& arguments) {
   pointers.push_back(nullptr);
   pid_ = fork();
   if (pid_ == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);  // should the test be killed itself
     dup2(ends[1], STDOUT_FILENO);
     close(ends[0]);
     close(ends[1]);
