@@ -27,7 +27,13 @@ Error poisoned_error() {
 }  // namespace
 
 Log::Log(io::Directory& directory, Access access, Clock& clock, Random& random, Control control)
-    : directory_(directory), access_(access), clock_(clock), random_(random), control_(std::move(control)) {}
+    : directory_(directory),
+      access_(access),
+      clock_(clock),
+      random_(random),
+      control_(std::move(control)),
+      database_id_(control_.slot().database_id),
+      format_version_(control_.slot().format_version) {}
 
 const Segment* Log::find_segment(std::uint32_t number) const {
   const Chunk* chunk = chunks_[number / kChunk].load(std::memory_order_acquire);

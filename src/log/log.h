@@ -89,7 +89,8 @@ class Log {
   static Result<std::unique_ptr<Log>> open(io::Directory& directory, Access access, Create create,
                                            Clock& clock, Random& random);
 
-  std::uint64_t database_id() const { return control_.slot().database_id; }
+  std::uint64_t database_id() const { return database_id_; }
+  std::uint32_t format_version() const { return format_version_; }
   bool created() const { return created_; }
 
   // Whether `point` lies in this log as far as the segment headers tell.
@@ -199,6 +200,9 @@ class Log {
   Clock& clock_;
   Random& random_;
   Control control_;
+  // What stays in the control file, whose slot changes under append_mutex_.
+  const std::uint64_t database_id_;
+  const std::uint32_t format_version_;
   bool created_ = false;
   bool replayed_ = false;
   bool leased_ = false;       // this owner wrote the control file since it opened

@@ -231,7 +231,7 @@ void add_others(const StoreImpl& store, StoreStatus& status) {
 StoreStatus VersionStore::status() const {
   const StoreImpl& store = *impl_;
   StoreStatus status;
-  status.format_version = store.log->control().format_version;
+  status.format_version = store.log->format_version();
   status.database_id = store.log->database_id();
   status.lsn = store.log->last_lsn();
   status.durable_lsn = store.log->durable_lsn();
