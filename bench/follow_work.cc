@@ -75,12 +75,16 @@ class CommittingChild {
   static void serve(const std::string& path, int orders, int answers) {
     Database database = value_of(Database::open(path));
     Connection connection = value_of(database.connect());
-    check(connection.exec("PRAGMA synchronous = FULL; CREATE TABLE t(id INTEGER PRIMARY KEY, ns INT)"));
+    check(connection.exec(
+        "PRAGMA synchronous = FULL; CREATE TABLE t(id INTEGER PRIMARY KEY, ns INT, before INT)"));
     if (write(answers, "r", 1) != 1) return;
+    std::int64_t took_ns = 0;  // the commit before
     for (int count = 0; read(orders, &count, sizeof count) == sizeof count;) {
       for (int i = 0; i < count; ++i) {
         std::this_thread::sleep_for(kPause);
-        check(connection.run("INSERT INTO t VALUES(NULL, ?)", now_ns()).and_then(ignore_result));
+        const std::int64_t begin_ns = now_ns();
+        check(connection.run("INSERT INTO t VALUES(NULL, ?, ?)", begin_ns, took_ns).and_then(ignore_result));
+        took_ns = now_ns() - begin_ns;
       }
     }
   }
@@ -89,22 +93,29 @@ class CommittingChild {
   int orders_ = -1;
 };
 
-// The sorted times, in milliseconds, in which the follower saw them.
-std::vector<double> follow(CommittingChild& child, Database& database, Connection& connection, int count) {
+// Sorted, in milliseconds.
+struct Times {
+  std::vector<double> seen;    // from the begin of a commit until the follower had its row
+  std::vector<double> commit;  // from the begin of a commit until the writer went on
+};
+
+Times follow(CommittingChild& child, Database& database, Connection& connection, int count) {
   std::int64_t newest =
       value_of(connection.query_one("SELECT coalesce(max(id), 0) FROM t")).value()[0].integer();
   std::uint64_t seen = value_of(database.wait_for_commit(0, std::chrono::seconds(0)));
-  std::vector<double> times;
+  Times times;
   child.commit(count);
-  while (static_cast<int>(times.size()) < count) {
+  while (static_cast<int>(times.seen.size()) < count) {
     seen = value_of(database.wait_for_commit(seen, std::chrono::seconds(10)));
-    const Rows rows = value_of(connection.query("SELECT id, ns FROM t WHERE id > ?", newest));
+    const Rows rows = value_of(connection.query("SELECT id, ns, before FROM t WHERE id > ?", newest));
     for (const Row& row : rows) {
-      times.push_back(static_cast<double>(now_ns() - row[1].integer()) / 1e6);
+      times.seen.push_back(static_cast<double>(now_ns() - row[1].integer()) / 1e6);
+      times.commit.push_back(static_cast<double>(row[2].integer()) / 1e6);
       newest = row[0].integer();
     }
   }
-  std::sort(times.begin(), times.end());
+  std::sort(times.seen.begin(), times.seen.end());
+  std::sort(times.commit.begin(), times.commit.end());
   return times;
 }
 
@@ -113,18 +124,20 @@ std::vector<double> follow(CommittingChild& child, Database& database, Connectio
 void bench_follow(Report& report, const Place& place) {
   const std::string half_name = "follow-p50-" + place.name;
   const std::string most_name = "follow-p99-" + place.name;
-  if (!report.wants_any(std::array<std::string_view, 2>{half_name, most_name})) return;
+  const std::string commit_name = "follow-commit-" + place.name;
+  if (!report.wants_any(std::array<std::string_view, 3>{half_name, most_name, commit_name})) return;
   const Scratch scratch(place.directory);
   const std::string path = scratch.path_of("database");
   CommittingChild child(path);
   Database database = value_of(Database::open(path, {.mode = OpenMode::kReadOnly}));
   Connection connection = value_of(database.connect());
   const int count = report.scaled(kCommits);
-  std::map<int, std::vector<double>> rounds;
-  const auto at = [&](double part) {
-    return [&, part](int round) {
-      auto& times = rounds[round];
-      if (times.empty()) times = follow(child, database, connection, count);
+  std::map<int, Times> rounds;
+  const auto at = [&](std::vector<double> Times::*what, double part) {
+    return [&, what, part](int round) {
+      Times& of_round = rounds[round];
+      if (of_round.seen.empty()) of_round = follow(child, database, connection, count);
+      const std::vector<double>& times = of_round.*what;
       return times[static_cast<std::size_t>(part * static_cast<double>(times.size() - 1))];
     };
   };
@@ -133,8 +146,12 @@ void bench_follow(Report& report, const Place& place) {
                   .unit = "ms",
                   .better = Better::kLess,
                   .most = 1},
-                 at(0.5));
-  report.measure({.name = most_name, .what = "  p99", .unit = "ms", .better = Better::kLess}, at(0.99));
+                 at(&Times::seen, 0.5));
+  report.measure({.name = most_name, .what = "  p99", .unit = "ms", .better = Better::kLess},
+                 at(&Times::seen, 0.99));
+  report.measure(
+      {.name = commit_name, .what = "  the commit itself, p50", .unit = "ms", .better = Better::kLess},
+      at(&Times::commit, 0.5));
 }
 
 void bench_publish(Report& report) {
