@@ -2,6 +2,7 @@
 
 #include "bench/bulk_work.h"
 #include "bench/commit_work.h"
+#include "bench/concurrent_work.h"
 #include "bench/copy_work.h"
 #include "bench/follow_work.h"
 #include "bench/harness.h"
@@ -31,6 +32,10 @@ int main(int argc, char** argv) {
   bench_as_of(report, disk);
   bench_branch_commands(report, disk);
   bench_many_branches(report, disk);
+  bench_group_commit(report, disk);
+  bench_mixed(report, disk);
+  bench_competing_writers(report, disk);
+  bench_many_connections(report, disk);
   bench_follow(report, disk);
   bench_publish(report);
   return report.finish();

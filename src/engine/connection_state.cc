@@ -69,7 +69,7 @@ ConnectionState::ConnectionState(DatabaseCore& core, std::shared_ptr<Session> se
       pin_(core.store()),
       follows_(core.read_only()),
       branch_name_(core.store().branch_info(file->branch()).name) {
-  ++core_.connections();
+  core_.connected();
   if (point) {
     pin_.pin(*point);
     return;
@@ -84,7 +84,7 @@ ConnectionState::~ConnectionState() {
     std::lock_guard lock(core_.branch_uses().mutex());
     core_.branch_uses().leave(file_->branch());
   }
-  --core_.connections();
+  core_.disconnected();
   sqlite3_busy_handler(session_->db, nullptr, nullptr);
   past_.reset();
   hooks_.clear(session_->db);
@@ -165,6 +165,18 @@ Status ConnectionState::forget_schema() {
       sqlite3_exec(session_->db, DOSQL_OWN_SQL "PRAGMA writable_schema = RESET", nullptr, nullptr, nullptr);
   if (writable != 0) sqlite3_db_config(session_->db, SQLITE_DBCONFIG_WRITABLE_SCHEMA, 1, nullptr);
   return rc == SQLITE_OK ? Status() : error(rc);
+}
+
+void ConnectionState::take_cache_share() {
+  const int share_kib = core_.cache_budget().share_kib();
+  const bool less = share_kib < cache_kib_;
+  cache_kib_ = share_kib;
+  if (session_->cache_size_chosen) return;
+  session_->configuring = true;
+  const std::string sql = fmt::format(DOSQL_OWN_SQL "PRAGMA main.cache_size = -{}", share_kib);
+  sqlite3_exec(session_->db, sql.c_str(), nullptr, nullptr, nullptr);
+  session_->configuring = false;
+  if (less) sqlite3_db_release_memory(session_->db);
 }
 
 PastDatabases& ConnectionState::need_past() {

@@ -56,6 +56,12 @@ class ConnectionState {
   // The newest version of its branch; on a fixed version, that.
   version::ReadPoint newest() const { return fixed() ? pin_.point() : core_.store().head(file_->branch()); }
 
+  // Before a statement runs: adapts SQLite's page cache to how many connections there are.
+  void adapt_cache() {
+    if (cache_kib_ != core_.cache_budget().share_kib()) [[unlikely]]
+      take_cache_share();
+  }
+
   // For a name that no other savepoint of the connection has.
   std::uint64_t next_savepoint() { return ++savepoints_; }
 
@@ -69,6 +75,7 @@ class ConnectionState {
   Status refuse_checkout() const;
   Status configure();
   Status forget_schema();
+  void take_cache_share();
   int wait_while_busy(int count);
 
   DatabaseCore& core_;
@@ -80,6 +87,7 @@ class ConnectionState {
   ConnectionHooks hooks_;
   const bool follows_;
   std::uint64_t savepoints_ = 0;
+  int cache_kib_ = CacheBudget::kMostKib;
   bool retired_ = false;
   std::string branch_name_;
 };

@@ -10,6 +10,7 @@
 #include <dosql/result.h>
 
 #include "engine/branch_uses.h"
+#include "engine/cache_budget.h"
 #include "engine/vfs.h"
 #include "engine/writer_slot.h"
 #include "io/storage.h"
@@ -40,7 +41,10 @@ class DatabaseCore : public std::enable_shared_from_this<DatabaseCore> {
   BranchUses& branch_uses() { return branch_uses_; }
 
   // Connections of users that are open now.
-  std::atomic<int>& connections() { return connections_; }
+  int connections() const { return connections_; }
+  void connected() { cache_budget_.connected(++connections_); }
+  void disconnected() { cache_budget_.connected(--connections_); }
+  const CacheBudget& cache_budget() const { return cache_budget_; }
 
   // A session for one more SQLite handle.
   std::shared_ptr<Session> new_session();
@@ -58,6 +62,7 @@ class DatabaseCore : public std::enable_shared_from_this<DatabaseCore> {
   bool created_ = false;
   std::atomic<bool> closed_{false};
   std::atomic<int> connections_{0};
+  CacheBudget cache_budget_;
   BranchUses branch_uses_;
   std::unique_ptr<version::VersionStore> store_;
   WriterSlots slots_;

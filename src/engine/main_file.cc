@@ -70,7 +70,7 @@ version::ReadPoint MainFile::point() const {
 }
 
 void MainFile::move_to(BranchId branch) {
-  CHECK(lock_ == SQLITE_LOCK_NONE && !fixed_);
+  CHECK(lock_ == SQLITE_LOCK_NONE && !fixed_ && !has_slot_);
   branch_ = branch;
   slot_ = &slots_.of(branch);
 }

@@ -58,6 +58,11 @@ int busy_timeout(const Call& call) {
   return call.integer(call.session.busy_timeout_ms);
 }
 
+int cache_size(const Call& call) {
+  if (!call.asks()) call.session.cache_size_chosen = true;
+  return SQLITE_NOTFOUND;
+}
+
 int page_size(const Call& call) {
   if (call.asks() || std::atol(call.value) == 4096) return SQLITE_NOTFOUND;
   return call.refuse("the page size is always 4096");
@@ -79,6 +84,7 @@ constexpr Entry kEntries[] = {
     {"journal_mode", [](const Call& call) { return call.text("memory"); }},
     {"synchronous", synchronous},
     {"busy_timeout", busy_timeout},
+    {"cache_size", cache_size},
     {"page_size", page_size},
     {"locking_mode", [](const Call& call) { return call.text("normal"); }},
     {"mmap_size", [](const Call& call) { return call.integer(0); }},

@@ -162,6 +162,7 @@ Result<bool> PreparedStatement::step() {
   session.begin_call();
   if (connection_->follows() && sqlite3_stmt_busy(statement_) == 0) [[unlikely]]
     DOSQL_RETURN_IF_ERROR(connection_->catch_up());
+  connection_->adapt_cache();
   if (command_) return run_command();
   if (as_of_) [[unlikely]]
     return step_as_of();

@@ -38,7 +38,8 @@ struct Session {
   // The version that the connection stays at, "main@5"; empty: it follows a branch.
   std::string fixed_at;
 
-  int synchronous = 2;  // as PRAGMA synchronous shows it
+  int synchronous = 2;             // as PRAGMA synchronous shows it
+  bool cache_size_chosen = false;  // by PRAGMA cache_size: it stays
   std::uint32_t busy_timeout_ms = 0;
   // Of the statement that waits for the slot: one for all its waits.
   std::chrono::steady_clock::time_point busy_deadline;

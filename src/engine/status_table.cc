@@ -32,7 +32,7 @@ void StatusRows::add_connection() {
   add("read_only", context_.file.read_only());
   add("allow_files", context_.core.options().allow_files);
   add("synchronous", context_.file.session().synchronous);
-  add("connections", context_.core.connections().load());
+  add("connections", context_.core.connections());
   add("writers_waiting", context_.core.slots().of(context_.file.branch()).waiting());
   add("sqlite_version", sqlite3_libversion());
 }

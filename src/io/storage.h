@@ -126,8 +126,11 @@ class Directory {
   // name, and what a File of it shows, is the body's affair. Errors: also kNotFound; kReadOnly where the file
   // cannot be written; kIo where the system lacks this.
   enum class CreateShared { kIfMissing, kNo };
-  virtual Result<std::unique_ptr<SharedMemory>> open_shared(std::string_view name, std::size_t size_bytes,
-                                                            CreateShared create) = 0;
+  virtual Result<std::unique_ptr<SharedMemory>> open_shared([[maybe_unused]] std::string_view name,
+                                                            [[maybe_unused]] std::size_t size_bytes,
+                                                            [[maybe_unused]] CreateShared create) {
+    return Error(ErrorCode::kIo, "this directory has no shared memory");
+  }
 
   // For messages: the path as the user knows it.
   virtual std::string describe() const = 0;

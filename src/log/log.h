@@ -13,6 +13,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <memory>
@@ -26,6 +27,7 @@
 
 #include "base/environment.h"
 #include "base/ids.h"
+#include "base/wake_up.h"
 #include "io/storage.h"
 #include "log/control.h"
 #include "log/entry_window.h"
@@ -154,6 +156,12 @@ class Log {
   Error corrupt(Position position, std::string_view what) const;
 
  private:
+  // Waits for a sync that another thread makes.
+  struct DurableWaiter {
+    std::uint64_t lsn;
+    WakeUp wake_up;
+  };
+
   Log(io::Directory& directory, Access access, Clock& clock, Random& random, Control control);
 
   static Result<Control> create_database(io::Directory& directory, Clock& clock, Random& random);
@@ -191,7 +199,10 @@ class Log {
   Status prepare_space(std::uint64_t offset, std::uint64_t record_bytes);
   Status write_record(const RecordBuilder& record, std::uint64_t offset, WriteStyle style);
   Status sync_segment(Segment& segment, std::uint64_t appended);
-  void end_leading();
+  void lead(std::unique_lock<std::mutex>& lock);
+  void gather(std::unique_lock<std::mutex>& lock);
+  bool group_complete() const;
+  std::vector<DurableWaiter*> end_leading();
   Error poison(const Error& cause);
   Error outcome_unknown() const;
 
@@ -221,15 +232,13 @@ class Log {
   std::array<std::atomic<Chunk*>, (kSegmentNumberMax + kChunk) / kChunk> chunks_{};
   std::vector<std::unique_ptr<Chunk>> owned_chunks_;
 
-  // Those that wait for a sync, the longest first. The leader syncs; it is not among them.
-  struct DurableWaiter {
-    std::uint64_t lsn;
-    std::condition_variable wake;
-    bool woken = false;
-  };
-  mutable std::mutex group_mutex_;  // guards what follows
-  std::vector<DurableWaiter*> durable_waiters_;
+  mutable std::mutex group_mutex_;               // guards what follows
+  std::vector<DurableWaiter*> durable_waiters_;  // the longest first; the leader is not among them
   bool has_leader_ = false;
+  bool gathering_ = false;  // the leader waits for others to append
+  std::condition_variable gathered_;
+  std::size_t concurrent_commits_ = 1;  // of late
+  std::chrono::microseconds sync_time_{0};
   std::string poison_cause_;
 
   std::uint64_t previous_checksum_ = 0;

@@ -54,10 +54,14 @@ Lsn Branch::order(const ReadPoint& point, bool needs_sync) {
     return Lsn{};
   }
   awaiting_.push_back({point, needs_sync});
-  if (needs_sync) return point.lsn;
+  return newest_sync();
+}
+
+// The LSN of the newest commit that awaits its own sync; 0: none does. REQUIRES: head_lock_ is held.
+Lsn Branch::newest_sync() const {
   const auto newest = std::find_if(awaiting_.rbegin(), awaiting_.rend(),
                                    [](const Awaiting& commit) { return commit.needs_sync; });
-  return newest->point.lsn;
+  return newest == awaiting_.rend() ? Lsn{} : newest->point.lsn;
 }
 
 void Branch::show_durable(Lsn durable) {

@@ -94,6 +94,11 @@ class Branch {
   // The next ordered head. `needs_sync`: it is visible only when it is durable. Returns the LSN that must be
   // durable before it is visible; 0: it is visible now. REQUIRES: publish_mutex() is held.
   Lsn order(const ReadPoint& point, bool needs_sync);
+  // What order() said of the ordered head.
+  Lsn ordered_head_awaits() const {
+    std::lock_guard lock(head_lock_);
+    return newest_sync();
+  }
   // Makes visible what need not wait any more, everything up to `durable` being on disk.
   void show_durable(Lsn durable);
 
@@ -147,6 +152,7 @@ class Branch {
   };
 
   PageRef with_cap(BranchSlot* slot) const;
+  Lsn newest_sync() const;
 
   const BranchId id_;
   const std::string name_;

@@ -120,6 +120,7 @@ Result<BranchInfo> VersionStore::create_branch(const std::string& name, const Re
   StoreImpl& store = *impl_;
   const ReadPoint point = committed_on(store, from);
   Branch& parent = store.branch(point.branch);
+  const CheckpointGate::Pass pass(store.checkpoint_gate);
   std::lock_guard naming(store.names_mutex);
   if (store.branches.find(name)) return already_exists("branch", name);
   const BranchId id = store.branches.next_id();
@@ -132,7 +133,6 @@ Result<BranchInfo> VersionStore::create_branch(const std::string& name, const Re
                             .parent = raw(parent.id()),
                             .point_version = raw(point.version),
                             .point_lsn = raw(point.lsn)};
-  const CheckpointGate::Pass pass(store.checkpoint_gate);
   std::unique_ptr<Branch> branch;
   {
     std::lock_guard publishing(parent.publish_mutex());
@@ -150,6 +150,7 @@ Status VersionStore::drop_branch(BranchId id, Durability durability) {
   StoreImpl& store = *impl_;
   Branch& branch = store.branch(id);
   if (id == kMainBranch) return Error(ErrorCode::kInvalidArgument, "branch 'main' cannot be dropped");
+  const CheckpointGate::Pass pass(store.checkpoint_gate);
   std::lock_guard naming(store.names_mutex);
   if (branch.dropped) {
     return Error(ErrorCode::kBranchNotFound, fmt::format("branch '{}' does not exist", branch.name()));
@@ -160,7 +161,6 @@ Status VersionStore::drop_branch(BranchId id, Durability durability) {
                             .parent = 0,
                             .point_version = 0,
                             .point_lsn = 0};
-  const CheckpointGate::Pass pass(store.checkpoint_gate);
   DOSQL_ASSIGN_OR_RETURN(const log::Appended appended, store.append_name(summary, branch.name(), durability));
   DOSQL_RETURN_IF_ERROR(store.await_durable(appended.last_lsn, durability));
   store.branches.drop(branch);
@@ -219,6 +219,7 @@ Status VersionStore::create_snapshot(const std::string& name, const ReadPoint& l
                                      Durability durability) {
   StoreImpl& store = *impl_;
   const ReadPoint point = committed_on(store, labelled);
+  const CheckpointGate::Pass pass(store.checkpoint_gate);
   std::lock_guard naming(store.names_mutex);
   if (store.branches.find_snapshot(name)) return already_exists("snapshot", name);
   const NameSummary summary{.change = static_cast<std::uint32_t>(NameChange::kCreateSnapshot),
@@ -227,7 +228,6 @@ Status VersionStore::create_snapshot(const std::string& name, const ReadPoint& l
                             .parent = 0,
                             .point_version = raw(point.version),
                             .point_lsn = raw(point.lsn)};
-  const CheckpointGate::Pass pass(store.checkpoint_gate);
   DOSQL_ASSIGN_OR_RETURN(const log::Appended appended, store.append_name(summary, name, durability));
   DOSQL_RETURN_IF_ERROR(store.await_durable(appended.last_lsn, durability));
   store.branches.add_snapshot({name, point, appended.timestamp_us});
@@ -236,6 +236,7 @@ Status VersionStore::create_snapshot(const std::string& name, const ReadPoint& l
 
 Status VersionStore::drop_snapshot(const std::string& name, Durability durability) {
   StoreImpl& store = *impl_;
+  const CheckpointGate::Pass pass(store.checkpoint_gate);
   std::lock_guard naming(store.names_mutex);
   const auto snapshot = store.branches.find_snapshot(name);
   if (!snapshot) return Error(ErrorCode::kNotFound, fmt::format("snapshot '{}' does not exist", name));
@@ -245,7 +246,6 @@ Status VersionStore::drop_snapshot(const std::string& name, Durability durabilit
                             .parent = 0,
                             .point_version = 0,
                             .point_lsn = 0};
-  const CheckpointGate::Pass pass(store.checkpoint_gate);
   DOSQL_ASSIGN_OR_RETURN(const log::Appended appended, store.append_name(summary, name, durability));
   DOSQL_RETURN_IF_ERROR(store.await_durable(appended.last_lsn, durability));
   store.branches.drop_snapshot(name);

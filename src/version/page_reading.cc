@@ -76,7 +76,9 @@ Status StoreImpl::read(const ReadPoint& point, PageNo page, std::uint32_t offset
   chain_of(slot, visible.index, chain);
   slot.lock.unlock_shared();
   const PageVersion& version = chain.entries[0];
-  if (!is_newest && history.read(version.position(), offset, out)) return {};
+  if (!is_newest &&
+      (retained.read(version.position(), offset, out) || history.read(version.position(), offset, out)))
+    return {};
   rebuilt_pages.fetch_add(1, std::memory_order_relaxed);
   std::byte image[kPageBytes];
   DOSQL_RETURN_IF_ERROR(rebuild(page, chain, image));

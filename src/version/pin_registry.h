@@ -1,6 +1,7 @@
 // Which old versions are being read. Retention asks for the oldest; readers only store one number.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <deque>
@@ -36,6 +37,22 @@ class PinRegistry {
     std::lock_guard lock(mutex_);
     slot->lsn_plus_one.store(0, std::memory_order_release);
     free_.push_back(slot);
+  }
+
+  // The newest LSN below `lsn` that is pinned.
+  std::optional<Lsn> newest_below(Lsn lsn) const {
+    std::lock_guard lock(mutex_);
+    std::uint64_t newest = 0;
+    for (const PinSlot& slot : slots_) {
+      const std::uint64_t value = slot.lsn_plus_one.load(std::memory_order_relaxed);
+      if (value <= raw(lsn)) newest = std::max(newest, value);
+    }
+    if (newest == 0) return {};
+    return Lsn{newest - 1};
+  }
+  std::size_t slots() const {
+    std::lock_guard lock(mutex_);
+    return slots_.size();
   }
 
   struct Summary {

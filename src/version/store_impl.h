@@ -14,6 +14,7 @@
 #include "version/page_table.h"
 #include "version/pin_registry.h"
 #include "version/pool.h"
+#include "version/retained_pages.h"
 #include "version/status_page.h"
 #include "version/version_store.h"
 #include "version/visible_end.h"
@@ -84,13 +85,14 @@ class StoreImpl {
   PageTable pages;  // main's
   BranchTable branches{pages};
   Pool pool;
+  RetainedPages retained{pool};
   HistoryCache history;
   PinRegistry pins;
   VisibleEnd visible_end;              // of a writer
   std::unique_ptr<Follower> follower;  // null in a writer, and where there is no status page
 
   CheckpointGate checkpoint_gate;
-  // Names are created and dropped one at a time.
+  // Names are created and dropped one at a time. Taken behind the checkpoint gate.
   std::mutex names_mutex;
 
   // Version arrays loaded from the checkpoint stay where they were read to.

@@ -1,6 +1,8 @@
 // Write transactions: collecting pages, spilling them, committing them as the next version.
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "base/check.h"
@@ -18,6 +20,9 @@ using log::RecordType;
 
 // Frames a transaction keeps for its next run instead of giving them back to the pool one by one.
 constexpr std::size_t kFramesKept = 64;
+// How many commits a look at all pins is good for, and one more for so many pins.
+constexpr std::uint32_t kCommitsPerLook = 32;
+constexpr std::uint32_t kPinsPerCommit = 16;
 // Dirty pages of one transaction are spilled at the latest here: a record must stay below 16 MiB.
 constexpr std::size_t kSpillBytesMax = std::size_t{8} << 20;
 
@@ -71,6 +76,7 @@ class WriteTransaction::Overlay {
   bool differs_from_base();
   Result<std::uint32_t> freelist_growth();
   Status set_commit_header();
+  void look_for_readers();
   void publish_pages(const log::Appended& appended);
   void publish_page(OverlayPage& page, PageVersion version, std::uint16_t payload_bytes);
 
@@ -96,6 +102,11 @@ class WriteTransaction::Overlay {
 
   std::vector<Change> changes_;
   std::vector<FrameId> kept_frames_;
+
+  // The newest version that somebody has been reading for a while.
+  std::optional<Lsn> retained_for_;
+  Lsn last_look_{};
+  std::uint32_t commits_to_next_look_ = kCommitsPerLook;
 };
 
 FrameId WriteTransaction::Overlay::take_frame() {
@@ -308,9 +319,11 @@ Result<OrderedCommit> WriteTransaction::Overlay::order(Durability durability) {
   record_.start(RecordType::kCommit, spill_records_ > 0 ? log::kHasSpills : 0, base_.branch);
   if (spill_records_ > 0) record_.set_spill_summary({});
   DOSQL_RETURN_IF_ERROR(encode_dirty_pages());
-  if (!differs_from_base()) return OrderedCommit{base_, Lsn{}};
+  // It may have read what is not visible yet.
+  if (!differs_from_base()) return OrderedCommit{base_, branch_->ordered_head_awaits()};
   DOSQL_RETURN_IF_ERROR(set_commit_header());
 
+  look_for_readers();
   const bool needs_sync = durability == Durability::kFull;
   const auto style = needs_sync ? log::WriteStyle::kWrite : log::WriteStyle::kStore;
   const CheckpointGate::Pass pass(store_.checkpoint_gate);
@@ -327,10 +340,16 @@ void WriteTransaction::Overlay::publish_page(OverlayPage& place, PageVersion ver
                                              std::uint16_t payload_bytes) {
   PageSlot& slot = branch_->own(PageNo{place.page});
   slot.lock.lock();
+  FrameId old_frame = slot.frame();
+  if (old_frame != 0) {
+    store_.pool.take_from_slot(old_frame);
+    // Under the lock: a reader finds it in the slot or here.
+    if (retained_for_ && slot.newest().lsn <= raw(*retained_for_)) {
+      store_.retained.add(slot.newest().position(), std::exchange(old_frame, 0));
+    }
+  }
   slot.push(version);
   slot.add_chain_bytes(version.kind(), payload_bytes);
-  const FrameId old_frame = slot.frame();
-  if (old_frame != 0) store_.pool.take_from_slot(old_frame);
   slot.set_frame(place.frame);
   slot.cold_reads = 0;
   if (place.frame != 0) store_.pool.give_to_slot(place.frame, slot);
@@ -338,6 +357,17 @@ void WriteTransaction::Overlay::publish_page(OverlayPage& place, PageVersion ver
   place.frame = 0;
   place.spilled = {};
   if (old_frame != 0) give_frame(old_frame);
+}
+
+void WriteTransaction::Overlay::look_for_readers() {
+  if (--commits_to_next_look_ > 0) return;
+  commits_to_next_look_ =
+      std::max(kCommitsPerLook, static_cast<std::uint32_t>(store_.pins.slots()) / kPinsPerCommit);
+  // Those that began before the last look; our own reader is at the newest version.
+  retained_for_ = store_.pins.newest_below(last_look_);
+  last_look_ = base_.lsn;
+  if (store_.pool.full()) retained_for_.reset();
+  if (!retained_for_) store_.retained.clear();
 }
 
 // Versions first, the head last: a reader pinned before sees none of it, one pinned after all of it.

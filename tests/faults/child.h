@@ -39,7 +39,7 @@ class Child {
 // A running kill_writer.
 class KilledWriter {
  public:
-  KilledWriter(const std::string& directory, const char* synchronous);
+  KilledWriter(const std::string& directory, const char* synchronous, int threads);
 
   // Reads acknowledgements; false when there are no more.
   bool read_one();
@@ -54,7 +54,9 @@ class KilledWriter {
 };
 
 // That the database holds what the transactions of kill_writer up to some number leave behind, not fewer than
-// `acknowledged` and not more than one for each of `kills` besides. `newest` becomes that number.
-void expect_whole(Connection& connection, std::int64_t acknowledged, int kills, std::int64_t& newest);
+// `acknowledged` and not more than one besides for each thread that was killed since that was known. `newest`
+// becomes that number.
+void expect_whole(Connection& connection, std::int64_t acknowledged, int threads_killed,
+                  std::int64_t& newest);
 
 }  // namespace dosql::testing

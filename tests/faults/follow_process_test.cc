@@ -36,13 +36,14 @@ TEST(FollowProcessTest, WritersAreKilled) {
   TemporaryDirectory directory;
   const std::string path = directory.file("database");
   {
-    KilledWriter first(path, "NORMAL");
+    KilledWriter first(path, "NORMAL", 1);
     ASSERT_TRUE(first.read_one());
     ASSERT_TRUE(first.kill());
   }
   Database follower = open_to_read(path);
   Connection connection = follower.connect().value();
   std::int64_t seen = 0;
+  int threads_killed = 0;
   const auto look = [&] {
     const auto newest = connection.query_one("SELECT n FROM newest");
     ASSERT_TRUE(newest) << newest.error().message();
@@ -52,7 +53,9 @@ TEST(FollowProcessTest, WritersAreKilled) {
   };
   for (int i = 0; i < kills; ++i) {
     SCOPED_TRACE(fmt::format("kill {}", i));
-    KilledWriter writer(path, kModes[random() % std::size(kModes)]);
+    const int threads = random() % 2 == 0 ? 1 : 4;
+    threads_killed += threads;
+    KilledWriter writer(path, kModes[random() % std::size(kModes)], threads);
     for (std::uint64_t wait = random() % 5 == 0 ? 0 : 1 + random() % 300; wait > 0 && writer.read_one();
          --wait) {
       if (random() % 8 != 0) continue;
@@ -68,7 +71,7 @@ TEST(FollowProcessTest, WritersAreKilled) {
     ASSERT_TRUE(writer.kill()) << "the writer ended by itself";
     std::int64_t newest = 0;
     ASSERT_NO_FATAL_FAILURE(look());
-    ASSERT_NO_FATAL_FAILURE(expect_whole(connection, std::max(seen, writer.acknowledged()), i + 1, newest));
+    ASSERT_NO_FATAL_FAILURE(expect_whole(connection, std::max(seen, writer.acknowledged()), threads, newest));
     EXPECT_EQ(newest, seen);
     EXPECT_EQ(status_of(connection, "writer_pid"), "NULL");
   }
@@ -76,8 +79,8 @@ TEST(FollowProcessTest, WritersAreKilled) {
   Database writer = Database::open(path).value();
   Connection write = writer.connect().value();
   std::int64_t newest = 0;
-  ASSERT_NO_FATAL_FAILURE(expect_whole(write, seen, kills, newest));
-  ASSERT_NO_FATAL_FAILURE(expect_whole(connection, seen, kills, newest));
+  ASSERT_NO_FATAL_FAILURE(expect_whole(write, seen, threads_killed, newest));
+  ASSERT_NO_FATAL_FAILURE(expect_whole(connection, seen, threads_killed, newest));
   EXPECT_EQ(rows_text(connection, "SELECT count(*) FROM many"),
             rows_text(write, "SELECT count(*) FROM many"));
   const auto problems = follower.check();

@@ -24,21 +24,22 @@ TEST(ProcessKillTest, AcknowledgedTransactionsSurvive) {
   TemporaryDirectory directory;
   std::string path;
   std::int64_t newest = 0;
-  int kills_since = 0;
+  int threads_killed = 0;
   int busy_writers = 0;
   for (int i = 0; i < kills; ++i) {
     if (i % 20 == 0) {  // a new database, so that its creation is killed too
       path = directory.file(fmt::format("database-{}", i));
       newest = 0;
     }
-    KilledWriter writer(path, kModes[random() % std::size(kModes)]);
+    const int threads = random() % 2 == 0 ? 1 : 4;
+    KilledWriter writer(path, kModes[random() % std::size(kModes)], threads);
     for (std::uint64_t wait = random() % 5 == 0 ? 0 : 1 + random() % 300; wait > 0 && writer.read_one();
          --wait) {
     }
     ASSERT_TRUE(writer.kill()) << "the writer ended by itself";
     newest = std::max(newest, writer.acknowledged());
     busy_writers += writer.acknowledged() > 0;
-    ++kills_since;
+    threads_killed += threads;
     // Sometimes the next writer is the first to see what the killed one left.
     if (random() % 3 == 0 && i + 1 < kills && (i + 1) % 20 != 0) continue;
     auto database = Database::open(path);
@@ -46,9 +47,10 @@ TEST(ProcessKillTest, AcknowledgedTransactionsSurvive) {
     {
       auto connection = database->connect();
       ASSERT_TRUE(connection) << connection.error().message();
-      ASSERT_NO_FATAL_FAILURE(expect_whole(*connection, newest, kills_since, newest)) << "after kill " << i;
+      ASSERT_NO_FATAL_FAILURE(expect_whole(*connection, newest, threads_killed, newest))
+          << "after kill " << i;
     }
-    kills_since = 0;
+    threads_killed = 0;
     const auto problems = database->check();
     ASSERT_TRUE(problems) << problems.error().message();
     EXPECT_TRUE(problems->empty()) << problems->front().what;

@@ -25,11 +25,11 @@ void ScriptedLife::run(const OnError& on_error) {
   work({commit(kFull, small_), create_snapshot("first", "main", kNewest, kNormal), commit(kNormal, small_),
         create_branch("side", "main", kNewest, kFull), commit(kFull, small_, "side")},
        End::kClose);
-  work({create_branch("old", "main", 1, kNormal), commit(kNormal, small_, "old"),
+  work({create_branch("old", "main", 1, kNormal), commit(kNormal, small_, "old"), group(small_),
         create_branch("nothing", "main", 0, kOff), commit(kOff, small_, "nothing")},
        End::kClose);
   work({create_branch("deep", "side", kNewest, kNormal), commit(kFull, large_), commit(kFull, large_, "deep"),
-        drop_branch("side", kFull), commit(kNormal, large_)},
+        drop_branch("side", kFull), group(large_), commit(kNormal, large_), group(small_)},
        End::kDie);
   work({create_snapshot("second", "deep", kNewest, kFull), drop_snapshot("first", kNormal),
         commit(kNormal, small_, "deep"), commit(kFull, small_), drop_branch("old", kOff),
@@ -45,6 +45,10 @@ ScriptedLife::Step ScriptedLife::commit(Durability durability, const WorkSize& s
   return [=, this](VersionStore& store) {
     return model_.random_transaction(store, random_, size, durability, branch);
   };
+}
+
+ScriptedLife::Step ScriptedLife::group(const WorkSize& size) {
+  return [=, this](VersionStore& store) { return model_.random_group(store, random_, size); };
 }
 
 ScriptedLife::Step ScriptedLife::create_branch(const std::string& name, const std::string& from,

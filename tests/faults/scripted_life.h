@@ -38,6 +38,7 @@ class ScriptedLife {
   using Step = std::function<Status(version::VersionStore&)>;
 
   Step commit(version::Durability durability, const WorkSize& size, const std::string& branch = "main");
+  Step group(const WorkSize& size);
   Step create_branch(const std::string& name, const std::string& from, std::size_t version,
                      version::Durability durability);
   Step drop_branch(const std::string& name, version::Durability durability);

@@ -97,6 +97,7 @@ class CrashingStore {
   }
 
   void commit(VersionStore& store) {
+    if (random_() % 4 == 0) return change(model_.random_group(store, random_, size_));
     const std::string branch = random_() % 2 == 0 ? "main" : model_.any_branch(random_);
     change(model_.random_transaction(store, random_, size_, random_durability(random_), branch));
   }

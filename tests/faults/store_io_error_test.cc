@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "log/format.h"
 #include "testing/run_length.h"
 #include "testing/simulated_disk.h"
 #include "tests/faults/scripted_life.h"
@@ -80,8 +81,8 @@ class StoreIoErrorTest : public ::testing::Test {
     // allocation that only makes later stores faster, and for want of space a segment that is then made
     // smaller.
     const Kind kind = operations_[index].kind;
-    const bool made_smaller =
-        fault == Fault::kDiskFull && operations_[index].name.starts_with("log-") && creates_segment(index);
+    const bool made_smaller = fault == Fault::kDiskFull && operations_[index].name.starts_with("log-") &&
+                              (creates_segment(index) || writes_segment_header(index));
     EXPECT_EQ(errors, kind == Kind::kRemove || errors == 0 ? 0 : 1);
     EXPECT_TRUE(errors > 0 || kind == Kind::kRemove || kind == Kind::kAllocate || made_smaller);
     expect_survival(life, disk);
@@ -102,6 +103,10 @@ class StoreIoErrorTest : public ::testing::Test {
       if (operations_[i].kind == Kind::kCreate && operations_[i].name == operations_[index].name) return true;
     }
     return false;
+  }
+
+  bool writes_segment_header(std::uint64_t index) const {
+    return operations_[index].kind == Kind::kWrite && operations_[index].offset < log::kFirstRecordOffset;
   }
 
   SeededRandom chance_{test_seed()};

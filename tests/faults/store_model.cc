@@ -134,6 +134,92 @@ Status StoreModel::random_transaction(VersionStore& store, Generator& random, co
   });
 }
 
+// One transaction of a group.
+class StoreModel::GroupMember {
+ public:
+  GroupMember(StoreModel& model, VersionStore& store, std::string branch, Durability durability)
+      : model_(model),
+        store_(store),
+        branch_(std::move(branch)),
+        durability_(durability),
+        reader_(store),
+        transaction_(store) {}
+
+  Status write(Generator& random, const WorkSize& size) {
+    if (!transaction_.active()) {
+      const auto& line = branch().line;
+      base_ = line.empty() ? Image() : line.back()->image;
+      image_ = base_;
+      reader_.pin_ordered_head(branch().id);
+      DOSQL_RETURN_IF_ERROR(transaction_.begin(reader_.point()));
+    }
+    return write_randomly(transaction_, image_, random, size);
+  }
+
+  // What is ordered survives the process, though not the machine.
+  Status order() {
+    StoreState next = model_.state();
+    auto stored = std::make_shared<StoredVersion>();
+    stored->image = image_;
+    stored->branch = branch_;
+    next.branches.at(branch_).line.push_back(stored);
+    const bool changes = !same(base_, image_);
+    if (changes) model_.failed_ = next;
+    DOSQL_ASSIGN_OR_RETURN(ordered_, transaction_.order(durability_));
+    model_.failed_.reset();
+    EXPECT_EQ(changes, ordered_.point != reader_.point());
+    if (!changes) return {};
+    stored->point = ordered_.point;
+    next.lsn = ordered_.point.lsn;
+    EXPECT_GT(next.lsn, model_.lsn_high_);
+    model_.lsn_high_ = next.lsn;
+    model_.history_.acknowledge(std::move(next));
+    return {};
+  }
+
+  Status await() {
+    DOSQL_RETURN_IF_ERROR(store_.await_visible(ordered_));
+    EXPECT_GE(store_.head(ordered_.point.branch).version, ordered_.point.version);
+    if (durability_ == Durability::kFull) model_.history_.note_durable(ordered_.point.lsn);
+    return {};
+  }
+
+ private:
+  const StoredBranch& branch() const { return model_.state().branches.at(branch_); }
+
+  StoreModel& model_;
+  VersionStore& store_;
+  const std::string branch_;
+  const Durability durability_;
+  Reader reader_;
+  WriteTransaction transaction_;
+  Image base_;
+  Image image_;
+  version::OrderedCommit ordered_;
+};
+
+Status StoreModel::random_group(VersionStore& store, Generator& random, const WorkSize& size) {
+  failed_.reset();
+  const std::string name = any_branch(random);
+  const std::string other = any_branch(random);
+  GroupMember first(*this, store, name, random_durability(random));
+  GroupMember second(*this, store, other, random_durability(random));
+  GroupMember again(*this, store, name, random_durability(random));
+  const bool is_pair = name != other;
+  DOSQL_RETURN_IF_ERROR(first.write(random, size));
+  if (is_pair) DOSQL_RETURN_IF_ERROR(second.write(random, size));
+  DOSQL_RETURN_IF_ERROR(first.write(random, size));
+  DOSQL_RETURN_IF_ERROR(first.order());
+  DOSQL_RETURN_IF_ERROR(again.write(random, size));
+  if (is_pair) DOSQL_RETURN_IF_ERROR(second.order());
+  DOSQL_RETURN_IF_ERROR(again.order());
+  std::vector<GroupMember*> waiting{&first, &again};
+  if (is_pair) waiting.push_back(&second);
+  std::shuffle(waiting.begin(), waiting.end(), random);
+  for (GroupMember* member : waiting) DOSQL_RETURN_IF_ERROR(member->await());
+  return {};
+}
+
 Status StoreModel::create_branch(VersionStore& store, const std::string& name, const std::string& from,
                                  std::size_t version, Durability durability) {
   failed_.reset();

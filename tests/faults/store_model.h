@@ -36,6 +36,9 @@ class StoreModel {
   // Writes, growth, truncation, now and then a rollback.
   Status random_transaction(version::VersionStore& store, Generator& random, const WorkSize& size,
                             version::Durability durability, const std::string& branch = "main");
+  // Several transactions whose commits wait for the disk together: two branches are written at the same time,
+  // one of them twice, and the commits are awaited in any order.
+  Status random_group(version::VersionStore& store, Generator& random, const WorkSize& size);
   static constexpr std::size_t kNewest = ~std::size_t{0};
   // From version `version` of `from`; 0 is the empty database.
   Status create_branch(version::VersionStore& store, const std::string& name, const std::string& from,
@@ -69,6 +72,7 @@ class StoreModel {
   std::uint64_t lost_changes() const { return history_.lost(); }
 
  private:
+  class GroupMember;
   Status attempt(version::VersionStore& store, StoreState next, version::Durability durability,
                  const std::function<Status()>& change);
 
