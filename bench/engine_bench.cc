@@ -4,6 +4,7 @@
 #include "bench/commit_work.h"
 #include "bench/concurrent_work.h"
 #include "bench/copy_work.h"
+#include "bench/follow_work.h"
 #include "bench/harness.h"
 #include "bench/open_work.h"
 #include "bench/read_work.h"
@@ -35,5 +36,7 @@ int main(int argc, char** argv) {
   bench_mixed(report, disk);
   bench_competing_writers(report, disk);
   bench_many_connections(report, disk);
+  bench_follow(report, disk);
+  bench_publish(report);
   return report.finish();
 }

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "base/check.h"
+#include "io/process_memory.h"
 #include "io/sparse_bytes.h"
 #include "io/storage_error.h"
 #include "testing/simulated_names.h"
@@ -95,6 +96,7 @@ struct SimulatedDisk::State {
   mutable std::mutex mutex;  // guards everything below, contents included
   SimulatedNames names;
   std::map<std::string, std::string, std::less<>> lock_owners;
+  std::map<std::string, std::shared_ptr<io::ProcessMemory>, std::less<>> shared;
   std::vector<Operation> operations;
   std::uint64_t read_count = 0;
   std::optional<std::uint64_t> crash_index;
@@ -108,6 +110,9 @@ struct SimulatedDisk::State {
   template <class Action>
   Status begin_read(Action action, std::string_view name);
   Status check_power(std::string_view action, const std::string& path) const;
+  void copy_shared_to(State& other) const {
+    for (const auto& [name, memory] : shared) other.shared.emplace(name, io::copy_process_memory(*memory));
+  }
 };
 
 Status SimulatedDisk::State::check_power(std::string_view action, const std::string& path) const {
@@ -353,6 +358,19 @@ class SimulatedDisk::LiveDirectory final : public Directory {
         std::make_unique<LiveLock>(state_, std::move(content), std::string(name)));
   }
 
+  Result<std::unique_ptr<io::SharedMemory>> open_shared(std::string_view name, std::size_t size_bytes,
+                                                        CreateShared create) override {
+    const std::string path = path_of(name);
+    std::lock_guard lock(state_->mutex);
+    DOSQL_RETURN_IF_ERROR(state_->check_power("share", path));
+    auto found = state_->shared.find(name);
+    if (found == state_->shared.end()) {
+      if (create == CreateShared::kNo) return no_such_file("share", path);
+      found = state_->shared.emplace(name, io::make_process_memory(size_bytes)).first;
+    }
+    return io::hold_process_memory(found->second);
+  }
+
   std::string describe() const override { return kDirectoryPath; }
 
  private:
@@ -427,6 +445,7 @@ std::unique_ptr<SimulatedDisk> SimulatedDisk::after_process_kill() const {
   std::lock_guard lock(state_->mutex);
   auto survivor = std::make_shared<State>();
   survivor->names = state_->names.deep_copy();
+  state_->copy_shared_to(*survivor);
   return std::unique_ptr<SimulatedDisk>(new SimulatedDisk(std::move(survivor)));
 }
 
@@ -434,6 +453,7 @@ std::unique_ptr<SimulatedDisk> SimulatedDisk::copy() const {
   std::lock_guard lock(state_->mutex);
   auto twin = std::make_shared<State>();
   twin->names = state_->names.deep_copy();
+  state_->copy_shared_to(*twin);
   twin->operations = state_->operations;
   twin->read_count = state_->read_count;
   twin->crash_index = state_->crash_index;

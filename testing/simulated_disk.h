@@ -42,6 +42,11 @@
 //
 // Locks die with the process: every disk made from this one starts unlocked.
 //
+// Shared memory (open_shared) is no file here: it is not listed, opening it is no operation and never fails
+// but after the crash, copies and survivors of a process kill have its content without its holders, and a
+// power loss takes it. A holder that is destroyed without further ado is to the others like one that was
+// killed.
+//
 // Everything is determined by the calls and the Random: the same seed gives the same disk.
 // Threads: all methods may be called from any thread. Files and directories got from it may outlive it.
 #pragma once

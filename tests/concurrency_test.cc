@@ -64,6 +64,10 @@ class SlowDirectory final : public io::Directory {
   Result<std::unique_ptr<io::DirectoryLock>> lock(std::string_view name, std::string_view owner) override {
     return directory_.lock(name, owner);
   }
+  Result<std::unique_ptr<io::SharedMemory>> open_shared(std::string_view name, std::size_t size_bytes,
+                                                        CreateShared create) override {
+    return directory_.open_shared(name, size_bytes, create);
+  }
   std::string describe() const override { return directory_.describe(); }
 
  private:

@@ -43,12 +43,22 @@ std::string suggest(Connection& connection, std::string_view query, std::string_
   return meant.empty() ? "" : fmt::format("did you mean {}?", quote_identifier(meant));
 }
 
+// Who could write where this process cannot.
+std::string other_writer(Connection& connection) {
+  const auto pid = connection.query_one(
+      "SELECT value FROM dosql_status WHERE name = 'writer_pid' AND value NOT NULL AND EXISTS "
+      "(SELECT 1 FROM dosql_status WHERE name = 'role' AND value <> 'writer')");
+  if (!pid || !*pid) return "";
+  return fmt::format("process {} has it open for writing", (**pid)[0].integer());
+}
+
 }  // namespace
 
 Error with_advice(Error error, Connection& connection) {
   if (!error.hint().empty()) return error;
   const std::string_view message = error.message();
   std::string hint;
+  if (error.code() == ErrorCode::kReadOnly) hint = other_writer(connection);
   if (message.starts_with(kNoTable)) hint = suggest(connection, kTables, message.substr(kNoTable.size()));
   if (message.starts_with(kNoColumn)) hint = suggest(connection, kColumns, message.substr(kNoColumn.size()));
   return hint.empty() ? error : std::move(error).with_hint(std::move(hint));

@@ -58,7 +58,8 @@ bool begins_on_main(const CommandLine& line) {
   return (line.branch.empty() || line.branch == "main") && !line.as_of;
 }
 
-Result<Database> open_database(const CommandLine& line) {
+// For reading only where another process has it open for writing.
+Result<Database> open_database(const CommandLine& line, Console& console) {
   const std::string& path = line.database;
   if (path.empty() || path == ":memory:") {
     return Error(ErrorCode::kInvalidArgument, "a DoSQL database is a directory; there is none in memory")
@@ -76,6 +77,14 @@ Result<Database> open_database(const CommandLine& line) {
   options.allow_files = true;
   auto database = Database::open(path, options);
   if (database || line.read_only) return database;
+  if (database.error().code() == ErrorCode::kLocked) {
+    options.mode = OpenMode::kReadOnly;
+    auto to_read = Database::open(path, options);
+    if (to_read) {
+      console.write(fmt::format("opened read-only: {}\n", database.error().message()));
+      return to_read;
+    }
+  }
   return with_opening_advice(std::move(database).error(), path);
 }
 
@@ -166,7 +175,7 @@ int run_database(CommandLine line, Console& console) {
   const bool interactive = wants_interaction(line);
   Interrupts& interrupts =
       Interrupts::start(interactive ? Interrupts::WhenIdle::kKeep : Interrupts::WhenIdle::kEndProcess);
-  auto database = open_database(line);
+  auto database = open_database(line, console);
   if (!database) {
     console.error(database.error());
     return 1;

@@ -55,6 +55,7 @@ std::string describe_number(std::string_view name, std::int64_t value) {
   if (name == "synchronous" && number < std::size(kSynchronous)) return std::string(kSynchronous[number]);
   if (name.ends_with("_bytes")) return format_bytes(number);
   if (name.ends_with("_us")) return format_seconds(static_cast<double>(number) / 1e6);
+  if (name.ends_with("_pid")) return std::to_string(number);
   return with_thousands(number);
 }
 

@@ -1,6 +1,7 @@
 // A database: one directory, one history.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -50,10 +51,10 @@ struct AsOfOptions {
 // are gone. Threads: all methods may be called from any thread.
 class Database {
  public:
-  // Opens, or creates, the database directory `path`.
-  // Errors: DOSQL_LOCKED names the process that has it, DOSQL_NOT_A_DATABASE (with a hint for a plain
-  // SQLite file), DOSQL_FORMAT_TOO_NEW, DOSQL_CORRUPT, DOSQL_READ_ONLY, DOSQL_DISK_FULL, DOSQL_IO,
-  // DOSQL_NOT_FOUND.
+  // Opens, or creates, the database directory `path`. One process at a time has it open for writing; any
+  // number have it open for reading meanwhile, and their statements see what it has committed. Errors:
+  // DOSQL_LOCKED names the process that has it, DOSQL_NOT_A_DATABASE (with a hint for a plain SQLite file),
+  // DOSQL_FORMAT_TOO_NEW, DOSQL_CORRUPT, DOSQL_READ_ONLY, DOSQL_DISK_FULL, DOSQL_IO, DOSQL_NOT_FOUND.
   static Result<Database> open(const std::string& path, const Options& options = {});
 
   const std::string& path() const;
@@ -86,6 +87,14 @@ class Database {
   // Verifies every checksum of every file, those of all branches, and SQLite's integrity_check of main's
   // newest version.
   Result<std::vector<Problem>> check(const Progress& progress = {});
+
+  // Waits until a commit, or a change of a branch's or snapshot's name, with an LSN above `after_lsn` is
+  // visible, in this process or in the one that writes, at most for `timeout`. Returns the newest visible
+  // LSN, with the timeout as it is then: pass it on to the next call. What it covers is there from the next
+  // statement of each connection on. Any number of threads may wait. Errors: DOSQL_INTERRUPTED (close() by
+  // another thread), DOSQL_INVALID_ARGUMENT (opened for reading where nothing can be followed:
+  // docs/limits.md), DOSQL_CORRUPT, DOSQL_IO.
+  Result<std::uint64_t> wait_for_commit(std::uint64_t after_lsn, std::chrono::milliseconds timeout);
 
   // Copies the database with its whole history into `directory`, which must not exist or be empty.
   // Writers go on meanwhile. Durable on return.

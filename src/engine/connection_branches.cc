@@ -48,6 +48,7 @@ Status Connection::delete_branch(std::string_view name, const DeleteBranchOption
 }
 
 std::vector<BranchInfo> Connection::list_branches() const {
+  state_->catch_up().ignore("what was there before is still right");
   std::vector<BranchInfo> infos;
   for (const version::BranchInfo& branch : state_->core().store().branches()) {
     infos.push_back(describe(branch));
@@ -64,6 +65,7 @@ Status Connection::create_snapshot(const std::string& name, const SnapshotOption
 Status Connection::drop_snapshot(const std::string& name) { return engine::drop_snapshot(*state_, name); }
 
 std::vector<SnapshotInfo> Connection::list_snapshots() const {
+  state_->catch_up().ignore("what was there before is still right");
   const version::VersionStore& store = state_->core().store();
   std::vector<SnapshotInfo> infos;
   for (const version::NamedSnapshot& snapshot : store.snapshots()) {
@@ -76,6 +78,7 @@ std::vector<SnapshotInfo> Connection::list_snapshots() const {
 
 Result<BranchComparison> Connection::compare_branches(std::string_view source,
                                                       std::string_view target) const {
+  DOSQL_RETURN_IF_ERROR(state_->catch_up());
   return engine::compare_branches(state_->core().store(), source, target);
 }
 

@@ -50,6 +50,7 @@ int nap(const Session& session, int count) {
 
 Result<std::shared_ptr<ConnectionState>> ConnectionState::open(DatabaseCore& core,
                                                                std::optional<version::ReadPoint> point) {
+  DOSQL_RETURN_IF_ERROR(core.store().catch_up());
   std::shared_ptr<Session> session = core.new_session();
   if (point) {
     session->read_only = true;
@@ -67,6 +68,7 @@ ConnectionState::ConnectionState(DatabaseCore& core, std::shared_ptr<Session> se
       session_(std::move(session)),
       file_(file),
       pin_(core.store()),
+      follows_(core.read_only()),
       branch_name_(core.store().branch_info(file->branch()).name) {
   core_.connected();
   if (point) {
@@ -152,6 +154,7 @@ Status ConnectionState::refuse_checkout() const {
 
 Status ConnectionState::checkout(std::string_view name) {
   DOSQL_RETURN_IF_ERROR(refuse_checkout());
+  DOSQL_RETURN_IF_ERROR(catch_up());
   std::lock_guard lock(core_.branch_uses().mutex());
   const auto branch = core_.store().find_branch(name);
   if (!branch) return branch_not_found(core_.store(), name);

@@ -49,6 +49,10 @@ class ConnectionState {
   const std::string& branch_name() const { return branch_name_; }
   // It was opened on a version and stays there. It is not on the version's branch, which may be dropped.
   bool fixed() const { return pin_.pinned(); }
+  // What another process committed is visible from now on, to what does not have its version pinned. For the
+  // beginning of whatever looks at heads and names. Errors: those of VersionStore::catch_up().
+  bool follows() const { return follows_; }
+  Status catch_up() { return follows_ ? core_.store().catch_up() : Status(); }
   // The newest version of its branch; on a fixed version, that.
   version::ReadPoint newest() const { return fixed() ? pin_.point() : core_.store().head(file_->branch()); }
 
@@ -86,6 +90,7 @@ class ConnectionState {
   StatementCache cache_;
   std::unique_ptr<PastDatabases> past_;
   ConnectionHooks hooks_;
+  const bool follows_;
   std::uint64_t savepoints_ = 0;
   int cache_kib_ = CacheBudget::kMostKib;
   bool retired_ = false;

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <filesystem>
@@ -89,6 +90,7 @@ Result<ImportResult> Database::import_sqlite(const std::string& file, const Prog
 Result<ExportResult> Database::export_sqlite(const std::string& file, std::uint64_t version,
                                              const Progress& progress) {
   if (core_->closed()) return closed_error();
+  DOSQL_RETURN_IF_ERROR(core_->store().catch_up());
   DOSQL_ASSIGN_OR_RETURN(const auto point, engine::version_to_export(core_->store(), version));
   return engine::export_sqlite(*core_, file, point, progress);
 }
@@ -108,7 +110,17 @@ Result<std::vector<Problem>> Database::check(const Progress& progress) {
 
 Status Database::backup(const std::string& directory, const Progress& progress) {
   if (core_->closed()) return closed_error();
+  DOSQL_RETURN_IF_ERROR(core_->store().catch_up());
   return engine::backup(*core_, directory, progress);
+}
+
+Result<std::uint64_t> Database::wait_for_commit(std::uint64_t after_lsn, std::chrono::milliseconds timeout) {
+  // A point in time that far away could not be written down.
+  constexpr std::chrono::milliseconds kLongest = std::chrono::hours(24 * 3650);
+  if (core_->closed()) return closed_error();
+  const auto deadline = std::chrono::steady_clock::now() + std::min(timeout, kLongest);
+  DOSQL_ASSIGN_OR_RETURN(const Lsn newest, core_->store().wait_for_visible(Lsn{after_lsn}, deadline));
+  return raw(newest);
 }
 
 Result<bool> Database::maintain(std::uint64_t budget_us) {

@@ -20,6 +20,7 @@ Status HeldHead::hold(bool to_write) {
     holds_ = false;
     DOSQL_RETURN_IF_ERROR(connection_.wait_for_slot());
   }
+  DOSQL_RETURN_IF_ERROR(file.store().catch_up());
   if (!holds_) file.hold_head();
   holds_ = true;
   return {};

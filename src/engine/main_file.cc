@@ -109,7 +109,12 @@ void MainFile::pin() {
 
 int MainFile::lock(int level) {
   if (level <= lock_) return SQLITE_OK;
-  if (lock_ == SQLITE_LOCK_NONE && !held_) pin();
+  if (lock_ == SQLITE_LOCK_NONE && !held_) {
+    // What another process committed is there from the next statement on.
+    if (auto followed = store_.catch_up(); !followed)
+      return fail(std::move(followed).error(), SQLITE_IOERR_LOCK);
+    pin();
+  }
   if (level >= SQLITE_LOCK_RESERVED && !write_.active()) {
     if (const int rc = reserve(); rc != SQLITE_OK) return rc;
   }

@@ -131,6 +131,7 @@ Result<std::unique_ptr<PreparedStatement>> prepare(const std::shared_ptr<Connect
   Session& session = connection->session();
   session.begin_call();
   session.answered_pragma.reset();
+  DOSQL_RETURN_IF_ERROR(connection->catch_up());
   if (sql::may_be_ours(sql)) [[unlikely]] {
     auto ours = prepare_ours(connection, sql, tail, lifetime);
     if (!ours || *ours != nullptr) return ours;

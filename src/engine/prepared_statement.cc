@@ -174,6 +174,8 @@ int PreparedStatement::column_count() const { return command_ ? 0 : sqlite3_colu
 Result<bool> PreparedStatement::step() {
   Session& session = connection_->session();
   session.begin_call();
+  if (connection_->follows() && sqlite3_stmt_busy(statement_) == 0) [[unlikely]]
+    DOSQL_RETURN_IF_ERROR(connection_->catch_up());
   connection_->adapt_cache();
   if (command_) return run_command();
   if (as_of_) [[unlikely]]

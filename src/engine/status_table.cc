@@ -4,6 +4,18 @@
 #include <sqlite3.h>
 
 namespace dosql::engine {
+namespace {
+
+std::string_view role_name(version::Role role) {
+  switch (role) {
+    case version::Role::kWriter: return "writer";
+    case version::Role::kFollower: return "follower";
+    case version::Role::kSnapshot: return "snapshot";
+  }
+  return "";
+}
+
+}  // namespace
 
 Status StatusRows::begin(int, const char*, std::span<sqlite3_value* const>) {
   begin_with({});
@@ -44,6 +56,10 @@ void StatusRows::add_store(const version::StoreStatus& status) {
   add("syncs", status.syncs);
   add("readers", status.readers);
   add("oldest_pin_lsn", status.oldest_pin ? Value(raw(*status.oldest_pin)) : Value());
+  add("role", std::string(role_name(status.role)));
+  add("writer_pid", status.writer_pid != 0 ? Value(status.writer_pid) : Value());
+  add("followers", status.followers);
+  add("oldest_follower_lsn", status.oldest_follower_pin ? Value(raw(*status.oldest_follower_pin)) : Value());
   add("poisoned", status.poisoned);
   add("opened_clean", status.opened_clean);
   add("checkpoint_damaged", status.checkpoint_damaged);

@@ -264,6 +264,7 @@ Result<ReadPoint> resolve(ConnectionState& connection, const TimePoint& point) {
     return resolve_time_point(connection, kind, std::nullopt, point.value());
   };
   connection.session().begin_call();
+  DOSQL_RETURN_IF_ERROR(connection.catch_up());
   switch (point.kind()) {
     case Kind::kLsn: return as(sql::PointKind::kLsn);
     case Kind::kTimestamp: return as(sql::PointKind::kTimestamp);

@@ -5,6 +5,7 @@
 #include <shared_mutex>
 
 #include "base/check.h"
+#include "io/process_memory.h"
 #include "io/sparse_bytes.h"
 #include "io/storage_error.h"
 
@@ -96,6 +97,8 @@ struct Names {
   std::mutex mutex;
   std::map<std::string, std::shared_ptr<Content>, std::less<>> files;
   std::map<std::string, std::string, std::less<>> lock_owners;
+  // What is shared has a file too, without content.
+  std::map<std::string, std::shared_ptr<ProcessMemory>, std::less<>> shared;
 };
 
 class MemoryLock final : public DirectoryLock {
@@ -136,6 +139,7 @@ class MemoryDirectory final : public Directory {
     const auto found = names_->files.find(name);
     if (found == names_->files.end()) return no_such_file("remove", path);
     names_->files.erase(found);
+    names_->shared.erase(std::string(name));
     return {};
   }
 
@@ -169,6 +173,17 @@ class MemoryDirectory final : public Directory {
     names_->lock_owners.emplace(name, owner);
     names_->files.try_emplace(std::string(name), std::make_shared<Content>());
     return std::unique_ptr<DirectoryLock>(std::make_unique<MemoryLock>(names_, std::string(name)));
+  }
+
+  Result<std::unique_ptr<SharedMemory>> open_shared(std::string_view name, std::size_t size_bytes,
+                                                    CreateShared create) override {
+    const std::string path = path_of(name);
+    std::lock_guard lock(names_->mutex);
+    if (create == CreateShared::kNo && !names_->files.contains(name)) return no_such_file("share", path);
+    names_->files.try_emplace(std::string(name), std::make_shared<Content>());
+    auto& memory = names_->shared[std::string(name)];
+    if (!memory) memory = make_process_memory(size_bytes);
+    return hold_process_memory(memory);
   }
 
   std::string describe() const override { return kDirectoryPath; }

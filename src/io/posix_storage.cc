@@ -13,6 +13,7 @@
 #include "io/posix_directory.h"
 #include "io/posix_error.h"
 #include "io/posix_lock.h"
+#include "io/posix_shared.h"
 #include "io/storage_error.h"
 
 namespace dosql::io {
@@ -57,6 +58,8 @@ class PosixDirectory final : public Directory {
   Result<std::vector<std::string>> list() override;
   Status sync() override { return sync_directory(descriptor_.get(), path_); }
   Result<std::unique_ptr<DirectoryLock>> lock(std::string_view name, std::string_view owner) override;
+  Result<std::unique_ptr<SharedMemory>> open_shared(std::string_view name, std::size_t size_bytes,
+                                                    CreateShared create) override;
   std::string describe() const override { return path_; }
 
  private:
@@ -139,6 +142,16 @@ Result<std::unique_ptr<DirectoryLock>> PosixDirectory::lock(std::string_view nam
       openat(descriptor_.get(), std::string(name).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, kFileMode));
   if (!file.is_open()) return posix_name_error(errno, NameUse::kChange, "lock", path);
   return lock_posix_file(std::move(file), path, owner);
+}
+
+Result<std::unique_ptr<SharedMemory>> PosixDirectory::open_shared(std::string_view name,
+                                                                  std::size_t size_bytes,
+                                                                  CreateShared create) {
+  std::string path = path_of(name);
+  const int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | (create == CreateShared::kIfMissing ? O_CREAT : 0);
+  FileDescriptor file(openat(descriptor_.get(), std::string(name).c_str(), flags, kFileMode));
+  if (!file.is_open()) return posix_name_error(errno, NameUse::kChange, "share", path);
+  return map_posix_shared(std::move(file), std::move(path), size_bytes, create);
 }
 
 // Creates `path` unless it exists, and makes its name in the directory above durable.

@@ -14,6 +14,7 @@
 // message names the file. A failed write may have changed any part of the range it was given.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -64,6 +65,36 @@ class DirectoryLock {
   virtual ~DirectoryLock() = default;
 };
 
+// A few bytes of memory that everybody sees who opens them by the same name, in this and other processes of
+// the machine, with locks that end with their holder, however it ends. Nothing in them outlives a power loss.
+// What is in there was written by others: verify it.
+//
+// Threads: any, also the destructor's caller beside other holders. The memory is for lock-free atomics.
+class SharedMemory {
+ public:
+  using TimePoint = std::chrono::steady_clock::time_point;
+
+  // Gives this holder's locks back.
+  virtual ~SharedMemory() = default;
+
+  // As many bytes as open_shared() asked for, at an address that is a multiple of 64. Zeros when new.
+  virtual std::byte* data() = 0;
+
+  // Lock `number`, exclusively, for this holder; never waits. False: another holder has it. Numbers go from
+  // 0 to kLocks - 1.
+  static constexpr std::uint32_t kLocks = 4096;
+  virtual Result<bool> try_lock(std::uint32_t number) = 0;
+  virtual void unlock(std::uint32_t number) = 0;
+  // Whether another holder has one of the locks in [first, first + count).
+  virtual Result<bool> locked_by_other(std::uint32_t first, std::uint32_t count = 1) = 0;
+
+  // Waits while the 32 bits at `offset` are `expected`, until wake(offset) or `deadline`. It may also return
+  // for no reason; false only when the deadline has passed.
+  virtual bool wait(std::size_t offset, std::uint32_t expected, TimePoint deadline) = 0;
+  // Ends the waits of all holders on these 32 bits. Change them before.
+  virtual void wake(std::size_t offset) = 0;
+};
+
 enum class OpenMode {
   kReadOnly,   // must exist
   kReadWrite,  // must exist
@@ -89,6 +120,17 @@ class Directory {
   // writing `owner` (one line) into it for others to read. When someone else
   // (this or another process) holds it: kLocked, and the message is the holder's `owner` text.
   virtual Result<std::unique_ptr<DirectoryLock>> lock(std::string_view name, std::string_view owner) = 0;
+
+  // The shared memory `name`: a file of that name, created when missing if `create` says so. Its size is
+  // `size_bytes` for everybody, at most 64 KiB. Each call is a holder of its own. Whether list() has the
+  // name, and what a File of it shows, is the body's affair. Errors: also kNotFound; kReadOnly where the file
+  // cannot be written; kIo where the system lacks this.
+  enum class CreateShared { kIfMissing, kNo };
+  virtual Result<std::unique_ptr<SharedMemory>> open_shared([[maybe_unused]] std::string_view name,
+                                                            [[maybe_unused]] std::size_t size_bytes,
+                                                            [[maybe_unused]] CreateShared create) {
+    return Error(ErrorCode::kIo, "this directory has no shared memory");
+  }
 
   // For messages: the path as the user knows it.
   virtual std::string describe() const = 0;

@@ -498,5 +498,106 @@ TEST_P(StorageContractTest, RandomCallsBehaveLikeAString) {
   EXPECT_TRUE(read_all(*file) == model);
 }
 
+// --- Shared memory ---
+
+constexpr std::size_t kSharedBytes = 4096;
+using CreateShared = Directory::CreateShared;
+using Word = std::atomic<std::uint32_t>;
+
+Word& word_at(SharedMemory& memory, std::size_t offset) {
+  return *reinterpret_cast<Word*>(memory.data() + offset);
+}
+
+class SharedMemoryContractTest : public StorageContractTest {
+ protected:
+  std::unique_ptr<SharedMemory> hold(Directory& from) {
+    return from.open_shared("shared", kSharedBytes, CreateShared::kIfMissing).value();
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Bodies, SharedMemoryContractTest, ::testing::ValuesIn(body_kinds()),
+                         [](const auto& kind) { return kind.param.name; });
+
+TEST_P(SharedMemoryContractTest, IsCreatedOnlyWhenAskedForAndZeroThen) {
+  EXPECT_EQ(code_of(directory().open_shared("shared", kSharedBytes, CreateShared::kNo)),
+            ErrorCode::kNotFound);
+  const auto memory = hold(directory());
+  EXPECT_EQ(reinterpret_cast<std::uintptr_t>(memory->data()) % 64, 0u);
+  EXPECT_TRUE(std::all_of(memory->data(), memory->data() + kSharedBytes,
+                          [](std::byte byte) { return byte == std::byte{0}; }));
+  EXPECT_TRUE(directory().open_shared("shared", kSharedBytes, CreateShared::kNo));
+}
+
+TEST_P(SharedMemoryContractTest, AllHoldersSeeTheSameBytesAndTheyStay) {
+  auto first = hold(directory());
+  const auto second = hold(other_view());
+  word_at(*first, 8).store(7);
+  EXPECT_EQ(word_at(*second, 8).load(), 7u);
+  word_at(*second, kSharedBytes - 4).store(9);
+  EXPECT_EQ(word_at(*first, kSharedBytes - 4).load(), 9u);
+  first.reset();
+  EXPECT_EQ(word_at(*hold(directory()), 8).load(), 7u);
+}
+
+TEST_P(SharedMemoryContractTest, ALockBelongsToOneHolderUntilItGoes) {
+  auto first = hold(directory());
+  auto second = hold(other_view());
+  EXPECT_TRUE(first->try_lock(3).value());
+  EXPECT_TRUE(first->try_lock(3).value()) << "its own";
+  EXPECT_FALSE(second->try_lock(3).value());
+  EXPECT_TRUE(second->try_lock(4).value());
+  first->unlock(3);
+  EXPECT_TRUE(second->try_lock(3).value());
+  second.reset();
+  EXPECT_TRUE(first->try_lock(3).value());
+  EXPECT_TRUE(first->try_lock(4).value());
+}
+
+TEST_P(SharedMemoryContractTest, WhatOthersHaveLockedCanBeAsked) {
+  const auto first = hold(directory());
+  const auto second = hold(other_view());
+  EXPECT_FALSE(second->locked_by_other(0, SharedMemory::kLocks).value());
+  first->try_lock(5).value();
+  EXPECT_TRUE(second->locked_by_other(5).value());
+  EXPECT_FALSE(first->locked_by_other(5).value()) << "its own";
+  EXPECT_FALSE(second->locked_by_other(4).value());
+  EXPECT_FALSE(second->locked_by_other(6).value());
+  EXPECT_TRUE(second->locked_by_other(1, 5).value());
+  EXPECT_FALSE(second->locked_by_other(1, 4).value());
+  EXPECT_FALSE(second->locked_by_other(6, 10).value());
+  first->unlock(5);
+  EXPECT_FALSE(second->locked_by_other(5).value());
+}
+
+TEST_P(SharedMemoryContractTest, AWaitEndsWithTheDeadlineOrWhenTheBitsAreOthersAlready) {
+  const auto memory = hold(directory());
+  const auto now = std::chrono::steady_clock::now();
+  EXPECT_TRUE(memory->wait(64, 1, now + std::chrono::hours(1))) << "they are 0";
+  while (memory->wait(64, 0, now + std::chrono::milliseconds(5))) {
+  }
+  EXPECT_GE(std::chrono::steady_clock::now(), now + std::chrono::milliseconds(5));
+  EXPECT_FALSE(memory->wait(64, 0, now)) << "a deadline of the past";
+}
+
+TEST_P(SharedMemoryContractTest, AWakeEndsTheWaitsOfAllHolders) {
+  const auto waker = hold(directory());
+  std::vector<std::thread> waiters;
+  std::atomic<int> woken{0};
+  for (int i = 0; i < 3; ++i) {
+    waiters.emplace_back([&, i] {
+      const auto memory = hold(i == 0 ? directory() : other_view());
+      const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(5);
+      while (word_at(*memory, 128).load() == 0) {
+        if (!memory->wait(128, 0, deadline)) return;
+      }
+      ++woken;
+    });
+  }
+  word_at(*waker, 128).store(1);
+  waker->wake(128);
+  for (std::thread& waiter : waiters) waiter.join();
+  EXPECT_EQ(woken, 3);
+}
+
 }  // namespace
 }  // namespace dosql::io

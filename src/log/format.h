@@ -19,6 +19,7 @@ inline constexpr std::string_view kLockFile = "lock";
 inline constexpr std::string_view kControlFile = "control";
 inline constexpr std::string_view kCheckpointFile = "checkpoint";
 inline constexpr std::string_view kCheckpointTemporaryFile = "checkpoint.new";
+inline constexpr std::string_view kStatusFile = "status";  // src/version/status_page.h
 
 // --- Positions -----------------------------------------------------------------------------------
 

@@ -27,7 +27,13 @@ Error poisoned_error() {
 }  // namespace
 
 Log::Log(io::Directory& directory, Access access, Clock& clock, Random& random, Control control)
-    : directory_(directory), access_(access), clock_(clock), random_(random), control_(std::move(control)) {}
+    : directory_(directory),
+      access_(access),
+      clock_(clock),
+      random_(random),
+      control_(std::move(control)),
+      database_id_(control_.slot().database_id),
+      format_version_(control_.slot().format_version) {}
 
 const Segment* Log::find_segment(std::uint32_t number) const {
   const Chunk* chunk = chunks_[number / kChunk].load(std::memory_order_acquire);
@@ -199,7 +205,7 @@ Status Log::write_record(const RecordBuilder& record, std::uint64_t offset, Writ
   return file.write_pieces_at(offset, pieces);
 }
 
-Result<Appended> Log::append(RecordBuilder& record, WriteStyle style) {
+Result<Appended> Log::append(RecordBuilder& record, WriteStyle style, AppendObserver* observer) {
   std::lock_guard lock(append_mutex_);
   CHECK(replayed_);
   if (access_ == Access::kReadOnly)
@@ -249,7 +255,11 @@ Result<Appended> Log::append(RecordBuilder& record, WriteStyle style) {
     next_lsn_ = last_lsn;
     last_lsn_.store(last_lsn, std::memory_order_release);
   }
-  return Appended{make_position(segment.header.segment, offset), Lsn{first_lsn}, Lsn{last_lsn}, timestamp_us};
+  const Appended appended{make_position(segment.header.segment, offset), Lsn{first_lsn}, Lsn{last_lsn},
+                          timestamp_us};
+  if (observer)
+    observer->on_append(appended, make_position(segment.header.segment, offset + record.record_bytes()));
+  return appended;
 }
 
 // Makes the segment durable, and with it all commits up to `appended`. One sync at a time: the system reports

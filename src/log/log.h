@@ -5,6 +5,9 @@
 // ends and, when the last owner did not close it, starts a new segment with what survived but was not known
 // to be on disk, whose header names the cut. Only after replay() may anything be appended.
 //
+// A Log that is open for reading can follow one that another process writes: replay() up to a position that
+// the writer named, then follow() to later ones, through new segments and new writers.
+//
 // Threads: any. Appends go on while others sync; read_entry() and read_record() never wait for either.
 #pragma once
 
@@ -63,6 +66,15 @@ struct Appended {
   TimestampUs timestamp_us = 0;
 };
 
+// Is told of a record that was appended before any later one is.
+class AppendObserver {
+ public:
+  virtual void on_append(const Appended& appended, Position end) = 0;
+
+ protected:
+  ~AppendObserver() = default;
+};
+
 // How a record gets into the file.
 enum class WriteStyle : std::uint8_t {
   kStore,  // by memory stores where the storage can: fast when no sync follows
@@ -77,20 +89,31 @@ class Log : private SyncSource {
   static Result<std::unique_ptr<Log>> open(io::Directory& directory, Access access, Create create,
                                            Clock& clock, Random& random);
 
-  std::uint64_t database_id() const { return control_.slot().database_id; }
+  std::uint64_t database_id() const { return database_id_; }
+  std::uint32_t format_version() const { return format_version_; }
   bool created() const { return created_; }
 
   // Whether `point` lies in this log as far as the segment headers tell.
   bool holds(const LogPoint& point) const;
 
   // See the head of this file. `from`: a point that holds(); none: the beginning. A failing visitor
-  // ends it. Errors: kCorrupt (file and offset), kIo, kDiskFull, what the visitor says.
-  Result<ReplayOutcome> replay(const std::optional<LogPoint>& from, ReplayVisitor& visitor);
+  // ends it. `limit`: of a log that another process writes, an end of a record that it named since the log
+  // was opened; what lies behind is not looked at. REQUIRES of it: Access::kReadOnly. Errors: kCorrupt (file
+  // and offset), kIo, kDiskFull, what the visitor says.
+  Result<ReplayOutcome> replay(const std::optional<LogPoint>& from, ReplayVisitor& visitor,
+                               std::optional<Position> limit = {});
+
+  // Goes on to `to`, the end of a record that the present writer named, and hands the visitor what is new.
+  // Copies of records that it had are passed over. On an error the log stands behind the last record that the
+  // visitor took, and what was there can still be read. REQUIRES: Access::kReadOnly, `to` is behind end();
+  // one thread at a time. Errors: kNotFound (a file is gone: the writer has changed; ask for its position
+  // again), kCorrupt, also where the log is no longer the one that was followed; kIo; what the visitor says.
+  Status follow(Position to, ReplayVisitor& visitor);
 
   // Finishes and appends a record. A commit gets the next LSN range (from header().lsn_units) and
   // timestamp. Not durable on return. Errors: kDiskFull (nothing changed), kIo (nothing changed, or
   // the log is poisoned), kPoisoned, kReadOnly.
-  Result<Appended> append(RecordBuilder& record, WriteStyle style);
+  Result<Appended> append(RecordBuilder& record, WriteStyle style, AppendObserver* observer = nullptr);
 
   // Makes all records appended before the call durable. Errors: kOutcomeUnknown: the log is poisoned.
   Status sync();
@@ -137,8 +160,17 @@ class Log : private SyncSource {
   Status load_segments();
 
   struct Tail;
+  Status end_at(Position limit);
+  Result<ReplayOutcome> finish_following(Position limit, std::uint64_t start, ReplayVisitor& visitor,
+                                         Tail& tail);
+  void remember(const Tail& tail);
+  Tail tail_at_end() const;
+  Result<std::vector<std::unique_ptr<Segment>>> segments_up_to(std::uint32_t number) const;
+  Status follow_active(std::uint64_t to, ReplayVisitor& visitor, Tail& tail);
+  Status follow_into(std::unique_ptr<Segment> segment, ReplayVisitor& visitor, Tail& tail);
+  Status pass_over_copies(Segment& segment, std::uint64_t bytes, Tail& tail) const;
   Status scan_segment(Segment& segment, std::uint64_t from, std::optional<std::uint64_t> end,
-                      ReplayVisitor& visitor, Tail& tail);
+                      ReplayVisitor& visitor, Tail& tail) const;
   Status judge_tail(const Tail& found) const;
   Status judge_void_segment(std::uint32_t number, Lsn newest) const;
   Status repair_tail(const Tail& found, bool may_replace, ReplayVisitor& visitor, Tail& tail);
@@ -173,6 +205,9 @@ class Log : private SyncSource {
   Clock& clock_;
   Random& random_;
   Control control_;
+  // What stays in the control file, whose slot changes under append_mutex_.
+  const std::uint64_t database_id_;
+  const std::uint32_t format_version_;
   bool created_ = false;
   bool replayed_ = false;
   bool leased_ = false;       // this owner wrote the control file since it opened
@@ -198,6 +233,7 @@ class Log : private SyncSource {
 
   std::uint64_t previous_checksum_ = 0;
   std::uint64_t closed_sequence_ = 0;
+  std::uint64_t useful_end_ = kFirstRecordOffset;    // of a log that is read: Tail::useful_end
   std::optional<std::uint64_t> found_close_record_;  // its offset in the active segment
   std::uint64_t next_lsn_ = 0;                       // newest LSN handed out
   TimestampUs last_timestamp_us_ = 0;

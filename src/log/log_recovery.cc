@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <deque>
 
 #include "base/check.h"
 #include "log/log.h"
+#include "log/log_tail.h"
 #include "log/segment_reader.h"
 
 namespace dosql::log {
@@ -24,7 +24,7 @@ Result<DirectoryContent> read_content(io::Directory& directory) {
     if (const auto number = parse_segment_file_name(name)) {
       content.segments.push_back(*number);
     } else if (name != kLockFile && name != kControlFile && name != kCheckpointFile &&
-               name != kCheckpointTemporaryFile) {
+               name != kCheckpointTemporaryFile && name != kStatusFile) {
       content.foreign = true;
     }
   }
@@ -43,19 +43,6 @@ Result<bool> creation_was_cut_short(io::Directory& directory, const DirectoryCon
   }
   return true;
 }
-
-// A checksum only tells that the bytes are what was written; positions rely on what they say.
-bool sensible(const SegmentHeader& header) {
-  if (header.segment_bytes > kSegmentBytesMax || header.previous_segment >= header.segment) return false;
-  if (header.previous_segment == 0) return true;
-  return header.previous_end >= kFirstRecordOffset && header.previous_end <= kSegmentBytesMax &&
-         header.previous_end % 8 == 0;
-}
-
-class NoVisitor final : public ReplayVisitor {
- public:
-  Status on_record(const RecordView&, Position) override { return {}; }
-};
 
 }  // namespace
 
@@ -168,50 +155,10 @@ bool Log::holds(const LogPoint& point) const {
   return offset >= kFirstRecordOffset && offset % 8 == 0 && offset <= end;
 }
 
-// What replay() knows of the log so far.
-struct Log::Tail {
-  std::uint64_t previous_checksum = 0;
-  std::uint64_t closed_sequence = 0;  // of the last record, when it is a clean-close mark
-  Lsn last_lsn{};
-  Lsn lsn_high{};
-  Lsn durable_lsn{};
-  TimestampUs last_timestamp_us = 0;
-  std::uint64_t records = 0;
-  std::uint64_t end = kFirstRecordOffset;
-  std::uint64_t useful_end = kFirstRecordOffset;  // what lies behind it would say nothing to the next reader
-  // Records of the current segment not known to be on disk: their offset, and the durable LSN that would
-  // prove it.
-  struct Unproven {
-    std::uint64_t offset;
-    std::uint64_t proof_lsn;
-  };
-  std::deque<Unproven> unproven;
-
-  void add(const RecordHeader& header, std::uint64_t offset) {
-    const auto type = static_cast<RecordType>(header.type);
-    const bool is_numbered = takes_lsns(type);
-    if (is_numbered) {
-      last_lsn = Lsn{header.last_lsn};
-      last_timestamp_us = header.timestamp_us;
-    }
-    lsn_high = std::max(lsn_high, Lsn{header.last_lsn});
-    unproven.push_back({offset, dosql::raw(last_lsn) + (is_numbered ? 0 : 1)});
-    prove(Lsn{header.durable_lsn});
-    previous_checksum = header.checksum;
-    end = offset + sizeof(RecordHeader) + header.body_bytes;
-    if (is_numbered || type == RecordType::kFold) useful_end = end;
-    ++records;
-  }
-  void prove(Lsn durable) {
-    durable_lsn = std::max(durable_lsn, durable);
-    while (!unproven.empty() && unproven.front().proof_lsn <= dosql::raw(durable_lsn)) unproven.pop_front();
-  }
-};
-
 // Hands the segment's records from `from` on to the visitor. With `end` every record up to it must be
 // valid (L4); without, it stops at the first that is not.
 Status Log::scan_segment(Segment& segment, std::uint64_t from, std::optional<std::uint64_t> end,
-                         ReplayVisitor& visitor, Tail& tail) {
+                         ReplayVisitor& visitor, Tail& tail) const {
   SegmentReader reader(*segment.file, end.value_or(segment.header.segment_bytes));
   tail.unproven.clear();
   tail.end = from;
@@ -233,6 +180,29 @@ Status Log::scan_segment(Segment& segment, std::uint64_t from, std::optional<std
   }
   segment.end.store(offset, std::memory_order_release);
   return {};
+}
+
+// Takes the segments behind `limit` out of the list: the log ends there.
+Status Log::end_at(Position limit) {
+  const std::uint32_t number = segment_of(limit);
+  while (segments_.size() > 1 && active().header.segment > number) forget_active();
+  void_segments_.clear();
+  const SegmentHeader& header = active().header;
+  if (header.segment == number && offset_of(limit) >= kFirstRecordOffset &&
+      offset_of(limit) <= header.segment_bytes)
+    return {};
+  return corrupt(limit, "the log was to end there, and there is no such place");
+}
+
+// The end of a log that another process writes: up to `limit` everything is valid, and there is nothing to
+// judge and to repair.
+Result<ReplayOutcome> Log::finish_following(Position limit, std::uint64_t start, ReplayVisitor& visitor,
+                                            Tail& tail) {
+  DOSQL_RETURN_IF_ERROR(scan_segment(active(), start, offset_of(limit), visitor, tail));
+  for (const auto& segment : segments_) used_bytes_ += segment->end.load() - kFirstRecordOffset;
+  remember(tail);
+  replayed_ = true;
+  return ReplayOutcome{.clean = true, .records = tail.records};
 }
 
 // Unsynced writes reach the disk in any order, so valid records behind a bad one are no proof of damage.
@@ -366,8 +336,12 @@ Status Log::repair_tail(const Tail& found, bool may_replace, ReplayVisitor& visi
   return scan_segment(active(), kFirstRecordOffset, kFirstRecordOffset + (kept_end - cut), visitor, tail);
 }
 
-Result<ReplayOutcome> Log::replay(const std::optional<LogPoint>& from, ReplayVisitor& visitor) {
-  CHECK(!replayed_);
+Result<ReplayOutcome> Log::replay(const std::optional<LogPoint>& from, ReplayVisitor& visitor,
+                                  std::optional<Position> limit) {
+  CHECK(!replayed_ && (!limit || access_ == Access::kReadOnly));
+  if (limit) DOSQL_RETURN_IF_ERROR(end_at(*limit));
+  if (limit && from && from->position > *limit)
+    return corrupt(*limit, "the log was to end there, in front of the checkpoint");
   Tail tail;
   std::size_t first = 0;
   if (from) {
@@ -391,6 +365,7 @@ Result<ReplayOutcome> Log::replay(const std::optional<LogPoint>& from, ReplayVis
     DOSQL_RETURN_IF_ERROR(scan_segment(*segments_[i], start, segment.end.load(), visitor, tail));
     start = kFirstRecordOffset;
   }
+  if (limit) return finish_following(*limit, start, visitor, tail);
   // The newest segment first without the visitor: some of its records may have to move.
   Tail found = tail;
   NoVisitor nobody;
@@ -414,10 +389,9 @@ Result<ReplayOutcome> Log::replay(const std::optional<LogPoint>& from, ReplayVis
     DOSQL_RETURN_IF_ERROR(repair_tail(found, may_replace, visitor, tail));
   }
 
-  previous_checksum_ = tail.previous_checksum;
-  last_timestamp_us_ = tail.last_timestamp_us;
-  last_lsn_ = dosql::raw(tail.last_lsn);
-  closed_sequence_ = tail.closed_sequence;
+  const std::uint64_t lsn_high = next_lsn_;
+  remember(tail);
+  next_lsn_ = lsn_high;
   needs_close_ = !clean;
   if (access_ == Access::kReadWrite) {
     for (const std::uint32_t number : void_segments_) {
@@ -428,8 +402,6 @@ Result<ReplayOutcome> Log::replay(const std::optional<LogPoint>& from, ReplayVis
     if (clean)
       active().file->allocate(active().header.segment_bytes).ignore("appends report a full disk themselves");
     if (clean && tail.end > start) found_close_record_ = tail.end - kCloseRecordBytes;
-  } else {
-    durable_lsn_ = dosql::raw(tail.durable_lsn);
   }
   prepared_ = active().end.load();
   replayed_ = true;

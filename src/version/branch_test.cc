@@ -331,5 +331,50 @@ TEST_F(BranchTest, CheckpointsBesideNewNames) {
   EXPECT_EQ(store->branches().size(), kBranches + 1u);
 }
 
+// A fold gives main's version of a page a base of its own after a branch has gone on from it. A key patch of
+// the branch counts back to where it always did.
+TEST_F(BranchTest, AFoldInTheMiddleOfABranchesChain) {
+  options_.pool_bytes = 0;
+  auto store = open();
+  ASSERT_TRUE(store);
+  constexpr PageNo kPage{2};
+  std::map<BranchId, Page> newest;
+  // `bytes` random bytes of the page, and so much of another that the entries lie far from each other.
+  const auto change = [&](BranchId branch, std::size_t bytes) {
+    Page& page = newest[branch];
+    const std::size_t from = bytes == kPageBytes ? 0 : random_() % (kPageBytes - bytes);
+    for (std::size_t i = 0; i < bytes; ++i) page[from + i] = static_cast<std::byte>(random_());
+    Page noise;
+    Reader reader(*store);
+    reader.pin_head(branch);
+    WriteTransaction transaction(*store);
+    ASSERT_TRUE(transaction.begin(reader.point()));
+    ASSERT_TRUE(transaction.write(kPage, page));
+    for (std::uint32_t other = 3; other < 10; ++other) {
+      for (auto& byte : noise) byte = static_cast<std::byte>(random_());
+      ASSERT_TRUE(transaction.write(PageNo{other}, noise));
+    }
+    ASSERT_TRUE(transaction.commit(Durability::kNormal));
+  };
+  change(kMainBranch, kPageBytes);
+  for (int i = 0; i < 6; ++i) change(kMainBranch, 400);
+  const BranchId side = store->create_branch("side", store->head(kMainBranch), Durability::kNormal)->id;
+  newest[side] = newest[kMainBranch];
+  for (int i = 0; i < 6; ++i) change(side, 10);
+  for (int life = 0; life < 3; ++life) {
+    ASSERT_TRUE(store->close());
+    store = open();
+    ASSERT_TRUE(store);
+    for (const BranchId branch : {kMainBranch, side}) {
+      Reader reader(*store);
+      reader.pin_head(branch);
+      Page page;
+      ASSERT_TRUE(reader.read(kPage, 0, page));
+      EXPECT_TRUE(page == newest[branch]) << "branch " << raw(branch) << ", life " << life;
+    }
+    for (int i = 0; i < 6; ++i) change(side, 10);
+  }
+}
+
 }  // namespace
 }  // namespace dosql::version

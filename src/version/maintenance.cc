@@ -106,6 +106,8 @@ Status StoreImpl::fold_long_chains() {
 Status StoreImpl::close() {
   for (const Branch* branch : branches.all()) CHECK(!branch->being_written());
   closed = true;
+  waiting_stopped = true;
+  if (status_page) status_page->wake_waiters();
   if (options.access == Access::kReadOnly) return {};
   // Nothing behind the last clean close: the files are already what they should be.
   if (log->end().closed_sequence != log->control().sequence) {
@@ -116,6 +118,7 @@ Status StoreImpl::close() {
   if (behind > std::max(options.close_checkpoint_bytes, checkpoint_bytes / kCloseCheckpointPart)) {
     DOSQL_RETURN_IF_ERROR(write_checkpoint());
   }
+  stop_writing();
   owner_lock.reset();
   return {};
 }
@@ -132,6 +135,7 @@ Result<bool> VersionStore::maintain([[maybe_unused]] std::uint64_t budget_us) {
   if (store.checkpoint_gate.spilling()) return true;
   DOSQL_RETURN_IF_ERROR(store.log->sync());
   for (Branch* branch : store.branches.with_dropped()) branch->show_durable(store.log->durable_lsn());
+  store.visible_end.tell();
   DOSQL_RETURN_IF_ERROR(store.write_checkpoint());
   return false;
 }

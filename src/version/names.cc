@@ -103,12 +103,16 @@ Result<log::Appended> StoreImpl::append_name(const NameSummary& summary, std::st
   log::RecordBuilder record(log->database_id());
   record.start(RecordType::kName, 0, BranchId{summary.branch});
   record.set_name(summary, name);
-  return log->append(record,
-                     durability == Durability::kFull ? log::WriteStyle::kWrite : log::WriteStyle::kStore);
+  const bool needs_sync = durability == Durability::kFull;
+  Publication publication(visible_end, needs_sync);
+  return log->append(record, needs_sync ? log::WriteStyle::kWrite : log::WriteStyle::kStore, &publication);
 }
 
 Status StoreImpl::await_durable(Lsn lsn, Durability durability) {
-  return durability == Durability::kFull ? log->wait_durable(lsn) : Status();
+  if (durability != Durability::kFull) return {};
+  DOSQL_RETURN_IF_ERROR(log->wait_durable(lsn));
+  visible_end.tell();
+  return {};
 }
 
 Result<BranchInfo> VersionStore::create_branch(const std::string& name, const ReadPoint& from,

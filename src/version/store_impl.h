@@ -15,14 +15,20 @@
 #include "version/pin_registry.h"
 #include "version/pool.h"
 #include "version/retained_pages.h"
+#include "version/status_page.h"
 #include "version/version_store.h"
+#include "version/visible_end.h"
 
 namespace dosql::version {
+
+class Follower;
+class IndexBuilder;
 
 class StoreImpl {
  public:
   StoreImpl(std::unique_ptr<io::Directory> directory_in, const StoreOptions& options_in, Clock& clock_in,
             Random& random_in);
+  ~StoreImpl();
 
   // --- set-up and end ---
   Status open();   // recovery.cc
@@ -51,18 +57,29 @@ class StoreImpl {
   Status await_durable(Lsn lsn, Durability durability);
   Status await_visible(const OrderedCommit& commit);
 
+  // --- following (following.cc) ---
+  // Of a store that follows a writer: takes what became visible since. Nothing to do in any other.
+  Status catch_up();
+  // The newest LSN that readers see.
+  Lsn visible_lsn() const;
+  // All versions that were some branch's newest at this LSN, and all later ones, may still be read by
+  // somebody.
+  Lsn oldest_needed() const;
+  // A reader pinned an older version than the newest.
+  void note_pin(Lsn lsn);
+  // Gives the writer's place back: all that the log holds is visible.
+  void stop_writing();
+
   // For another try at open(): gives the directory back. The object is good for nothing afterwards.
-  std::unique_ptr<io::Directory> release_directory() {
-    log.reset();
-    owner_lock.reset();
-    return std::move(directory);
-  }
+  std::unique_ptr<io::Directory> release_directory();
 
   std::unique_ptr<io::Directory> directory;
   const StoreOptions options;
   Clock& clock;
   Random& random;
   std::unique_ptr<io::DirectoryLock> owner_lock;
+  // Null in a store that is open for reading and cannot follow.
+  std::unique_ptr<StatusPage> status_page;
   std::unique_ptr<log::Log> log;
 
   PageTable pages;  // main's
@@ -71,6 +88,8 @@ class StoreImpl {
   RetainedPages retained{pool};
   HistoryCache history;
   PinRegistry pins;
+  VisibleEnd visible_end;              // of a writer
+  std::unique_ptr<Follower> follower;  // null in a writer, and where there is no status page
 
   CheckpointGate checkpoint_gate;
   // Names are created and dropped one at a time. Taken behind the checkpoint gate.
@@ -87,7 +106,10 @@ class StoreImpl {
   std::atomic<std::uint64_t> rebuilt_pages{0};
   bool opened_clean = true;
   bool created = false;
-  bool closed = false;
+  // It was opened as if nobody wrote, and then somebody did: what it shows may not be visible there yet.
+  bool overtaken = false;
+  std::atomic<bool> closed{false};
+  std::atomic<bool> waiting_stopped{false};
   std::uint64_t replayed_records = 0;
   std::uint64_t open_us = 0;
 
@@ -95,6 +117,13 @@ class StoreImpl {
   class Folding;  // maintenance.cc
 
   Status recover();
+  Status recover_read_only();  // following.cc
+  Status replay(const std::optional<log::LogPoint>& start, IndexBuilder& builder,
+                std::optional<log::Position> limit);
+  Status become_writer();      // following.cc
+  void start_writing();        // following.cc
+  void find_status_page();     // following.cc
+  void provide_status_page();  // following.cc
   void install(PageSlot& slot, const Chain& chain, const std::byte* image);
 };
 

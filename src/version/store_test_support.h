@@ -35,6 +35,10 @@ class SharedDirectory final : public io::Directory {
   Result<std::unique_ptr<io::DirectoryLock>> lock(std::string_view name, std::string_view owner) override {
     return shared_.lock(name, owner);
   }
+  Result<std::unique_ptr<io::SharedMemory>> open_shared(std::string_view name, std::size_t size_bytes,
+                                                        CreateShared create) override {
+    return shared_.open_shared(name, size_bytes, create);
+  }
   std::string describe() const override { return shared_.describe(); }
 
  private:

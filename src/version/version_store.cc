@@ -11,8 +11,12 @@
 namespace dosql::version {
 namespace {
 
-// A read-only open may look at a record that the owner is just writing.
+// A read-only open may look at a record that the owner is just writing, or see the owner change.
 constexpr int kReadOnlyOpenTries = 5;
+
+bool may_be_passing(const Error& error) {
+  return error.code() == ErrorCode::kCorrupt || error.code() == ErrorCode::kNotFound;
+}
 
 Error version_not_found(const VersionStore& store, BranchId branch, std::string_view wanted) {
   const BranchInfo info = store.branch_info(branch);
@@ -56,13 +60,44 @@ Result<std::unique_ptr<VersionStore>> VersionStore::open(std::unique_ptr<io::Dir
   for (int attempt = 1;; ++attempt) {
     auto impl = std::make_unique<StoreImpl>(std::move(directory), options, clock, random);
     Status opened = impl->open();
-    if (opened) return std::unique_ptr<VersionStore>(new VersionStore(std::move(impl)));
-    if (opened.error().code() != ErrorCode::kCorrupt || attempt == tries) return std::move(opened).error();
+    const bool again = attempt < tries && (opened ? impl->overtaken : may_be_passing(opened.error()));
+    if (!again) {
+      if (!opened) return std::move(opened).error();
+      return std::unique_ptr<VersionStore>(new VersionStore(std::move(impl)));
+    }
     directory = impl->release_directory();
   }
 }
 
 Status VersionStore::close() { return impl_->close(); }
+
+Status VersionStore::catch_up() { return impl_->catch_up(); }
+
+Result<Lsn> VersionStore::wait_for_visible(Lsn after, std::chrono::steady_clock::time_point deadline) {
+  StoreImpl& store = *impl_;
+  if (!store.status_page) {
+    return Error(
+        ErrorCode::kInvalidArgument,
+        fmt::format("'{}' was opened for reading and has no status page: nothing new will be seen here",
+                    store.directory->describe()));
+  }
+  for (bool in_time = true;;) {
+    // In this order: what comes behind the ticket ends the wait.
+    const std::uint32_t ticket = store.status_page->change();
+    if (store.waiting_stopped) return Error(ErrorCode::kInterrupted, "the database is being closed");
+    DOSQL_RETURN_IF_ERROR(store.catch_up());
+    const Lsn newest = store.visible_lsn();
+    if (newest > after || !in_time) return newest;
+    in_time = store.status_page->wait(ticket, deadline);
+  }
+}
+
+void VersionStore::stop_waiting() {
+  impl_->waiting_stopped = true;
+  if (impl_->status_page) impl_->status_page->wake_waiters();
+}
+
+Lsn VersionStore::oldest_needed() const { return impl_->oldest_needed(); }
 
 const StoreOptions& VersionStore::options() const { return impl_->options; }
 
@@ -173,10 +208,35 @@ Result<std::vector<PageNo>> VersionStore::changed_pages(BranchId id, Version ver
   return pages;
 }
 
+namespace {
+
+// Who else has the database open.
+void add_others(const StoreImpl& store, StoreStatus& status) {
+  const StatusPage* const page = store.status_page.get();
+  if (store.options.access == Access::kReadWrite) {
+    status.writer_pid = page->writer_pid();
+  } else {
+    status.role = store.follower ? Role::kFollower : Role::kSnapshot;
+    const bool is_written = page && page->describes(store.log->database_id()) && page->has_writer();
+    if (is_written) {
+      status.writer_pid = page->writer_pid();
+      status.durable_lsn =
+          std::clamp(page->durable_lsn(), status.durable_lsn, std::max(status.lsn, status.durable_lsn));
+    }
+  }
+  if (!page) return;
+  if (const auto followers = page->followers()) {
+    status.followers = followers->count;
+    status.oldest_follower_pin = followers->oldest_pin;
+  }
+}
+
+}  // namespace
+
 StoreStatus VersionStore::status() const {
   const StoreImpl& store = *impl_;
   StoreStatus status;
-  status.format_version = store.log->control().format_version;
+  status.format_version = store.log->format_version();
   status.database_id = store.log->database_id();
   status.lsn = store.log->last_lsn();
   status.durable_lsn = store.log->durable_lsn();
@@ -197,6 +257,7 @@ StoreStatus VersionStore::status() const {
   const auto pins = store.pins.summary();
   status.readers = pins.pins;
   status.oldest_pin = pins.oldest;
+  add_others(store, status);
   status.poisoned = store.log->poisoned();
   status.opened_clean = store.opened_clean;
   status.checkpoint_damaged = store.checkpoint_damaged;
@@ -234,6 +295,7 @@ void Reader::pin(const ReadPoint& point) {
   point_ = point;
   pin_->lsn_plus_one.store(raw(point_.lsn) + 1, std::memory_order_release);
   pinned_ = true;
+  store_.note_pin(point.lsn);
 }
 
 void Reader::unpin() {

@@ -22,6 +22,7 @@
 // The store starts no thread, reads no clock and draws no randomness but through what it was given.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -105,6 +106,12 @@ struct NamedSnapshot {
   TimestampUs created_us = 0;
 };
 
+enum class Role : std::uint8_t {
+  kWriter,
+  kFollower,  // open for reading, and sees what a writer in another process commits
+  kSnapshot,  // open for reading, and stays as it was then: the directory takes no status page
+};
+
 struct StoreStatus {
   std::uint32_t format_version = 0;
   std::uint64_t database_id = 0;
@@ -124,6 +131,10 @@ struct StoreStatus {
   std::uint64_t syncs = 0;
   std::uint32_t readers = 0;  // pins held now
   std::optional<Lsn> oldest_pin;
+  Role role = Role::kWriter;
+  std::uint64_t writer_pid = 0;  // of the process that has it open for writing; 0: none
+  std::uint32_t followers = 0;   // processes that follow the writer, this one included
+  std::optional<Lsn> oldest_follower_pin;
   bool poisoned = false;
   bool opened_clean = true;         // the last owner closed it
   bool checkpoint_damaged = false;  // it was ignored, the log replayed instead
@@ -151,8 +162,9 @@ struct PinSlot;
 class VersionStore {
  public:
   // Opens the database in `directory`, recovering from a crash where needed (docs/format/log.md).
-  // Takes the writer lock unless read-only. A read-only open writes nothing, needs no lock and shows
-  // the newest version found at the time of the call.
+  // Takes the writer lock unless read-only. A read-only open changes nothing but the status page, needs no
+  // lock and shows what is visible in the process that writes, or without one the newest version found; see
+  // catch_up(). With a directory that it cannot write to it stays at that.
   // Errors: kLocked (names the owner), kNotADatabase, kFormatTooNew, kCorrupt (file and offset), kIo,
   // kDiskFull, kReadOnly, kNotFound (nothing there and nothing to be created).
   // `clock` and `random` must outlive the store.
@@ -175,6 +187,21 @@ class VersionStore {
 
   // Waits until all that is in the log of the branch by now is visible. Errors: as above.
   Status await_ordered_head(BranchId branch);
+
+  // Of a store that is open for reading while another process writes: all that was visible there when this
+  // was called is visible here when it returns; what is pinned stays as it is (V1). Never waits for the
+  // writer, and costs a load where nothing happened. Nothing to do in a store that is open for writing.
+  // Errors: kCorrupt, kIo: what was visible before still is.
+  Status catch_up();
+  // The newest LSN that is visible, as soon as it is above `after`; at `deadline` whatever it is then. With a
+  // writer in another process it catches up too. Any number of threads may wait. Errors: those of catch_up(),
+  // kInterrupted (stop_waiting() or close()), kInvalidArgument (the role is kSnapshot).
+  Result<Lsn> wait_for_visible(Lsn after, std::chrono::steady_clock::time_point deadline);
+  // Ends all waits of this store, also those to come.
+  void stop_waiting();
+  // What compaction has to keep: all versions that were some branch's newest at this LSN, and all later ones,
+  // are or may be read by somebody, in this process or in one that follows it.
+  Lsn oldest_needed() const;
 
   // The newest visible version. REQUIRES of this and all that take a BranchId: the branch exists, or existed.
   ReadPoint head(BranchId branch) const;

@@ -341,8 +341,9 @@ Result<OrderedCommit> WriteTransaction::Overlay::order(Durability durability) {
   const bool needs_sync = durability == Durability::kFull;
   const auto style = needs_sync ? log::WriteStyle::kWrite : log::WriteStyle::kStore;
   const CheckpointGate::Pass pass(store_.checkpoint_gate);
+  Publication publication(store_.visible_end, needs_sync);
   std::lock_guard publishing(branch_->publish_mutex());
-  DOSQL_ASSIGN_OR_RETURN(const log::Appended appended, store_.log->append(record_, style));
+  DOSQL_ASSIGN_OR_RETURN(const log::Appended appended, store_.log->append(record_, style, &publication));
   publish_pages(appended);
   branch_->push_commit({appended.last_lsn, appended.position});
   const ReadPoint point{base_.branch, Version{raw(base_.version) + 1}, appended.last_lsn, page_count_};
@@ -424,6 +425,7 @@ Status StoreImpl::await_visible(const OrderedCommit& commit) {
   if (commit.awaits == Lsn{}) return {};
   DOSQL_RETURN_IF_ERROR(log->wait_durable(commit.awaits));
   branch(commit.point.branch).show_durable(log->durable_lsn());
+  visible_end.tell();
   return {};
 }
 

@@ -14,6 +14,7 @@
 #include "tests/docs/markdown.h"
 #include "version/checkpoint.h"
 #include "version/checkpoint_names.h"
+#include "version/status_page.h"
 
 namespace dosql::docs {
 namespace {
@@ -37,10 +38,14 @@ bool is_number(const std::string& text) { return text.find_first_not_of("0123456
 class FormatDocument : public ::testing::Test {
  protected:
   const std::string document_ = read_document("docs/format/log.md");
+  const std::string status_document_ = read_document("docs/format/status.md");
 
   std::vector<Field> documented(const std::string& structure) const {
+    return documented_in(document_, structure);
+  }
+  static std::vector<Field> documented_in(const std::string& document, const std::string& structure) {
     std::vector<Field> fields;
-    for (const TableRow& row : table_rows(section(document_, structure))) {
+    for (const TableRow& row : table_rows(section(document, structure))) {
       if (row.size() == 4 && is_number(row[0]) && is_number(row[1])) {
         fields.push_back({std::stoul(row[0]), std::stoul(row[1]), plain(row[2])});
       }
@@ -140,6 +145,24 @@ TEST_F(FormatDocument, CheckpointIsAsTheTablesSay) {
   EXPECT_DOCUMENTED(PageRow, FIELD(PageRow, page), FIELD(PageRow, versions), FIELD(PageRow, chain_bytes),
                     FIELD(PageRow, reserved));
   EXPECT_DOCUMENTED(PageVersion, FIELD(PageVersion, lsn), FIELD(PageVersion, word));
+}
+
+TEST_F(FormatDocument, TheStatusPageIsAsTheTablesSay) {
+  using version::FollowerSlot;
+  using version::StatusContent;
+  const std::vector<Field> page{FIELD(StatusContent, magic),       FIELD(StatusContent, format_version),
+                                FIELD(StatusContent, reserved0),   FIELD(StatusContent, database_id),
+                                FIELD(StatusContent, epoch),       FIELD(StatusContent, writer_pid),
+                                FIELD(StatusContent, closed),      FIELD(StatusContent, reserved1),
+                                FIELD(StatusContent, visible_end), FIELD(StatusContent, visible_lsn),
+                                FIELD(StatusContent, durable_lsn), FIELD(StatusContent, change),
+                                FIELD(StatusContent, reserved2),   FIELD(StatusContent, reserved3),
+                                FIELD(StatusContent, followers)};
+  EXPECT_THAT(documented_in(status_document_, "StatusContent"), ::testing::ContainerEq(page));
+  expect_no_gaps(page, sizeof(StatusContent));
+  const std::vector<Field> slot{FIELD(FollowerSlot, pid), FIELD(FollowerSlot, lsn_plus_one)};
+  EXPECT_THAT(documented_in(status_document_, "FollowerSlot"), ::testing::ContainerEq(slot));
+  expect_no_gaps(slot, sizeof(FollowerSlot));
 }
 
 TEST_F(FormatDocument, NamesInTheCheckpointAreAsTheTablesSay) {

@@ -50,13 +50,18 @@ class OwnDiskTest : public BadInputTest {
   }
 };
 
+// It is opened for reading, follows the writer, and says so.
 TEST_F(BadInputTest, ASecondWriter) {
-  const Outcome outcome = run(
-      "mkfifo in; dosql shop < in > out & exec 3> in; echo .print ready >&3;"
-      "until grep -q ready out; do :; done; dosql shop 'SELECT 1'; status=$?; exec 3>&-; wait; exit $status");
-  EXPECT_EQ(outcome.output, "");
-  EXPECT_THAT(outcome.errors, MatchesRegex("error: 'shop' is open for writing in process [0-9]+ \\(dosql\\)\n"
-                                           "hint:  open it with -readonly, or stop that process\n"));
+  const Outcome outcome =
+      run("mkfifo in; dosql shop < in > out & exec 3> in; printf 'CREATE TABLE u(x);\\n.print ready\\n' >&3;"
+          "until grep -q ready out; do :; done;"
+          "dosql shop 'SELECT count(*) FROM u' 'INSERT INTO u VALUES(1)'; status=$?; exec 3>&-; wait; exit "
+          "$status");
+  EXPECT_EQ(outcome.output, "0\n");
+  EXPECT_THAT(outcome.errors,
+              MatchesRegex("opened read-only: 'shop' is open for writing in process [0-9]+ \\(dosql\\)\n"
+                           "error: the database is open for reading only\n"
+                           "hint:  process [0-9]+ has it open for writing\n"));
   EXPECT_EQ(outcome.exit_status, 1);
 }
 
