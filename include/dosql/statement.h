@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <dosql/result.h>
@@ -47,10 +48,18 @@ using Rows = std::vector<Row>;
 // is gone, it keeps the database open.
 class Statement {
  public:
-  Statement();
-  Statement(Statement&&) noexcept;
-  Statement& operator=(Statement&&) noexcept;
-  ~Statement();
+  Statement() = default;
+  Statement(Statement&& other) noexcept : prepared_(std::exchange(other.prepared_, nullptr)) {}
+  Statement& operator=(Statement&& other) noexcept {
+    if (this != &other) {
+      if (prepared_ != nullptr) release();
+      prepared_ = std::exchange(other.prepared_, nullptr);
+    }
+    return *this;
+  }
+  ~Statement() {
+    if (prepared_ != nullptr) release();
+  }
 
   // No statement: only space or comments were given.
   bool empty() const;
@@ -96,7 +105,8 @@ class Statement {
  private:
   friend class Connection;
   explicit Statement(std::unique_ptr<engine::PreparedStatement> prepared);
-  std::unique_ptr<engine::PreparedStatement> prepared_;
+  void release();
+  engine::PreparedStatement* prepared_ = nullptr;  // its own
 };
 
 }  // namespace dosql

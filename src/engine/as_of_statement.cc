@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "base/check.h"
+#include "base/nearest_name.h"
 #include "engine/connection_state.h"
 #include "engine/sqlite_value.h"
 #include "engine/system_tables.h"
@@ -41,23 +41,44 @@ bool is_constant(std::string_view text, const Span& expression) {
   }
 }
 
-Result<bool> table_exists(ConnectionState& connection, std::string_view schema, const std::string& name) {
+// Where a table of the past is looked for; two names need no schema to be those of temp.
+std::string schema_of(const sql::TableName& name, std::string_view text) {
+  if (name.schema) return sql::unquoted(name.schema->of(text));
+  const std::string table = sql::unquoted(name.table.of(text));
+  const bool temporary = sql::equals_ignoring_case(table, "sqlite_temp_schema") ||
+                         sql::equals_ignoring_case(table, "sqlite_temp_master");
+  return temporary ? "temp" : "main";
+}
+
+bool table_exists(ConnectionState& connection, const std::string& schema, const std::string& name) {
+  return dosql_has_table(connection.db(), schema.c_str(), name.c_str()) != 0;
+}
+
+std::vector<std::string> tables_of(sqlite3* db, const std::string& schema) {
   const std::string sql = fmt::format(
       DOSQL_OWN_SQL
-      "SELECT 1 FROM {}.sqlite_schema WHERE name = ?1 COLLATE NOCASE AND type IN ('table', 'view')",
+      "SELECT CAST(name AS TEXT) FROM {}.sqlite_schema WHERE name NOT NULL AND type IN ('table', 'view')",
       sql::quoted(schema));
+  std::vector<std::string> names;
   sqlite3_stmt* statement = nullptr;
-  int rc = sqlite3_prepare_v2(connection.db(), sql.c_str(), -1, &statement, nullptr);
-  if (rc != SQLITE_OK) return connection.error(rc);
-  sqlite3_bind_text(statement, 1, name.data(), static_cast<int>(name.size()), SQLITE_STATIC);
-  rc = sqlite3_step(statement);
-  if (rc == SQLITE_ROW || rc == SQLITE_DONE) {
-    sqlite3_finalize(statement);
-    return rc == SQLITE_ROW;
+  sqlite3_prepare_v2(db, sql.c_str(), -1, &statement, nullptr);
+  while (sqlite3_step(statement) == SQLITE_ROW) {
+    names.emplace_back(value_of_column(statement, 0).text());
   }
-  Error error = connection.error(rc);
   sqlite3_finalize(statement);
-  return error;
+  return names;
+}
+
+// Why the version in `schema` has no such table.
+std::string missing_hint(ConnectionState& connection, const std::string& schema, const std::string& table) {
+  if (dosql_is_table_function(connection.db(), table.c_str()) != 0)
+    return fmt::format("{} is a table-valued function, which has no past", table);
+  if (!table_exists(connection, "main", table)) {
+    const std::vector<std::string> names = tables_of(connection.db(), schema);
+    const std::string_view meant = nearest_name(table, names);
+    if (!meant.empty()) return fmt::format("did you mean {}?", meant);
+  }
+  return "dosql_log shows the commits that changed sqlite_schema: it came later, or was gone by then";
 }
 
 // The schemas that a name may mean, in SQLite's order: temp, main, then as they were attached.
@@ -75,6 +96,14 @@ void replace_all(std::string& text, std::string_view what, std::string_view with
   }
 }
 
+// A writer may stand on commits that are not visible yet, and no point names those.
+Status await_present(ConnectionState& connection) {
+  version::VersionStore& store = connection.core().store();
+  const BranchId branch = connection.file().branch();
+  if (connection.file().point().version <= store.head(branch).version) return {};
+  return store.await_ordered_head(branch);
+}
+
 Error with_offset(Error error, std::size_t offset) {
   return error.sql_offset() ? std::move(error) : std::move(error).with_sql_offset(offset);
 }
@@ -88,7 +117,9 @@ Result<std::unique_ptr<AsOfStatement>> AsOfStatement::make(ConnectionState& conn
       new AsOfStatement(std::move(text), std::move(recognition), prepare_flags));
   DOSQL_RETURN_IF_ERROR(made->check_references());
   DOSQL_RETURN_IF_ERROR(made->find_sources(connection));
-  if (!made->has_variable_points()) DOSQL_RETURN_IF_ERROR(made->compile_now(connection));
+  if (made->has_variable_points()) return made;
+  DOSQL_RETURN_IF_ERROR(made->evaluate_points(connection));
+  DOSQL_RETURN_IF_ERROR(made->compile_as_needed(connection));
   return made;
 }
 
@@ -122,11 +153,10 @@ Status AsOfStatement::check_references() const {
                    fmt::format("{} has no past: it is about all versions as they are now", table))
           .with_sql_offset(reference.clause.begin);
     }
-    if (!reference.name.schema) continue;
-    const std::string schema = sql::unquoted(reference.name.schema->of(text_));
+    const std::string schema = schema_of(reference.name, text_);
     if (sql::equals_ignoring_case(schema, "main")) continue;
     return Error(ErrorCode::kSql, fmt::format("only tables of main have a past, not those of '{}'", schema))
-        .with_sql_offset(reference.name.schema->begin);
+        .with_sql_offset(reference.name.span().begin);
   }
   return {};
 }
@@ -188,15 +218,15 @@ Status AsOfStatement::find_sources(ConnectionState& connection) {
   for (const TimeReference& reference : recognition_.times) {
     const TimePoint& point = *reference.point;
     Source source;
-    const auto variable =
-        std::find_if(recognition_.variables.begin(), recognition_.variables.end(),
-                     [&](const sql::Variable& one) { return one.span == point.expression; });
+    const Span operand = operand_of(text_, point);
+    const auto variable = std::find_if(recognition_.variables.begin(), recognition_.variables.end(),
+                                       [&](const sql::Variable& one) { return one.span == operand; });
     if (point.name) {
       // Nothing to evaluate.
     } else if (point.expression.empty()) {
       source.constant = Value(std::int64_t{0});  // VERSION CURRENT: no offset, which NULL is not
     } else if (variable != recognition_.variables.end()) {
-      source.kind = Source::Kind::kParameter;
+      source.kind = operand == point.expression ? Source::Kind::kParameter : Source::Kind::kNegated;
       source.index = variable->number;
     } else {
       source.kind = Source::Kind::kEvaluated;
@@ -213,7 +243,7 @@ Status AsOfStatement::find_sources(ConnectionState& connection) {
   DOSQL_RETURN_IF_ERROR(evaluate(connection));
   for (Source& source : sources_) {
     if (source.kind != Source::Kind::kEvaluated) continue;
-    source.constant = value_of(source);
+    source.constant = evaluated_[source.index];
     source.kind = Source::Kind::kConstant;
   }
   sqlite3_finalize(std::exchange(evaluator_, nullptr));
@@ -296,10 +326,11 @@ void AsOfStatement::bind_values(sqlite3_stmt* statement) const {
   for (int index = 1; index <= count; ++index) bind_value(statement, index, values_[index - 1]);
 }
 
-const Value& AsOfStatement::value_of(const Source& source) const {
+const Value& AsOfStatement::value_of(const Source& source, Value& made) const {
   switch (source.kind) {
     case Source::Kind::kConstant: return source.constant;
     case Source::Kind::kParameter: return values_[source.index - 1];
+    case Source::Kind::kNegated: return made = minus(values_[source.index - 1]);
     case Source::Kind::kEvaluated: break;
   }
   return evaluated_[source.index];
@@ -308,7 +339,8 @@ const Value& AsOfStatement::value_of(const Source& source) const {
 // Finding a version reads the log, which takes longer than a small query.
 Result<version::ReadPoint> AsOfStatement::look_up(ConnectionState& connection, std::size_t reference) {
   const TimePoint& point = *recognition_.times[reference].point;
-  const Value& value = value_of(sources_[reference]);
+  Value made;
+  const Value& value = value_of(sources_[reference], made);
   Meaning& last = meanings_[reference];
   const version::ReadPoint now = connection.file().point();
   const std::uint64_t name_changes = connection.core().store().name_changes();
@@ -326,18 +358,27 @@ Result<version::ReadPoint> AsOfStatement::look_up(ConnectionState& connection, s
 
 // --- An execution ---
 
-Status AsOfStatement::begin(ConnectionState& connection) {
-  // What "current" is must be settled before points are counted from it: by the transaction, if there is one.
-  if (sqlite3_get_autocommit(connection.db()) == 0 && !connection.file().locked()) {
-    const char* const sql = DOSQL_OWN_SQL "SELECT 1 FROM main.sqlite_schema LIMIT 0";
-    const int rc = sqlite3_exec(connection.db(), sql, nullptr, nullptr, nullptr);
-    if (rc != SQLITE_OK) return connection.error(rc);
+Status AsOfStatement::begin(ConnectionState& connection, HeldHead& head) {
+  const bool in_transaction = sqlite3_get_autocommit(connection.db()) == 0;
+  const bool to_write = writes_main_;
+  // Of one table of the past alone there is nothing that its one point could contradict.
+  const bool alone = recognition_.times.size() == 1 && recognition_.present.empty();
+  if (to_write || in_transaction || !alone) DOSQL_RETURN_IF_ERROR(head.hold(to_write));
+  DOSQL_RETURN_IF_ERROR(evaluate_points(connection));
+  DOSQL_RETURN_IF_ERROR(compile_as_needed(connection));
+  // Whether it writes is known only once it was compiled.
+  if (!to_write && writes_main_) {
+    DOSQL_RETURN_IF_ERROR(head.hold(true));
+    DOSQL_RETURN_IF_ERROR(compile_as_needed(connection));
   }
-  return compile_now(connection);
+  return in_transaction ? head.settle_transaction() : Status();
 }
 
-Status AsOfStatement::compile_now(ConnectionState& connection) {
-  if (evaluator_ != nullptr) DOSQL_RETURN_IF_ERROR(evaluate(connection));
+Status AsOfStatement::evaluate_points(ConnectionState& connection) {
+  return evaluator_ != nullptr ? evaluate(connection) : Status();
+}
+
+Status AsOfStatement::compile_as_needed(ConnectionState& connection) {
   DOSQL_RETURN_IF_ERROR(find_attachments(connection));
   // A table of temp may stand in front of one whose schema was written out.
   if (statement_ != nullptr && wanted_ == numbers_ && dosql_is_expired(statement_) == 0) return {};
@@ -358,6 +399,7 @@ Status AsOfStatement::compile_again(ConnectionState& connection) {
 }
 
 Status AsOfStatement::find_attachments(ConnectionState& connection) {
+  DOSQL_RETURN_IF_ERROR(await_present(connection));
   PastDatabases& past = connection.need_past();
   PastDatabases::Set set;
   wanted_.clear();
@@ -383,37 +425,55 @@ Status AsOfStatement::find_attachments(ConnectionState& connection) {
 
 Status AsOfStatement::compile(ConnectionState& connection) {
   sqlite3_finalize(std::exchange(statement_, nullptr));
+  writes_main_ = false;
   ++compilation_;
   numbers_ = wanted_;
-  std::vector<std::string> tables;
-  for (std::size_t i = 0; i < numbers_.size(); ++i) {
-    const std::string_view table = recognition_.times[i].name.table.of(text_);
-    tables.push_back(fmt::format("{}.{}", sql::quoted(PastDatabases::schema_name(numbers_[i])), table));
-  }
   PastDatabases& past = connection.need_past();
   const PastDatabases::Permission permission(past, attachments_);
-  std::vector<std::string> present;
-  DOSQL_RETURN_IF_ERROR(name_present_tables(connection, present));
-  rewritten_ = sql::rewrite(text_, recognition_, tables, present);
+  DOSQL_RETURN_IF_ERROR(find_present_schemas(connection));
+  rewritten_ = sql::rewrite(text_, recognition_, past_names(), present_names());
   past.forget_denied();
   const int rc =
       sqlite3_prepare_v3(connection.db(), rewritten_.text.data(), static_cast<int>(rewritten_.text.size()),
                          prepare_flags_, &statement_, nullptr);
   if (rc != SQLITE_OK) return in_users_words(connection, connection.error(rc));
+  if (auto missing = missing_table(connection)) {
+    sqlite3_finalize(std::exchange(statement_, nullptr));
+    return *std::move(missing);
+  }
+  writes_main_ = dosql_writes_main(statement_) != 0;
   for (int index = 1; index <= sqlite3_bind_parameter_count(statement_); ++index) {
     if (!values_[index - 1].is_null()) bind_value(statement_, index, values_[index - 1]);
   }
   return {};
 }
 
+std::vector<std::string> AsOfStatement::past_names() const {
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < numbers_.size(); ++i) {
+    const std::string_view table = recognition_.times[i].name.table.of(text_);
+    names.push_back(fmt::format("{}.{}", sql::quoted(PastDatabases::schema_name(numbers_[i])), table));
+  }
+  return names;
+}
+
+std::vector<std::string> AsOfStatement::present_names() const {
+  std::vector<std::string> names(present_schemas_.size());
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (present_schemas_[i].empty()) continue;
+    const std::string_view table = recognition_.present[i].name.table.of(text_);
+    names[i] = fmt::format("{}.{}", sql::quoted(present_schemas_[i]), table);
+  }
+  return names;
+}
+
 // SQLite would look for a table without a schema in the attached past too, should it be nowhere else; also
 // when it compiles again on its own. So the schema is written out.
-Status AsOfStatement::name_present_tables(ConnectionState& connection,
-                                          std::vector<std::string>& names) const {
+Status AsOfStatement::find_present_schemas(ConnectionState& connection) {
   PastDatabases& past = connection.need_past();
-  names.resize(recognition_.present.size());
+  present_schemas_.assign(recognition_.present.size(), "");
   std::vector<std::string> schemas;
-  for (std::size_t i = 0; i < names.size(); ++i) {
+  for (std::size_t i = 0; i < present_schemas_.size(); ++i) {
     const sql::TableName& name = recognition_.present[i].name;
     const std::string table = sql::unquoted(name.table.of(text_));
     const auto no_such_table = [&] {
@@ -428,51 +488,110 @@ Status AsOfStatement::name_present_tables(ConnectionState& connection,
         (table.ends_with("schema") || table.ends_with("master"))) {
       continue;
     }
-    if (schemas.empty()) schemas = schemas_of_user(connection);
-    for (const std::string& schema : schemas) {
-      DOSQL_ASSIGN_OR_RETURN(const bool exists, table_exists(connection, schema, table));
-      if (!exists) continue;
-      names[i] = fmt::format("{}.{}", sql::quoted(schema), name.table.of(text_));
-      break;
+    if (schemas.empty()) {
+      DOSQL_RETURN_IF_ERROR(past.read_schemas());
+      schemas = schemas_of_user(connection);
     }
+    const auto found = std::find_if(schemas.begin(), schemas.end(), [&](const std::string& schema) {
+      return table_exists(connection, schema, table);
+    });
+    if (found != schemas.end()) present_schemas_[i] = *found;
     // A table-valued function, a table that exists without being created, or none.
-    for (std::size_t number = 0; names[i].empty() && number < PastDatabases::kMax; ++number) {
+    for (std::size_t number = 0; present_schemas_[i].empty() && number < PastDatabases::kMax; ++number) {
       if (!attachments_.test(number)) continue;
-      DOSQL_ASSIGN_OR_RETURN(const bool exists,
-                             table_exists(connection, PastDatabases::schema_name(number), table));
-      if (exists) return no_such_table();
+      if (table_exists(connection, PastDatabases::schema_name(number), table)) return no_such_table();
     }
   }
   return {};
 }
 
-Error AsOfStatement::in_users_words(ConnectionState& connection, Error error) const {
-  std::string message = error.message();
-  std::string hint = error.hint();
-  std::optional<std::size_t> offset = error.sql_offset();
-  if (offset) offset = rewritten_.original_offset(*offset);
-  const PastDatabases& past = connection.need_past();
+// --- Errors ---
+
+std::string AsOfStatement::table_of(std::size_t reference) const {
+  return sql::unquoted(recognition_.times[reference].name.table.of(text_));
+}
+
+// As in "main@3".
+std::string AsOfStatement::version_of(ConnectionState& connection, std::size_t reference) const {
+  const version::ReadPoint& point = connection.need_past().point(numbers_[reference]);
+  return version_id(connection.core().store(), point).to_string();
+}
+
+// SQLite compiles a table-valued function in any schema.
+std::optional<Error> AsOfStatement::missing_table(ConnectionState& connection) const {
   for (std::size_t i = 0; i < numbers_.size(); ++i) {
-    const TimeReference& reference = recognition_.times[i];
+    const std::string table = table_of(i);
     const std::string schema = PastDatabases::schema_name(numbers_[i]);
-    const std::string table = sql::unquoted(reference.name.table.of(text_));
-    if (!past.number_of(schema) || message != fmt::format("no such table: {}.{}", schema, table)) continue;
-    const version::ReadPoint& point = past.point(numbers_[i]);
-    message = fmt::format("no such table: {} at {}@{}", table,
-                          connection.core().store().branch_info(point.branch).name, raw(point.version));
-    hint = "dosql_log shows the commits that changed sqlite_schema: it came later, or was gone by then";
-    offset = reference.name.span().begin;
-    break;
+    const bool known = dosql_knows_schema(connection.db(), schema.c_str()) != 0;
+    if (!known || table_exists(connection, schema, table)) continue;
+    return Error(ErrorCode::kSql, fmt::format("no such table: {} at {}", table, version_of(connection, i)))
+        .with_hint(missing_hint(connection, schema, table))
+        .with_sql_offset(recognition_.times[i].name.span().begin)
+        .with_sqlite_code(SQLITE_ERROR);
   }
-  if (past.denied() && (error.sqlite_code() & 0xff) == SQLITE_AUTH) {
-    message = fmt::format("no such table: {}", *past.denied());
+  return std::nullopt;
+}
+
+// What is wrong inside of a view SQLite says without naming the view, in terms of a text that nobody sees
+// here.
+std::optional<Error> AsOfStatement::broken_view(ConnectionState& connection) const {
+  for (std::size_t i = 0; i < numbers_.size(); ++i) {
+    const std::string sql = fmt::format(DOSQL_OWN_SQL "SELECT 1 FROM {}.{}",
+                                        PastDatabases::schema_name(numbers_[i]), sql::quoted(table_of(i)));
+    sqlite3_stmt* statement = nullptr;
+    const int rc = sqlite3_prepare_v2(connection.db(), sql.c_str(), -1, &statement, nullptr);
+    sqlite3_finalize(statement);
+    if ((rc & 0xff) != SQLITE_ERROR) continue;
+    return Error(ErrorCode::kSql,
+                 fmt::format("{} at {} cannot be read: {}", table_of(i), version_of(connection, i),
+                             without_our_schemas(sqlite3_errmsg(connection.db()))))
+        .with_sql_offset(recognition_.times[i].clause.begin)
+        .with_sqlite_code(rc);
   }
+  return std::nullopt;
+}
+
+std::string AsOfStatement::without_our_schemas(std::string message) const {
   for (const std::size_t number : numbers_) {
     replace_all(message, PastDatabases::schema_name(number) + ".", "");
   }
+  for (std::size_t i = 0; i < present_schemas_.size(); ++i) {
+    if (present_schemas_[i].empty()) continue;
+    const std::string table = sql::unquoted(recognition_.present[i].name.table.of(text_));
+    replace_all(message, fmt::format("table {}.{} has ", present_schemas_[i], table),
+                fmt::format("table {} has ", table));
+  }
+  return message;
+}
+
+// The schema of a table of the past is one of ours, whatever was written before its name.
+std::string AsOfStatement::hint_at(std::string_view message) const {
+  for (std::size_t i = 0; i < numbers_.size(); ++i) {
+    const auto& alias = recognition_.times[i].alias;
+    const std::string prefix = fmt::format("no such column: main.{}.", table_of(i));
+    if (!sql::equals_ignoring_case(message.substr(0, prefix.size()), prefix)) continue;
+    return fmt::format("main.{} is the table of the present: write {}.{}", table_of(i),
+                       alias ? sql::unquoted(alias->of(text_)) : table_of(i), message.substr(prefix.size()));
+  }
+  return "";
+}
+
+Error AsOfStatement::in_users_words(ConnectionState& connection, Error error) const {
+  if ((error.sqlite_code() & 0xff) == SQLITE_ERROR) {
+    if (auto missing = missing_table(connection)) return *std::move(missing);
+    if (auto broken = broken_view(connection)) return *std::move(broken);
+  }
+  std::string message = without_our_schemas(error.message());
+  const PastDatabases& past = connection.need_past();
+  if (past.denied() && (error.sqlite_code() & 0xff) == SQLITE_AUTH) {
+    message = fmt::format("no such table: {}", *past.denied());
+  }
+  const std::string hint = error.hint().empty() ? hint_at(message) : error.hint();
   Error result(error.code(), std::move(message));
-  if (!hint.empty()) result = std::move(result).with_hint(std::move(hint));
-  if (offset) result = std::move(result).with_sql_offset(*offset);
+  if (!hint.empty()) result = std::move(result).with_hint(hint);
+  if (const auto offset = error.sql_offset()) {
+    result = std::move(result).with_sql_offset(rewritten_.original_offset(*offset));
+  }
   return std::move(result).with_sqlite_code(error.sqlite_code());
 }
 

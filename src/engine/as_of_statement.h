@@ -14,6 +14,7 @@
 #include <dosql/result.h>
 #include <dosql/value.h>
 
+#include "engine/held_head.h"
 #include "engine/past_databases.h"
 #include "sql/recogniser.h"
 #include "sql/rewrite.h"
@@ -50,8 +51,8 @@ class AsOfStatement {
   void clear_bindings();
 
   // At the beginning of an execution: looks up where the points are now and compiles if they are in other
-  // attachments than last time.
-  Status begin(ConnectionState& connection);
+  // attachments than last time. `head` must outlive the first step.
+  Status begin(ConnectionState& connection, HeldHead& head);
   // Whether SQLite can compile it as it was compiled last: if so, an error came of running it.
   bool compiles(ConnectionState& connection) const;
   // Once more, because tables of the present have come or gone since.
@@ -65,9 +66,9 @@ class AsOfStatement {
  private:
   // Where the value of a point comes from.
   struct Source {
-    enum class Kind : std::uint8_t { kConstant, kParameter, kEvaluated } kind = Kind::kConstant;
+    enum class Kind : std::uint8_t { kConstant, kParameter, kNegated, kEvaluated } kind = Kind::kConstant;
     Value constant;
-    std::size_t index = 0;  // of the parameter (from 1), of the evaluator's column
+    std::size_t index = 0;  // of the parameter (from 1; kNegated: minus it), of the evaluator's column
   };
   // What a point meant last time, and what that depends on besides history, which stays as it is.
   struct Meaning {
@@ -85,12 +86,21 @@ class AsOfStatement {
   Status evaluate(ConnectionState& connection);
   const sql::TimePoint& failing_point(ConnectionState& connection) const;
   void bind_values(sqlite3_stmt* statement) const;
-  const Value& value_of(const Source& source) const;
+  const Value& value_of(const Source& source, Value& made) const;
   Result<version::ReadPoint> look_up(ConnectionState& connection, std::size_t reference);
-  Status compile_now(ConnectionState& connection);
+  Status evaluate_points(ConnectionState& connection);
+  Status compile_as_needed(ConnectionState& connection);
   Status find_attachments(ConnectionState& connection);
   Status compile(ConnectionState& connection);
-  Status name_present_tables(ConnectionState& connection, std::vector<std::string>& names) const;
+  Status find_present_schemas(ConnectionState& connection);
+  std::vector<std::string> past_names() const;
+  std::vector<std::string> present_names() const;
+  std::string table_of(std::size_t reference) const;
+  std::string version_of(ConnectionState& connection, std::size_t reference) const;
+  std::optional<Error> missing_table(ConnectionState& connection) const;
+  std::optional<Error> broken_view(ConnectionState& connection) const;
+  std::string without_our_schemas(std::string message) const;
+  std::string hint_at(std::string_view message) const;
   bool has_variable_points() const;
 
   const std::string text_;
@@ -107,11 +117,14 @@ class AsOfStatement {
 
   sqlite3_stmt* statement_ = nullptr;
   std::uint64_t compilation_ = 0;
+  bool writes_main_ = false;  // as it was compiled
   sql::RewrittenSql rewritten_;
   // The attachments of recognition_.times: those that this execution needs, those that it is compiled for.
   std::vector<std::size_t> wanted_;
   std::vector<std::size_t> numbers_;
   PastDatabases::Set attachments_;
+  // Of recognition_.present: where SQLite is told to look for it; empty: it is not told.
+  std::vector<std::string> present_schemas_;
 };
 
 }  // namespace dosql::engine

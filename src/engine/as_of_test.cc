@@ -394,6 +394,29 @@ TEST_F(AsOfTest, AttachmentsDoNotShow) {
   EXPECT_NE(error_of("ATTACH '/nowhere/test/main@2' AS x"), "no error");
 }
 
+// Where the text does not say the name, it is known only once the database is attached.
+TEST_F(AsOfTest, NoAttachedDatabaseGetsAReservedName) {
+  make_history();
+  const std::string past = "SELECT v FROM t FOR SYSTEM_TIME AS OF SNAPSHOT 'main@2'";
+  const auto attach = [&](const std::string& name) {
+    Statement statement = conn.prepare("ATTACH ':memory:' AS ?").value();
+    DOSQL_EXPECT_OK(statement.bind(1, name));
+    const auto done = statement.step();
+    return done ? std::string("attached") : done.error().message();
+  };
+  for (const char* begin : {"SAVEPOINT s; RELEASE s", "BEGIN"}) {
+    exec(begin);
+    EXPECT_EQ(rows(past), "a");
+    EXPECT_EQ(attach("dosql_past_0"), "a name that begins with dosql_past_ is for versions of the past");
+    EXPECT_EQ(attach("DOSQL_past_x"), "a name that begins with dosql_past_ is for versions of the past");
+    EXPECT_EQ(rows(past), "a");
+    EXPECT_EQ(rows("SELECT count(*) FROM pragma_database_list WHERE name LIKE 'dosql%'"), "0");
+  }
+  EXPECT_EQ(attach("mine"), "attached");
+  exec("COMMIT");
+  EXPECT_EQ(rows(past), "a");
+}
+
 // With a transaction or a running statement keeping the past attached, all of it is as if it were not there.
 TEST_F(AsOfTest, ThePastIsHiddenInATransactionToo) {
   exec("CREATE TABLE t(id INTEGER PRIMARY KEY, v); CREATE TABLE gone(x); INSERT INTO gone VALUES ('past')");
@@ -615,6 +638,17 @@ TEST_F(AsOfTest, NoVersionIsNullBack) {
   const std::string refused = "VERSION CURRENT counts in whole numbers, not NULL @ ";
   EXPECT_EQ(error_of("SELECT * FROM t FOR SYSTEM_TIME AS OF VERSION CURRENT - NULL"), refused + "- NULL");
   EXPECT_EQ(error_of("SELECT * FROM t FOR SYSTEM_TIME AS OF VERSION CURRENT - ?"), refused + "- ?");
+  Statement bound = conn.prepare("SELECT count(*) FROM t FOR SYSTEM_TIME AS OF VERSION CURRENT - ?").value();
+  for (const Value& value : {Value("x"), Value("1"), Value(0.5), Value(Blob{})}) {
+    DOSQL_EXPECT_OK(bound.bind(1, value));
+    const auto step = bound.step();
+    ASSERT_FALSE(step);
+    EXPECT_TRUE(step.error().message().starts_with("VERSION CURRENT counts in whole numbers, not "));
+    DOSQL_EXPECT_OK(bound.bind(1, 0));
+    EXPECT_TRUE(bound.step().value());
+  }
+  EXPECT_EQ(error_of("SELECT * FROM t FOR SYSTEM_TIME AS OF VERSION CURRENT - 'x'"),
+            "VERSION CURRENT counts in whole numbers @ 'x'");
   EXPECT_EQ(error_of("CREATE SNAPSHOT 's' AS OF VERSION CURRENT - NULL").substr(0, 48),
             refused.substr(0, 48));
   exec("CREATE SNAPSHOT 's' AS OF VERSION CURRENT");

@@ -9,6 +9,7 @@
 #include "engine/time_points.h"
 #include "engine/time_text.h"
 #include "sql/branch_name.h"
+#include "sql/time_point.h"
 
 namespace dosql::engine {
 namespace {
@@ -89,6 +90,10 @@ Status create_snapshot(ConnectionState& connection, const std::string& name, con
   DOSQL_RETURN_IF_ERROR(refuse_in_transaction(connection, "CREATE SNAPSHOT"));
   if (name.empty() || name.size() > 255)
     return Error(ErrorCode::kInvalidArgument, "the name of a snapshot has 1 to 255 bytes");
+  if (sql::is_version_id(name)) {
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("a snapshot cannot be called '{}': that names a version already", name));
+  }
   if (at.version == Version{0})
     return Error(ErrorCode::kVersionNotFound, "there is nothing to label: the database has no versions yet");
   return connection.core().store().create_snapshot(name, at, connection.session().durability());

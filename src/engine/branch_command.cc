@@ -58,8 +58,10 @@ std::string BranchCommand::select_text() const {
   const std::string_view name = statement_.name->text ? "NULL" : part(text_, statement_.name->span);
   std::string_view point = "NULL";
   // Without an expression it is VERSION CURRENT: no offset, which NULL is not.
-  if (statement_.point && !statement_.point->name)
-    point = statement_.point->expression.empty() ? "0" : part(text_, statement_.point->expression);
+  if (statement_.point && !statement_.point->name) {
+    const sql::Span operand = operand_of(text_, *statement_.point);
+    point = operand.empty() ? "0" : part(text_, operand);
+  }
   return fmt::format(DOSQL_OWN_SQL "SELECT {}, {}", name, point);
 }
 
@@ -78,8 +80,10 @@ Result<ReadPoint> BranchCommand::point_of(ConnectionState& connection, const Val
   // A variable alone may name anything.
   const bool anything = point.kind == sql::PointKind::kTimestamp && point.has_variables &&
                         point.expression.begin == point.span.begin && value.type() == Value::Type::kText;
-  auto found = anything ? resolve_named_point(connection, value.text())
-                        : resolve_time_point(connection, point.kind, point.name, value);
+  const bool negated = operand_of(text_, point) != point.expression;
+  auto found = anything
+                   ? resolve_named_point(connection, value.text())
+                   : resolve_time_point(connection, point.kind, point.name, negated ? minus(value) : value);
   if (!found) return at(point.span, std::move(found).error());
   return found;
 }

@@ -160,6 +160,11 @@ TEST_F(BranchCommandTest, NamesAndPointsMayBeParameters) {
   EXPECT_EQ(rows("SELECT name, version FROM dosql_branches"), "main|3\nx|2\ny|1");
   DOSQL_EXPECT_ERROR(conn.run("CREATE BRANCH ?", 5), kInvalidArgument);
   DOSQL_EXPECT_ERROR(conn.run("CREATE BRANCH ?", "a b"), kInvalidArgument);
+  DOSQL_EXPECT_OK(conn.run("CREATE BRANCH back FROM VERSION CURRENT - ?", 1));
+  EXPECT_EQ(rows("SELECT fork_version FROM dosql_branches WHERE name = 'back'"), "2");
+  for (const Value& value : {Value("x"), Value("1"), Value(), Value(0.5)}) {
+    DOSQL_EXPECT_ERROR(conn.run("CREATE BRANCH no FROM VERSION CURRENT - ?", value), kInvalidArgument);
+  }
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "base/check.h"
+#include "engine/sqlite_internals.h"
 #include "engine/system_tables.h"
 #include "engine/time_points.h"
 
@@ -112,9 +113,21 @@ int ConnectionState::wait_while_busy(int count) {
   Session& session = *session_;
   if (count == 0) session.busy_deadline = steady_clock::now() + milliseconds(session.busy_timeout_ms);
   if (session.refusal == Refusal::kNone) return nap(session, count);
-  if (file_->wait_for_slot(session.busy_deadline)) return 1;
-  if (sqlite3_is_interrupted(session.db)) session.failure.emplace(ErrorCode::kInterrupted, "interrupted");
-  return 0;
+  return gets_slot() ? 1 : 0;
+}
+
+bool ConnectionState::gets_slot() {
+  if (file_->wait_for_slot(session_->busy_deadline)) return true;
+  if (sqlite3_is_interrupted(db())) session_->failure.emplace(ErrorCode::kInterrupted, "interrupted");
+  return false;
+}
+
+Status ConnectionState::wait_for_slot() {
+  session_->busy_deadline = steady_clock::now() + milliseconds(session_->busy_timeout_ms);
+  dosql_forget_interrupt(db());
+  if (gets_slot()) return {};
+  session_->refusal = Refusal::kSlotTaken;
+  return error(SQLITE_BUSY);
 }
 
 Status ConnectionState::refuse_checkout() const {

@@ -62,6 +62,10 @@ class ConnectionState {
       take_cache_share();
   }
 
+  // Waits for the writer slot as a statement of SQLite's would, and keeps it for the next write. Errors:
+  // kBusy, kInterrupted.
+  Status wait_for_slot();
+
   // For a name that no other savepoint of the connection has.
   std::uint64_t next_savepoint() { return ++savepoints_; }
 
@@ -77,6 +81,7 @@ class ConnectionState {
   Status forget_schema();
   void take_cache_share();
   int wait_while_busy(int count);
+  bool gets_slot();
 
   DatabaseCore& core_;
   std::shared_ptr<Session> session_;  // keeps the core

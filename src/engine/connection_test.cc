@@ -3,6 +3,8 @@
 #include <dosql/dosql.h>
 #include <gtest/gtest.h>
 
+#include <array>
+
 #include "engine/engine_test_support.h"
 #include "engine/prepare.h"
 
@@ -218,6 +220,34 @@ TEST_F(ConnectionTest, ACachedStatementIsAsNew) {
 }
 
 // Two users of one text at the same time each have their own.
+// What stood for a statement that is gone stands for the next one.
+TEST_F(ConnectionTest, NothingIsLeftOfTheStatementBefore) {
+  const auto described = [](const Statement& statement) {
+    std::string text(statement.sql());
+    for (const std::string& name : *statement.column_names()) text += "|" + name;
+    return text + "|" + std::to_string(statement.parameter_count());
+  };
+  for (const auto& [sql, wanted] : std::to_array<std::pair<std::string_view, std::string_view>>(
+           {{"SELECT id, ? FROM t", "SELECT id, ? FROM t|id|?|1"},
+            {"SELECT name FROM t", "SELECT name FROM t|name|0"},
+            {"PRAGMA synchronous", "PRAGMA synchronous|synchronous|0"},
+            {"INSERT INTO t(name) VALUES (?)", "INSERT INTO t(name) VALUES (?)|1"},
+            {"CHECKOUT main", "CHECKOUT main|0"},
+            {"SELECT data FROM t FOR SYSTEM_TIME AS OF VERSION CURRENT",
+             "SELECT data FROM t FOR SYSTEM_TIME AS OF VERSION CURRENT|data|0"},
+            {"SELECT 1 AS one", "SELECT 1 AS one|one|0"}})) {
+    std::string_view tail;
+    Statement statement = conn.prepare(sql, tail).value();
+    EXPECT_EQ(described(statement), wanted);
+    EXPECT_EQ(statement.read_only(), sql[0] != 'I' && sql[0] != 'C') << sql;
+    Statement other = conn.prepare("SELECT 2 AS two", tail).value();
+    EXPECT_EQ(described(other), "SELECT 2 AS two|two|0");
+    other = std::move(statement);
+    EXPECT_EQ(described(other), wanted);
+    EXPECT_TRUE(statement.empty());
+  }
+}
+
 TEST_F(ConnectionTest, TheSameTextTwiceAtOnce) {
   DOSQL_ASSERT_OK(conn.exec("INSERT INTO t(id) VALUES (1), (2)"));
   Statement a = conn.prepare("SELECT id FROM t ORDER BY id").value();

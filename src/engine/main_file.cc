@@ -109,7 +109,7 @@ void MainFile::pin() {
 
 int MainFile::lock(int level) {
   if (level <= lock_) return SQLITE_OK;
-  if (lock_ == SQLITE_LOCK_NONE) {
+  if (lock_ == SQLITE_LOCK_NONE && !held_) {
     // What another process committed is there from the next statement on.
     if (auto followed = store_.catch_up(); !followed)
       return fail(std::move(followed).error(), SQLITE_IOERR_LOCK);
@@ -146,12 +146,26 @@ void MainFile::unlock(int level) {
     forget_written_counter();
     end_write(WriterSlot::HandOff::kAfterPatience);
   }
-  if (level == SQLITE_LOCK_NONE) {
-    // A slot that was kept for a write that never came.
-    if (has_slot_) give_slot_back(WriterSlot::HandOff::kAfterPatience);
-    if (reader_.pinned()) reader_.unpin();
-  }
   lock_ = std::min(lock_, level);
+  if (lock_ == SQLITE_LOCK_NONE && !held_) let_go();
+}
+
+void MainFile::let_go() {
+  // A slot that was kept for a write that never came.
+  if (has_slot_ && !write_.active()) give_slot_back(WriterSlot::HandOff::kAfterPatience);
+  if (lock_ == SQLITE_LOCK_NONE && reader_.pinned()) reader_.unpin();
+}
+
+void MainFile::hold_head() {
+  CHECK(lock_ == SQLITE_LOCK_NONE && !held_);
+  pin();
+  held_ = true;
+}
+
+void MainFile::release_head() {
+  CHECK(held_);
+  held_ = false;
+  let_go();
 }
 
 int MainFile::commit() {
@@ -253,7 +267,11 @@ int MainFile::read_page(PageNo page, std::uint32_t offset, MutableBytes out) {
     }
   }
   if (const int rc = read_base(page, offset, out); rc != SQLITE_OK) return rc;
-  if (page == PageNo{1} && offset == 0 && out.size() == kPageBytes) {
+  if (page != PageNo{1}) return SQLITE_OK;
+  if (wrote_page1_) {
+    // With nothing new in it but the counter, which the store does not keep.
+    show_counter(written_counter_, offset, out);
+  } else if (offset == 0 && out.size() == kPageBytes) {
     std::copy_n(out.begin() + kVersionBytesOffset, version_bytes_.size(), version_bytes_.begin());
   }
   return SQLITE_OK;

@@ -73,6 +73,14 @@ class MainFile final : public BaseReader {
   void show_another_schema();
   bool locked() const { return lock_ != 0; }
 
+  // Pins what the next transaction would read and keeps it pinned over SQLite's locks, until release_head():
+  // what is counted from the present before SQLite locks the file, and what it reads then, are of one
+  // version. REQUIRES: not locked(), not held.
+  void hold_head();
+  // Gives back what is not in use, a writer slot that was waited for included.
+  void release_head();
+  bool holds_head() const { return held_; }
+
   // Waits for the writer slot until `deadline` and keeps it for the statement that is tried again now. False:
   // the time is over or the connection was interrupted.
   bool wait_for_slot(WriterSlot::TimePoint deadline);
@@ -86,6 +94,7 @@ class MainFile final : public BaseReader {
   int reserve();
   void end_write(WriterSlot::HandOff hand_off);
   void give_slot_back(WriterSlot::HandOff hand_off);
+  void let_go();
   void forget_written_counter();
   int read_page(PageNo page, std::uint32_t offset, MutableBytes out);
   int read_version_bytes(MutableBytes out);
@@ -101,6 +110,7 @@ class MainFile final : public BaseReader {
   std::atomic<WriterSlot*> slot_;  // the branch's
 
   int lock_ = 0;
+  bool held_ = false;
   bool has_slot_ = false;
   version::Reader reader_;
   version::WriteTransaction write_;

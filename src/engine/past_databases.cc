@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "engine/database_core.h"
 #include "engine/main_file.h"
+#include "sql/lexer.h"
 
 namespace dosql::engine {
 namespace {
@@ -33,11 +34,17 @@ std::string PastDatabases::schema_name(std::size_t number) {
   return fmt::format("{}{}", kSchemaPrefix, number);
 }
 
+bool PastDatabases::is_our_name(std::string_view schema) {
+  return sql::equals_ignoring_case(schema.substr(0, kSchemaPrefix.size()), kSchemaPrefix);
+}
+
+Error PastDatabases::name_error() {
+  return Error(ErrorCode::kForbidden,
+               fmt::format("a name that begins with {} is for versions of the past", kSchemaPrefix));
+}
+
 std::optional<std::size_t> PastDatabases::number_of(std::string_view schema) const {
-  if (schema.size() <= kSchemaPrefix.size() ||
-      sqlite3_strnicmp(schema.data(), kSchemaPrefix.data(), static_cast<int>(kSchemaPrefix.size())) != 0) {
-    return std::nullopt;
-  }
+  if (!is_our_name(schema)) return std::nullopt;
   std::size_t number = kMax;
   const char* const end = schema.data() + schema.size();
   const auto [rest, error] = std::from_chars(schema.data() + kSchemaPrefix.size(), end, number);
@@ -82,6 +89,15 @@ PastDatabases::Hidden::~Hidden() {
   if (hidden_.all == nullptr) return;
   sqlite3_limit(db_, SQLITE_LIMIT_ATTACHED, attached_max_);
   CHECK(dosql_show_databases(db_, &hidden_) == SQLITE_OK);
+}
+
+bool PastDatabases::Hidden::detach_our_name() {
+  const int count = dosql_database_count(db_);
+  if (hidden_.all == nullptr || count <= hidden_.visible) return false;
+  const std::string name = sqlite3_db_name(db_, count - 1);
+  if (!is_our_name(name)) return false;
+  const std::string sql = fmt::format(DOSQL_OWN_SQL "DETACH {}", sql::quoted(name));
+  return sqlite3_exec(db_, sql.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK;
 }
 
 // --- Attachments ---
@@ -151,7 +167,7 @@ Result<std::size_t> PastDatabases::move(std::size_t number, const version::ReadP
     slot.point = other;
     slot.file->look_at(other);
     slot.file->show_another_schema();
-    return read_schema(number);
+    return read_schemas();
   };
   Status done = look_at(point);
   if (done) return use(number);
@@ -161,11 +177,11 @@ Result<std::size_t> PastDatabases::move(std::size_t number, const version::ReadP
 }
 
 // Before it says that there is no such table, SQLite looks whether the schemas it knows are still right, and
-// reads those anew that are not. In a transaction that leaves no lock behind, as reading the table would.
-Status PastDatabases::read_schema(std::size_t number) {
-  const std::string sql = fmt::format(DOSQL_OWN_SQL "SELECT 1 FROM {}.\"\"", schema_name(number));
+// reads those anew that are not. No table can be made with a name that begins like this one.
+Status PastDatabases::read_schemas() {
+  const char* const sql = DOSQL_OWN_SQL "SELECT 1 FROM main.sqlite_";
   sqlite3_stmt* statement = nullptr;
-  const int rc = sqlite3_prepare_v2(session_->db, sql.c_str(), -1, &statement, nullptr);
+  const int rc = sqlite3_prepare_v2(session_->db, sql, -1, &statement, nullptr);
   sqlite3_finalize(statement);
   const std::string_view message = sqlite3_errmsg(session_->db);
   if (rc == SQLITE_OK || (rc == SQLITE_ERROR && message.starts_with("no such table"))) return {};

@@ -52,9 +52,16 @@ class PastDatabases {
 
   // `dosql_past_N`; as an identifier it needs no quotes.
   static std::string schema_name(std::size_t number);
+  // Whether what was attached would be taken for an attachment of ours; the error that says so.
+  static bool is_our_name(std::string_view schema);
+  static Error name_error();
   // The number of the attachment that is called so.
   std::optional<std::size_t> number_of(std::string_view schema) const;
   const version::ReadPoint& point(std::size_t number) const { return slots_[number].point; }
+
+  // Has SQLite read anew those schemas of the handle that are no longer right. Leaves no lock behind, in a
+  // transaction neither.
+  Status read_schemas();
 
   // Detaches all that nothing reads. REQUIRES: no statement is running.
   void detach_idle();
@@ -66,6 +73,9 @@ class PastDatabases {
    public:
     explicit Hidden(PastDatabases& past);
     ~Hidden();
+    // The database that was attached meanwhile, if it has a name of ours: the name of an ATTACH may be an
+    // expression. It is detached again.
+    bool detach_our_name();
     Hidden(const Hidden&) = delete;
     Hidden& operator=(const Hidden&) = delete;
 
@@ -108,7 +118,6 @@ class PastDatabases {
   std::optional<std::size_t> oldest_idle(const Set& keep) const;
   Result<std::size_t> attach(const version::ReadPoint& point);
   Result<std::size_t> move(std::size_t number, const version::ReadPoint& point);
-  Status read_schema(std::size_t number);
   bool detach(std::size_t number);
   int authorize(int action, const char* first, const char* schema, const char* accessor);
   bool may_read(const char* schema, const char* table, const char* accessor) const;

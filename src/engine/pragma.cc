@@ -28,7 +28,7 @@ struct Call {
 
  private:
   int give(const std::string& result, bool is_integer) const {
-    session.answered_pragma = AnsweredPragma{name, is_integer};
+    session.answered_pragma = std::make_unique<AnsweredPragma>(name, is_integer);
     *answer = sqlite3_mprintf("%s", result.c_str());
     return SQLITE_OK;
   }

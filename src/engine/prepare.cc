@@ -1,12 +1,10 @@
 #include "engine/prepare.h"
 
-#include <fmt/format.h>
 #include <sqlite3.h>
 
 #include <algorithm>
 #include <cctype>
 #include <limits>
-#include <optional>
 
 #include "engine/as_of_statement.h"
 #include "engine/branch_command.h"
@@ -35,15 +33,27 @@ bool attaches_under_our_name(std::string_view sql) {
   return std::search(sql.begin(), sql.end(), kPrefix.begin(), kPrefix.end(), same) != sql.end();
 }
 
-// As sqlite3_prepare_v3, but that there are no databases of the past.
-int compile(ConnectionState& connection, std::string_view sql, unsigned flags, sqlite3_stmt** statement,
-            const char** end) {
-  std::optional<PastDatabases::Hidden> hidden;
-  if (connection.past() != nullptr) [[unlikely]]
-    hidden.emplace(*connection.past());
+// What SQLite compiled.
+struct Compiled {
+  int rc = SQLITE_OK;
+  sqlite3_stmt* statement = nullptr;
+  const char* end = nullptr;
+};
+
+Compiled compile(ConnectionState& connection, std::string_view sql, unsigned flags) {
+  Compiled compiled;
   // SQLite would read on behind an empty text: a null pointer or one byte more are both the caller's.
   const char* const begin = sql.empty() ? "" : sql.data();
-  return sqlite3_prepare_v3(connection.db(), begin, static_cast<int>(sql.size()), flags, statement, end);
+  compiled.rc = sqlite3_prepare_v3(connection.db(), begin, static_cast<int>(sql.size()), flags,
+                                   &compiled.statement, &compiled.end);
+  return compiled;
+}
+
+// As if there were no databases of the past.
+[[gnu::noinline]] Compiled compile_beside_past(ConnectionState& connection, std::string_view sql,
+                                               unsigned flags) {
+  const PastDatabases::Hidden hidden(*connection.past());
+  return compile(connection, sql, flags);
 }
 
 bool is_cacheable(Lifetime lifetime, std::string_view sql, std::string_view tail) {
@@ -82,6 +92,17 @@ Result<std::unique_ptr<PreparedStatement>> prepare_command(const std::shared_ptr
   return std::make_unique<PreparedStatement>(connection, statement, std::move(command));
 }
 
+// Null: nothing of it is ours. Apart from prepare(), which nearly always gets by without it.
+[[gnu::noinline]] Result<std::unique_ptr<PreparedStatement>> prepare_ours(
+    const std::shared_ptr<ConnectionState>& connection, std::string_view sql, std::string_view& tail,
+    Lifetime lifetime) {
+  DOSQL_ASSIGN_OR_RETURN(sql::Recognition recognition, sql::recognise(sql));
+  if (!recognition.ours()) return std::unique_ptr<PreparedStatement>();
+  tail = sql.substr(recognition.end);
+  if (recognition.statement) return prepare_command(connection, sql, recognition);
+  return prepare_as_of(connection, sql, std::move(recognition), lifetime);
+}
+
 }  // namespace
 
 std::size_t blank_prefix_bytes(std::string_view sql) {
@@ -112,20 +133,15 @@ Result<std::unique_ptr<PreparedStatement>> prepare(const std::shared_ptr<Connect
   session.answered_pragma.reset();
   DOSQL_RETURN_IF_ERROR(connection->catch_up());
   if (sql::may_be_ours(sql)) [[unlikely]] {
-    DOSQL_ASSIGN_OR_RETURN(sql::Recognition recognition, sql::recognise(sql));
-    if (recognition.ours()) {
-      tail = sql.substr(recognition.end);
-      if (recognition.statement) return prepare_command(connection, sql, recognition);
-      return prepare_as_of(connection, sql, std::move(recognition), lifetime);
-    }
+    auto ours = prepare_ours(connection, sql, tail, lifetime);
+    if (!ours || *ours != nullptr) return ours;
   }
-  if (connection->past() != nullptr && attaches_under_our_name(sql)) [[unlikely]] {
-    return Error(ErrorCode::kForbidden, fmt::format("a name that begins with {} is for versions of the past",
-                                                    PastDatabases::kSchemaPrefix));
-  }
-  sqlite3_stmt* statement = nullptr;
-  const char* end = nullptr;
-  const int rc = compile(*connection, sql, prepare_flags(lifetime), &statement, &end);
+  const bool has_past = connection->past() != nullptr;
+  if (has_past && attaches_under_our_name(sql)) [[unlikely]]
+    return PastDatabases::name_error();
+  const unsigned flags = prepare_flags(lifetime);
+  const auto [rc, statement, end] =
+      has_past ? compile_beside_past(*connection, sql, flags) : compile(*connection, sql, flags);
   if (rc != SQLITE_OK) return connection->error(rc);
   const char* const begin = sql.empty() ? end : sql.data();
   tail = sql.substr(end - begin);
@@ -139,8 +155,7 @@ Result<std::unique_ptr<PreparedStatement>> prepare(const std::shared_ptr<Connect
 
   const std::string_view text(sqlite3_sql(statement), sql.size() - tail.size());
   const bool cacheable = is_cacheable(lifetime, sql, tail) && !is_pragma(sql);
-  return std::make_unique<PreparedStatement>(connection, statement, text, cacheable,
-                                             std::exchange(session.answered_pragma, std::nullopt));
+  return PreparedStatement::make(connection, statement, text, cacheable, std::move(session.answered_pragma));
 }
 
 }  // namespace dosql::engine

@@ -26,21 +26,25 @@ bool ends_transaction(std::string_view sql) {
 
 }  // namespace
 
-PreparedStatement::PreparedStatement(std::shared_ptr<ConnectionState> connection, sqlite3_stmt* statement,
-                                     std::string_view text, bool cacheable,
-                                     std::optional<AnsweredPragma> pragma)
-    : connection_(std::move(connection)),
-      statement_(statement),
-      text_(text),
-      cacheable_(cacheable),
-      pragma_(std::move(pragma)) {}
+std::unique_ptr<PreparedStatement> PreparedStatement::make(const std::shared_ptr<ConnectionState>& connection,
+                                                           sqlite3_stmt* statement, std::string_view text,
+                                                           bool cacheable,
+                                                           std::unique_ptr<AnsweredPragma> pragma) {
+  std::unique_ptr<PreparedStatement> made(connection->cache().take_blank());
+  if (made == nullptr) made.reset(new PreparedStatement());
+  made->connection_ = connection;
+  made->statement_ = statement;
+  made->text_ = text;
+  made->cacheable_ = cacheable;
+  made->pragma_ = std::move(pragma);
+  return made;
+}
 
 PreparedStatement::PreparedStatement(std::shared_ptr<ConnectionState> connection, sqlite3_stmt* select,
                                      BranchCommand command)
     : connection_(std::move(connection)),
       statement_(select),
-      cacheable_(false),
-      command_(std::move(command)) {
+      command_(std::make_unique<BranchCommand>(std::move(command))) {
   text_ = command_->text();
 }
 
@@ -56,17 +60,27 @@ PreparedStatement::~PreparedStatement() {
   if (!as_of_) sqlite3_finalize(statement_);
 }
 
-void PreparedStatement::release(std::unique_ptr<PreparedStatement> statement) {
-  if (!statement) return;
+void PreparedStatement::release(PreparedStatement* statement) {
+  if (statement == nullptr) return;
   // Outlives the statement: it may be the last that holds the connection.
   const std::shared_ptr<ConnectionState> connection = std::move(statement->connection_);
-  if (statement->cacheable_ && !connection->retired()) {
+  const bool in_use = !connection->retired();
+  if (in_use && statement->cacheable_) {
     sqlite3_reset(statement->statement_);
     statement->clear_bindings();
-    connection->cache().put(std::move(statement));
-  } else {
-    statement.reset();
+    connection->cache().put(std::unique_ptr<PreparedStatement>(statement));
+  } else if (!in_use || !statement->becomes_blank() || !connection->cache().put_blank(statement)) {
+    delete statement;
   }
+}
+
+// Nothing is left of the statement that it stood for, except where that had more than most.
+bool PreparedStatement::becomes_blank() {
+  if (pragma_ || command_ || as_of_) return false;
+  sqlite3_finalize(std::exchange(statement_, nullptr));
+  columns_.reset();
+  columns_of_compilation_ = 0;
+  return true;
 }
 
 void PreparedStatement::belong_to(std::shared_ptr<ConnectionState> connection) {
@@ -193,8 +207,10 @@ Result<bool> PreparedStatement::step_beside_past() {
     hidden.emplace(*connection_->past());
   }
   const int rc = sqlite3_step(statement_);
+  const bool refused = hidden && rc == SQLITE_DONE && hidden->detach_our_name();
   hidden.reset();
-  return stepped(rc);
+  Result<bool> result = stepped(rc);
+  return refused ? PastDatabases::name_error() : std::move(result);
 }
 
 Result<bool> PreparedStatement::step_as_of() {
@@ -205,7 +221,8 @@ Result<bool> PreparedStatement::step_as_of() {
     statement_ = as_of_->statement();
     return done;
   };
-  if (begins) DOSQL_RETURN_IF_ERROR(take_statement(as_of_->begin(*connection_)));
+  HeldHead head(*connection_);
+  if (begins) DOSQL_RETURN_IF_ERROR(take_statement(as_of_->begin(*connection_, head)));
   const PastDatabases::Permission permission(*connection_->past(), as_of_->attachments());
   connection_->past()->forget_denied();
   const auto step = [&] {

@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -24,10 +23,11 @@ class ConnectionState;
 
 class PreparedStatement {
  public:
-  // Takes `statement`, not null, whose own copy of its text `text` is. `cacheable`: that alone says what it
-  // is.
-  PreparedStatement(std::shared_ptr<ConnectionState> connection, sqlite3_stmt* statement,
-                    std::string_view text, bool cacheable, std::optional<AnsweredPragma> pragma);
+  // Of SQLite's `statement`, not null, which it takes and whose own copy of its text `text` is. `cacheable`:
+  // that alone says what it is.
+  static std::unique_ptr<PreparedStatement> make(const std::shared_ptr<ConnectionState>& connection,
+                                                 sqlite3_stmt* statement, std::string_view text,
+                                                 bool cacheable, std::unique_ptr<AnsweredPragma> pragma);
   // A statement about branches; `select` is what stands for it in SQLite.
   PreparedStatement(std::shared_ptr<ConnectionState> connection, sqlite3_stmt* select, BranchCommand command);
   // A statement that reads the past.
@@ -38,7 +38,8 @@ class PreparedStatement {
   PreparedStatement& operator=(const PreparedStatement&) = delete;
 
   // Ends the use of `statement`: back to its connection's cache, or away.
-  static void release(std::unique_ptr<PreparedStatement> statement);
+  static void release(std::unique_ptr<PreparedStatement> statement) { release(statement.release()); }
+  static void release(PreparedStatement* statement);
   // Begins a new use of a statement out of the cache.
   void belong_to(std::shared_ptr<ConnectionState> connection);
 
@@ -75,6 +76,8 @@ class PreparedStatement {
   std::vector<Value> values() const;
 
  private:
+  PreparedStatement() = default;
+  bool becomes_blank();
   Result<bool> run_command();
   Status misuse(int sqlite_code);
   Result<bool> stepped(int rc);
@@ -82,11 +85,12 @@ class PreparedStatement {
   Result<bool> step_beside_past();
 
   std::shared_ptr<ConnectionState> connection_;  // none while in the cache
-  sqlite3_stmt* statement_;
+  sqlite3_stmt* statement_ = nullptr;
   std::string_view text_;
-  bool cacheable_;
-  std::optional<AnsweredPragma> pragma_;
-  std::optional<BranchCommand> command_;
+  bool cacheable_ = false;
+  // What few statements have is elsewhere: an object is made for each text that is compiled.
+  std::unique_ptr<AnsweredPragma> pragma_;
+  std::unique_ptr<BranchCommand> command_;
   std::unique_ptr<AsOfStatement> as_of_;  // owns `statement_`
   std::shared_ptr<const std::vector<std::string>> columns_;
   // SQLite compiles again when the schema changes.

@@ -49,7 +49,7 @@ struct Session {
   // Set with `failure`: SQLite ignores it when a commit over several attached files got that far.
   bool commit_failed = false;
   Refusal refusal = Refusal::kNone;
-  std::optional<AnsweredPragma> answered_pragma;
+  std::unique_ptr<AnsweredPragma> answered_pragma;
 
   version::Durability durability() const {
     if (synchronous == 0) return version::Durability::kOff;

@@ -51,6 +51,20 @@ int dosql_index_of_table(sqlite3* db, const char* name) {
   return table != 0 ? sqlite3SchemaToIndex(db, table->pSchema) : -1;
 }
 
+int dosql_knows_schema(sqlite3* db, const char* schema) {
+  const int index = sqlite3FindDbName(db, schema);
+  return index >= 0 && DbHasProperty(db, index, DB_SchemaLoaded);
+}
+
+int dosql_has_table(sqlite3* db, const char* schema, const char* name) {
+  return sqlite3FindTable(db, name, schema) != 0;
+}
+
+int dosql_is_table_function(sqlite3* db, const char* name) {
+  const Module* module = sqlite3HashFind(&db->aModule, name);
+  return module != 0 && module->pEpoTab != 0;
+}
+
 int dosql_is_temporary_code(sqlite3* db, const char* name) {
   Schema* temporary = db->aDb[1].pSchema;
   const Table* table = sqlite3HashFind(&temporary->tblHash, name);
@@ -58,3 +72,18 @@ int dosql_is_temporary_code(sqlite3* db, const char* name) {
 }
 
 int dosql_is_expired(sqlite3_stmt* statement) { return ((const Vdbe*)statement)->expired; }
+
+int dosql_writes_main(sqlite3_stmt* statement) {
+  const Vdbe* program = (const Vdbe*)statement;
+  int i;
+  if (program->explain || program->readOnly) return 0;
+  for (i = 0; i < program->nOp; ++i) {
+    const Op* op = &program->aOp[i];
+    if (op->opcode == OP_Transaction && op->p1 == 0 && op->p2 != 0) return 1;
+  }
+  return 0;
+}
+
+void dosql_forget_interrupt(sqlite3* db) {
+  if (db->nVdbeActive == 0) AtomicStore(&db->u1.isInterrupted, 0);
+}

@@ -32,12 +32,25 @@ int dosql_database_count(struct sqlite3* db);
 // The index of the database in which SQLite finds a table or view that is named without a schema; -1: in
 // none.
 int dosql_index_of_table(struct sqlite3* db, const char* name);
+// Whether the schema of the database `schema` was read, as it is when something that names it was compiled.
+int dosql_knows_schema(struct sqlite3* db, const char* schema);
+// Whether that schema, as it was read last, has a table or view `name`.
+int dosql_has_table(struct sqlite3* db, const char* schema, const char* name);
+// Whether SQLite takes `name` for a table although none of that name was created: it is a table-valued
+// function.
+int dosql_is_table_function(struct sqlite3* db, const char* name);
 // Whether temp has a view or a trigger of that name.
 int dosql_is_temporary_code(struct sqlite3* db, const char* name);
 
 // Whether SQLite would compile the statement again before it runs it, because of what came or went in temp,
 // or an ATTACH or DETACH.
 int dosql_is_expired(struct sqlite3_stmt* statement);
+// Whether running it begins a write transaction on main.
+int dosql_writes_main(struct sqlite3_stmt* statement);
+
+// What SQLite does when it begins to run a statement and no other is running: an interrupt that came before
+// was not for this one.
+void dosql_forget_interrupt(struct sqlite3* db);
 
 #ifdef __cplusplus
 }

@@ -14,19 +14,9 @@ Error empty_error() { return Error(ErrorCode::kInvalidArgument, "there is no sta
 
 }  // namespace
 
-Statement::Statement() = default;
-Statement::Statement(std::unique_ptr<PreparedStatement> prepared) : prepared_(std::move(prepared)) {}
-Statement::Statement(Statement&&) noexcept = default;
+Statement::Statement(std::unique_ptr<PreparedStatement> prepared) : prepared_(prepared.release()) {}
 
-Statement& Statement::operator=(Statement&& other) noexcept {
-  if (this != &other) {
-    PreparedStatement::release(std::move(prepared_));
-    prepared_ = std::move(other.prepared_);
-  }
-  return *this;
-}
-
-Statement::~Statement() { PreparedStatement::release(std::move(prepared_)); }
+void Statement::release() { PreparedStatement::release(std::exchange(prepared_, nullptr)); }
 
 bool Statement::empty() const { return prepared_ == nullptr; }
 bool Statement::read_only() const { return empty() || prepared_->read_only(); }

@@ -7,7 +7,7 @@
 namespace dosql::engine {
 
 StatementCache::StatementCache() { entries_.reserve(kCapacity); }
-StatementCache::~StatementCache() = default;
+StatementCache::~StatementCache() { clear(); }
 
 std::unique_ptr<PreparedStatement> StatementCache::take(std::string_view sql) {
   const std::size_t hash = std::hash<std::string_view>{}(sql);
@@ -26,6 +26,9 @@ void StatementCache::put(std::unique_ptr<PreparedStatement> statement) {
   entries_.push_back(Entry{hash, std::move(statement)});
 }
 
-void StatementCache::clear() { entries_.clear(); }
+void StatementCache::clear() {
+  entries_.clear();
+  delete take_blank();
+}
 
 }  // namespace dosql::engine

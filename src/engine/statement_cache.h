@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace dosql::engine {
@@ -16,11 +17,21 @@ class StatementCache {
 
   StatementCache();
   ~StatementCache();
+  StatementCache(const StatementCache&) = delete;
+  StatementCache& operator=(const StatementCache&) = delete;
 
   // Takes out an idle statement of exactly this text; null when there is none.
   std::unique_ptr<PreparedStatement> take(std::string_view sql);
   // Keeps it; the one that was idle longest goes when there are too many.
   void put(std::unique_ptr<PreparedStatement> statement);
+  // One that stands for no statement any more, to save who compiles next the making of another; may be null.
+  PreparedStatement* take_blank() { return std::exchange(blank_, nullptr); }
+  // False: there is one already.
+  bool put_blank(PreparedStatement* blank) {
+    if (blank_ != nullptr) return false;
+    blank_ = blank;
+    return true;
+  }
   void clear();
 
  private:
@@ -28,7 +39,8 @@ class StatementCache {
     std::size_t hash;
     std::unique_ptr<PreparedStatement> statement;
   };
-  std::vector<Entry> entries_;  // longest idle first
+  std::vector<Entry> entries_;          // longest idle first
+  PreparedStatement* blank_ = nullptr;  // its own
 };
 
 }  // namespace dosql::engine

@@ -10,6 +10,7 @@
 #include "base/nearest_name.h"
 #include "engine/connection_state.h"
 #include "engine/time_text.h"
+#include "sql/lexer.h"
 
 namespace dosql::engine {
 namespace {
@@ -94,13 +95,21 @@ Status check_not_in_future(ConnectionState& connection, TimestampUs timestamp_us
                fmt::format("{} is in the future: it is {} now", time_text(timestamp_us), time_text(now_us)));
 }
 
+// While a statement begins others commit, and at a time that it calls now.
+ReadPoint not_behind_held_head(ConnectionState& connection, const ReadPoint& point) {
+  const MainFile& file = connection.file();
+  if (!file.holds_head()) return point;
+  const ReadPoint head = file.point();
+  return raw(point.version) > raw(head.version) ? head : point;
+}
+
 Result<ReadPoint> timestamp_point(ConnectionState& connection, const Value& value) {
   DOSQL_ASSIGN_OR_RETURN(const TimestampUs timestamp_us, timestamp_of(connection, value));
   const VersionStore& store = connection.core().store();
   const BranchId branch = connection.file().branch();
   DOSQL_RETURN_IF_ERROR(check_not_in_future(connection, timestamp_us));
   auto point = store.at_timestamp(branch, timestamp_us);
-  if (point) return point;
+  if (point) return not_behind_held_head(connection, *point);
   const auto first = store.at_version(branch, Version{1});
   if (!first) return point;
   DOSQL_ASSIGN_OR_RETURN(const version::CommitInfo info, store.commit_info(branch, Version{1}));
@@ -268,6 +277,21 @@ Result<ReadPoint> resolve(ConnectionState& connection, const TimePoint& point) {
     }
   }
   return Error(ErrorCode::kInternal, "an unknown kind of time point");
+}
+
+sql::Span operand_of(std::string_view text, const sql::TimePoint& point) {
+  if (point.kind != sql::PointKind::kVersion) return point.expression;
+  sql::Lexer lexer(text.substr(0, point.expression.end), point.expression.begin);
+  const bool minus = lexer.next_significant().kind == sql::TokenKind::kMinus;
+  const sql::Token operand = lexer.next_significant();
+  const bool alone = lexer.next_significant().kind == sql::TokenKind::kEnd;
+  return minus && alone && operand.kind == sql::TokenKind::kVariable ? operand.span : point.expression;
+}
+
+Value minus(const Value& value) {
+  const bool has_negative =
+      value.type() == Value::Type::kInteger && value.integer() != std::numeric_limits<std::int64_t>::min();
+  return has_negative ? Value(-value.integer()) : value;
 }
 
 VersionId version_id(const VersionStore& store, const ReadPoint& point) {

@@ -23,6 +23,11 @@ class ConnectionState;
 Result<version::ReadPoint> resolve_time_point(ConnectionState& connection, sql::PointKind kind,
                                               const std::optional<std::string>& name, const Value& value);
 
+// What SQLite is to evaluate of a point: of VERSION CURRENT - ? the variable without its sign, and minus() of
+// that is the value. To SQLite minus a text is a number, 0 more often than not, which would be the present.
+sql::Span operand_of(std::string_view text, const sql::TimePoint& point);
+Value minus(const Value& value);
+
 // As text, where it is not known what it is: whatever dosql::time_point() takes.
 Result<version::ReadPoint> resolve_named_point(ConnectionState& connection, std::string_view text);
 

@@ -17,8 +17,6 @@ constexpr std::uint64_t kLsnMax = std::uint64_t{1} << 63;
 // journal the conversion at each sync.
 constexpr std::uint64_t kPrepareBytesMax = std::uint64_t{1} << 20;
 constexpr std::uint64_t kPrepareBytesMin = std::uint64_t{64} << 10;
-// The longest that a sync waits for more commits to come.
-constexpr std::chrono::microseconds kGatherMax{300};
 // What a first read of a record of unknown size fetches; most are smaller.
 constexpr std::size_t kFirstReadBytes = 512;
 
@@ -88,7 +86,7 @@ Error Log::corrupt(Position position, std::string_view what) const {
 
 Error Log::poison(const Error& cause) {
   {
-    std::lock_guard lock(group_mutex_);
+    std::lock_guard lock(poison_mutex_);
     if (poison_cause_.empty()) poison_cause_ = cause.message();
   }
   poisoned_.store(true, std::memory_order_release);
@@ -97,7 +95,7 @@ Error Log::poison(const Error& cause) {
 
 // REQUIRES: poisoned.
 Error Log::outcome_unknown() const {
-  std::lock_guard lock(group_mutex_);
+  std::lock_guard lock(poison_mutex_);
   return Error(ErrorCode::kOutcomeUnknown,
                fmt::format("a write to the log may not have reached the disk ({}); whether the newest commit "
                            "survives is known only after reopening the database",
@@ -289,75 +287,7 @@ Status Log::sync() {
   return sync_segment(*segment, appended);
 }
 
-// Leader and followers: whoever finds no leader becomes it and syncs for all that have appended until then;
-// the others wait, and the first whose record came too late leads next.
-//
-// Those that a sync has served will be back soon. A leader that did not wait for them would sync for the few
-// that came first, and all others would wait for two syncs. So it waits for most of them, at most as long
-// as a sync takes.
-Status Log::wait_durable(Lsn lsn) {
-  while (durable_lsn() < lsn) {
-    std::unique_lock lock(group_mutex_);
-    if (durable_lsn() >= lsn) break;
-    if (poisoned()) {
-      lock.unlock();
-      return outcome_unknown();
-    }
-    if (!has_leader_) {
-      lead(lock);
-      continue;
-    }
-    DurableWaiter self{.lsn = dosql::raw(lsn), .wake_up = {}};
-    durable_waiters_.push_back(&self);
-    if (gathering_ && group_complete()) gathered_.notify_one();
-    lock.unlock();
-    self.wake_up.wait();
-  }
-  return {};
-}
-
-void Log::lead(std::unique_lock<std::mutex>& lock) {
-  has_leader_ = true;
-  if (!group_complete()) gather(lock);
-  lock.unlock();
-  const auto begun = std::chrono::steady_clock::now();
-  sync().ignore("a failure poisons the log, which the next turn finds");
-  const auto took = std::chrono::steady_clock::now() - begun;
-  lock.lock();
-  sync_time_ += (std::chrono::duration_cast<std::chrono::microseconds>(took) - sync_time_) / 4;
-  const std::vector<DurableWaiter*> woken = end_leading();
-  lock.unlock();
-  for (DurableWaiter* waiter : woken) waiter->wake_up.call();
-}
-
-// Most of those that committed at the same time before are here: one that is late must not keep all from
-// syncing.
-bool Log::group_complete() const {
-  return durable_waiters_.size() + 1 >= concurrent_commits_ - concurrent_commits_ / 4;
-}
-
-// REQUIRES: group_mutex_ is held, by `lock`.
-void Log::gather(std::unique_lock<std::mutex>& lock) {
-  gathering_ = true;
-  gathered_.wait_for(lock, std::min(sync_time_, kGatherMax), [this] { return group_complete(); });
-  gathering_ = false;
-}
-
-// Whom to wake: those whose turn is over, and one more to lead. REQUIRES: group_mutex_ is held.
-std::vector<Log::DurableWaiter*> Log::end_leading() {
-  has_leader_ = false;
-  concurrent_commits_ = durable_waiters_.size() + 1;
-  const std::uint64_t durable = durable_lsn_.load();
-  std::vector<DurableWaiter*> woken;
-  bool has_next = false;
-  std::erase_if(durable_waiters_, [&](DurableWaiter* waiter) {
-    const bool done = poisoned() || waiter->lsn <= durable;
-    if (!done && std::exchange(has_next, true)) return false;
-    woken.push_back(waiter);
-    return true;
-  });
-  return woken;
-}
+Status Log::wait_durable(Lsn lsn) { return group_sync_.wait(dosql::raw(lsn)) ? Status() : outcome_unknown(); }
 
 Status Log::close() {
   CHECK(replayed_);

@@ -13,8 +13,6 @@
 
 #include <array>
 #include <atomic>
-#include <chrono>
-#include <condition_variable>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -27,10 +25,10 @@
 
 #include "base/environment.h"
 #include "base/ids.h"
-#include "base/wake_up.h"
 #include "io/storage.h"
 #include "log/control.h"
 #include "log/entry_window.h"
+#include "log/group_sync.h"
 #include "log/record.h"
 #include "log/segment.h"
 
@@ -83,7 +81,7 @@ enum class WriteStyle : std::uint8_t {
   kWrite,  // by a write into zero-filled space: fast when a sync follows
 };
 
-class Log {
+class Log : private SyncSource {
  public:
   // Errors: kNotFound (nothing there, and `create` says no), kNotADatabase, kFormatTooNew, kCorrupt,
   // kIo, kDiskFull. `directory`, `clock` and `random` must outlive the log.
@@ -156,12 +154,6 @@ class Log {
   Error corrupt(Position position, std::string_view what) const;
 
  private:
-  // Waits for a sync that another thread makes.
-  struct DurableWaiter {
-    std::uint64_t lsn;
-    WakeUp wake_up;
-  };
-
   Log(io::Directory& directory, Access access, Clock& clock, Random& random, Control control);
 
   static Result<Control> create_database(io::Directory& directory, Clock& clock, Random& random);
@@ -199,10 +191,12 @@ class Log {
   Status prepare_space(std::uint64_t offset, std::uint64_t record_bytes);
   Status write_record(const RecordBuilder& record, std::uint64_t offset, WriteStyle style);
   Status sync_segment(Segment& segment, std::uint64_t appended);
-  void lead(std::unique_lock<std::mutex>& lock);
-  void gather(std::unique_lock<std::mutex>& lock);
-  bool group_complete() const;
-  std::vector<DurableWaiter*> end_leading();
+  std::uint64_t durable() const override { return durable_lsn_.load(std::memory_order_acquire); }
+  bool failed() const override { return poisoned(); }
+  std::uint64_t appended() override { return last_lsn_.load(std::memory_order_acquire); }
+  void sync_appended() override {
+    sync().ignore("a failure poisons the log, and those that wait look there");
+  }
   Error poison(const Error& cause);
   Error outcome_unknown() const;
 
@@ -220,7 +214,7 @@ class Log {
   bool needs_close_ = false;  // the log does not end with a clean-close mark
 
   mutable std::mutex append_mutex_;    // guards what follows but for the atomics
-  std::mutex sync_mutex_;              // taken last but for group_mutex_
+  std::mutex sync_mutex_;              // taken last but for poison_mutex_
   mutable std::mutex segments_mutex_;  // guards segments_ as a list
   std::vector<std::unique_ptr<Segment>> segments_;
   std::vector<std::uint32_t> void_segments_;
@@ -232,14 +226,10 @@ class Log {
   std::array<std::atomic<Chunk*>, (kSegmentNumberMax + kChunk) / kChunk> chunks_{};
   std::vector<std::unique_ptr<Chunk>> owned_chunks_;
 
-  mutable std::mutex group_mutex_;               // guards what follows
-  std::vector<DurableWaiter*> durable_waiters_;  // the longest first; the leader is not among them
-  bool has_leader_ = false;
-  bool gathering_ = false;  // the leader waits for others to append
-  std::condition_variable gathered_;
-  std::size_t concurrent_commits_ = 1;  // of late
-  std::chrono::microseconds sync_time_{0};
+  mutable std::mutex poison_mutex_;  // taken last; guards what follows
   std::string poison_cause_;
+
+  GroupSync group_sync_{*this};
 
   std::uint64_t previous_checksum_ = 0;
   std::uint64_t closed_sequence_ = 0;

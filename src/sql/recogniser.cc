@@ -1,7 +1,7 @@
 #include "sql/recogniser.h"
 
 #include <algorithm>
-#include <array>
+#include <bit>
 #include <cstring>
 
 #include "sql/sql_error.h"
@@ -34,34 +34,39 @@ bool is_system_time(std::string_view text, std::size_t at) {
   return begins && ends;
 }
 
-// Whether an underscore with a T behind it stands in the 16 bytes from `at`; reads the byte behind them too.
 // Vectors of 16 bytes are what every x86-64 and AArch64 has.
-bool may_hold_word(const char* at) {
-  using Vector = signed char __attribute__((vector_size(16)));
+using Vector = signed char __attribute__((vector_size(16)));
+using Marks = std::uint64_t __attribute__((vector_size(16)));
+
+// Which of the 16 bytes from `at` are an underscore with a T behind it; reads the byte behind them too.
+inline Marks marks(const char* at) {
   Vector bytes;
   Vector next;
   std::memcpy(&bytes, at, sizeof(bytes));
   std::memcpy(&next, at + 1, sizeof(next));
-  const auto found = (bytes == '_') & ((next | 0x20) == 't');
-  std::uint64_t halves[2];
-  std::memcpy(halves, &found, sizeof(halves));
-  return (halves[0] | halves[1]) != 0;
+  return std::bit_cast<Marks>((bytes == '_') & ((next | 0x20) == 't'));
 }
 
-// Whether the underscore of a SYSTEM_TIME stands in [begin, end). This is what every statement pays for.
-bool system_time_in(std::string_view text, std::size_t begin, std::size_t end) {
-  constexpr std::size_t kStep = 16;
-  end = std::min(end, text.size() - 1);  // the last byte has none behind it
-  for (std::size_t at = begin; at < end; at += kStep) {
-    // The last step goes back over some bytes rather than on to single ones.
-    const std::size_t from = end - at >= kStep || end - begin < kStep ? at : end - kStep;
-    const std::size_t to = std::min(from + kStep, end);
-    if (to - from == kStep && !may_hold_word(text.data() + from)) continue;
-    for (std::size_t i = from; i < to; ++i) {
-      if (text[i] == '_' && is_system_time(text, i)) return true;
-    }
+inline bool any(Marks marks) { return (marks[0] | marks[1]) != 0; }
+
+bool word_in(std::string_view text, std::size_t begin, std::size_t end) {
+  for (std::size_t at = text.find('_', begin); at < end; at = text.find('_', at + 1)) {
+    if (is_system_time(text, at)) return true;
   }
   return false;
+}
+
+// Whether the underscore of a SYSTEM_TIME stands in [begin, end). This is what every statement pays for: so
+// the marks of all its bytes are looked at only once, in the end.
+bool system_time_in(std::string_view text, std::size_t begin, std::size_t end) {
+  constexpr std::size_t kStep = sizeof(Vector);
+  end = std::min(end, text.size() - 1);  // the last byte has none behind it
+  if (end < begin + kStep) return word_in(text, begin, end);
+  const char* at = text.data() + begin;
+  const char* const last = text.data() + end - kStep;
+  Marks found = marks(last);
+  for (; at < last; at += kStep) found |= marks(at);
+  return any(found) && word_in(text, begin, end);
 }
 
 // Looking through all the text for each statement of a script would take quadratic time, and reading the
@@ -90,11 +95,24 @@ Token first_token(Lexer& lexer) {
 
 // Whether a word could be the first of a statement of ours; its first two letters tell most apart.
 bool may_begin_ours(std::string_view word) {
-  static constexpr auto kBeginnings = std::to_array<std::array<char, 2>>(
-      {{'c', 'r'}, {'d', 'r'}, {'c', 'h'}, {'m', 'e'}, {'c', 'o'}, {'a', 'b'}, {'r', 'e'}});
   if (word.size() < 2) return false;
-  const std::array<char, 2> beginning{static_cast<char>(word[0] | 0x20), static_cast<char>(word[1] | 0x20)};
-  return std::find(kBeginnings.begin(), kBeginnings.end(), beginning) != kBeginnings.end();
+  const char second = static_cast<char>(word[1] | 0x20);
+  switch (word[0] | 0x20) {
+    case 'c': return second == 'r' || second == 'h' || second == 'o';
+    case 'd': return second == 'r';
+    case 'm':
+    case 'r': return second == 'e';
+    case 'a': return second == 'b';
+    default: return false;
+  }
+}
+
+// Whether it is a letter with which none of our statements begins.
+inline bool cannot_begin_ours(char first) {
+  const int letter = (first | 0x20) - 'a';
+  constexpr std::uint32_t kOurs =
+      1U | 1U << ('c' - 'a') | 1U << ('d' - 'a') | 1U << ('m' - 'a') | 1U << ('r' - 'a');
+  return letter >= 0 && letter < 26 && (kOurs >> letter & 1) == 0;
 }
 
 bool begins_ours(std::string_view text, std::string_view word, Lexer lexer) {
@@ -102,6 +120,14 @@ bool begins_ours(std::string_view text, std::string_view word, Lexer lexer) {
   const Token second = lexer.next_significant();
   return statement_kind(word, second.kind == TokenKind::kWord ? second.span.of(text) : std::string_view())
       .has_value();
+}
+
+// Apart from may_be_ours(), which nearly always gets by without it.
+[[gnu::noinline]] bool may_be_ours_by_tokens(std::string_view text) {
+  Lexer lexer(text);
+  const Token first = first_token(lexer);
+  if (first.kind != TokenKind::kWord) return false;
+  return begins_ours(text, first.span.of(text), lexer) || mentions_system_time(text, first.span.begin);
 }
 
 struct Statement {
@@ -162,13 +188,11 @@ std::vector<UnnamedColumn> find_unnamed(const TokenCursor& cursor, const Recogni
 }  // namespace
 
 bool may_be_ours(std::string_view text) {
-  // Most statements come without space before them; then two letters do for the first token.
-  const bool letter = !text.empty() && (text[0] | 0x20) >= 'a' && (text[0] | 0x20) <= 'z';
-  if (letter && !may_begin_ours(text)) return mentions_system_time(text, 0);
-  Lexer lexer(text);
-  const Token first = first_token(lexer);
-  if (first.kind != TokenKind::kWord) return false;
-  return begins_ours(text, first.span.of(text), lexer) || mentions_system_time(text, first.span.begin);
+  // Most statements come alone and without space before them; then a letter does for the first word.
+  if (!text.empty() && text.size() <= kSearchBytes && cannot_begin_ours(text[0])) {
+    return system_time_in(text, 0, text.size());
+  }
+  return may_be_ours_by_tokens(text);
 }
 
 Result<Recognition> recognise(std::string_view text) {

@@ -583,5 +583,19 @@ TEST(Recogniser, TheClauseIsFoundHoweverFarBehind) {
   }
 }
 
+// Sixteen bytes are looked at together; the word may stand across any of their borders, or at the text's end.
+TEST(MayBeOurs, FindsTheWordWhereverItStands) {
+  for (std::size_t before = 0; before < 70; ++before) {
+    for (std::size_t behind = 0; behind < 40; ++behind) {
+      const std::string begin = "S" + std::string(before, before % 2 == 0 ? ' ' : '_') + " ";
+      const std::string end = behind == 0 ? "" : " " + std::string(behind - 1, '_');
+      EXPECT_TRUE(may_be_ours(begin + "system_Time" + end)) << begin << end;
+      EXPECT_FALSE(may_be_ours(begin + "systems_time" + end)) << begin << end;
+      EXPECT_FALSE(may_be_ours(begin + "system_tim" + end)) << begin << end;
+      EXPECT_FALSE(may_be_ours(begin + "system_times" + end)) << begin << end;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace dosql::sql

@@ -24,11 +24,20 @@ void TableWalk::begin_statement() {
     cursor_.take();
     cursor_.take();
   }
-  if (cursor_.word("ALTER")) {
-    definition_ = Definition::kTable;
+  if (cursor_.word("DROP")) {
+    definition_ = Definition::kChanged;
     top().clause = Clause::kRest;
   }
+  if (cursor_.take_word("ALTER")) begin_alter();
   if (cursor_.take_word("CREATE")) begin_create();
+}
+
+// Behind the table's name it is the table that is meant, behind that the definition of a column.
+void TableWalk::begin_alter() {
+  top().clause = Clause::kRest;
+  cursor_.take_word("TABLE");
+  if (cursor_.name()) take_table_name();
+  definition_ = cursor_.time_clause() ? Definition::kChanged : Definition::kTable;
 }
 
 void TableWalk::begin_create() {
@@ -348,6 +357,9 @@ Error TableWalk::in_definition() const {
         .with_hint(std::string(hint));
   };
   switch (definition_) {
+    case Definition::kChanged:
+      return Error(ErrorCode::kReadOnly, "the past cannot be changed: a version keeps the schema it had")
+          .with_sql_offset(cursor_.offset());
     case Definition::kView:
       return refuse("a view", "put it where the view is queried: FROM view FOR SYSTEM_TIME AS OF ...");
     case Definition::kTrigger: return refuse("a trigger", "a trigger sees the present only");

@@ -46,7 +46,7 @@ class TableWalk {
   // What the last table reference was, for the message about a misplaced clause.
   enum class Behind : std::uint8_t { kNothing, kTable, kSubquery, kJoin, kFunction };
   // What is being defined, where the past has no place.
-  enum class Definition : std::uint8_t { kNone, kView, kTrigger, kTable, kIndex };
+  enum class Definition : std::uint8_t { kNone, kView, kTrigger, kTable, kIndex, kChanged };
 
   static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
 
@@ -62,6 +62,7 @@ class TableWalk {
 
   void begin_statement();
   void begin_create();
+  void begin_alter();
   Status step();
   void open();
   void close();

@@ -124,8 +124,15 @@ Result<TimePoint> parse_version(TokenCursor& cursor) {
   if (cursor.kind() == TokenKind::kMinus) {
     expression.begin = cursor.offset();
     cursor.take();
+    // As a number a text is 0 more often than not, and that would be the present.
+    if (cursor.kind() == TokenKind::kString || cursor.kind() == TokenKind::kBlob)
+      return sql_error(cursor.offset(), "VERSION CURRENT counts in whole numbers");
     DOSQL_ASSIGN_OR_RETURN(const Span count, parse_expression(cursor, "VERSION CURRENT -"));
     end = expression.end = count.end;
+  } else if (is_binary(cursor)) {
+    return sql_error(cursor.offset(),
+                     "only - n can follow VERSION CURRENT: what comes after it is the future")
+        .with_hint("for example VERSION CURRENT - 5");
   }
   return TimePoint{PointKind::kVersion, {begin, end}, expression, std::nullopt};
 }
@@ -141,13 +148,6 @@ Result<TimePoint> parse_alone(TokenCursor& cursor) {
   return TimePoint{PointKind::kTimestamp, span, span, std::nullopt};
 }
 
-// main@5: a branch's name, then a number.
-bool is_snapshot_id(std::string_view name) {
-  const std::size_t at = name.rfind('@');
-  return at != std::string_view::npos && at > 0 && at + 1 < name.size() &&
-         name.find_first_not_of("0123456789", at + 1) == std::string_view::npos;
-}
-
 bool begins_with_digit(std::string_view text) { return !text.empty() && text[0] >= '0' && text[0] <= '9'; }
 
 // A text that begins with a digit is a timestamp as everywhere else, unless it is 2024@7.
@@ -156,21 +156,27 @@ std::optional<TimePoint> parse_bare(TokenCursor& cursor) {
   const bool text = cursor.kind() == TokenKind::kString;
   if (text) {
     const std::string value = unquoted(cursor.text());
-    if (begins_with_digit(value) && !is_snapshot_id(value)) return std::nullopt;
+    if (begins_with_digit(value) && !is_version_id(value)) return std::nullopt;
   }
   auto name = parse_name(cursor, BareName::kSnapshotId);
   if (!name) return std::nullopt;
-  const PointKind kind = is_snapshot_id(*name->text) ? PointKind::kSnapshot : PointKind::kBranch;
+  const PointKind kind = is_version_id(*name->text) ? PointKind::kSnapshot : PointKind::kBranch;
   return TimePoint{kind, name->span, name->span, std::move(name->text)};
 }
 
-Error unknown_point(const TokenCursor& cursor, std::string_view after) {
+Error unknown_point(TokenCursor& cursor, std::string_view after) {
   std::string message = fmt::format("expected TIMESTAMP, LSN, SNAPSHOT, BRANCH or VERSION after {}", after);
   std::string hint(kExample);
   if (cursor.kind() == TokenKind::kNumber) {
     hint = fmt::format("LSN {}, or TIMESTAMP {}?", cursor.text().substr(0, 40), cursor.text().substr(0, 40));
   }
-  return sql_error(cursor.offset(), std::move(message)).with_hint(std::move(hint));
+  const std::size_t offset = cursor.offset();
+  if (cursor.kind() == TokenKind::kWord) {
+    const auto name = parse_name(cursor, BareName::kSnapshotId);
+    if (name && name->text && is_version_id(*name->text))
+      hint = fmt::format("did you mean SNAPSHOT '{}'?", shortened(*name->text));
+  }
+  return sql_error(offset, std::move(message)).with_hint(std::move(hint));
 }
 
 Result<TimePoint> parse_any(TokenCursor& cursor, std::string_view after, BarePoint bare) {
@@ -206,6 +212,12 @@ Status check_variables(const TokenCursor& cursor, TimePoint& point) {
 }
 
 }  // namespace
+
+bool is_version_id(std::string_view name) {
+  const std::size_t at = name.rfind('@');
+  return at != std::string_view::npos && at > 0 && at + 1 < name.size() &&
+         name.find_first_not_of("0123456789", at + 1) == std::string_view::npos;
+}
 
 Result<TimePoint> parse_time_point(TokenCursor& cursor, std::string_view after, BarePoint bare) {
   DOSQL_ASSIGN_OR_RETURN(TimePoint point, parse_any(cursor, after, bare));

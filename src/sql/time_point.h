@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include <dosql/result.h>
 
@@ -39,6 +40,9 @@ enum class BarePoint : std::uint8_t {
   kNothing,
   kSnapshotOrBranch,  // 'main@5' and main@5 are snapshots, 'x' and x branches: CREATE BRANCH ... FROM
 };
+
+// Whether it is a version's own name, as main@5 is: a branch's name, then a number.
+bool is_version_id(std::string_view name);
 
 // Reads a point at the cursor and moves behind it. `after` names the words it follows, for messages ("AS
 // OF").

@@ -103,6 +103,11 @@ const StoreOptions& VersionStore::options() const { return impl_->options; }
 
 Status VersionStore::await_visible(const OrderedCommit& commit) { return impl_->await_visible(commit); }
 
+Status VersionStore::await_ordered_head(BranchId id) {
+  const Branch& branch = impl_->branch(id);
+  return impl_->await_visible({branch.ordered_head(), branch.ordered_head_awaits()});
+}
+
 ReadPoint VersionStore::head(BranchId branch) const { return impl_->branch(branch).head(); }
 
 Result<ReadPoint> VersionStore::at_version(BranchId id, Version version) const {

@@ -185,6 +185,9 @@ class VersionStore {
   // Errors: kOutcomeUnknown (a sync failed; the store is poisoned now).
   Status await_visible(const OrderedCommit& commit);
 
+  // Waits until all that is in the log of the branch by now is visible. Errors: as above.
+  Status await_ordered_head(BranchId branch);
+
   // Of a store that is open for reading while another process writes: all that was visible there when this
   // was called is visible here when it returns; what is pinned stays as it is (V1). Never waits for the
   // writer, and costs a load where nothing happened. Nothing to do in a store that is open for writing.

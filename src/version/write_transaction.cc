@@ -66,6 +66,7 @@ class WriteTransaction::Overlay {
     std::uint16_t payload_bytes;
   };
 
+  bool only_counts(Bytes header_page);
   FrameId take_frame();
   void give_frame(FrameId frame);
   void give_spilled_frame(OverlayPage& place);
@@ -131,8 +132,21 @@ void WriteTransaction::Overlay::give_spilled_frame(OverlayPage& place) {
   place.frame = 0;
 }
 
+// Whether page 1 is what it was but for the change counters (V5), as in most commits: SQLite writes it in
+// each.
+bool WriteTransaction::Overlay::only_counts(Bytes header_page) {
+  if (pages_.find(kHeaderPage)) return false;
+  const VisibleVersion newest = lock_visible(branch_->find(kHeaderPage), kLsnUnbounded);
+  if (!newest.slot) return false;
+  const FrameId frame = newest.is_newest() ? newest.slot->frame() : 0;
+  const bool same = frame != 0 && same_but_for_change_counter(store_.pool.data(frame), header_page.data());
+  newest.slot->lock.unlock_shared();
+  return same;
+}
+
 Status WriteTransaction::Overlay::write(PageNo page, Bytes image) {
   CHECK(image.size() == kPageBytes && raw(page) != 0);
+  if (page == kHeaderPage && only_counts(image)) return {};
   OverlayPage& place = pages_.find_or_insert(page);
   if (place.frame == 0) place.frame = take_frame();
   std::byte* const frame = store_.pool.data(place.frame);

@@ -1,0 +1,40 @@
+// Threads that sleep in groups, of which one call wakes a whole group or one of it: with a condition
+// variable, each would wake to wait for the mutex. By Linux's futex with a bit per group (FUTEX_WAKE_BITSET,
+// futex(2)).
+//
+// Threads: any.
+#pragma once
+
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <climits>
+#include <cstdint>
+
+namespace dosql {
+
+class WaitGroups {
+ public:
+  // For wait(): take it, look whether there is something to wait for, then wait.
+  std::uint32_t ticket() const { return word_.load(std::memory_order_acquire); }
+  // Until a wake-up of the group; returns at once if there was any wake-up since the ticket, and may return
+  // for no reason. `group` is below 32.
+  void wait(unsigned group, std::uint32_t ticket) {
+    syscall(SYS_futex, &word_, FUTEX_WAIT_BITSET_PRIVATE, ticket, nullptr, nullptr, 1u << group);
+  }
+  void wake_one(unsigned group) { wake(group, 1); }
+  void wake_all(unsigned group) { wake(group, INT_MAX); }
+
+ private:
+  void wake(unsigned group, int most) {
+    word_.fetch_add(1, std::memory_order_release);
+    syscall(SYS_futex, &word_, FUTEX_WAKE_BITSET_PRIVATE, most, nullptr, nullptr, 1u << group);
+  }
+
+  std::atomic<std::uint32_t> word_{0};
+  static_assert(sizeof(std::atomic<std::uint32_t>) == sizeof(std::uint32_t));
+};
+
+}  // namespace dosql
