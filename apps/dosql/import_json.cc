@@ -34,7 +34,12 @@ class JsonImport {
       : connection_(connection), options_(options), progress_(progress) {}
 
   Status run(std::string text) {
-    DOSQL_RETURN_IF_ERROR(parse(as_array(std::move(text))));
+    if (std::string_view(text).starts_with(kByteOrderMark)) text.erase(0, kByteOrderMark.size());
+    if (trim(text).starts_with('{')) {
+      DOSQL_ASSIGN_OR_RETURN(const std::int64_t position, error_position(text));
+      text = position == 0 ? "[" + text + "]" : lines_as_array(text);
+    }
+    DOSQL_RETURN_IF_ERROR(parse(text));
     DOSQL_ASSIGN_OR_RETURN(const std::vector<KeyFacts> keys, read_keys());
     DOSQL_ASSIGN_OR_RETURN(ImportTarget target, find_import_target(connection_, options_));
     std::vector<std::string> names;
@@ -56,9 +61,7 @@ class JsonImport {
 
  private:
   // One object per line becomes an array, with the same line ends.
-  static std::string as_array(std::string text) {
-    if (std::string_view(text).starts_with(kByteOrderMark)) text.erase(0, kByteOrderMark.size());
-    if (!trim(text).starts_with('{')) return text;
+  static std::string lines_as_array(const std::string& text) {
     std::string array = "[";
     bool object_before = false;
     for (std::string_view rest = text; !rest.empty();) {
@@ -79,10 +82,16 @@ class JsonImport {
     return Error(ErrorCode::kInternal, fmt::format("{} rows instead of one", rows.size()));
   }
 
+  // In characters, from 1; 0: it is well-formed.
+  Result<std::int64_t> error_position(const std::string& text) {
+    DOSQL_ASSIGN_OR_RETURN(const Row place, only_row("SELECT json_error_position(?1)", Value(text)));
+    return place[0].integer();
+  }
+
   // Turns the text into SQLite's parsed form, so that the queries to come need not parse it again.
   Status parse(const std::string& text) {
-    DOSQL_ASSIGN_OR_RETURN(const Row place, only_row("SELECT json_error_position(?1)", Value(text)));
-    if (const std::int64_t position = place[0].integer(); position != 0) {
+    DOSQL_ASSIGN_OR_RETURN(const std::int64_t position, error_position(text));
+    if (position != 0) {
       return Error(ErrorCode::kInvalidArgument,
                    fmt::format("{}:{}: not well-formed JSON", options_.file, line_of(text, position)));
     }
@@ -130,12 +139,22 @@ class JsonImport {
     return keys;
   }
 
+  // A key in a JSON path is written as in JSON.
+  static std::string path_of(std::string_view key) {
+    std::string path = "$.\"";
+    for (const char c : key) {
+      if (c == '"' || c == '\\') path += '\\';
+      path += c;
+    }
+    return path + "\"";
+  }
+
   Status insert_rows(const ImportTarget& target, const std::vector<std::string>& keys) {
     DOSQL_ASSIGN_OR_RETURN(Statement insert, connection_.prepare(insert_statement(target)));
     std::string values;
     for (const std::string& key : keys) {
-      values += fmt::format("{}json_extract(value, {})", values.empty() ? "" : ", ",
-                            quote_text(fmt::format("$.{}", quote_identifier_always(key))));
+      values +=
+          fmt::format("{}json_extract(value, {})", values.empty() ? "" : ", ", quote_text(path_of(key)));
     }
     DOSQL_ASSIGN_OR_RETURN(Statement objects,
                            connection_.prepare(fmt::format("SELECT {} FROM json_each(?1)", values)));

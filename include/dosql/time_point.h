@@ -42,17 +42,21 @@ class TimePoint {
  public:
   enum class Kind : std::uint8_t { kLsn, kTimestamp, kSnapshot, kBranch, kRelative, kText };
 
-  TimePoint(Kind kind, Value value) : kind_(kind), value_(std::move(value)) {}
+  TimePoint(Kind kind, Value value, std::uint64_t commit_lsn = 0)
+      : kind_(kind), value_(std::move(value)), commit_lsn_(commit_lsn) {}
 
   Kind kind() const { return kind_; }
   // INTEGER of kLsn and kRelative, else TEXT.
   const Value& value() const { return value_; }
+  // Of snapshot(VersionId): the commit that is meant, whatever its branch is called now. Else 0.
+  std::uint64_t commit_lsn() const { return commit_lsn_; }
   // As SQL says it behind FROM and AS OF: "SNAPSHOT 'main@5'"; of kText the text.
   std::string to_string() const;
 
  private:
   Kind kind_;
   Value value_;
+  std::uint64_t commit_lsn_;
 };
 
 TimePoint lsn(std::uint64_t lsn);
@@ -65,6 +69,8 @@ TimePoint timestamp(std::chrono::sys_time<Duration> time) {
   return timestamp(std::chrono::floor<std::chrono::microseconds>(time));
 }
 TimePoint snapshot(std::string_view name);
+// Exactly that version, also when its branch was dropped or another one has its name now; by name where the
+// LSN is 0.
 TimePoint snapshot(const VersionId& version);
 TimePoint branch(std::string_view name);
 // 0 is the newest version, or what the open transaction sees; -5 is five versions before it.
@@ -72,8 +78,8 @@ TimePoint relative(std::int64_t versions);
 TimePoint current();
 
 // As a person writes it in one word, for command lines: 'lsn:6816', 'branch:x', 'snapshot:x', 'current',
-// 'current-5', 'main@5', the name of a snapshot or a branch, '5' (a version of the connection's branch), else
-// a timestamp.
+// 'current-5', '5' (a version of the connection's branch, whatever else is called so), the name of a
+// snapshot, 'main@5', the name of a branch, else a timestamp.
 TimePoint time_point(std::string_view text);
 
 }  // namespace dosql

@@ -41,7 +41,7 @@ Status refuse_in_use(ConnectionState& connection, const version::BranchInfo& bra
 }
 
 Status refuse_unmerged(const VersionStore& store, const version::BranchInfo& branch) {
-  const std::uint64_t unmerged = store.unmerged_commits(branch.id);
+  const std::uint64_t unmerged = store.unmerged_commits().at(branch.id);
   if (unmerged == 0) return {};
   DOSQL_ASSIGN_OR_RETURN(const version::CommitInfo newest, store.commit_info(branch.id, branch.head.version));
   return Error(ErrorCode::kBranchNotMerged,

@@ -5,6 +5,7 @@
 namespace dosql::engine {
 
 Status BranchRows::begin(int, const char*, std::span<sqlite3_value* const>) {
+  unmerged_ = context_.core.store().unmerged_commits();
   begin_with(context_.core.store().branches());
   return {};
 }
@@ -27,7 +28,8 @@ Status BranchRows::column(sqlite3_context* out, int column) {
       if (!is_main) text_result(out, time_text(branch.created_us));
       break;
     case kUnmerged:
-      if (!is_main) number_result(out, context_.core.store().unmerged_commits(branch.id));
+      if (const auto unmerged = unmerged_.find(branch.id); !is_main && unmerged != unmerged_.end())
+        number_result(out, unmerged->second);
       break;
     case kCurrent: {
       // A connection that stays at a version is on no branch.

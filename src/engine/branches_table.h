@@ -1,6 +1,7 @@
 // dosql_branches and dosql_snapshots: one row per name, ascending.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <span>
 
@@ -31,6 +32,7 @@ class BranchRows : public GatheredRows<version::BranchInfo> {
 
  private:
   Context& context_;
+  std::map<BranchId, std::uint64_t> unmerged_;
 };
 
 // As above.

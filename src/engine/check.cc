@@ -24,15 +24,18 @@ Status add_integrity_problems(Session& session, const std::string& where, std::v
   return {};
 }
 
-Status check_newest_version(DatabaseCore& core, const std::function<bool()>& goes_on,
-                            std::vector<Problem>& problems) {
-  const version::ReadPoint head = core.store().head(kMainBranch);
-  if (head.page_count == 0) return {};
+Status check_newest_version(DatabaseCore& core, const version::BranchInfo& branch,
+                            const std::function<bool()>& goes_on, std::vector<Problem>& problems) {
+  const version::ReadPoint& head = branch.head;
+  // What it has of its parent is checked there, if the parent has it still.
+  const bool has_own = branch.id == kMainBranch || head.version > branch.fork.version;
+  if (head.page_count == 0 || !has_own) return {};
+  const std::string where = fmt::format("{}@{}", branch.name, raw(head.version));
   const std::shared_ptr<Session> session = core.new_session();
   auto file = core.vfs().open(session, head);
   if (!file) {
     if (file.error().code() != ErrorCode::kCorrupt) return std::move(file).error();
-    problems.push_back({fmt::format("main@{}", raw(head.version)), 0, file.error().message()});
+    problems.push_back({where, 0, file.error().message()});
     return {};
   }
   const auto cancelled = [](void* context) {
@@ -41,7 +44,7 @@ Status check_newest_version(DatabaseCore& core, const std::function<bool()>& goe
   if (goes_on) {
     sqlite3_progress_handler(session->db, 100'000, cancelled, const_cast<std::function<bool()>*>(&goes_on));
   }
-  Status done = add_integrity_problems(*session, fmt::format("main@{}", raw(head.version)), problems);
+  Status done = add_integrity_problems(*session, where, problems);
   sqlite3_close(session->db);
   return done;
 }
@@ -65,7 +68,8 @@ Result<std::vector<Problem>> check(DatabaseCore& core, const Progress& progress)
   for (const version::CheckProblem& problem : on_disk) {
     problems.push_back({problem.file, problem.offset, problem.what});
   }
-  DOSQL_RETURN_IF_ERROR(check_newest_version(core, goes_on, problems));
+  for (const version::BranchInfo& branch : core.store().branches())
+    DOSQL_RETURN_IF_ERROR(check_newest_version(core, branch, goes_on, problems));
   return problems;
 }
 

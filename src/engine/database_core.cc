@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/environment.h"
+#include "engine/scratch_directory.h"
 #include "log/log.h"
 
 namespace dosql::engine {
@@ -47,6 +48,7 @@ Result<std::shared_ptr<DatabaseCore>> DatabaseCore::open(std::unique_ptr<io::Dir
   DOSQL_ASSIGN_OR_RETURN(
       core->store_, version::VersionStore::open(std::move(directory), store_options(options), *core->clock_,
                                                 *core->random_));
+  if (!core->read_only()) ScratchDirectory::remove_left_over(core->path_);
   core->vfs_ = std::make_unique<Vfs>(VfsSetup{.store = core->store_.get(),
                                               .slots = &core->slots_,
                                               .clock = core->clock_,

@@ -134,6 +134,22 @@ TEST_F(ImportTest, AWalFileThatWasClosed) {
   DOSQL_EXPECT_OK(conn.exec("INSERT INTO w VALUES ('c', 3)"));
 }
 
+// VACUUM changes no page size in WAL mode.
+TEST_F(ImportTest, AWalFileOfAnotherPageSizeThatWasClosed) {
+  for (const char* bytes : {"512", "8192", "65536"}) {
+    SCOPED_TRACE(bytes);
+    fs::remove(source);
+    fs::remove_all(directory.file("db"));
+    make_source("PRAGMA page_size = " + std::string(bytes) + "; PRAGMA journal_mode = WAL");
+    Database db = new_database();
+    DOSQL_ASSERT_OK(db.import_sqlite(source));
+    EXPECT_TRUE(db.check()->empty());
+    Connection conn = db.connect().value();
+    EXPECT_EQ(content_text(conn), content_text(*std::make_unique<Stock>(source)));
+    EXPECT_EQ(rows_text(conn, "PRAGMA integrity_check"), "ok");
+  }
+}
+
 // Another program has the file open in WAL mode, with commits that are in the log only.
 TEST_F(ImportTest, AWalFileInUse) {
   Stock writer(source);

@@ -9,10 +9,15 @@
 #include "io/posix_error.h"
 
 namespace dosql::engine {
+namespace {
+
+constexpr const char* kName = "/import.tmp";
+
+}  // namespace
 
 Result<std::unique_ptr<ScratchDirectory>> ScratchDirectory::create(const std::string& parent) {
   std::error_code ignored;
-  std::string path = parent + "/import.tmp";
+  std::string path = parent + kName;
   bool made = false;
   if (std::filesystem::is_directory(parent, ignored)) {
     std::filesystem::remove_all(path, ignored);
@@ -23,6 +28,11 @@ Result<std::unique_ptr<ScratchDirectory>> ScratchDirectory::create(const std::st
   }
   if (!made) return io::posix_name_error(errno, io::NameUse::kChange, "create", path);
   return std::unique_ptr<ScratchDirectory>(new ScratchDirectory(std::move(path)));
+}
+
+void ScratchDirectory::remove_left_over(const std::string& parent) {
+  std::error_code ignored;
+  std::filesystem::remove_all(parent + kName, ignored);
 }
 
 ScratchDirectory::~ScratchDirectory() {

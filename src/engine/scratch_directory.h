@@ -16,6 +16,8 @@ class ScratchDirectory {
   // time per parent.
   static Result<std::unique_ptr<ScratchDirectory>> create(const std::string& parent);
   ~ScratchDirectory();
+  // What an import that was killed left in `parent`. REQUIRES: none is running there.
+  static void remove_left_over(const std::string& parent);
   ScratchDirectory(const ScratchDirectory&) = delete;
   ScratchDirectory& operator=(const ScratchDirectory&) = delete;
 

@@ -122,6 +122,8 @@ Status SqliteSource::settle() {
 
 Status SqliteSource::settle_wal() {
   if (has_content(path_ + "-wal")) return copy_aside("-wal");
+  // VACUUM changes the page size of no database in WAL mode: it must leave that first, on a copy.
+  if (header_.page_bytes != kPageBytes && header_.page_bytes != 0) return copy_aside("");
   // Opened as what it is, SQLite would leave a -wal and a -shm file beside it.
   watched_ = true;
   return connect(path_, PlainConnection::Access::kImmutable);
@@ -149,7 +151,7 @@ Status SqliteSource::copy_aside(const std::string& companion) {
   watched_ = !in_use || connection_->exec("BEGIN; SELECT count(*) FROM sqlite_schema") != SQLITE_OK;
   const std::string copy = scratch_->file("copy.sqlite");
   DOSQL_RETURN_IF_ERROR(copy_main(copy));
-  DOSQL_RETURN_IF_ERROR(copy_companion(path_ + companion, copy + companion));
+  if (!companion.empty()) DOSQL_RETURN_IF_ERROR(copy_companion(path_ + companion, copy + companion));
   if (watched_) DOSQL_RETURN_IF_ERROR(check_unchanged());
   watched_ = false;
   return apply_companion(copy);
@@ -207,7 +209,10 @@ Status SqliteSource::rewrite() {
   // is later.
   if (watched_) DOSQL_RETURN_IF_ERROR(check_unchanged());
   watched_ = false;
-  return connect(rewritten, PlainConnection::Access::kReadOnly);
+  DOSQL_RETURN_IF_ERROR(connect(rewritten, PlainConnection::Access::kReadOnly));
+  if (header_.page_bytes == kPageBytes) return {};
+  return Error(ErrorCode::kInternal, fmt::format("'{}' could not be rewritten: its pages still have {} bytes",
+                                                 path_, header_.page_bytes));
 }
 
 // Cheap questions that a damaged file answers wrongly. What is wrong deeper inside is imported as it is and

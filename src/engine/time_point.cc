@@ -53,7 +53,9 @@ TimePoint timestamp(Timestamp time) {
 }
 
 TimePoint snapshot(std::string_view name) { return {Kind::kSnapshot, Value(name)}; }
-TimePoint snapshot(const VersionId& version) { return {Kind::kSnapshot, Value(version.to_string())}; }
+TimePoint snapshot(const VersionId& version) {
+  return {Kind::kSnapshot, Value(version.to_string()), version.lsn};
+}
 TimePoint branch(std::string_view name) { return {Kind::kBranch, Value(name)}; }
 TimePoint relative(std::int64_t versions) { return {Kind::kRelative, Value(versions)}; }
 TimePoint current() { return relative(0); }

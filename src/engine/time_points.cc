@@ -248,12 +248,12 @@ Result<ReadPoint> resolve_time_point(ConnectionState& connection, sql::PointKind
 Result<ReadPoint> resolve_named_point(ConnectionState& connection, std::string_view text) {
   const VersionStore& store = connection.core().store();
   if (auto prefixed = prefixed_point(connection, text)) return *std::move(prefixed);
+  if (const auto version = number_of(text))
+    return store.at_version(connection.file().branch(), Version{*version});
   if (const auto snapshot = store.find_snapshot(text)) return snapshot->point;
   if (auto version = version_of(store, text)) return *std::move(version);
   if (const auto branch = store.find_branch(text)) return branch->head;
-  if (const auto version = number_of(text))
-    return store.at_version(connection.file().branch(), Version{*version});
-  if (!text.empty() && text[0] >= '0' && text[0] <= '9')
+  if (text == "now" || (!text.empty() && text[0] >= '0' && text[0] <= '9'))
     return timestamp_point(connection, Value(std::string(text)));
   return branch_not_found(store, text);
 }
@@ -268,7 +268,9 @@ Result<ReadPoint> resolve(ConnectionState& connection, const TimePoint& point) {
   switch (point.kind()) {
     case Kind::kLsn: return as(sql::PointKind::kLsn);
     case Kind::kTimestamp: return as(sql::PointKind::kTimestamp);
-    case Kind::kSnapshot: return as(sql::PointKind::kSnapshot);
+    case Kind::kSnapshot:
+      return point.commit_lsn() != 0 ? connection.core().store().at_commit(Lsn{point.commit_lsn()})
+                                     : as(sql::PointKind::kSnapshot);
     case Kind::kBranch: return as(sql::PointKind::kBranch);
     case Kind::kRelative: return as(sql::PointKind::kVersion);
     case Kind::kText: {

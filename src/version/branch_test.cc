@@ -270,15 +270,15 @@ TEST_F(BranchTest, UnmergedCommitsAndMergeBase) {
   ASSERT_TRUE(store->create_branch("x", second, Durability::kNormal));
   model_["x"] = model_["main"];
   const BranchId x = id_of(*store, "x");
-  EXPECT_EQ(store->unmerged_commits(x), 0u);
+  EXPECT_EQ(store->unmerged_commits().at(x), 0u);
   commit(*store, "x");
   commit(*store, "x");
   commit(*store, "main");
-  EXPECT_EQ(store->unmerged_commits(x), 2u);
+  EXPECT_EQ(store->unmerged_commits().at(x), 2u);
   EXPECT_EQ(store->merge_base(x, kMainBranch), second);
   EXPECT_EQ(store->merge_base(kMainBranch, x), second);
   ASSERT_TRUE(store->create_branch("y", store->head(x), Durability::kNormal));
-  EXPECT_EQ(store->unmerged_commits(x), 0u) << "y contains them";
+  EXPECT_EQ(store->unmerged_commits().at(x), 0u) << "y contains them";
   EXPECT_EQ(store->merge_base(id_of(*store, "y"), x), store->head(x));
   EXPECT_EQ(store->merge_base(id_of(*store, "y"), kMainBranch), second);
 }

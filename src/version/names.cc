@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "base/check.h"
 
@@ -181,15 +182,26 @@ std::vector<BranchInfo> VersionStore::branches() const {
   return infos;
 }
 
-std::uint64_t VersionStore::unmerged_commits(BranchId id) const {
-  const Branch& branch = impl_->branch(id);
-  Version contained = branch.fork().version;
-  for (const Branch* other : impl_->branches.all()) {
-    if (other == &branch) continue;
-    while (other->parent() && other->parent() != &branch) other = other->parent();
-    if (other->parent()) contained = std::max(contained, other->fork().version);
+std::map<BranchId, std::uint64_t> VersionStore::unmerged_commits() const {
+  const std::vector<Branch*> branches = impl_->branches.all();
+  // Up to where each branch, dropped ones included, is part of one that is not dropped.
+  std::map<BranchId, Version> contained;
+  std::set<BranchId> seen;
+  for (const Branch* branch : branches) {
+    for (const Branch* child = branch; child->parent() && seen.insert(child->id()).second;
+         child = child->parent()) {
+      Version& in_others = contained[child->parent()->id()];
+      in_others = std::max(in_others, child->fork().version);
+    }
   }
-  return raw(branch.head().version) - raw(contained);
+  std::map<BranchId, std::uint64_t> unmerged;
+  for (const Branch* branch : branches) {
+    const auto found = contained.find(branch->id());
+    const Version in_others =
+        found == contained.end() ? branch->fork().version : std::max(branch->fork().version, found->second);
+    unmerged[branch->id()] = raw(branch->head().version) - raw(in_others);
+  }
+  return unmerged;
 }
 
 ReadPoint VersionStore::merge_base(BranchId a, BranchId b) const {

@@ -152,6 +152,15 @@ Result<ReadPoint> VersionStore::at_lsn(BranchId id, Lsn lsn) const {
   }
 }
 
+Result<ReadPoint> VersionStore::at_commit(Lsn lsn) const {
+  for (const Branch* branch : impl_->branches.with_dropped()) {
+    const Version version = std::min(branch->find_commit(lsn), branch->head().version);
+    if (version > branch->fork().version && branch->commit(version).lsn == lsn)
+      return at_version(branch->id(), version);
+  }
+  return Error(ErrorCode::kVersionNotFound, fmt::format("there is no commit with LSN {}", raw(lsn)));
+}
+
 Result<ReadPoint> VersionStore::at_timestamp(BranchId id, TimestampUs timestamp_us) const {
   // Timestamps increase along a line of versions (L6): find the first version that is later.
   std::uint64_t low = 1;

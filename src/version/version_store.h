@@ -25,6 +25,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -210,6 +211,8 @@ class VersionStore {
   Result<ReadPoint> at_version(BranchId branch, Version version) const;
   // The newest commit of that line of versions at or below; inside a commit's own range: that commit.
   Result<ReadPoint> at_lsn(BranchId branch, Lsn lsn) const;
+  // The commit with exactly that last LSN, on whatever branch, dropped ones included.
+  Result<ReadPoint> at_commit(Lsn lsn) const;
   // The newest commit at or before.
   Result<ReadPoint> at_timestamp(BranchId branch, TimestampUs timestamp_us) const;
 
@@ -227,8 +230,9 @@ class VersionStore {
   BranchInfo branch_info(BranchId branch) const;
   // By name, ascending.
   std::vector<BranchInfo> branches() const;
-  // How many commits of the branch no other branch contains.
-  std::uint64_t unmerged_commits(BranchId branch) const;
+  // How many commits of each branch no other branch contains. Of all at once: what one has depends on the
+  // others.
+  std::map<BranchId, std::uint64_t> unmerged_commits() const;
   // The newest version that two branches share. O(depth).
   ReadPoint merge_base(BranchId a, BranchId b) const;
 
