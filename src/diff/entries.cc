@@ -50,9 +50,18 @@ Result<BtreePage> Entries::page_of(const TreePart& part) {
 
 Result<Bytes> Entries::record() {
   if (!record_) {
+    DOSQL_RETURN_IF_ERROR(count_overflow_pages());
     DOSQL_ASSIGN_OR_RETURN(record_, payload_of(tree_.pages(), cell_, tree_.usable_bytes(), buffer_));
   }
   return *record_;
+}
+
+// Each page belongs to one chain. A thousand records that share a long one would take for ever.
+Status Entries::count_overflow_pages() {
+  const std::uint64_t page_bytes = tree_.usable_bytes() - kOverflowHeadBytes;
+  overflow_pages_ += (cell_.payload_bytes - cell_.local.size()) / page_bytes;
+  if (overflow_pages_ <= tree_.pages().page_count()) return {};
+  return Error(ErrorCode::kCorrupt, "the rows of a table are longer than the database");
 }
 
 Status Entries::check_order() { return tree_.is_table() ? check_rowid_order() : check_key_order(); }

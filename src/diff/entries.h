@@ -48,6 +48,7 @@ class Entries {
 
   Result<bool> load_next_cell();
   Result<BtreePage> page_of(const TreePart& part);
+  Status count_overflow_pages();
   Status check_order();
   Status check_rowid_order();
   Status check_key_order();
@@ -61,6 +62,7 @@ class Entries {
   Cell cell_;
   bool at_end_ = false;
   bool has_entry_ = false;
+  std::uint64_t overflow_pages_ = 0;  // of all records by now
 
   std::optional<Bytes> record_;
   std::vector<std::byte> buffer_;
