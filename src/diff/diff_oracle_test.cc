@@ -7,6 +7,7 @@
 #include <set>
 
 #include "diff/diff_test_support.h"
+#include "diff/row.h"
 #include "diff/schema.h"
 #include "diff/table_diff.h"
 #include "testing/run_length.h"
@@ -28,12 +29,18 @@ struct Table {
 const std::vector<Table>& tables() {
   static const std::vector<Table> all = {
       {"ids", "(id INTEGER PRIMARY KEY, a, b REAL, c)", {}, 0},
-      {"rows", "(a, b, c)", {}},
+      {"rows", "(a, b, c, d AS (ifnull(a, 0) || ifnull(b, 0)) STORED)", {}},
       {"indexed", "(a UNIQUE, b, c)", {}},
       {"pairs",
        "(a TEXT COLLATE NOCASE, b, c, PRIMARY KEY(a, b DESC)) WITHOUT ROWID",
        {{compare_nocase, false}, {compare_binary, true}}},
       {"values_", "(a PRIMARY KEY, b, c) WITHOUT ROWID", {KeyColumn{}}},
+      {"children",
+       "(id INTEGER PRIMARY KEY, a, b REFERENCES parents ON DELETE CASCADE ON UPDATE CASCADE, c)",
+       {},
+       0},
+      // Of what happens to `ids`, by triggers.
+      {"noted", "(a, b, c)", {}},
   };
   return all;
 }
@@ -42,7 +49,9 @@ const std::vector<Table>& tables() {
 class Workload {
  public:
   Workload(SqliteHistory& history, std::uint64_t seed) : history_(history), random_(seed) {
-    for (const Table& table : tables()) create(table);
+    add_chance();
+    create_tables();
+    history_.sqlite().exec("PRAGMA foreign_keys=ON; CREATE TABLE parents(id INTEGER PRIMARY KEY, v)");
     history_.commit();
   }
 
@@ -58,10 +67,37 @@ class Workload {
     history_.commit();
   }
 
+  // Those that are missing: a version may have been between DROP and CREATE.
+  void create_tables() {
+    for (const Table& table : tables()) create(table);
+  }
+
   std::uint64_t pick(std::uint64_t below) { return random_() % below; }
 
  private:
-  void create(const Table& table) { history_.sqlite().exec("CREATE TABLE " + table.name + table.sql); }
+  // chance(n) is true once in n times. SQLite's own random() cannot be replayed.
+  void add_chance() {
+    const auto chance = [](sqlite3_context* context, int, sqlite3_value** arguments) {
+      auto* const self = static_cast<Workload*>(sqlite3_user_data(context));
+      sqlite3_result_int(context,
+                         self->pick(static_cast<std::uint64_t>(sqlite3_value_int64(arguments[0]))) == 0);
+    };
+    StockSqlite& sqlite = history_.sqlite();
+    sqlite.check(
+        sqlite3_create_function(sqlite.db(), "chance", 1, SQLITE_UTF8, this, chance, nullptr, nullptr));
+  }
+
+  void create(const Table& table) {
+    StockSqlite& sqlite = history_.sqlite();
+    sqlite.exec("CREATE TABLE IF NOT EXISTS " + table.name + table.sql);
+    if (table.name != "ids") return;
+    sqlite.exec(
+        "CREATE TRIGGER IF NOT EXISTS ids_deleted AFTER DELETE ON ids BEGIN INSERT INTO noted(a, b) VALUES "
+        "(old.id, "
+        "old.c); END;"
+        "CREATE TRIGGER IF NOT EXISTS ids_updated AFTER UPDATE ON ids BEGIN DELETE FROM noted WHERE a = "
+        "new.id; END");
+  }
   const Table& any_table() { return tables()[pick(tables().size())]; }
 
   // VACUUM, new columns, tables that go and come: outside of transactions.
@@ -117,7 +153,8 @@ class Workload {
   void change(StockSqlite& sqlite) {
     const Table& table = any_table();
     const std::string modulus = std::to_string(2 + pick(60));
-    const std::string some = " WHERE abs(random()) % " + modulus + " = 0";
+    const std::string some = " WHERE chance(" + modulus + ")";
+    if (pick(6) == 0) return change_parents(sqlite, some);
     switch (pick(8)) {
       case 0:
       case 1:
@@ -134,10 +171,24 @@ class Workload {
     }
   }
 
+  // Their children follow.
+  void change_parents(StockSqlite& sqlite, const std::string& some) {
+    switch (pick(4)) {
+      case 0: sqlite.exec("DELETE FROM parents" + some); break;
+      case 1: sqlite.try_exec("UPDATE parents SET id = id + 100" + some); break;
+      default:
+        for (int i = 0; i < 5; ++i)
+          sqlite.exec("INSERT OR IGNORE INTO parents VALUES (" + std::to_string(pick(300)) + ", 0)");
+    }
+  }
+
   void insert(StockSqlite& sqlite, const Table& table, std::uint64_t count) {
     for (std::uint64_t i = 0; i < count; ++i) {
       std::string columns = "a, b, c";
-      std::string values = key_value() + ", " + key_value() + ", " + value();
+      const std::string some_parent =
+          "(SELECT id FROM parents WHERE id >= " + std::to_string(pick(200)) + " LIMIT 1)";
+      const std::string b = table.name == "children" ? some_parent : key_value();
+      std::string values = key_value() + ", " + b + ", " + value();
       if (table.rowid_column >= 0) {
         columns = "id, " + columns;
         values = std::to_string(static_cast<std::int64_t>(pick(3000)) - 500) + ", " + values;
@@ -174,6 +225,7 @@ std::string key_text(const Table& table, const std::vector<std::string>& values)
   std::string text;
   for (std::size_t i = 0; i < table.key.size(); ++i) {
     std::string value = values.at(i);
+    if (value[0] == 'r') value.erase(0, 1);  // 2 and 2.0 are one key
     const bool folds = table.name == "pairs" && i == 0 && value[0] == 't';
     for (std::size_t at = 1; folds && at + 1 < value.size(); at += 2) {
       const auto letter = std::stoul(value.substr(at, 2), nullptr, 16);
@@ -226,21 +278,42 @@ struct DecodedRow {
   std::string text;  // "": there is none
 };
 
-DecodedRow decoded_row(const Table& table, std::int64_t rowid, Bytes record) {
+DecodedRow decoded_row(const Table& table, const std::vector<StoredColumn>& columns, std::int64_t rowid,
+                       Bytes record) {
   if (record.empty()) return {};
+  std::vector<Field> stored;
   std::vector<Field> fields;
-  decode_record(record, fields).value();
+  decode_record(record, stored).value();
+  decode_row(stored, rowid, columns, fields);
   std::vector<std::string> values;
   for (const Field& field : fields) values.push_back(field_text(field));
-  if (table.rowid_column >= 0) values.at(table.rowid_column) = number_text(rowid);
   return {table.key.empty() ? std::to_string(rowid) : key_text(table, values), row_text(values)};
 }
 
-PageNo root_of(const std::vector<SchemaEntry>& schema, const std::string& table) {
-  for (const SchemaEntry& entry : schema) {
-    if (entry.type == "table" && entry.name == table) return entry.root;
+// As the version's own schema has them.
+std::vector<StoredColumn> stored_columns(StockSqlite& sqlite, const Table& table) {
+  std::vector<StoredColumn> columns;
+  sqlite3_stmt* statement = nullptr;
+  const std::string sql =
+      "SELECT type = 'REAL', hidden, dflt_value FROM pragma_table_xinfo('" + table.name + "')";
+  sqlite.check(sqlite3_prepare_v2(sqlite.db(), sql.c_str(), -1, &statement, nullptr));
+  std::uint32_t place = 0;
+  while (sqlite3_step(statement) == SQLITE_ROW) {
+    constexpr int kVirtual = 2;
+    StoredColumn column{.is_rowid = static_cast<int>(columns.size()) == table.rowid_column,
+                        .is_real = sqlite3_column_int(statement, 0) != 0};
+    if (sqlite3_column_int(statement, 1) != kVirtual) column.place = place++;
+    if (sqlite3_column_type(statement, 2) != SQLITE_NULL)
+      column.missing = {.type = FieldType::kInteger, .integer = sqlite3_column_int64(statement, 2)};
+    columns.push_back(column);
   }
-  return {};
+  sqlite3_finalize(statement);
+  return columns;
+}
+
+PageNo root_of(const std::vector<SchemaEntry>& schema, const std::string& table) {
+  const SchemaEntry* const entry = find_table(schema, table);
+  return entry ? entry->root : PageNo{};
 }
 
 std::vector<std::string> schema_lines(StockSqlite& sqlite) {
@@ -290,11 +363,13 @@ class Pair {
     const TablePlace place{root_of(schema_before_, table.name), root_of(schema_after_, table.name),
                            table.key};
     TableDiff diff = TableDiff::open(before_, after_, changes_, place).value();
+    const std::vector<StoredColumn> columns_before = stored_columns(sqlite_before_, table);
+    const std::vector<StoredColumn> columns_after = stored_columns(sqlite_after_, table);
     Changes changes;
     RowChange change;
     while (diff.next(change).value()) {
-      const DecodedRow before = decoded_row(table, change.rowid, change.before);
-      const DecodedRow after = decoded_row(table, change.rowid, change.after);
+      const DecodedRow before = decoded_row(table, columns_before, change.rowid, change.before);
+      const DecodedRow after = decoded_row(table, columns_after, change.rowid, change.after);
       EXPECT_EQ(before.text.empty(), change.kind == ChangeKind::kInsert);
       EXPECT_EQ(after.text.empty(), change.kind == ChangeKind::kDelete);
       // The same values, stored in another way.
@@ -330,6 +405,7 @@ TEST_P(DiffOracleTest, IsWhatComparingAllRowsSays) {
       if (workload.pick(20) == 0) {
         const HistoryVersion from = history.versions()[workload.pick(history.versions().size())];
         history.branch_from(from, "b" + std::to_string(i));
+        workload.create_tables();
       }
       workload.step();
     }

@@ -151,7 +151,7 @@ inline std::string hex_text(const void* bytes, std::size_t size) {
   return text;
 }
 
-// The same for a number, whether it is stored as an integer or not.
+// The same for every number of one value.
 inline std::string number_text(double number) {
   char text[40];
   std::snprintf(text, sizeof text, "n%.17g", number);
@@ -167,7 +167,7 @@ inline std::string field_text(const Field& field) {
   switch (field.type) {
     case FieldType::kNull: return "null";
     case FieldType::kInteger: return number_text(field.integer);
-    case FieldType::kReal: return number_text(field.real);
+    case FieldType::kReal: return "r" + number_text(field.real);
     case FieldType::kText: return "t" + hex_text(field.bytes.data(), field.bytes.size());
     case FieldType::kBlob: return "b" + hex_text(field.bytes.data(), field.bytes.size());
   }
@@ -179,7 +179,7 @@ inline std::string column_text(sqlite3_stmt* statement, int column) {
   switch (sqlite3_column_type(statement, column)) {
     case SQLITE_INTEGER:
       return number_text(static_cast<std::int64_t>(sqlite3_column_int64(statement, column)));
-    case SQLITE_FLOAT: return number_text(sqlite3_column_double(statement, column));
+    case SQLITE_FLOAT: return "r" + number_text(sqlite3_column_double(statement, column));
     case SQLITE_TEXT: return "t" + hex_text(sqlite3_column_text(statement, column), size());
     case SQLITE_BLOB: return "b" + hex_text(sqlite3_column_blob(statement, column), size());
     default: return "null";

@@ -1,6 +1,8 @@
 #include "diff/schema.h"
 
+#include <algorithm>
 #include <array>
+#include <map>
 
 #include "diff/entries.h"
 
@@ -82,6 +84,14 @@ Result<SchemaEntry> entry_of(const std::vector<Field>& fields, TextEncoding enco
                      .sql = text_of(fields[kSql], encoding)};
 }
 
+std::string folded(std::string_view name) {
+  std::string text(name);
+  for (char& letter : text) {
+    if (letter >= 'A' && letter <= 'Z') letter = static_cast<char>(letter + ('a' - 'A'));
+  }
+  return text;
+}
+
 }  // namespace
 
 Result<TextEncoding> text_encoding(version::Reader& reader) {
@@ -116,6 +126,33 @@ Result<std::vector<SchemaEntry>> read_schema(version::Reader& reader) {
     DOSQL_ASSIGN_OR_RETURN(SchemaEntry entry, entry_of(fields, encoding));
     schema.push_back(std::move(entry));
   }
+}
+
+const SchemaEntry* find_table(const std::vector<SchemaEntry>& schema, std::string_view name) {
+  const auto found = std::ranges::find_if(schema, [&, wanted = folded(name)](const SchemaEntry& entry) {
+    return entry.type == "table" && folded(entry.name) == wanted;
+  });
+  return found == schema.end() ? nullptr : &*found;
+}
+
+std::vector<TablePair> pair_tables(const std::vector<SchemaEntry>& before,
+                                   const std::vector<SchemaEntry>& after) {
+  std::map<std::string, TablePair> pairs;
+  const auto has_pages = [](const SchemaEntry& entry) {
+    return entry.type == "table" && raw(entry.root) != 0;
+  };
+  for (const SchemaEntry& entry : before) {
+    if (has_pages(entry)) pairs[folded(entry.name)] = {entry.name, entry.root, PageNo{}};
+  }
+  for (const SchemaEntry& entry : after) {
+    if (!has_pages(entry)) continue;
+    TablePair& pair = pairs[folded(entry.name)];
+    pair.name = entry.name;
+    pair.root_after = entry.root;
+  }
+  std::vector<TablePair> result;
+  for (auto& [name, pair] : pairs) result.push_back(std::move(pair));
+  return result;
 }
 
 }  // namespace dosql::diff

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <dosql/result.h>
@@ -30,5 +31,20 @@ std::string utf8_text(Bytes text, TextEncoding encoding);
 
 // In the order in which they are stored: mostly that of their creation. Errors: kCorrupt, kIo.
 Result<std::vector<SchemaEntry>> read_schema(version::Reader& reader);
+
+// The table of that name, in any case of ASCII letters as for SQLite. Null: there is none.
+const SchemaEntry* find_table(const std::vector<SchemaEntry>& schema, std::string_view name);
+
+// A table that at least one of two versions has, with its root page in each; 0: not there, or without pages.
+struct TablePair {
+  std::string name;  // as the later version writes it
+  PageNo root_before{};
+  PageNo root_after{};
+};
+
+// Ascending by name. Tables without pages in both versions (virtual tables) are left out. A table that was
+// renamed is two.
+std::vector<TablePair> pair_tables(const std::vector<SchemaEntry>& before,
+                                   const std::vector<SchemaEntry>& after);
 
 }  // namespace dosql::diff

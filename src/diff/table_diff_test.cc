@@ -19,10 +19,9 @@ const std::string kWithMap = "PRAGMA auto_vacuum=INCREMENTAL";
 const std::string kWithoutMap = "PRAGMA auto_vacuum=NONE";
 
 PageNo root_of(version::Reader& reader, const std::string& table) {
-  for (const SchemaEntry& entry : read_schema(reader).value()) {
-    if (entry.type == "table" && entry.name == table) return entry.root;
-  }
-  return {};
+  const auto schema = read_schema(reader).value();
+  const SchemaEntry* const entry = find_table(schema, table);
+  return entry ? entry->root : PageNo{};
 }
 
 std::string record_text(Bytes record) {
@@ -221,6 +220,33 @@ TEST(SchemaTest, IsWhatSqliteSays) {
                                    "index sqlite_autoindex_gr\u00fc\u00df \u20ac \U0001f600_1 *", "view v",
                                    "index i *"));
   }
+}
+
+TEST(SchemaTest, TablesOfTwoVersionsByName) {
+  SqliteHistory history;
+  const auto first =
+      history.commit("CREATE TABLE gone(a); CREATE TABLE Both(a); CREATE VIRTUAL TABLE v USING fts5(x)")
+          .point;
+  const auto second = history
+                          .commit(
+                              "DROP TABLE gone; DROP TABLE v; CREATE TABLE come(a); DROP TABLE Both;"
+                              "CREATE TABLE both(a)")
+                          .point;
+  version::Reader reader(history.store());
+  reader.pin(first);
+  const auto before = read_schema(reader).value();
+  reader.pin(second);
+  const auto after = read_schema(reader).value();
+  std::vector<std::string> lines;
+  for (const TablePair& pair : pair_tables(before, after)) {
+    if (pair.name.starts_with("v_")) continue;
+    lines.push_back(pair.name + (raw(pair.root_before) != 0 ? " before" : "") +
+                    (raw(pair.root_after) != 0 ? " after" : ""));
+  }
+  EXPECT_THAT(lines, ElementsAre("both before after", "come after", "gone before"));
+  EXPECT_EQ(find_table(after, "GONE"), nullptr);
+  ASSERT_NE(find_table(after, "BOTH"), nullptr);
+  EXPECT_EQ(find_table(after, "BOTH")->name, "both");
 }
 
 TEST(SchemaTest, TheEmptyDatabaseHasNone) {
