@@ -17,6 +17,7 @@ std::vector<std::byte> bytes(std::initializer_list<int> values) {
   return result;
 }
 
+// They view `record`.
 std::vector<Field> decode(const std::vector<std::byte>& record) {
   std::vector<Field> fields;
   const Status decoded = decode_record(record, fields);
@@ -54,8 +55,9 @@ TEST(RecordTest, IntegersOfEverySize) {
 }
 
 TEST(RecordTest, NumbersTextAndBlob) {
-  const std::vector<Field> fields = decode(
-      bytes({7, 6, 7, 8, 9, 15, 14, 0x80, 0, 0, 0, 0, 0, 0, 0, 0x3f, 0xf8, 0, 0, 0, 0, 0, 0, 'x', 'y'}));
+  const auto record =
+      bytes({7, 6, 7, 8, 9, 15, 14, 0x80, 0, 0, 0, 0, 0, 0, 0, 0x3f, 0xf8, 0, 0, 0, 0, 0, 0, 'x', 'y'});
+  const std::vector<Field> fields = decode(record);
   ASSERT_EQ(fields.size(), 6u);
   EXPECT_EQ(fields[0].integer, std::numeric_limits<std::int64_t>::min());
   EXPECT_EQ(fields[1].real, 1.5);
