@@ -91,7 +91,7 @@ Result<std::optional<std::string>> TouchedTables::of(BranchId branch, Version ve
   }
   DOSQL_ASSIGN_OR_RETURN(const version::ReadPoint point, store_.at_version(branch, version));
   Pin pin(reader_, point);
-  DOSQL_ASSIGN_OR_RETURN(std::optional<PointerMap> map, PointerMap::open(reader_));
+  DOSQL_ASSIGN_OR_RETURN(std::optional<diff::PointerMap> map, diff::PointerMap::open(reader_));
   if (!map) return std::optional<std::string>();
 
   std::set<PageNo> roots;

@@ -8,8 +8,8 @@
 
 #include <dosql/result.h>
 
+#include "diff/pointer_map.h"
 #include "engine/database_core.h"
-#include "engine/pointer_map.h"
 #include "version/version_store.h"
 
 struct sqlite3_stmt;

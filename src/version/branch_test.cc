@@ -72,6 +72,28 @@ class BranchTest : public ::testing::Test {
     branch.points.push_back(*committed);
   }
 
+  void expect_same_where_written_together(VersionStore& store) {
+    std::size_t same = 0;
+    Reader a(store);
+    Reader b(store);
+    for (int pair = 0; pair < 300; ++pair) {
+      const ModelBranch& branch_a = model_.at(any_branch());
+      const ModelBranch& branch_b = model_.at(any_branch());
+      const std::size_t version_a = random_() % branch_a.versions.size();
+      const std::size_t version_b = random_() % branch_b.versions.size();
+      a.pin(branch_a.points[version_a]);
+      b.pin(branch_b.points[version_b]);
+      const Image& image_a = branch_a.versions[version_a];
+      const Image& image_b = branch_b.versions[version_b];
+      for (std::uint32_t i = 0; i < std::max(image_a.size(), image_b.size()); ++i) {
+        if (a.written_at(PageNo{i + 1}) != b.written_at(PageNo{i + 1})) continue;
+        ++same;
+        ASSERT_TRUE((i < image_a.size() ? image_a[i] : Page{}) == (i < image_b.size() ? image_b[i] : Page{}));
+      }
+    }
+    EXPECT_GT(same, 100u);
+  }
+
   void fork(VersionStore& store, const std::string& from) {
     const ModelBranch& parent = model_.at(from);
     const std::size_t newest = parent.versions.size() - 1;
@@ -234,6 +256,22 @@ TEST_F(BranchTest, LinesPartAtTheFork) {
   ASSERT_TRUE(closed) << closed.error().message();
   store = open();
   expect_all(*store);
+}
+
+// Any two versions: where they are told that a page was written at the same time, it has the same bytes.
+TEST_F(BranchTest, PagesWrittenAtTheSameTimeAreTheSame) {
+  random_.seed(11);
+  auto store = open();
+  for (int i = 0; i < 120; ++i) {
+    if (i % 15 == 7) fork(*store, any_branch());
+    commit(*store, any_branch());
+    if (HasFatalFailure()) return;
+  }
+  expect_same_where_written_together(*store);
+  const Status closed = store->close();
+  ASSERT_TRUE(closed) << closed.error().message();
+  store = open();
+  expect_same_where_written_together(*store);
 }
 
 TEST_F(BranchTest, NamesAreUnique) {

@@ -91,4 +91,14 @@ Status StoreImpl::read(const ReadPoint& point, PageNo page, std::uint32_t offset
   return {};
 }
 
+Lsn StoreImpl::written_at(const ReadPoint& point, PageNo page) const {
+  if (dosql::raw(page) > point.page_count) return Lsn{};
+  const VisibleVersion visible = lock_visible(branch(point.branch).find(page), point.lsn);
+  if (!visible.slot) return Lsn{};
+  // The LSN, not the entry's place in the log: a fold moves that.
+  const Lsn lsn{visible.slot->versions[visible.index].lsn};
+  visible.slot->lock.unlock_shared();
+  return lsn;
+}
+
 }  // namespace dosql::version

@@ -41,6 +41,7 @@ class StoreImpl {
 
   // --- reading (page_reading.cc) ---
   Status read(const ReadPoint& point, PageNo page, std::uint32_t offset, MutableBytes out, CacheUse cache);
+  Lsn written_at(const ReadPoint& point, PageNo page) const;
   // Rebuilds the image at the head of `chain` into `out` (kPageBytes).
   Status rebuild(PageNo page, const Chain& chain, std::byte* out) const;
 

@@ -316,4 +316,6 @@ Status Reader::read(PageNo page, std::uint32_t offset, MutableBytes out, CacheUs
   return store_.read(point_, page, offset, out, cache);
 }
 
+Lsn Reader::written_at(PageNo page) const { return store_.written_at(point_, page); }
+
 }  // namespace dosql::version

@@ -299,6 +299,10 @@ class Reader {
   // zeros. REQUIRES: pinned(), offset + out.size() <= kPageBytes. Errors: kIo, kCorrupt.
   Status read(PageNo page, std::uint32_t offset, MutableBytes out, CacheUse cache = CacheUse::kKeep);
 
+  // Which commit wrote the page as it is in this version: its last LSN; 0: none did, it reads as zeros. Where
+  // two readers are told the same, they read the same bytes. Reads none itself. REQUIRES: pinned().
+  Lsn written_at(PageNo page) const;
+
  private:
   StoreImpl& store_;
   PinSlot* pin_;

@@ -1,10 +1,10 @@
-#include "engine/pointer_map.h"
+#include "diff/pointer_map.h"
 
 #include <vector>
 
 #include "base/bytes.h"
 
-namespace dosql::engine {
+namespace dosql::diff {
 namespace {
 
 constexpr std::uint32_t kEntryBytes = 5;
@@ -16,6 +16,10 @@ constexpr std::uint8_t kRootPage = 1;
 constexpr std::uint8_t kFirstOverflowPage = 3;
 constexpr std::uint8_t kLaterOverflowPage = 4;
 constexpr std::uint8_t kTreePage = 5;
+
+bool is_pointed_to(std::uint8_t type) {
+  return type == kFirstOverflowPage || type == kLaterOverflowPage || type == kTreePage;
+}
 
 }  // namespace
 
@@ -35,6 +39,10 @@ std::uint32_t PointerMap::map_page_of(std::uint32_t page) const {
   return map_page == kLockPage ? map_page + 1 : map_page;
 }
 
+bool PointerMap::has_entry(std::uint32_t page) const {
+  return page > 1 && page <= reader_->point().page_count && page != map_page_of(page) && page != kLockPage;
+}
+
 Result<PointerMap::Entry> PointerMap::entry(std::uint32_t page) {
   const std::uint32_t map_page = map_page_of(page);
   auto found = map_pages_.find(map_page);
@@ -52,8 +60,7 @@ Result<std::optional<PageNo>> PointerMap::root_of(PageNo start) {
   std::uint32_t root = 0;
   while (true) {
     if (page == 1) root = 1;
-    if (page <= 1 || page > reader_->point().page_count || page == map_page_of(page) || page == kLockPage)
-      break;
+    if (!has_entry(page)) break;
     const auto [known, is_new] = roots_.try_emplace(page, 0);
     if (!is_new) {
       root = known->second;  // 0 also while it is on the way: damaged entries that go round in a circle
@@ -62,12 +69,17 @@ Result<std::optional<PageNo>> PointerMap::root_of(PageNo start) {
     way.push_back(page);
     DOSQL_ASSIGN_OR_RETURN(const Entry found, entry(page));
     if (found.type == kRootPage) root = page;
-    if (found.type != kFirstOverflowPage && found.type != kLaterOverflowPage && found.type != kTreePage)
-      break;
+    if (!is_pointed_to(found.type)) break;
     page = found.parent;
   }
   for (const std::uint32_t passed : way) roots_[passed] = root;
   return root == 0 ? std::optional<PageNo>() : PageNo{root};
 }
 
-}  // namespace dosql::engine
+Result<std::optional<PageNo>> PointerMap::pointing_to(PageNo page) {
+  if (!has_entry(raw(page))) return std::optional<PageNo>();
+  DOSQL_ASSIGN_OR_RETURN(const Entry found, entry(raw(page)));
+  return is_pointed_to(found.type) ? std::optional(PageNo{found.parent}) : std::nullopt;
+}
+
+}  // namespace dosql::diff

@@ -11,7 +11,7 @@
 #include "base/ids.h"
 #include "version/version_store.h"
 
-namespace dosql::engine {
+namespace dosql::diff {
 
 // Of one version, which `reader` must keep pinned.
 class PointerMap {
@@ -22,6 +22,9 @@ class PointerMap {
   // The root page of the b-tree that `page` belongs to: by itself, or as part of an overflow chain. None: it
   // belongs to no b-tree (a free page, a page of the map, or a page whose entry is damaged).
   Result<std::optional<PageNo>> root_of(PageNo page);
+  // The page that points to `page`: its parent in the b-tree, or what an overflow page hangs on. None: it is
+  // a root page or belongs to no b-tree.
+  Result<std::optional<PageNo>> pointing_to(PageNo page);
 
  private:
   using Page = std::array<std::byte, kPageBytes>;
@@ -32,6 +35,7 @@ class PointerMap {
 
   PointerMap(version::Reader& reader, std::uint32_t usable_bytes);
   std::uint32_t map_page_of(std::uint32_t page) const;
+  bool has_entry(std::uint32_t page) const;
   Result<Entry> entry(std::uint32_t page);
 
   version::Reader* reader_;
@@ -40,4 +44,4 @@ class PointerMap {
   std::unordered_map<std::uint32_t, std::uint32_t> roots_;  // 0: no b-tree
 };
 
-}  // namespace dosql::engine
+}  // namespace dosql::diff

@@ -1,0 +1,84 @@
+#include "diff/entries.h"
+
+namespace dosql::diff {
+
+Status Entries::advance() {
+  rowid_before_ = cell_.rowid;
+  if (has_entry_ && !tree_.is_table()) {
+    // record_ was asked for, to know the key.
+    record_before_.assign(record_->begin(), record_->end());
+  }
+  DOSQL_ASSIGN_OR_RETURN(const bool found, load_next_cell());
+  record_.reset();
+  at_end_ = !found;
+  if (at_end_) return {};
+  DOSQL_RETURN_IF_ERROR(check_order());
+  has_entry_ = true;
+  return {};
+}
+
+// False: there is none.
+Result<bool> Entries::load_next_cell() {
+  const std::vector<TreePart>& parts = tree_.parts();
+  while (part_ < parts.size()) {
+    const TreePart& part = parts[part_];
+    DOSQL_ASSIGN_OR_RETURN(const BtreePage page, page_of(part));
+    const std::uint32_t index = part.is_subtree() ? index_ : part.cell;
+    if (!part.is_subtree() || index_ >= page.cell_count()) {
+      ++part_;
+      index_ = 0;
+      if (part.is_subtree()) continue;
+    } else {
+      ++index_;
+    }
+    if (index >= page.cell_count()) return malformed_page(part.page, "an entry is missing");
+    DOSQL_ASSIGN_OR_RETURN(cell_, page.cell(index));
+    return true;
+  }
+  return false;
+}
+
+Result<BtreePage> Entries::page_of(const TreePart& part) {
+  OpenPage& open = part.level == 0 ? leaf_ : interior_;
+  if (!open.page || open.number != part.page) {
+    open.page.reset();
+    DOSQL_ASSIGN_OR_RETURN(open.page, tree_.read_page(part.page, part.level, open.image));
+    open.number = part.page;
+  }
+  return *open.page;
+}
+
+Result<Bytes> Entries::record() {
+  if (!record_) {
+    DOSQL_RETURN_IF_ERROR(count_overflow_pages());
+    DOSQL_ASSIGN_OR_RETURN(record_, payload_of(tree_.pages(), cell_, tree_.usable_bytes(), buffer_));
+  }
+  return *record_;
+}
+
+// Each page belongs to one chain. A thousand records that share a long one would take for ever.
+Status Entries::count_overflow_pages() {
+  const std::uint64_t page_bytes = tree_.usable_bytes() - kOverflowHeadBytes;
+  overflow_pages_ += (cell_.payload_bytes - cell_.local.size()) / page_bytes;
+  if (overflow_pages_ <= tree_.pages().page_count()) return {};
+  return Error(ErrorCode::kCorrupt, "the rows of a table are longer than the database");
+}
+
+Status Entries::check_order() { return tree_.is_table() ? check_rowid_order() : check_key_order(); }
+
+Status Entries::check_rowid_order() {
+  if (!has_entry_ || rowid_before_ < cell_.rowid) return {};
+  return Error(ErrorCode::kCorrupt, "the rows of a table are not in the order of their rowids");
+}
+
+Status Entries::check_key_order() {
+  DOSQL_ASSIGN_OR_RETURN(const Bytes bytes, record());
+  DOSQL_RETURN_IF_ERROR(decode_record(bytes, fields_));
+  if (fields_.size() < key_.size()) return Error(ErrorCode::kCorrupt, "a record has no room for its key");
+  if (!has_entry_) return {};
+  DOSQL_RETURN_IF_ERROR(decode_record(record_before_, fields_before_));
+  if (compare_keys(fields_before_, fields_, key_) < 0) return {};
+  return Error(ErrorCode::kCorrupt, "the rows of a table are not in the order of their key");
+}
+
+}  // namespace dosql::diff

@@ -1,0 +1,32 @@
+// From a table's record to the values of its columns.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "diff/record.h"
+
+namespace dosql::diff {
+
+// How a version of a table stores one of its columns. Only SQL text tells, so whoever reads that fills it in.
+struct StoredColumn {
+  // Which value of the record it is; none: a generated column that is not stored.
+  std::optional<std::uint32_t> place = {};
+  bool is_rowid = false;  // INTEGER PRIMARY KEY of a rowid table: the record has NULL in its place
+  bool is_real = false;   // whole numbers are stored as integers, to save room
+  // What a record holds that is too short for it: the DEFAULT of ALTER TABLE ADD COLUMN, the column's
+  // affinity applied. Its bytes are the caller's to keep.
+  Field missing = {};
+};
+
+// Replaces `values` by one for each column, as SELECT would show them; NULL for what is not stored. They view
+// what `record` (decode_record()) and the columns view.
+void decode_row(std::span<const Field> record, std::int64_t rowid, std::span<const StoredColumn> columns,
+                std::vector<Field>& values);
+
+// Whether the two are the same value of the same type.
+bool same_value(const Field& a, const Field& b);
+
+}  // namespace dosql::diff
