@@ -7,12 +7,24 @@
 #include <string>
 
 #include "engine/computed_table.h"
+#include "engine/time_points.h"
 #include "engine/time_text.h"
 
 namespace dosql::engine {
 namespace {
 
-enum Column { kVersion, kFirstLsn, kLastLsn, kBranch, kTimestamp, kPages, kDatabasePages, kBytes, kTables };
+enum Column {
+  kVersion,
+  kFirstLsn,
+  kLastLsn,
+  kBranch,
+  kTimestamp,
+  kPages,
+  kDatabasePages,
+  kBytes,
+  kTables,
+  kParent
+};
 
 constexpr int kNewestFirst = 0;
 constexpr int kOldestFirst = 1;
@@ -101,6 +113,14 @@ Status LogRows::column(sqlite3_context* out, int column) {
       DOSQL_ASSIGN_OR_RETURN(const std::optional<std::string> tables,
                              context_.touched->of(context_.file.branch(), Version{version_}));
       if (tables) text_result(out, *tables);
+      break;
+    }
+    case kParent: {
+      if (version_ <= 1) break;
+      const version::VersionStore& store = context_.core->store();
+      DOSQL_ASSIGN_OR_RETURN(const version::ReadPoint parent,
+                             store.at_version(context_.file.branch(), Version{version_ - 1}));
+      text_result(out, version_id(store, parent).to_string());
       break;
     }
     default: break;

@@ -29,7 +29,7 @@ class LogRows {
   static constexpr const char* kSchema =
       "CREATE TABLE dosql_log(version INTEGER, lsn_first INTEGER, lsn_last INTEGER, branch TEXT, timestamp "
       "TEXT,"
-      " pages INTEGER, db_pages INTEGER, bytes INTEGER, tables TEXT)";
+      " pages INTEGER, db_pages INTEGER, bytes INTEGER, tables TEXT, parent TEXT)";
 
   static void plan(sqlite3_index_info& info);
   explicit LogRows(Context& context) : context_(context) {}

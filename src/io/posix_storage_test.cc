@@ -17,6 +17,7 @@
 #include <fstream>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "io/file_descriptor.h"
 
@@ -311,6 +312,30 @@ TEST_F(PosixStorageTest, AnotherProcessHoldsTheLockUntilItIsKilled) {
   const auto lock = directory->lock("LOCK", "me").value();
   EXPECT_EQ(open_directory()->lock("LOCK", "you").error().message(), "me");
   EXPECT_EQ(read_all(*directory->open("LOCK", OpenMode::kReadOnly).value()), "me\n");
+}
+
+// Nobody has waited for it yet, and its memory goes before its locks do.
+TEST_F(PosixStorageTest, AHolderThatWasJustKilledIsWaitedFor) {
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  const FileDescriptor reading(ends[0]);
+  FileDescriptor writing(ends[1]);
+  const pid_t child = fork();
+  if (child == 0) {
+    const auto lock = open_directory()->lock("LOCK", "process " + std::to_string(getpid()) + " (test)");
+    std::vector<char> memory(std::size_t{64} << 20, 'm');
+    const char word = lock ? memory.back() : 'n';
+    if (write(writing.get(), &word, 1) != 1) _exit(1);
+    for (;;) pause();
+  }
+  writing = FileDescriptor();
+  char word = 0;
+  ASSERT_EQ(read(reading.get(), &word, 1), 1);
+  EXPECT_EQ(word, 'm');
+  EXPECT_EQ(code_of(open_directory()->lock("LOCK", "me")), ErrorCode::kLocked) << "it lives";
+  kill(child, SIGKILL);
+  EXPECT_TRUE(open_directory()->lock("LOCK", "me"));
+  ASSERT_EQ(waitpid(child, nullptr, 0), child);
 }
 
 // Between taking the lock and writing the text, and when the disk was too full for it.

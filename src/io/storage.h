@@ -118,7 +118,8 @@ class Directory {
 
   // Takes the exclusive lock `name`, a file of that name that is created when missing and stays behind,
   // writing `owner` (one line) into it for others to read. When someone else
-  // (this or another process) holds it: kLocked, and the message is the holder's `owner` text.
+  // (this or another process) holds it: kLocked, and the message is the holder's `owner` text. A holder that
+  // is just ending is waited for; it is found by an `owner` that begins with "process 123".
   virtual Result<std::unique_ptr<DirectoryLock>> lock(std::string_view name, std::string_view owner) = 0;
 
   // The shared memory `name`: a file of that name, created when missing if `create` says so. Its size is

@@ -253,8 +253,8 @@ class VersionStore {
 
   StoreStatus status() const;
 
-  // Does up to about `budget_us` of housekeeping (a checkpoint when much log lies behind the last one).
-  // Returns true when more is waiting.
+  // Does up to about `budget_us` of housekeeping (a checkpoint when much log lies behind the last one; once
+  // begun it is ended). Returns true when more is waiting.
   Result<bool> maintain(std::uint64_t budget_us);
 
   // Reads every byte of every file of the database and verifies every checksum; `progress(done_bytes,

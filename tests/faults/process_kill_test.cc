@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
 
 #include "engine/engine_test_support.h"
@@ -20,7 +21,8 @@ TEST(ProcessKillTest, AcknowledgedTransactionsSurvive) {
   SCOPED_TRACE(fmt::format("DOSQL_SEED={} process_kill_test", seed));
   std::mt19937_64 random(seed);
   constexpr const char* kModes[] = {"FULL", "NORMAL", "OFF"};
-  const int kills = soak() ? scaled(200) : scaled(12);
+  // Enough that some of them have something to say before they are killed.
+  const int kills = soak() ? scaled(200) : std::max(scaled(12), 5);
   TemporaryDirectory directory;
   std::string path;
   std::int64_t newest = 0;
