@@ -1,18 +1,10 @@
 #include "engine/writer_slot.h"
 
 #include <algorithm>
-#include <utility>
 
 #include "base/check.h"
 
 namespace dosql::engine {
-namespace {
-
-// About what a small transaction takes.
-constexpr std::chrono::microseconds kSpin{50};
-
-}  // namespace
-
 bool WriterSlot::try_take() {
   std::lock_guard lock(mutex_);
   if (taken_) return false;
@@ -35,22 +27,9 @@ bool WriterSlot::take_until(TimePoint deadline, const std::function<bool()>& can
       std::erase(waiters_, &self);
       return false;
     }
-    if (std::exchange(self.next, false)) {
-      spin(self, lock);
-    } else {
-      self.wake.wait_until(lock, deadline);
-    }
+    self.wake.wait_until(lock, deadline);
   }
   return true;  // whoever granted it took us out of the queue and left taken_ set
-}
-
-// Until it has the slot, or too long.
-void WriterSlot::spin(const Waiter& waiter, std::unique_lock<std::mutex>& lock) const {
-  lock.unlock();
-  const TimePoint end = std::chrono::steady_clock::now() + kSpin;
-  while (!waiter.granted.load(std::memory_order_acquire) && std::chrono::steady_clock::now() < end) {
-  }
-  lock.lock();
 }
 
 void WriterSlot::give_back(HandOff hand_off) {
@@ -63,11 +42,7 @@ void WriterSlot::give_back(HandOff hand_off) {
   Waiter& first = *waiters_.front();
   if (hand_off == HandOff::kAlways || std::chrono::steady_clock::now() - first.since >= kPatience) {
     waiters_.erase(waiters_.begin());
-    first.granted.store(true, std::memory_order_release);
-    if (!waiters_.empty()) {
-      waiters_.front()->next = true;
-      waiters_.front()->wake.notify_one();
-    }
+    first.granted = true;
   } else {
     taken_ = false;
   }

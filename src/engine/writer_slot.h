@@ -1,11 +1,9 @@
 // The writer slot of a branch: one connection writes at a time, and those that wait get their turn.
 //
 // Whoever gives the slot back may take it again at once, which keeps a busy writer's caches warm, until
-// the first in the queue has waited kPatience; from then on the slot is handed to it directly. Whoever is
-// next then is woken ahead of its turn: waking takes longer than a small transaction.
+// the first in the queue has waited kPatience; from then on the slot is handed to it directly.
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <functional>
@@ -48,11 +46,8 @@ class WriterSlot {
   struct Waiter {
     std::condition_variable wake;
     TimePoint since;
-    std::atomic<bool> granted{false};
-    bool next = false;  // it is time to wake up
+    bool granted = false;
   };
-
-  void spin(const Waiter& waiter, std::unique_lock<std::mutex>& lock) const;
 
   mutable std::mutex mutex_;
   bool taken_ = false;
