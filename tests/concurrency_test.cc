@@ -16,6 +16,7 @@
 #include <thread>
 
 #include "engine/engine_test_support.h"
+#include "version/store_test_support.h"
 
 namespace dosql::engine {
 namespace {
@@ -50,28 +51,13 @@ class SlowFile final : public io::File {
   std::atomic<unsigned> syncs_{0};
 };
 
-class SlowDirectory final : public io::Directory {
+class SlowDirectory final : public version::SharedDirectory {
  public:
-  explicit SlowDirectory(io::Directory& directory) : directory_(directory) {}
+  using SharedDirectory::SharedDirectory;
   Result<std::unique_ptr<io::File>> open(std::string_view name, io::OpenMode mode) override {
-    DOSQL_ASSIGN_OR_RETURN(auto file, directory_.open(name, mode));
+    DOSQL_ASSIGN_OR_RETURN(auto file, SharedDirectory::open(name, mode));
     return std::unique_ptr<io::File>(std::make_unique<SlowFile>(std::move(file)));
   }
-  Status remove(std::string_view name) override { return directory_.remove(name); }
-  Status rename(std::string_view from, std::string_view to) override { return directory_.rename(from, to); }
-  Result<std::vector<std::string>> list() override { return directory_.list(); }
-  Status sync() override { return directory_.sync(); }
-  Result<std::unique_ptr<io::DirectoryLock>> lock(std::string_view name, std::string_view owner) override {
-    return directory_.lock(name, owner);
-  }
-  Result<std::unique_ptr<io::SharedMemory>> open_shared(std::string_view name, std::size_t size_bytes,
-                                                        CreateShared create) override {
-    return directory_.open_shared(name, size_bytes, create);
-  }
-  std::string describe() const override { return directory_.describe(); }
-
- private:
-  io::Directory& directory_;
 };
 
 constexpr const char* kModes[] = {"OFF", "NORMAL", "FULL"};

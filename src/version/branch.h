@@ -13,8 +13,7 @@
 // on it. It is *visible* when its durability mode is met and the commit before it is visible:
 //
 //   B4  head() is visible; of the commits behind it up to ordered_head() some await a sync. Whatever reads
-//   the
-//       branch without writing to it reads at or below head().
+//       the branch without writing to it reads at or below head().
 //
 // Threads: any; one writer at a time (V2).
 #pragma once

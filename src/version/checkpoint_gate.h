@@ -19,12 +19,7 @@ class CheckpointGate {
    public:
     explicit Pass(CheckpointGate& gate) : gate_(gate) {
       gate_.inside_.fetch_add(1);
-      while (gate_.closed_.load()) [[unlikely]] {
-          gate_.inside_.fetch_sub(1);
-          // Until it is opened.
-          std::lock_guard waiting(gate_.closing_);
-          gate_.inside_.fetch_add(1);
-        }
+      while (gate_.closed_.load()) gate_.wait_until_open();
     }
     ~Pass() { gate_.inside_.fetch_sub(1, std::memory_order_release); }
     Pass(const Pass&) = delete;
@@ -57,6 +52,12 @@ class CheckpointGate {
   bool spilling() const { return spilling_.load() != 0; }
 
  private:
+  void wait_until_open() {
+    inside_.fetch_sub(1);
+    std::lock_guard waiting(closing_);
+    inside_.fetch_add(1);
+  }
+
   std::atomic<std::uint32_t> inside_{0};
   std::atomic<bool> closed_{false};
   std::atomic<std::uint32_t> spilling_{0};

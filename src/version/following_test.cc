@@ -20,27 +20,13 @@ namespace {
 using std::chrono::steady_clock;
 
 // A directory that takes no status page.
-class WithoutStatusPage final : public io::Directory {
+class WithoutStatusPage final : public SharedDirectory {
  public:
-  explicit WithoutStatusPage(io::Directory& shared) : shared_(shared) {}
-  Result<std::unique_ptr<io::File>> open(std::string_view name, io::OpenMode mode) override {
-    return shared_.open(name, mode);
-  }
-  Status remove(std::string_view name) override { return shared_.remove(name); }
-  Status rename(std::string_view from, std::string_view to) override { return shared_.rename(from, to); }
-  Result<std::vector<std::string>> list() override { return shared_.list(); }
-  Status sync() override { return shared_.sync(); }
-  Result<std::unique_ptr<io::DirectoryLock>> lock(std::string_view name, std::string_view owner) override {
-    return shared_.lock(name, owner);
-  }
+  using SharedDirectory::SharedDirectory;
   Result<std::unique_ptr<io::SharedMemory>> open_shared(std::string_view, std::size_t,
                                                         CreateShared) override {
     return Error(ErrorCode::kReadOnly, "it is on a disc");
   }
-  std::string describe() const override { return shared_.describe(); }
-
- private:
-  io::Directory& shared_;
 };
 
 class FollowingTest : public ::testing::Test {

@@ -8,9 +8,8 @@
 //
 //   S1  Lock 0 is held by the process that writes, for as long as it does. Without it nothing in the page is
 //       of today, but the pins of followers whose lock is held.
-//   S2  Before `visible_end` says so, all commits and names that the log holds in front of it are as durable
-//   as
-//       they were asked to be (V3). It is 0 while a writer recovers: nobody knows then.
+//   S2  Before `visible_end` says so, all commits and names that the log holds in front of it are as
+//       durable as they were asked to be (V3). It is 0 while a writer recovers: nobody knows then.
 //   S3  A follower holds lock 1 + i for as long as it uses slot i. With the lock it first notes that it needs
 //       everything, then reads the log.
 //

@@ -21,8 +21,8 @@ inline std::uint64_t test_seed() {
   return text ? std::strtoull(text, nullptr, 10) : std::random_device{}();
 }
 
-// One memory directory that several stores open one after another.
-class SharedDirectory final : public io::Directory {
+// One memory directory that several stores open one after another; others change some of its answers.
+class SharedDirectory : public io::Directory {
  public:
   explicit SharedDirectory(io::Directory& shared) : shared_(shared) {}
   Result<std::unique_ptr<io::File>> open(std::string_view name, io::OpenMode mode) override {
