@@ -285,22 +285,32 @@ TEST_F(PosixStorageTest, StoringOutsideOfWhatWasAllocatedWrites) {
 
 // --- Locks between processes ---
 
-TEST_F(PosixStorageTest, AnotherProcessHoldsTheLockUntilItIsKilled) {
-  int ends[2];
-  ASSERT_EQ(pipe(ends), 0);
-  const FileDescriptor reading(ends[0]);
-  FileDescriptor writing(ends[1]);
-  const pid_t child = fork();
-  if (child == 0) {
-    const auto lock = open_directory()->lock("LOCK", "the other process");
-    const char word = lock ? 'y' : 'n';
-    if (write(writing.get(), &word, 1) != 1) _exit(1);
-    for (;;) pause();
+class LockHolderTest : public PosixStorageTest {
+ protected:
+  // A process that takes the lock and keeps it until it is killed; `owner_of(its id)` is what it says.
+  pid_t hold(const std::function<std::string(pid_t)>& owner_of, std::size_t memory_bytes = 1) {
+    int ends[2];
+    EXPECT_EQ(pipe(ends), 0);
+    const FileDescriptor reading(ends[0]);
+    FileDescriptor writing(ends[1]);
+    const pid_t child = fork();
+    if (child == 0) {
+      const auto lock = open_directory()->lock("LOCK", owner_of(getpid()));
+      const std::vector<char> memory(memory_bytes, 'y');
+      const char word = lock ? memory.back() : 'n';
+      if (write(writing.get(), &word, 1) != 1) _exit(1);
+      for (;;) pause();
+    }
+    writing = FileDescriptor();
+    char word = 0;
+    EXPECT_EQ(read(reading.get(), &word, 1), 1);
+    EXPECT_EQ(word, 'y');
+    return child;
   }
-  writing = FileDescriptor();
-  char word = 0;
-  ASSERT_EQ(read(reading.get(), &word, 1), 1);
-  EXPECT_EQ(word, 'y');
+};
+
+TEST_F(LockHolderTest, AnotherProcessHoldsTheLockUntilItIsKilled) {
+  const pid_t child = hold([](pid_t) { return "the other process"; });
   const auto refused = open_directory()->lock("LOCK", "me");
   kill(child, SIGKILL);
   ASSERT_EQ(waitpid(child, nullptr, 0), child);
@@ -315,23 +325,9 @@ TEST_F(PosixStorageTest, AnotherProcessHoldsTheLockUntilItIsKilled) {
 }
 
 // Nobody has waited for it yet, and its memory goes before its locks do.
-TEST_F(PosixStorageTest, AHolderThatWasJustKilledIsWaitedFor) {
-  int ends[2];
-  ASSERT_EQ(pipe(ends), 0);
-  const FileDescriptor reading(ends[0]);
-  FileDescriptor writing(ends[1]);
-  const pid_t child = fork();
-  if (child == 0) {
-    const auto lock = open_directory()->lock("LOCK", "process " + std::to_string(getpid()) + " (test)");
-    std::vector<char> memory(std::size_t{64} << 20, 'm');
-    const char word = lock ? memory.back() : 'n';
-    if (write(writing.get(), &word, 1) != 1) _exit(1);
-    for (;;) pause();
-  }
-  writing = FileDescriptor();
-  char word = 0;
-  ASSERT_EQ(read(reading.get(), &word, 1), 1);
-  EXPECT_EQ(word, 'm');
+TEST_F(LockHolderTest, AHolderThatWasJustKilledIsWaitedFor) {
+  const pid_t child =
+      hold([](pid_t id) { return "process " + std::to_string(id) + " (test)"; }, std::size_t{64} << 20);
   EXPECT_EQ(code_of(open_directory()->lock("LOCK", "me")), ErrorCode::kLocked) << "it lives";
   kill(child, SIGKILL);
   EXPECT_TRUE(open_directory()->lock("LOCK", "me"));
