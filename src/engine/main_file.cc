@@ -73,6 +73,7 @@ void MainFile::move_to(BranchId branch) {
   CHECK(lock_ == SQLITE_LOCK_NONE && !fixed_ && !has_slot_);
   branch_ = branch;
   slot_ = &slots_.of(branch);
+  writer_ = {};
 }
 
 void MainFile::look_at(const version::ReadPoint& point) {
@@ -200,7 +201,7 @@ void MainFile::end_write(WriterSlot::HandOff hand_off) {
 
 void MainFile::give_slot_back(WriterSlot::HandOff hand_off) {
   has_slot_ = false;
-  slot_.load()->give_back(hand_off);
+  slot_.load()->give_back(writer_, hand_off);
 }
 
 // M3
@@ -213,8 +214,8 @@ void MainFile::forget_written_counter() {
 
 bool MainFile::wait_for_slot(WriterSlot::TimePoint deadline) {
   if (has_slot_) return true;
-  has_slot_ =
-      slot_.load()->take_until(deadline, [this] { return sqlite3_is_interrupted(session_->db) != 0; });
+  has_slot_ = slot_.load()->take_until(writer_, deadline,
+                                       [this] { return sqlite3_is_interrupted(session_->db) != 0; });
   return has_slot_;
 }
 

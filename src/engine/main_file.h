@@ -108,6 +108,7 @@ class MainFile final : public BaseReader {
   std::optional<version::ReadPoint> fixed_;
   BranchId branch_ = kMainBranch;
   std::atomic<WriterSlot*> slot_;  // the branch's
+  WriterSlot::Writer writer_;
 
   int lock_ = 0;
   bool held_ = false;
