@@ -96,14 +96,6 @@ void replace_all(std::string& text, std::string_view what, std::string_view with
   }
 }
 
-// A writer may stand on commits that are not visible yet, and no point names those.
-Status await_present(ConnectionState& connection) {
-  version::VersionStore& store = connection.core().store();
-  const BranchId branch = connection.file().branch();
-  if (connection.file().point().version <= store.head(branch).version) return {};
-  return store.await_ordered_head(branch);
-}
-
 Error with_offset(Error error, std::size_t offset) {
   return error.sql_offset() ? std::move(error) : std::move(error).with_sql_offset(offset);
 }
@@ -399,7 +391,7 @@ Status AsOfStatement::compile_again(ConnectionState& connection) {
 }
 
 Status AsOfStatement::find_attachments(ConnectionState& connection) {
-  DOSQL_RETURN_IF_ERROR(await_present(connection));
+  DOSQL_RETURN_IF_ERROR(connection.file().await_point());
   PastDatabases& past = connection.need_past();
   PastDatabases::Set set;
   wanted_.clear();

@@ -56,8 +56,13 @@ Result<std::shared_ptr<ConnectionState>> ConnectionState::open(DatabaseCore& cor
     session->read_only = true;
     session->fixed_at = version_id(core.store(), *point).to_string();
   }
-  DOSQL_ASSIGN_OR_RETURN(MainFile* const file, core.vfs().open(session, point));
-  std::shared_ptr<ConnectionState> state(new ConnectionState(core, std::move(session), file, point));
+  if (!core.connect()) return Error(ErrorCode::kInvalidArgument, "the database is closed");
+  auto file = core.vfs().open(session, point);
+  if (!file) {
+    core.disconnect();
+    return std::move(file).error();
+  }
+  std::shared_ptr<ConnectionState> state(new ConnectionState(core, std::move(session), *file, point));
   DOSQL_RETURN_IF_ERROR(state->configure());
   return state;
 }
@@ -70,7 +75,6 @@ ConnectionState::ConnectionState(DatabaseCore& core, std::shared_ptr<Session> se
       pin_(core.store()),
       follows_(core.read_only()),
       branch_name_(core.store().branch_info(file->branch()).name) {
-  core_.connected();
   if (point) {
     pin_.pin(*point);
     return;
@@ -85,7 +89,7 @@ ConnectionState::~ConnectionState() {
     std::lock_guard lock(core_.branch_uses().mutex());
     core_.branch_uses().leave(file_->branch());
   }
-  core_.disconnected();
+  core_.disconnect();
   sqlite3_busy_handler(session_->db, nullptr, nullptr);
   past_.reset();
   hooks_.clear(session_->db);

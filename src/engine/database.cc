@@ -128,11 +128,6 @@ Result<bool> Database::maintain(std::uint64_t budget_us) {
   return core_->store().maintain(budget_us);
 }
 
-Status Database::close() {
-  if (const int open = core_->connections(); open > 0) {
-    return Error(ErrorCode::kInvalidArgument, fmt::format("{} connections are still open", open));
-  }
-  return core_->close();
-}
+Status Database::close() { return core_->close(); }
 
 }  // namespace dosql

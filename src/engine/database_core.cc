@@ -1,5 +1,6 @@
 #include "engine/database_core.h"
 
+#include <fmt/format.h>
 #include <sqlite3.h>
 
 #include <algorithm>
@@ -69,9 +70,21 @@ std::shared_ptr<Session> DatabaseCore::new_session() {
   return session;
 }
 
+bool DatabaseCore::connect() {
+  std::lock_guard lock(closing_);
+  if (closed_) return false;
+  cache_budget_.connected(++connections_);
+  return true;
+}
+
 Status DatabaseCore::close() {
-  if (closed_.exchange(true)) return {};
-  return store_->close();
+  std::lock_guard lock(closing_);
+  if (closed_) return {};
+  if (const int open = connections_; open > 0)
+    return Error(ErrorCode::kInvalidArgument, fmt::format("{} connections are still open", open));
+  Status closed = store_->close();
+  closed_ = closed || closed.error().code() != ErrorCode::kBusy;
+  return closed;
 }
 
 }  // namespace dosql::engine

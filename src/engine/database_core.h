@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include <dosql/database.h>
@@ -42,13 +43,16 @@ class DatabaseCore : public std::enable_shared_from_this<DatabaseCore> {
 
   // Connections of users that are open now.
   int connections() const { return connections_; }
-  void connected() { cache_budget_.connected(++connections_); }
-  void disconnected() { cache_budget_.connected(--connections_); }
+  // False: the database is closed.
+  bool connect();
+  void disconnect() { cache_budget_.connected(--connections_); }
   const CacheBudget& cache_budget() const { return cache_budget_; }
 
   // A session for one more SQLite handle.
   std::shared_ptr<Session> new_session();
 
+  // Errors: kInvalidArgument (a connection is open), kBusy (a transaction is, of a handle that outlived its
+  // connection), those of VersionStore::close(). After the first two it is still open.
   Status close();
   bool closed() const { return closed_; }
 
@@ -60,6 +64,7 @@ class DatabaseCore : public std::enable_shared_from_this<DatabaseCore> {
   Random* random_ = nullptr;
   std::string path_;
   bool created_ = false;
+  std::mutex closing_;  // held over connecting, and over finding that nobody is connected and closing
   std::atomic<bool> closed_{false};
   std::atomic<int> connections_{0};
   CacheBudget cache_budget_;

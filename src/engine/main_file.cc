@@ -108,13 +108,41 @@ void MainFile::pin() {
   store_big32(version_bytes_.data(), ++counter_);
 }
 
+// Statements are compiled for the schema that is visible. Who has the slot stands on the newest commit in the
+// log; where that has another schema, no statement could be compiled for it before it is visible.
+Status MainFile::pin_known_schema() {
+  pin();
+  if (!has_slot_) return {};
+  const version::ReadPoint visible = store_.head(branch_);
+  if (reader_.point() == visible || has_schema_of(visible)) return {};
+  reader_.unpin();
+  DOSQL_RETURN_IF_ERROR(store_.await_ordered_head(branch_));
+  pin();
+  return {};
+}
+
+// By SQLite's schema cookie: on one branch it only grows.
+bool MainFile::has_schema_of(const version::ReadPoint& other) {
+  if (reader_.point().page_count == 0 || other.page_count == 0) return false;
+  version::Reader reader(store_);
+  reader.pin(other);
+  std::array<std::byte, 4> here;
+  std::array<std::byte, 4> there;
+  return reader_.read(PageNo{1}, kSchemaCookieOffset, here) &&
+         reader.read(PageNo{1}, kSchemaCookieOffset, there) && here == there;
+}
+
+Status MainFile::await_point() {
+  return point().version <= store_.head(branch_).version ? Status() : store_.await_ordered_head(branch_);
+}
+
 int MainFile::lock(int level) {
   if (level <= lock_) return SQLITE_OK;
   if (lock_ == SQLITE_LOCK_NONE && !held_) {
     // What another process committed is there from the next statement on.
     if (auto followed = store_.catch_up(); !followed)
       return fail(std::move(followed).error(), SQLITE_IOERR_LOCK);
-    pin();
+    if (auto pinned = pin_known_schema(); !pinned) return fail(std::move(pinned).error(), SQLITE_IOERR_LOCK);
   }
   if (level >= SQLITE_LOCK_RESERVED && !write_.active()) {
     if (const int rc = reserve(); rc != SQLITE_OK) return rc;
@@ -132,6 +160,7 @@ int MainFile::reserve() {
   if (auto begun = write_.begin(reader_.point()); !begun) {
     give_slot_back(WriterSlot::HandOff::kAfterPatience);
     const ErrorCode code = begun.error().code();
+    session_->refusal = Refusal::kNone;  // it may be left from the try before
     if (code == ErrorCode::kBusy) session_->refusal = Refusal::kSlotTaken;
     if (code == ErrorCode::kBusySnapshot) session_->refusal = Refusal::kStale;
     if (session_->refusal != Refusal::kNone) return sqlite_code_of(begun.error(), SQLITE_BUSY);

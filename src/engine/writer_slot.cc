@@ -38,7 +38,8 @@ bool WriterSlot::take_until(Writer& writer, TimePoint deadline, const std::funct
 
 void WriterSlot::enqueue(Waiter& waiter) {
   if (waiters_.empty()) counted_to_ = steady_clock::now();
-  waiter.writer.used_ = std::max(waiter.writer.used_, used_at_turn_);
+  waiter.writer.used_ =
+      std::clamp<std::chrono::nanoseconds>(waiter.writer.used_, used_at_turn_, used_at_turn_ + kDebtMax);
   const auto behind =
       std::upper_bound(waiters_.begin(), waiters_.end(), &waiter,
                        [](const Waiter* a, const Waiter* b) { return a->writer.used_ < b->writer.used_; });

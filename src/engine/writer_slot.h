@@ -23,6 +23,8 @@ class WriterSlot {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
   static constexpr std::chrono::microseconds kPatience{500};
+  // One long transaction is no reason to wait as long: what is owed to the others is at most so much to each.
+  static constexpr std::chrono::microseconds kDebtMax = 2 * kPatience;
 
   // One of those who take the slot.
   class Writer {

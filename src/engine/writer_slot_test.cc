@@ -130,6 +130,32 @@ TEST(WriterSlotTest, AllGetAsMuchOfIt) {
   EXPECT_GT(*least * 2, *most);
 }
 
+// After a long transaction its writer waits for its turn, and not for the others to have had as much.
+TEST(WriterSlotTest, NobodyPaysForALongTransaction) {
+  constexpr int kOthers = 4;
+  WriterSlot slot;
+  WriterSlot::Writer slow;
+  ASSERT_TRUE(slot.try_take());
+  std::atomic<bool> over = false;
+  std::vector<std::thread> others;
+  for (int i = 0; i < kOthers; ++i) {
+    others.emplace_back([&] {
+      WriterSlot::Writer writer;
+      while (!over) {
+        ASSERT_TRUE(slot.take_until(writer, steady_clock::now() + kFar, never));
+        slot.give_back(writer, WriterSlot::HandOff::kAfterPatience);
+      }
+    });
+  }
+  while (slot.waiting() < kOthers) std::this_thread::yield();
+  std::this_thread::sleep_for(std::chrono::seconds(2));
+  slot.give_back(slow, WriterSlot::HandOff::kAfterPatience);
+  EXPECT_TRUE(slot.take_until(slow, steady_clock::now() + std::chrono::seconds(1), never));
+  over = true;
+  slot.give_back(slow, WriterSlot::HandOff::kAfterPatience);
+  for (std::thread& other : others) other.join();
+}
+
 // The slot is a lock: what is done under it is never done twice at once.
 TEST(WriterSlotTest, ManyThreadsNeverOverlap) {
   WriterSlot slot;

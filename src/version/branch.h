@@ -75,9 +75,9 @@ class Branch {
   void set_head(const ReadPoint& head);
 
   // Takes the writer's place, of which there is one (V2). False: somebody has it.
-  bool begin_write() { return !writing_.exchange(true, std::memory_order_acquire); }
+  bool begin_write() { return !writing_.exchange(true, std::memory_order_seq_cst); }
   void end_write() { writing_.store(false, std::memory_order_release); }
-  bool being_written() const { return writing_.load(std::memory_order_acquire); }
+  bool being_written() const { return writing_.load(std::memory_order_seq_cst); }
 
   // The newest version that is in the log, visible or not.
   ReadPoint ordered_head() const {

@@ -105,7 +105,7 @@ Result<log::Appended> StoreImpl::append_name(const NameSummary& summary, std::st
   record.start(RecordType::kName, 0, BranchId{summary.branch});
   record.set_name(summary, name);
   const bool needs_sync = durability == Durability::kFull;
-  Publication publication(visible_end, needs_sync);
+  Publication publication(visible_end, nullptr, needs_sync);
   return log->append(record, needs_sync ? log::WriteStyle::kWrite : log::WriteStyle::kStore, &publication);
 }
 
@@ -156,6 +156,13 @@ Status VersionStore::drop_branch(BranchId id, Durability durability) {
   if (branch.dropped) {
     return Error(ErrorCode::kBranchNotFound, fmt::format("branch '{}' does not exist", branch.name()));
   }
+  if (!branch.begin_write())
+    return Error(ErrorCode::kBusy, fmt::format("a transaction is writing to branch '{}'", branch.name()));
+  // Kept from being written, for good if it is dropped.
+  struct EndWrite {
+    Branch& branch;
+    ~EndWrite() { branch.end_write(); }
+  } const end_write{branch};
   const NameSummary summary{.change = static_cast<std::uint32_t>(NameChange::kDropBranch),
                             .name_bytes = 0,
                             .branch = raw(id),

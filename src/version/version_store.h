@@ -176,8 +176,8 @@ class VersionStore {
   ~VersionStore();
 
   // Makes everything durable, writes the checkpoint and gives the lock back; afterwards only
-  // destruction is allowed. REQUIRES: no active WriteTransaction. On an error the data is as safe as
-  // before, the next open merely replays the log.
+  // destruction is allowed. Errors: kBusy (a WriteTransaction is active; the store stays open), others: the
+  // data is as safe as before, the next open merely replays the log.
   Status close();
 
   const StoreOptions& options() const;
@@ -223,7 +223,7 @@ class VersionStore {
   // kOutcomeUnknown, kPoisoned.
   Result<BranchInfo> create_branch(const std::string& name, const ReadPoint& from, Durability durability);
   // Its versions stay readable for who has them pinned, and as part of branches forked off it. Errors: as
-  // above, kInvalidArgument for main. REQUIRES: nobody writes to it.
+  // above, kInvalidArgument for main, kBusy (a transaction is writing to it).
   Status drop_branch(BranchId branch, Durability durability);
   // None: there is none of that name.
   std::optional<BranchInfo> find_branch(std::string_view name) const;
