@@ -61,14 +61,17 @@ struct SnapshotInfo {
   Timestamp created;
 };
 
-// In commits, counted from the newest version that both branches contain.
+// A branch has the commits of its line, and those of the versions that were merged into it.
 struct BranchComparison {
   std::string source;
   std::string target;
-  std::uint64_t ahead = 0;        // commits of the source that the target lacks
-  std::uint64_t behind = 0;       // commits of the target that the source lacks
-  bool diverged = false;          // both lack some
-  bool can_fast_forward = false;  // the target could become the source: only the target lacks some
+  std::uint64_t ahead = 0;   // commits of the source that the target lacks
+  std::uint64_t behind = 0;  // commits of the target that the source lacks
+  bool diverged = false;     // both lack some
+  // The target could become the source: it lacks some, and its newest version is one of the source's line.
+  bool can_fast_forward = false;
+  // The newest version that both have. Branches that merged each other's older versions may have several that
+  // no other one contains.
   VersionId merge_base;
 };
 

@@ -171,7 +171,7 @@ void MainFile::release_head() {
 int MainFile::commit() {
   if (!write_.active()) return SQLITE_OK;
   const version::Durability durability = session_->durability();
-  const auto ordered = write_.order(durability);
+  const auto ordered = write_.order(durability, marks_);
   // The next writer need not wait for the disk.
   end_write(durability == version::Durability::kFull ? WriterSlot::HandOff::kAlways
                                                      : WriterSlot::HandOff::kAfterPatience);
@@ -193,7 +193,15 @@ int MainFile::commit() {
   return fail(visible.error(), SQLITE_IOERR_WRITE);
 }
 
+void MainFile::add_marks(const version::CommitMarks& marks) {
+  CHECK(writes());
+  marks_.merges.insert(marks_.merges.end(), marks.merges.begin(), marks.merges.end());
+  if (!marks_.message.empty() && !marks.message.empty()) marks_.message += '\n';
+  marks_.message += marks.message;
+}
+
 void MainFile::end_write(WriterSlot::HandOff hand_off) {
+  if (!marks_.empty()) marks_ = {};
   journal_.clear();
   give_slot_back(hand_off);
 }

@@ -60,6 +60,14 @@ class MainFile final : public BaseReader {
   version::VersionStore& store() { return store_; }
   bool read_only() const;
 
+  // What the commit of the open transaction is to say besides its pages; more of it may follow. A commit that
+  // has marks makes a version also where no page changed, if the transaction was begun for writing. Undone
+  // with the transaction, not with a savepoint inside it. REQUIRES: writes(); in all, the limits of
+  // CommitMarks.
+  void add_marks(const version::CommitMarks& marks);
+  // The transaction has the writer slot.
+  bool writes() const { return write_.active(); }
+
   // The version that the open transaction reads, else the one that the next would.
   version::ReadPoint point() const;
   // The branch that it is on. Moving it leaves it to the caller that SQLite forgets the schema: two branches
@@ -114,6 +122,7 @@ class MainFile final : public BaseReader {
   bool has_slot_ = false;
   version::Reader reader_;
   version::WriteTransaction write_;
+  version::CommitMarks marks_;  // of the transaction that is open
   JournalFile journal_;
 
   // Bytes 24-39 of page 1 as the pager last saw them from us: the counter, then its page count and free list.

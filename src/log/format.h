@@ -104,6 +104,7 @@ constexpr bool takes_lsns(RecordType type) {
 enum RecordFlags : std::uint8_t {
   kHasSpills = 1,   // commit: the spill records since kFirstSpill belong to it; a SpillSummary follows
   kFirstSpill = 2,  // spill: forget earlier spills of this branch, their transaction was rolled back
+  kHasMarks = 4,  // commit: a MarksSummary and what it counts follow, behind the SpillSummary if there is one
 };
 
 // The order in which a reader numbers the events inside a commit's LSN range.
@@ -138,6 +139,30 @@ struct SpillSummary {
   std::uint32_t changed_pages;  // distinct pages of the whole transaction
 };
 static_assert(sizeof(SpillSummary) == 16);
+
+enum class MergeKind : std::uint32_t {
+  kParent = 1,  // the merged version is a second parent
+  kSquash = 2,  // its changes are in the commit, its history is not
+};
+
+inline constexpr std::uint32_t kMergesMax = 256;
+inline constexpr std::uint32_t kMessageBytesMax = std::uint32_t{64} << 10;
+
+// Of a commit with kHasMarks. Behind it: its merge marks, the message, and zeros up to a multiple of 8.
+struct MarksSummary {
+  std::uint32_t merges;
+  std::uint32_t message_bytes;
+};
+static_assert(sizeof(MarksSummary) == 8);
+
+// A version that the commit merged.
+struct MergeMark {
+  std::uint32_t kind;     // a MergeKind
+  std::uint32_t branch;   // that committed it
+  std::uint64_t version;  // of that branch
+  std::uint64_t lsn;      // its LSN
+};
+static_assert(sizeof(MergeMark) == 24);
 
 // Fixed part behind the header of a kClose record.
 struct CloseSummary {

@@ -74,6 +74,12 @@ void Branch::show_durable(Lsn durable) {
   awaiting_.erase(awaiting_.begin(), still);
 }
 
+void Branch::push_merges(Version version, std::span<const MergeMark> marks) {
+  if (marks.empty()) return;
+  std::lock_guard lock(merges_lock_);
+  for (const MergeMark& mark : marks) merges_.push_back({version, mark});
+}
+
 PageRef Branch::with_cap(BranchSlot* slot) const {
   PageRef ref{slot};
   if (slot->owner == id_) return ref;
@@ -128,7 +134,7 @@ void Branch::for_each_slot(const std::function<void(PageNo, PageSlot&)>& visit) 
 }
 
 std::uint64_t Branch::memory_bytes() const {
-  std::uint64_t bytes = sizeof *this + commits_.memory_bytes();
+  std::uint64_t bytes = sizeof *this + commits_.memory_bytes() + merges().size() * sizeof(BranchMerge);
   if (!parent_) return bytes + main_pages_.memory_bytes();
   for_each_slot([&bytes](PageNo, PageSlot& slot) {
     slot.lock.lock_shared();

@@ -22,6 +22,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,12 @@ struct BranchSlot : PageSlot {
   BranchId owner{};
   std::uint32_t generation = 0;  // how often the owner had been forked at its head
   PageRef older;                 // what the owner saw before the first version here
+};
+
+// A merge mark of one of a branch's own commits.
+struct BranchMerge {
+  Version version{};  // of the commit
+  MergeMark mark;
 };
 
 class Branch {
@@ -111,6 +118,13 @@ class Branch {
   // The newest of its own versions at or below `lsn`; fork().version when there is none.
   Version find_commit(Lsn lsn) const { return Version{raw(commits_.find(lsn)) + raw(fork_.version)}; }
 
+  // Of its own commits, oldest first. Those of a commit are pushed before its head is set.
+  std::vector<BranchMerge> merges() const {
+    std::lock_guard lock(merges_lock_);
+    return merges_;
+  }
+  void push_merges(Version version, std::span<const MergeMark> marks);
+
   // Where the versions of `page` are that this branch sees.
   PageRef find(PageNo page) const;
   // The slot that the next version of `page` on this branch goes into. REQUIRES: the writer, publishing or
@@ -175,6 +189,8 @@ class Branch {
   ReadPoint head_;
   std::vector<Awaiting> awaiting_;  // oldest first; the first needs a sync
   CommitIndex commits_;
+  mutable SpinLock merges_lock_;
+  std::vector<BranchMerge> merges_;
   std::mutex publish_mutex_;
 
   mutable SharedSpinLock pages_lock_;  // guards what follows

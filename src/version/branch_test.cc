@@ -299,7 +299,7 @@ TEST_F(BranchTest, NamesAreUnique) {
   EXPECT_EQ(dropped.error().message(), "branch 'main' cannot be dropped");
 }
 
-TEST_F(BranchTest, UnmergedCommitsAndMergeBase) {
+TEST_F(BranchTest, UnmergedCommitsAndSharedVersions) {
   random_.seed(3);
   auto store = open();
   commit(*store, "main");
@@ -313,12 +313,12 @@ TEST_F(BranchTest, UnmergedCommitsAndMergeBase) {
   commit(*store, "x");
   commit(*store, "main");
   EXPECT_EQ(store->unmerged_commits().at(x), 2u);
-  EXPECT_EQ(store->merge_base(x, kMainBranch), second);
-  EXPECT_EQ(store->merge_base(kMainBranch, x), second);
+  EXPECT_EQ(store->shared_version(x, kMainBranch), second);
+  EXPECT_EQ(store->shared_version(kMainBranch, x), second);
   ASSERT_TRUE(store->create_branch("y", store->head(x), Durability::kNormal));
   EXPECT_EQ(store->unmerged_commits().at(x), 0u) << "y contains them";
-  EXPECT_EQ(store->merge_base(id_of(*store, "y"), x), store->head(x));
-  EXPECT_EQ(store->merge_base(id_of(*store, "y"), kMainBranch), second);
+  EXPECT_EQ(store->shared_version(id_of(*store, "y"), x), store->head(x));
+  EXPECT_EQ(store->shared_version(id_of(*store, "y"), kMainBranch), second);
 }
 
 // The first commit may be in the log, and not visible yet, when a branch is made of the empty database.

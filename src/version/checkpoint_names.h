@@ -4,9 +4,11 @@
 //   branches    x BranchRow     ascending by id, without main
 //   commits     x CommitRow     those of the first branch, oldest first, then of the next, ...
 //   slots       x SlotRow       ascending by the LSN of their first version: the order in which they were
-//   made versions    x PageVersion   those of the first slot, oldest first, then of the next, ... snapshots
-//   x SnapshotRow   by name the names of branches and snapshots, one behind the other, and zeros up to a
-//   multiple of 8
+//                                 made
+//   versions    x PageVersion   those of the first slot, oldest first, then of the next, ...
+//   snapshots   x SnapshotRow   by name
+//   the names of branches and snapshots, one behind the other, and zeros up to a multiple of 8
+//   MergeRow to the end of the section: main's merge marks, then those of the first branch, ...
 // What a branch shares with its parent is not there: it follows from the order of slots and branches.
 #pragma once
 
@@ -65,6 +67,18 @@ struct SnapshotRow {
   std::uint32_t reserved;
 };
 static_assert(sizeof(SnapshotRow) == 40);
+
+// A merge mark. These rows end the section: one that has none is as long as before there were any.
+struct MergeRow {
+  std::uint32_t branch;  // of the commit that has the mark
+  std::uint32_t kind;    // a MergeKind
+  std::uint64_t version;
+  std::uint32_t source_branch;
+  std::uint32_t reserved;
+  std::uint64_t source_version;
+  std::uint64_t source_lsn;
+};
+static_assert(sizeof(MergeRow) == 40);
 
 // REQUIRES: no commit and no change of names is under way.
 void append_names(const StoreImpl& store, std::vector<std::byte>& body);

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
 
 #include "base/check.h"
+#include "version/lineage.h"
 
 namespace dosql::version {
 namespace {
@@ -184,27 +184,47 @@ std::vector<BranchInfo> VersionStore::branches() const {
 
 std::map<BranchId, std::uint64_t> VersionStore::unmerged_commits() const {
   const std::vector<Branch*> branches = impl_->branches.all();
-  // Up to where each branch, dropped ones included, is part of one that is not dropped.
-  std::map<BranchId, Version> contained;
-  std::set<BranchId> seen;
-  for (const Branch* branch : branches) {
-    for (const Branch* child = branch; child->parent() && seen.insert(child->id()).second;
-         child = child->parent()) {
-      Version& in_others = contained[child->parent()->id()];
-      in_others = std::max(in_others, child->fork().version);
-    }
-  }
+  std::vector<ReadPoint> heads;
   std::map<BranchId, std::uint64_t> unmerged;
   for (const Branch* branch : branches) {
-    const auto found = contained.find(branch->id());
-    const Version in_others =
-        found == contained.end() ? branch->fork().version : std::max(branch->fork().version, found->second);
-    unmerged[branch->id()] = raw(branch->head().version) - raw(in_others);
+    heads.push_back(branch->head());
+    unmerged[branch->id()] = 0;
   }
+  for (const auto& [id, line] : reach_of(*impl_, heads))
+    unmerged[branches[line.head]->id()] += unshared(impl_->branch(id), line);
   return unmerged;
 }
 
-ReadPoint VersionStore::merge_base(BranchId a, BranchId b) const {
+Result<LineageComparison> VersionStore::compare(const ReadPoint& a, const ReadPoint& b) const {
+  const ReadPoint heads[] = {a, b};
+  const Reach reach = reach_of(*impl_, heads);
+  LineageComparison result;
+  for (const auto& [id, line] : reach)
+    (line.head == 0 ? result.ahead : result.behind) += unshared(impl_->branch(id), line);
+  for (const ReadPoint& base : best_shared(*impl_, reach)) {
+    if (base.version == Version{0}) {
+      result.bases.push_back(base);
+      continue;
+    }
+    DOSQL_ASSIGN_OR_RETURN(const ReadPoint point, at_version(base.branch, base.version));
+    result.bases.push_back(point);
+  }
+  return result;
+}
+
+Result<std::vector<ReadPoint>> VersionStore::merge_bases(const ReadPoint& a, const ReadPoint& b) const {
+  DOSQL_ASSIGN_OR_RETURN(LineageComparison comparison, compare(a, b));
+  return std::move(comparison.bases);
+}
+
+bool VersionStore::goes_through(const ReadPoint& newer, const ReadPoint& older) const {
+  if (older.version > newer.version) return false;
+  ReadPoint on_line = newer;
+  on_line.version = older.version;
+  return committed_on(*impl_, on_line).branch == committed_on(*impl_, older).branch;
+}
+
+ReadPoint VersionStore::shared_version(BranchId a, BranchId b) const {
   // Where the two lines of ancestors meet, the older of the two points on the common branch.
   ReadPoint from_a = head(a);
   std::vector<ReadPoint> line;

@@ -101,6 +101,20 @@ Status StoreModel::attempt(VersionStore& store, StoreState next, Durability dura
   return {};
 }
 
+// Of any versions: the store does not ask what was merged.
+version::CommitMarks StoreModel::random_marks(Generator& random) const {
+  version::CommitMarks marks;
+  for (std::size_t merges = random() % 3; merges > 0; --merges) {
+    const auto& line = state().branches.at(any_branch(random)).line;
+    if (line.empty()) continue;
+    const ReadPoint& source = line[random() % line.size()]->point;
+    const auto kind = random() % 2 == 0 ? version::MergeKind::kParent : version::MergeKind::kSquash;
+    marks.merges.push_back({kind, source.branch, source.version, source.lsn});
+  }
+  marks.message.assign(random() % 20 == 0 ? 5'000 : random() % 40, 'm');
+  return marks;
+}
+
 Status StoreModel::random_transaction(VersionStore& store, Generator& random, const WorkSize& size,
                                       Durability durability, const std::string& name) {
   failed_.reset();
@@ -120,7 +134,8 @@ Status StoreModel::random_transaction(VersionStore& store, Generator& random, co
     transaction.rollback();
     return {};
   }
-  if (same(base, stored->image)) {
+  if (random() % 6 == 0) stored->marks = random_marks(random);
+  if (stored->marks.empty() && same(base, stored->image)) {
     const auto point = transaction.commit(durability);
     EXPECT_TRUE(!point || *point == reader.point()) << "a transaction without changes made a version";
     return point ? Status() : Status(point.error());
@@ -128,7 +143,7 @@ Status StoreModel::random_transaction(VersionStore& store, Generator& random, co
   StoreState next = state();
   next.branches.at(name).line.push_back(stored);
   return attempt(store, std::move(next), durability, [&]() -> Status {
-    DOSQL_ASSIGN_OR_RETURN(const ReadPoint point, transaction.commit(durability));
+    DOSQL_ASSIGN_OR_RETURN(const ReadPoint point, transaction.commit(durability, stored->marks));
     EXPECT_EQ(point, store.head(point.branch));
     return {};
   });

@@ -117,6 +117,7 @@ class Comparison {
   AssertionResult time_right(BranchId branch, StoredVersion& stored) const {
     const auto info = store_.commit_info(branch, stored.point.version);
     if (!info) return AssertionFailure() << info.error().message();
+    if (info->marks != stored.marks) return AssertionFailure() << "its marks are not what they were";
     if (stored.timestamp_us == 0) stored.timestamp_us = info->timestamp_us;
     if (info->timestamp_us == stored.timestamp_us) return AssertionSuccess();
     return AssertionFailure() << "its time is " << info->timestamp_us << " instead of "

@@ -23,6 +23,7 @@ struct StoredVersion {
   std::string branch;  // that committed it
   version::ReadPoint point;
   TimestampUs timestamp_us = 0;  // 0: not known yet
+  version::CommitMarks marks{};
 };
 
 struct StoredBranch {
