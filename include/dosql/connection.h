@@ -14,6 +14,7 @@
 #include <type_traits>
 #include <vector>
 
+#include <dosql/merge.h>
 #include <dosql/result.h>
 #include <dosql/savepoint.h>
 #include <dosql/statement.h>
@@ -169,6 +170,14 @@ class Connection {
   Status delete_branch(std::string_view name, const DeleteBranchOptions& options = {});
   // By name, ascending.
   std::vector<BranchInfo> list_branches() const;
+
+  // Merges the newest version of a branch into the connection's branch. Where the connection's branch has no
+  // commits that the source lacks, it is fast-forwarded, whatever the size of what the source did: the
+  // source's versions are its versions then, under the same numbers and LSNs. Inside a transaction, and as a
+  // squash, a merge is a commit. Errors: DOSQL_BRANCH_NOT_FOUND, DOSQL_INVALID_ARGUMENT (a branch into
+  // itself, a message of more than 64 KiB, on a connection of as_of()), DOSQL_BUSY (the branch is being
+  // written to), those of writing.
+  Result<MergeResult> merge(std::string_view source, const MergeOptions& options = {});
 
   // Errors: DOSQL_ALREADY_EXISTS, DOSQL_VERSION_NOT_FOUND (the database is empty), DOSQL_INVALID_ARGUMENT (no
   // name, or more than 255 bytes), those of the point.

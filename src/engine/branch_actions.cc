@@ -29,7 +29,7 @@ std::string commits_text(std::uint64_t commits) {
 }
 
 Status refuse_in_use(ConnectionState& connection, const version::BranchInfo& branch) {
-  const int on_it = connection.core().branch_uses().connections_on(branch.id);
+  const int on_it = connection.core().branch_uses().connections_on(branch.name);
   if (on_it == 0) return {};
   const auto refused = [&](std::string_view why) {
     return Error(ErrorCode::kInvalidArgument,
@@ -73,7 +73,7 @@ Status drop_branch(ConnectionState& connection, std::string_view name, const Dro
   std::lock_guard lock(connection.core().branch_uses().mutex());
   const auto branch = need_branch(store, name);
   if (!branch) return how.if_exists ? Status() : Status(branch.error());
-  if (branch->id == kMainBranch) return Error(ErrorCode::kInvalidArgument, "branch 'main' cannot be dropped");
+  if (branch->is_main()) return Error(ErrorCode::kInvalidArgument, "branch 'main' cannot be dropped");
   DOSQL_RETURN_IF_ERROR(refuse_in_use(connection, *branch));
   if (!how.force) DOSQL_RETURN_IF_ERROR(refuse_unmerged(store, *branch));
   return store.drop_branch(branch->id, connection.session().durability());

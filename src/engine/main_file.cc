@@ -52,8 +52,8 @@ MainFile::MainFile(version::VersionStore& store, WriterSlots& slots, std::shared
       slots_(slots),
       session_(std::move(session)),
       fixed_(fixed),
-      branch_(fixed ? fixed->branch : kMainBranch),
-      slot_(&slots.of(branch_)),
+      branch_(fixed ? fixed->branch : store.find_branch(version::kMainName)->id),
+      slot_(&slots.of(store.branch_name(branch_))),
       reader_(store),
       write_(store),
       journal_(*this) {}
@@ -66,13 +66,13 @@ bool MainFile::read_only() const {
 
 version::ReadPoint MainFile::point() const {
   if (reader_.pinned()) return reader_.point();
-  return fixed_ ? *fixed_ : store_.head(branch_);
+  return fixed_ ? *fixed_ : store_.head(branch());
 }
 
 void MainFile::move_to(BranchId branch) {
   CHECK(lock_ == SQLITE_LOCK_NONE && !fixed_ && !has_slot_);
   branch_ = branch;
-  slot_ = &slots_.of(branch);
+  slot_ = &slots_.of(store_.branch_name(branch));
 }
 
 void MainFile::look_at(const version::ReadPoint& point) {
@@ -94,6 +94,7 @@ int MainFile::fail(Error error, int io_code) {
 // --- Transactions ---
 
 void MainFile::pin() {
+  if (!fixed_) branch_ = store_.current(branch_);
   if (fixed_) {
     reader_.pin(*fixed_);
   } else if (has_slot_) {

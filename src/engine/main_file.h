@@ -72,7 +72,8 @@ class MainFile final : public BaseReader {
   version::ReadPoint point() const;
   // The branch that it is on. Moving it leaves it to the caller that SQLite forgets the schema: two branches
   // may have the same schema cookie. REQUIRES of moving: no lock is held, the file is not on a fixed version.
-  BranchId branch() const { return branch_; }
+  // Until the open transaction ends, the one that its version was pinned on.
+  BranchId branch() const { return fixed_ || reader_.pinned() ? branch_ : store_.current(branch_); }
   void move_to(BranchId branch);
   // Moves a file on a fixed version to another one. REQUIRES: no lock is held.
   void look_at(const version::ReadPoint& point);
@@ -114,8 +115,8 @@ class MainFile final : public BaseReader {
   WriterSlots& slots_;
   std::shared_ptr<Session> session_;
   std::optional<version::ReadPoint> fixed_;
-  BranchId branch_ = kMainBranch;
-  std::atomic<WriterSlot*> slot_;  // the branch's
+  BranchId branch_;
+  std::atomic<WriterSlot*> slot_;  // the branch's, whatever its id
 
   int lock_ = 0;
   bool held_ = false;

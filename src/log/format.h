@@ -176,6 +176,7 @@ enum class NameChange : std::uint32_t {
   kDropBranch = 2,
   kCreateSnapshot = 3,
   kDropSnapshot = 4,
+  kFastForward = 5,  // a branch's name goes to a new line of versions, which begins with a newer version
 };
 
 inline constexpr std::uint32_t kNameBytesMax = 255;
@@ -184,10 +185,12 @@ inline constexpr std::uint32_t kNameBytesMax = 255;
 struct NameSummary {
   std::uint32_t change;  // a NameChange
   std::uint32_t name_bytes;
-  std::uint32_t branch;         // the branch that is created or dropped, or that the snapshot is of
-  std::uint32_t parent;         // create branch: the branch that the point below is a version of
-  std::uint64_t point_version;  // create: the version that the branch begins with, or that is labelled
-  std::uint64_t point_lsn;      // its LSN
+  // The branch that is created or dropped, or that the snapshot is of; fast-forward: the new line's id.
+  std::uint32_t branch;
+  std::uint32_t parent;  // create branch, fast-forward: the branch that the point below is a version of
+  // Create, fast-forward: the version that the branch begins with; snapshot: that is labelled.
+  std::uint64_t point_version;
+  std::uint64_t point_lsn;  // its LSN
 };
 static_assert(sizeof(NameSummary) == 32);
 

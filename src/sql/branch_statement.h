@@ -15,6 +15,7 @@
 #include <optional>
 #include <string>
 
+#include <dosql/merge.h>
 #include <dosql/result.h>
 
 #include "sql/time_point.h"
@@ -42,8 +43,6 @@ struct StatementText {
   Span span;
   std::optional<std::string> text;  // none: the variable at `span` says it
 };
-
-enum class MergeStrategy : std::uint8_t { kAuto, kOurs, kTheirs, kManual };
 
 // In any case of letters; none: there is no such strategy.
 std::optional<MergeStrategy> merge_strategy(std::string_view word);

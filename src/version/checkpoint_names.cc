@@ -7,6 +7,7 @@
 
 #include "version/checkpoint.h"
 #include "version/merge_marks.h"
+#include "version/names.h"
 #include "version/page_history.h"
 
 namespace dosql::version {
@@ -24,8 +25,8 @@ struct Parts {
   const std::byte* versions = nullptr;
   const std::byte* snapshots = nullptr;
   const char* names = nullptr;
-  const std::byte* merges = nullptr;
-  std::uint64_t merge_count = 0;
+  const std::byte* lineage = nullptr;
+  std::uint64_t lineage_rows = 0;
 
   BranchRow branch(std::uint64_t i) const { return load<BranchRow>(branches + i * sizeof(BranchRow)); }
   CommitRow commit(std::uint64_t i) const { return load<CommitRow>(commits + i * sizeof(CommitRow)); }
@@ -34,7 +35,7 @@ struct Parts {
   SnapshotRow snapshot(std::uint64_t i) const {
     return load<SnapshotRow>(snapshots + i * sizeof(SnapshotRow));
   }
-  MergeRow merge(std::uint64_t i) const { return load<MergeRow>(merges + i * sizeof(MergeRow)); }
+  LineageRow lineage_row(std::uint64_t i) const { return load<LineageRow>(lineage + i * sizeof(LineageRow)); }
 };
 
 std::optional<Parts> parts_of(Bytes section) {
@@ -53,9 +54,9 @@ std::optional<Parts> parts_of(Bytes section) {
   parts.names = reinterpret_cast<const char*>(parts.snapshots + header.snapshots * sizeof(SnapshotRow));
   const std::uint64_t bytes =
       (reinterpret_cast<const std::byte*>(parts.names) - section.data()) + (header.name_bytes + 7) / 8 * 8;
-  if (bytes > section.size() || (section.size() - bytes) % sizeof(MergeRow) != 0) return {};
-  parts.merges = section.data() + bytes;
-  parts.merge_count = (section.size() - bytes) / sizeof(MergeRow);
+  if (bytes > section.size() || (section.size() - bytes) % sizeof(LineageRow) != 0) return {};
+  parts.lineage = section.data() + bytes;
+  parts.lineage_rows = (section.size() - bytes) / sizeof(LineageRow);
   return parts;
 }
 
@@ -65,9 +66,9 @@ void append(std::vector<std::byte>& bytes, const T& value) {
   bytes.insert(bytes.end(), more.begin(), more.end());
 }
 
-// The branches that something still needs: those with a name, those with a snapshot or a branch on them,
-// those of which another one that is needed has merged a version, and those dropped since the store was
-// opened, of which somebody may be about to make a branch.
+// The branches that something still needs: those with a name and who had it before, those with a snapshot or
+// a branch on them, those of which another one that is needed has merged a version, and those dropped since
+// the store was opened, of which somebody may be about to make a branch.
 std::vector<Branch*> needed_branches(const BranchTable& table) {
   std::vector<Branch*> all = table.with_dropped();
   std::vector<BranchId> reached;
@@ -82,6 +83,7 @@ std::vector<Branch*> needed_branches(const BranchTable& table) {
     if (!needed.insert(id).second) continue;
     const Branch& branch = *table.get(id);
     if (branch.parent()) reached.push_back(branch.parent()->id());
+    if (branch.predecessor) reached.push_back(branch.predecessor->id());
     for (const BranchMerge& merge : branch.merges()) reached.push_back(merge.mark.branch);
   }
   std::erase_if(all,
@@ -106,15 +108,24 @@ BranchRow row_of(const Branch& branch) {
           .generation = branch.generation()};
 }
 
-void append_merges(const Branch& branch, std::vector<std::byte>& rows) {
+void append_lineage(const Branch& branch, std::vector<std::byte>& rows) {
+  if (branch.predecessor) {
+    append(rows, LineageRow{.branch = raw(branch.id()),
+                            .kind = kSuccessorRow,
+                            .version = 0,
+                            .source_branch = raw(branch.predecessor->id()),
+                            .reserved = 0,
+                            .source_version = 0,
+                            .source_lsn = 0});
+  }
   for (const BranchMerge& merge : branch.merges()) {
-    append(rows, MergeRow{.branch = raw(branch.id()),
-                          .kind = static_cast<std::uint32_t>(merge.mark.kind),
-                          .version = raw(merge.version),
-                          .source_branch = raw(merge.mark.branch),
-                          .reserved = 0,
-                          .source_version = raw(merge.mark.version),
-                          .source_lsn = raw(merge.mark.lsn)});
+    append(rows, LineageRow{.branch = raw(branch.id()),
+                            .kind = static_cast<std::uint32_t>(merge.mark.kind),
+                            .version = raw(merge.version),
+                            .source_branch = raw(merge.mark.branch),
+                            .reserved = 0,
+                            .source_version = raw(merge.mark.version),
+                            .source_lsn = raw(merge.mark.lsn)});
   }
 }
 
@@ -168,13 +179,13 @@ void append_names(const StoreImpl& store, std::vector<std::byte>& body) {
   std::vector<std::byte> rows;
   std::vector<std::byte> commits;
   std::string names;
-  std::vector<std::byte> merges;
+  std::vector<std::byte> lineage;
   std::vector<std::pair<BranchId, const BranchSlot*>> slots;
   const std::vector<Branch*> branches = needed_branches(store.branches);
-  append_merges(store.branches.main(), merges);
+  append_lineage(store.branches.first_main(), lineage);
   for (const Branch* branch : branches) {
     append(rows, row_of(*branch));
-    append_merges(*branch, merges);
+    append_lineage(*branch, lineage);
     names += branch->name();
     for (std::uint64_t i = 1; i <= branch->commits().size(); ++i) {
       const CommitEntry entry = branch->commits().at(Version{i});
@@ -215,7 +226,7 @@ void append_names(const StoreImpl& store, std::vector<std::byte>& body) {
   names.resize((names.size() + 7) / 8 * 8);
   const Bytes name_bytes = std::as_bytes(std::span(names));
   for (const Bytes part : {Bytes(rows), Bytes(commits), Bytes(slot_rows), Bytes(versions), Bytes(snapshots),
-                           name_bytes, Bytes(merges)}) {
+                           name_bytes, Bytes(lineage)}) {
     body.insert(body.end(), part.begin(), part.end());
   }
 }
@@ -261,8 +272,8 @@ bool names_consistent(Bytes section) {
     if (!ids.contains(row.branch) || row.name_bytes == 0 || row.name_bytes > log::kNameBytesMax) return false;
     name_bytes += row.name_bytes;
   }
-  for (std::uint64_t i = 0; i < parts->merge_count; ++i) {
-    const MergeRow row = parts->merge(i);
+  for (std::uint64_t i = 0; i < parts->lineage_rows; ++i) {
+    const LineageRow row = parts->lineage_row(i);
     if (!ids.contains(row.branch) || !ids.contains(row.source_branch)) return false;
   }
   return commit == header.commits && version == header.versions && name_bytes == header.name_bytes;
@@ -276,6 +287,11 @@ class NamesLoader {
   NamesLoader(StoreImpl& store, const Parts& parts) : store_(store), parts_(parts), name_(parts.names) {}
 
   bool load() {
+    for (std::uint64_t i = 0; i < parts_.lineage_rows; ++i) {
+      const LineageRow row = parts_.lineage_row(i);
+      if (row.kind != kSuccessorRow) continue;
+      if (!predecessors_.emplace(row.branch, row.source_branch).second) return false;
+    }
     std::uint64_t slot = 0;
     for (std::uint64_t i = 0; i < parts_.header.branches; ++i) {
       const BranchRow row = parts_.branch(i);
@@ -290,13 +306,15 @@ class NamesLoader {
     for (std::uint64_t i = 0; i < parts_.header.snapshots; ++i) {
       if (!load_snapshot(parts_.snapshot(i))) return false;
     }
-    for (std::uint64_t i = 0; i < parts_.merge_count; ++i) {
-      if (!load_merge(parts_.merge(i))) return false;
+    for (std::uint64_t i = 0; i < parts_.lineage_rows; ++i) {
+      const LineageRow row = parts_.lineage_row(i);
+      if (row.kind != kSuccessorRow && !load_merge(row)) return false;
     }
     for (std::uint64_t i = 0; i < parts_.header.branches; ++i) {
       const BranchRow row = parts_.branch(i);
       store_.branch(BranchId{row.id}).set_generation(row.generation);
     }
+    if (!store_.branches.find(kMainName)) return false;
     store_.branches.reserve_ids(BranchId{static_cast<std::uint32_t>(parts_.header.next_branch_id)});
     return true;
   }
@@ -325,8 +343,25 @@ class NamesLoader {
     branch->known_pages = row.known_pages;
     branch->set_head({branch->id(), Version{row.fork_version + row.commits}, newest, row.page_count});
     branch->dropped = row.dropped != 0;
+    if (const auto found = predecessors_.find(row.id); found != predecessors_.end())
+      return load_successor(std::move(branch), BranchId{found->second});
     if (!branch->dropped && store_.branches.find(branch->name())) return false;
     store_.branches.add(std::move(branch));
+    return true;
+  }
+
+  // A name goes from one to the next, and may be dropped in the end.
+  bool load_successor(std::unique_ptr<Branch> branch, BranchId predecessor_id) {
+    Branch* const predecessor = store_.branches.get(predecessor_id);
+    if (!predecessor || predecessor->name() != branch->name() || predecessor->successor) return false;
+    const ReadPoint until = predecessor->head();
+    if (branch->fork().version < until.version) return false;
+    ReadPoint passed = branch->fork();
+    passed.version = until.version;
+    if (committed_on(store_, passed).branch != committed_on(store_, until).branch) return false;
+    const Branch* const named = store_.branches.find(branch->name());
+    if (!branch->dropped && named && named != predecessor) return false;
+    store_.branches.fast_forward(*predecessor, std::move(branch));
     return true;
   }
 
@@ -358,7 +393,7 @@ class NamesLoader {
   }
 
   // Those of one branch are in the order of their commits.
-  bool load_merge(const MergeRow& row) {
+  bool load_merge(const LineageRow& row) {
     Branch& branch = store_.branch(BranchId{row.branch});
     const Version version{row.version};
     if (version <= branch.fork().version || version > branch.head().version) return false;
@@ -378,6 +413,7 @@ class NamesLoader {
   std::uint64_t commit_ = 0;
   std::uint64_t version_ = 0;
   std::map<BranchId, Version> newest_merge_;
+  std::map<std::uint32_t, std::uint32_t> predecessors_;  // by the successor
 };
 
 }  // namespace

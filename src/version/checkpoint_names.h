@@ -8,7 +8,7 @@
 //   versions    x PageVersion   those of the first slot, oldest first, then of the next, ...
 //   snapshots   x SnapshotRow   by name
 //   the names of branches and snapshots, one behind the other, and zeros up to a multiple of 8
-//   MergeRow to the end of the section: main's merge marks, then those of the first branch, ...
+//   LineageRow to the end of the section: main's, then those of the first branch, ...
 // What a branch shares with its parent is not there: it follows from the order of slots and branches.
 #pragma once
 
@@ -68,17 +68,19 @@ struct SnapshotRow {
 };
 static_assert(sizeof(SnapshotRow) == 40);
 
-// A merge mark. These rows end the section: one that has none is as long as before there were any.
-struct MergeRow {
-  std::uint32_t branch;  // of the commit that has the mark
-  std::uint32_t kind;    // a MergeKind
+// A merge mark, or that a branch is the successor of another. These rows end the section: one that has none
+// is as long as before there were any.
+struct LineageRow {
+  std::uint32_t branch;  // of the commit that has the mark; the successor
+  std::uint32_t kind;    // a MergeKind, or kSuccessorRow
   std::uint64_t version;
-  std::uint32_t source_branch;
+  std::uint32_t source_branch;  // the mark's; whose name the successor has
   std::uint32_t reserved;
   std::uint64_t source_version;
   std::uint64_t source_lsn;
 };
-static_assert(sizeof(MergeRow) == 40);
+static_assert(sizeof(LineageRow) == 40);
+inline constexpr std::uint32_t kSuccessorRow = 3;
 
 // REQUIRES: no commit and no change of names is under way.
 void append_names(const StoreImpl& store, std::vector<std::byte>& body);

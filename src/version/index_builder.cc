@@ -42,7 +42,8 @@ Status IndexBuilder::take(const log::RecordView& record, log::Position position)
   const auto type = static_cast<RecordType>(record.header.type);
   if (type == RecordType::kName) return on_name(record, position);
   branch_ = store_.branches.get(BranchId{record.header.branch});
-  if (!branch_ || branch_->dropped) return bad(position, "it is for an unknown branch");
+  const bool is_written = type == RecordType::kCommit || type == RecordType::kSpill;
+  if (!branch_ || (is_written && branch_->dropped)) return bad(position, "it is for an unknown branch");
   switch (type) {
     case RecordType::kCommit: return on_commit(record, position);
     case RecordType::kSpill: return on_spill(record, position);

@@ -255,8 +255,9 @@ StoreStatus VersionStore::status() const {
   status.checkpoint_lsn = store.checkpoint_point.last_lsn;
   status.log_bytes = store.log->used_bytes();
   status.segments = static_cast<std::uint32_t>(store.log->segments().size());
-  for (const Branch* branch : store.branches.all()) {
-    ++status.branches;
+  for (const Branch* branch : store.branches.with_dropped()) {
+    if (branch->dropped && !branch->successor) continue;
+    if (!branch->dropped) ++status.branches;
     status.commits += branch->commits().size();
     branch->for_each_slot([&status](PageNo, PageSlot&) { ++status.live_pages; });
     status.index_bytes += branch->memory_bytes();

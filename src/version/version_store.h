@@ -119,14 +119,18 @@ struct CommitInfo {
   friend bool operator==(const CommitInfo&, const CommitInfo&) = default;
 };
 
+inline constexpr std::string_view kMainName = "main";
+
 struct BranchInfo {
   BranchId id{};
   std::string name;
   BranchId parent{};           // of main: main
   std::string parent_name;     // also when the parent was dropped; empty for main
-  ReadPoint fork;              // the version of the parent that it began with; of main: version 0
+  ReadPoint fork;              // the version of the parent that it was created from; of main: version 0
   ReadPoint head;              // its newest version
   TimestampUs created_us = 0;  // 0 for main
+
+  bool is_main() const { return name == kMainName; }
 };
 
 // A version contains all that leads to it: its parents, and what it squashed.
@@ -260,12 +264,22 @@ class VersionStore {
   // A branch that begins with `from`, in constant time. Errors: kAlreadyExists, kReadOnly, kDiskFull, kIo,
   // kOutcomeUnknown, kPoisoned.
   Result<BranchInfo> create_branch(const std::string& name, const ReadPoint& from, Durability durability);
+  // Makes a newer version the branch's newest: all versions up to it are the branch's now, and its next
+  // commit stands on it. In constant time, as one record. The branch gets another id; who has the old one
+  // learns it from current(). Errors: those of create_branch, kBusy (somebody writes to the branch),
+  // kBusySnapshot (the line of `to` does not go through the branch's newest version). REQUIRES: `to` is
+  // visible, and newer.
+  Result<BranchInfo> fast_forward(BranchId branch, const ReadPoint& to, Durability durability);
+  // The id of a branch now: another one than it was when it has been fast-forwarded since.
+  BranchId current(BranchId branch) const;
   // Its versions stay readable for who has them pinned, and as part of branches forked off it. Errors: as
   // above, kInvalidArgument for main. REQUIRES: nobody writes to it.
   Status drop_branch(BranchId branch, Durability durability);
   // None: there is none of that name.
   std::optional<BranchInfo> find_branch(std::string_view name) const;
   BranchInfo branch_info(BranchId branch) const;
+  // Lives as long as the store.
+  const std::string& branch_name(BranchId branch) const;
   // By name, ascending.
   std::vector<BranchInfo> branches() const;
   // How many of the commits that each branch contains no other branch does (lineage.h). Of all at once: what

@@ -469,7 +469,7 @@ Status WriteTransaction::begin(const ReadPoint& base, CacheUse spilled) {
   }
   Branch& branch = store_.branch(base.branch);
   if (!branch.begin_write()) return Error(ErrorCode::kBusy, "another connection is writing to this branch");
-  if (branch.ordered_head() != base) {
+  if (branch.dropped || branch.ordered_head() != base) {
     branch.end_write();
     return Error(ErrorCode::kBusySnapshot, "the branch moved on since this transaction began to read");
   }

@@ -172,7 +172,7 @@ TEST_F(FormatDocument, TheStatusPageIsAsTheTablesSay) {
 
 TEST_F(FormatDocument, NamesInTheCheckpointAreAsTheTablesSay) {
   using version::BranchRow;
-  using version::MergeRow;
+  using version::LineageRow;
   using version::NamesHeader;
   using version::SlotRow;
   using version::SnapshotRow;
@@ -189,9 +189,9 @@ TEST_F(FormatDocument, NamesInTheCheckpointAreAsTheTablesSay) {
   EXPECT_DOCUMENTED(SnapshotRow, FIELD(SnapshotRow, branch), FIELD(SnapshotRow, page_count),
                     FIELD(SnapshotRow, version), FIELD(SnapshotRow, lsn), FIELD(SnapshotRow, created_us),
                     FIELD(SnapshotRow, name_bytes), FIELD(SnapshotRow, reserved));
-  EXPECT_DOCUMENTED(MergeRow, FIELD(MergeRow, branch), FIELD(MergeRow, kind), FIELD(MergeRow, version),
-                    FIELD(MergeRow, source_branch), FIELD(MergeRow, reserved),
-                    FIELD(MergeRow, source_version), FIELD(MergeRow, source_lsn));
+  EXPECT_DOCUMENTED(LineageRow, FIELD(LineageRow, branch), FIELD(LineageRow, kind),
+                    FIELD(LineageRow, version), FIELD(LineageRow, source_branch), FIELD(LineageRow, reserved),
+                    FIELD(LineageRow, source_version), FIELD(LineageRow, source_lsn));
 }
 
 TEST_F(FormatDocument, NumbersOfTypesAndKindsAreAsTheTablesSay) {

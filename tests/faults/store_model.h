@@ -47,7 +47,10 @@ class StoreModel {
   Status create_snapshot(version::VersionStore& store, const std::string& name, const std::string& of,
                          std::size_t version, version::Durability durability);
   Status drop_snapshot(version::VersionStore& store, const std::string& name, version::Durability durability);
-  // One of these four.
+  // To the newest version of `to`, where its line goes through the newest of the branch.
+  Status fast_forward(version::VersionStore& store, const std::string& name, const std::string& to,
+                      version::Durability durability);
+  // One of these five.
   Status random_name_change(version::VersionStore& store, Generator& random, version::Durability durability);
 
   // The change that failed last may have happened.

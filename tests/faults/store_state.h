@@ -28,6 +28,7 @@ struct StoredVersion {
 
 struct StoredBranch {
   BranchId id{};
+  bool id_known = true;
   std::string parent;  // empty for main
   version::ReadPoint fork;
   TimestampUs created_us = 0;
