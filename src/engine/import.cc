@@ -21,7 +21,7 @@ class SlotHold {
  public:
   static Result<std::unique_ptr<SlotHold>> take(DatabaseCore& core) {
     const std::chrono::milliseconds patience(core.options().busy_timeout_ms);
-    std::unique_ptr<SlotHold> hold(new SlotHold(core.slots().of(kMainBranch)));
+    std::unique_ptr<SlotHold> hold(new SlotHold(core.slots().of(version::kMainName)));
     const auto deadline = std::chrono::steady_clock::now() + patience;
     hold->taken_ = hold->slot_.take_until(hold->writer_, deadline, [] { return false; });
     if (hold->taken_) return hold;
@@ -63,7 +63,7 @@ Result<ImportResult> import_sqlite(DatabaseCore& core, const std::string& file, 
   if (core.read_only()) return Error(ErrorCode::kReadOnly, "the database is open for reading only");
   DOSQL_ASSIGN_OR_RETURN(const auto slot, SlotHold::take(core));
   version::Reader reader(core.store());
-  const version::ReadPoint base = reader.pin_ordered_head(kMainBranch);
+  const version::ReadPoint base = reader.pin_ordered_head(core.store().current(kMainBranch));
   if (raw(base.version) != 0) {
     return Error(
         ErrorCode::kInvalidArgument,
