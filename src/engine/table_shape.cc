@@ -212,8 +212,9 @@ Status VersionSchemas::look_at(const version::ReadPoint& point) {
     file_ = *file;
   } else {
     file_->look_at(point);
-    file_->show_another_schema();
   }
+  // From the first time on: a version's own cookie could be one that is shown later.
+  file_->show_another_schema();
   session_->begin_call();
   sqlite3_stmt* statement = nullptr;
   const char* const sql = DOSQL_OWN_SQL "SELECT 1 FROM main.sqlite_";

@@ -42,7 +42,7 @@ TEST_F(TableShapeTest, TheEmptyDatabaseHasNoTables) {
 TEST_F(TableShapeTest, ColumnsAsTheyWereDeclared) {
   const auto schema = after(
       "CREATE TABLE t(id INTEGER PRIMARY KEY AUTOINCREMENT, name VARCHAR(10) COLLATE NOCASE NOT NULL DEFAULT "
-      "'x' || 'y', twice AS (id * 2), size REAL, both AS (id || name) STORED, any_)");
+      "('x' || 'y'), twice AS (id * 2), size REAL, both AS (id || name) STORED, any_)");
   const TableShape& table = *schema->find("T");
   EXPECT_EQ(table.kind, TableKind::kRowid);
   EXPECT_TRUE(table.autoincrement);
