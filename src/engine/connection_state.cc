@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "base/check.h"
+#include "engine/history_range.h"
 #include "engine/shaped_tables.h"
 #include "engine/sqlite_internals.h"
 #include "engine/system_tables.h"
@@ -72,6 +73,7 @@ ConnectionState::ConnectionState(DatabaseCore& core, std::shared_ptr<Session> se
       pin_(core.store()),
       schemas_(std::make_unique<VersionSchemas>(core)),
       shaped_tables_(std::make_unique<ShapedTables>()),
+      history_ranges_(std::make_unique<HistoryRanges>()),
       follows_(core.read_only()),
       branch_name_(core.store().branch_info(file->branch()).name) {
   session_->connection = this;
