@@ -107,13 +107,12 @@ void check_tables(const std::string& text, std::size_t end) {
   const bool with = has_word(text, tokens, "with");
 
   TokenCursor cursor(text, std::move(tokens));
-  std::vector<TimeReference> times;
-  std::vector<PresentTable> present;
-  CHECK(TableWalk(cursor).run(times, present));
-  CHECK(times.empty());
+  Recognition recognition;
+  CHECK(TableWalk(cursor).run(recognition));
+  CHECK(!recognition.reads_versions());
   const std::set<std::string> read = tables_read();
   std::set<std::string> found;
-  for (const PresentTable& table : present) {
+  for (const PresentTable& table : recognition.present) {
     found.insert(folded(unquoted(table.name.table.of(text))));
     if (!with) CHECK(compile("SELECT 1 FROM " + std::string(table.name.span().of(text))).accepted);
   }

@@ -51,15 +51,15 @@ HistoryColumns history_columns(const TableShape& table, sqlite3* handle) {
       result.collations.push_back(part.collation);
       key += sql::quoted(table.columns[part.column].name) + ", ";
     }
-  } else if (table.rowid_column) {
-    result.key.push_back(*place[*table.rowid_column]);
-    result.collations.emplace_back("BINARY");
-    key = sql::quoted(table.columns[*table.rowid_column].name) + ", ";
   } else {
     const std::string name = table.find_column("rowid") ? "_dosql_rowid" : "rowid";
     result.has_rowid = true;
     text += name + " INTEGER HIDDEN, ";
     key = name + ", ";
+    if (table.rowid_column) {
+      result.key.push_back(*place[*table.rowid_column]);
+      result.collations.emplace_back("BINARY");
+    }
   }
   // A row's version is one only together with its key: SQLite tells rows apart by it.
   result.declaration =
@@ -123,8 +123,6 @@ Result<std::string> history_table(ConnectionState& connection, const HistoryRang
 int HistoryRows::plan(const Context& context, sqlite3_index_info& info) {
   const HistoryColumns& columns = context.columns;
   const auto shown = static_cast<int>(columns.shown.size());
-  std::vector<int> key_columns(columns.key.begin(), columns.key.end());
-  if (columns.has_rowid) key_columns.push_back(shown + 1);
   const auto find = [&](int column, const char* collation) {
     for (int i = 0; i < info.nConstraint; ++i) {
       const auto& constraint = info.aConstraint[i];
@@ -139,9 +137,12 @@ int HistoryRows::plan(const Context& context, sqlite3_index_info& info) {
   info.aConstraintUsage[number].argvIndex = 1;
   info.aConstraintUsage[number].omit = 1;
   std::vector<int> equal;
-  for (std::size_t i = 0; i < key_columns.size(); ++i)
-    equal.push_back(find(key_columns[i], columns.has_rowid ? nullptr : columns.collations[i].c_str()));
-  const bool by_key = std::ranges::none_of(equal, [](int one) { return one < 0; });
+  for (std::size_t i = 0; i < columns.key.size(); ++i)
+    equal.push_back(find(static_cast<int>(columns.key[i]), columns.collations[i].c_str()));
+  const auto missing = [](int constraint) { return constraint < 0; };
+  // The rowid may be asked for under either name.
+  if (columns.has_rowid && std::ranges::all_of(equal, missing)) equal = {find(shown + 1, nullptr)};
+  const bool by_key = std::ranges::none_of(equal, missing);
   for (std::size_t i = 0; by_key && i < equal.size(); ++i)
     info.aConstraintUsage[equal[i]].argvIndex = static_cast<int>(i) + 2;
   info.idxStr = sqlite3_mprintf("%s", by_key ? kByKey : "");
@@ -243,8 +244,11 @@ Status HistoryRows::begin_with_all() {
 }
 
 Status HistoryRows::gather_changed() {
-  for (std::uint64_t version = raw(range_.first.version) + 1; version <= raw(range_.last.version); ++version)
+  for (std::uint64_t version = raw(range_.first.version) + 1; version <= raw(range_.last.version);
+       ++version) {
+    DOSQL_RETURN_IF_ERROR(check_interrupt(context_.session.db));
     DOSQL_RETURN_IF_ERROR(gather_commit(version));
+  }
   return {};
 }
 

@@ -36,7 +36,7 @@ Result<std::string> history_table(ConnectionState& connection, const HistoryRang
 // What the history of a table has for columns: its own that are stored, and hidden ones.
 struct HistoryColumns {
   std::vector<std::size_t> shown;       // by index in the table
-  std::vector<std::size_t> key;         // of `shown`; empty: the rowid, which is the hidden column
+  std::vector<std::size_t> key;         // of `shown`; empty: only the rowid
   std::vector<std::string> collations;  // of the key
   bool has_rowid = false;               // a hidden column has it
   std::string declaration;

@@ -31,6 +31,7 @@ Status LastChanges::add_line(VersionStore& store, VersionSchemas& schemas, const
                              Version base, const TableShape& table, sqlite3* handle) {
   std::string name = table.name;
   for (std::uint64_t version = raw(from.version); version > raw(base); --version) {
+    DOSQL_RETURN_IF_ERROR(check_interrupt(handle));
     DOSQL_ASSIGN_OR_RETURN(const ReadPoint commit, store.at_version(from.branch, Version{version}));
     DOSQL_ASSIGN_OR_RETURN(const auto events, CommitEvents::open(store, schemas, commit, handle));
     const TablePair* const pair = events->pairs().find(name);
