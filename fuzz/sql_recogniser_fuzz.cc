@@ -204,7 +204,7 @@ void check_recognition(const std::string& text) {
   if (!found->ours()) return;
   CHECK(found->end == statement_end(text) && found->span.begin <= found->span.end &&
         found->span.end <= found->end);
-  if (!found->times.empty()) check_rewriting(text, *found);
+  if (found->reads_versions()) check_rewriting(text, *found);
 }
 
 void check_text(const std::string& text) {
@@ -216,6 +216,8 @@ void check_text(const std::string& text) {
   const Compiled compiled = compile(text);
   if (!compiled.parsed) return;
   const auto found = recognise(text);
+  // The one name that is ours where SQLite's grammar has a place for it.
+  if (folded(text).find("dosql_diff") != std::string::npos) return;
   CHECK(found && !found->ours());
   check_accepted(text, compiled);
 }
