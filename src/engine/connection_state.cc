@@ -8,8 +8,11 @@
 #include <thread>
 
 #include "base/check.h"
+#include "engine/history_range.h"
+#include "engine/shaped_tables.h"
 #include "engine/sqlite_internals.h"
 #include "engine/system_tables.h"
+#include "engine/table_shape.h"
 #include "engine/time_points.h"
 
 namespace dosql::engine {
@@ -73,8 +76,12 @@ ConnectionState::ConnectionState(DatabaseCore& core, std::shared_ptr<Session> se
       session_(std::move(session)),
       file_(file),
       pin_(core.store()),
+      schemas_(std::make_unique<VersionSchemas>(core)),
+      shaped_tables_(std::make_unique<ShapedTables>()),
+      history_ranges_(std::make_unique<HistoryRanges>()),
       follows_(core.read_only()),
       branch_name_(core.store().branch_info(file->branch()).name) {
+  session_->connection = this;
   if (point) {
     pin_.pin(*point);
     return;
@@ -90,6 +97,7 @@ ConnectionState::~ConnectionState() {
     core_.branch_uses().leave(branch_name_);
   }
   core_.disconnect();
+  session_->connection = nullptr;
   sqlite3_busy_handler(session_->db, nullptr, nullptr);
   past_.reset();
   hooks_.clear(session_->db);
