@@ -168,10 +168,11 @@ napi_value Instance::referenced(napi_ref reference) const {
 
 JsSink Instance::sink() { return JsSink(env_, cells_, referenced(extras_)); }
 
-Status Instance::shown(const JsSink& sink, std::size_t rows, double shape, bool more) {
+Status Instance::shown(JsSink& sink, std::size_t rows, double shape, bool more) {
   report_->rows = static_cast<double>(rows);
   report_->shape = shape;
   report_->more = more ? 1 : 0;
+  sink.finish();
   if (!sink.too_long()) return {};
   return Error(ErrorCode::kInvalidArgument, "a value is longer than a JavaScript string or array may be");
 }

@@ -61,7 +61,7 @@ class Instance {
   Report& report() { return *report_; }
   JsSink sink();
   // The sink's rows as the report has them. Errors: a value that JavaScript cannot hold.
-  Status shown(const JsSink& sink, std::size_t rows, double shape, bool more);
+  Status shown(JsSink& sink, std::size_t rows, double shape, bool more);
   // The number by which JavaScript knows these names.
   double shape_of(const ColumnNames& columns);
   // Null when it has been forgotten.

@@ -1,5 +1,6 @@
 #include "bindings/node/rows.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace dosql::node {
@@ -34,11 +35,31 @@ void JsSink::big(std::int64_t value) {
 }
 
 void JsSink::text(std::string_view text) {
+  const bool ascii = is_ascii(text);
+  if (ascii && !text.empty() && text.size() <= kMostToShare) return share(text);
   napi_value made = nullptr;
   // Bytes need no decoding where all are ASCII.
-  const auto create = is_ascii(text) ? napi_create_string_latin1 : napi_create_string_utf8;
+  const auto create = ascii ? napi_create_string_latin1 : napi_create_string_utf8;
   const napi_status status = create(env_, text.empty() ? "" : text.data(), text.size(), &made);
   put_extra(status, made);
+}
+
+void JsSink::share(std::string_view text) {
+  if (shared_bytes_ + text.size() > kSharedBytes) finish();
+  if (shared_bytes_ == 0) shared_place_ = extra_++;
+  std::copy(text.begin(), text.end(), shared_.begin() + shared_bytes_);
+  put(kTextCell | std::uint64_t{shared_place_} << 32 | shared_bytes_ << 16 | text.size());
+  shared_bytes_ += text.size();
+}
+
+void JsSink::finish() {
+  if (shared_bytes_ == 0) return;
+  napi_value made = nullptr;
+  if (napi_create_string_latin1(env_, shared_.data(), shared_bytes_, &made) != napi_ok ||
+      napi_set_element(env_, extras_, shared_place_, made) != napi_ok) {
+    too_long_ = true;
+  }
+  shared_bytes_ = 0;
 }
 
 void JsSink::blob(std::span<const std::byte> blob) {

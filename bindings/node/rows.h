@@ -3,10 +3,13 @@
 // A call into JavaScript for every value would cost more than most values, so values cross in bulk: each is a
 // cell in an array of doubles that both sides see. A number is itself. What is no number is a NaN whose low
 // bits say what it is: NULL, or the place of a string, bigint or Uint8Array in an array of such (the extras).
+// Short ASCII texts share a string, of which JavaScript cuts them; it is short too, because a text that lives
+// on keeps it.
 #pragma once
 
 #include <node_api.h>
 
+#include <array>
 #include <bit>
 #include <cmath>
 #include <cstddef>
@@ -25,7 +28,9 @@ using ColumnNames = std::shared_ptr<const std::vector<std::string>>;
 
 // High and low half of the cells that are no numbers; packages/dosql/src/rows.ts knows them too.
 inline constexpr std::uint64_t kNullCell = 0x7FF8'0001'0000'0000;
-inline constexpr std::uint64_t kExtraCell = 0x7FF8'0002'0000'0000;  // with the place of the extra
+inline constexpr std::uint64_t kExtraCell = 0x7FF8'0002'0000'0000;  // + the place of the extra
+// + the place of the shared string << 32 + where it begins << 16 + its length
+inline constexpr std::uint64_t kTextCell = 0x7FF9'0000'0000'0000;
 
 // Integers beyond it are bigints in JavaScript.
 inline constexpr std::int64_t kSafeInteger = 9'007'199'254'740'991;  // 2^53 - 1
@@ -72,18 +77,26 @@ class JsSink {
   void text(std::string_view text);
   void blob(std::span<const std::byte> blob);
 
-  std::uint32_t extras() const { return extra_; }
+  // After the last value.
+  void finish();
   // A value was longer than JavaScript's may be; a NULL is in its place.
   bool too_long() const { return too_long_; }
 
  private:
   void put(std::uint64_t bits) { *cell_++ = std::bit_cast<double>(bits); }
   void put_extra(napi_status made, napi_value value);
+  void share(std::string_view text);
+
+  static constexpr std::size_t kSharedBytes = 4'096;
+  static constexpr std::size_t kMostToShare = 256;
 
   napi_env env_;
   double* cell_;
   napi_value extras_;
   std::uint32_t extra_ = 0;
+  std::uint32_t shared_place_ = 0;
+  std::size_t shared_bytes_ = 0;  // 0: there is no shared string now
+  std::array<char, kSharedBytes> shared_;
   bool too_long_ = false;
 };
 

@@ -122,7 +122,7 @@ export const scenarios: Record<number, Scenario> = {
   },
   9: {
     prepare: async () => ({ deps: await historyDb('compared') }),
-    before: givenConsole + typed('deps', "import('@dotdo/dosql').Database"),
+    before: "import { timestamp } from '@dotdo/dosql';\n" + givenConsole + typed('deps', "import('@dotdo/dosql').Database"),
     after: 'export { distance, comparison };',
     check: ({ exports, printed }) => {
       assert.equal(exports['distance'], 31);

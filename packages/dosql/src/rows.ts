@@ -5,13 +5,24 @@ import { cells, extras, native, report, Report, words } from './native.js';
 /** A row as an object, its columns by their names. */
 export type Row = Record<string, any>;
 
+// The high halves of cells that are no numbers.
 const nullWord = 0x7ff80001;
+const extraWord = 0x7ff80002;
 
 /** The value of a cell. */
 export function valueAt(cell: number): unknown {
   const value = cells[cell]!;
-  if (value === value) return value;
-  return words[2 * cell + 1] === nullWord ? null : extras[words[2 * cell]!];
+  return value === value ? value : otherValueAt(cell);
+}
+
+function otherValueAt(cell: number): unknown {
+  const high = words[2 * cell + 1]!;
+  if (high === nullWord) return null;
+  const low = words[2 * cell]!;
+  if (high === extraWord) return extras[low];
+  const shared = extras[high & 0xffff] as string;
+  const begin = low >>> 16;
+  return shared.substring(begin, begin + (low & 0xffff));
 }
 
 /** Makes a row of the cells from `cell` on. */

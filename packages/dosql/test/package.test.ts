@@ -32,12 +32,14 @@ test('npm pack, npm install, run, and type-check', { timeout: 120_000 }, () => {
   // Nothing of this machine's tools but npm and what it needs.
   const tools = path.join(folder, 'tools');
   mkdirSync(tools);
-  symlinkSync(process.execPath, path.join(tools, 'node'));
+  const [npm, npmNode] = ['npm', 'node'].map((tool) =>
+    execFileSync('sh', ['-c', `readlink -f "$(command -v ${tool})"`], { encoding: 'utf8' }).trim(),
+  ) as [string, string];
+  symlinkSync(npmNode, path.join(tools, 'node'));
   for (const tool of ['sh', 'env']) symlinkSync(`/bin/${tool}`, path.join(tools, tool));
-  const npm = execFileSync('sh', ['-c', 'readlink -f "$(command -v npm)"'], { encoding: 'utf8' }).trim();
   const env = { PATH: tools, HOME: folder, npm_config_cache: path.join(folder, 'cache'), npm_config_update_notifier: 'false' };
   const runNpm = (cwd: string, ...args: string[]) => {
-    const done = spawnSync(process.execPath, [npm, ...args], { cwd, env, encoding: 'utf8' });
+    const done = spawnSync(npmNode, [npm, ...args], { cwd, env, encoding: 'utf8' });
     assert.equal(done.status, 0, done.stderr);
     return done.stdout;
   };
