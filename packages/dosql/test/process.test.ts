@@ -127,14 +127,14 @@ test('threads of node share the engine, and may end at any time', async () => {
   await db.exec('CREATE TABLE t (x)');
   const source = (then: string) => `
     const { parentPort, workerData } = require('node:worker_threads');
-    import('@dotdo/dosql').then(async ({ DB }) => {
+    import(workerData.index).then(async ({ DB }) => {
       const db = await DB(workerData.name, { dataFolder: workerData.dataFolder });
       for (let n = 0; n < 20; ++n) await db.run('INSERT INTO t VALUES (?)', [n]);
       parentPort.postMessage('written');
       ${then}
     });`;
   const start = (then: string) =>
-    new Worker(source(then), { eval: true, workerData: { name: db.name, dataFolder } });
+    new Worker(source(then), { eval: true, workerData: { index: import.meta.resolve('@dotdo/dosql'), name: db.name, dataFolder } });
   const ended = (worker: Worker) =>
     new Promise<number>((resolve, reject) => worker.on('exit', resolve).on('error', reject));
   assert.deepEqual(await Promise.all([ended(start('')), ended(start('await db.close();'))]), [0, 0]);
