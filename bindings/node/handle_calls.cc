@@ -250,7 +250,7 @@ napi_value take_more(Call& call) { return call.truth_value(call.instance().take_
 
 // shapeColumns(shape): the names of the columns; undefined when they were forgotten
 napi_value shape_columns(Call& call) {
-  const ColumnNames columns = call.instance().columns_of(static_cast<double>(call.number(0)));
+  const ColumnNames columns = call.instance().columns_of(call.number(0));
   return columns == nullptr ? nullptr : call.names_value(*columns);
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <functional>
 
 namespace dosql::node {
 namespace {
@@ -30,6 +31,12 @@ std::size_t utf16_length(std::string_view utf8) {
 }
 
 }  // namespace
+
+std::size_t HashOfNames::operator()(const ColumnNames& columns) const {
+  std::size_t hash = columns->size();
+  for (const std::string& name : *columns) hash = hash * 31 + std::hash<std::string>{}(name);
+  return hash;
+}
 
 Instance::~Instance() { shut_down(); }
 
@@ -178,21 +185,23 @@ Status Instance::shown(JsSink& sink, std::size_t rows, double shape, bool more) 
 }
 
 double Instance::shape_of(const ColumnNames& columns) {
-  const auto known = shapes_.find(columns.get());
-  if (known != shapes_.end()) return known->second.number;
+  const auto known = shape_numbers_.find(columns);
+  if (known != shape_numbers_.end()) return known->second;
   if (shapes_.size() >= kMostShapes) {
+    forgotten_ += shapes_.size();
     shapes_.clear();
-    shape_places_.clear();
+    shape_numbers_.clear();
   }
-  const auto number = ++shape_count_;
-  shapes_.emplace(columns.get(), Shape{.columns = columns, .number = static_cast<double>(number)});
-  shape_places_.emplace(number, columns.get());
-  return static_cast<double>(number);
+  shapes_.push_back(columns);
+  const auto number = static_cast<double>(forgotten_ + shapes_.size());
+  shape_numbers_.emplace(columns, number);
+  return number;
 }
 
-ColumnNames Instance::columns_of(double shape) const {
-  const auto place = shape_places_.find(static_cast<std::int64_t>(shape));
-  return place == shape_places_.end() ? nullptr : shapes_.at(place->second).columns;
+ColumnNames Instance::columns_of(std::int64_t shape) const {
+  const std::int64_t place = shape - static_cast<std::int64_t>(forgotten_) - 1;
+  if (place < 0 || place >= static_cast<std::int64_t>(shapes_.size())) return nullptr;
+  return shapes_[static_cast<std::size_t>(place)];
 }
 
 napi_value Instance::error_value(const Error& error, std::string_view sql) {

@@ -32,6 +32,13 @@ struct Report {
   double unused[3] = {};
 };
 
+struct HashOfNames {
+  std::size_t operator()(const ColumnNames& columns) const;
+};
+struct SameNames {
+  bool operator()(const ColumnNames& a, const ColumnNames& b) const { return a == b || *a == *b; }
+};
+
 // All methods are for JavaScript's thread, unless they say otherwise.
 class Instance {
  public:
@@ -65,7 +72,7 @@ class Instance {
   // The number by which JavaScript knows these names.
   double shape_of(const ColumnNames& columns);
   // Null when it has been forgotten.
-  ColumnNames columns_of(double shape) const;
+  ColumnNames columns_of(std::int64_t shape) const;
 
   // A JavaScript Error; null when an exception is pending.
   napi_value error_value(const Error& error, std::string_view sql);
@@ -93,13 +100,11 @@ class Instance {
   std::deque<std::unique_ptr<Task>> to_show_;
   std::unordered_map<std::int64_t, std::unique_ptr<Task>> half_shown_;
 
-  struct Shape {
-    ColumnNames columns;
-    double number;
-  };
-  std::unordered_map<const void*, Shape> shapes_;
-  std::unordered_map<std::int64_t, const void*> shape_places_;
-  std::int64_t shape_count_ = 0;
+  // Names of columns that JavaScript knows by numbers: those of shapes_[i] have the number forgotten_ + i
+  // + 1.
+  std::vector<ColumnNames> shapes_;
+  std::unordered_map<ColumnNames, double, HashOfNames, SameNames> shape_numbers_;
+  std::size_t forgotten_ = 0;
 
   std::mutex mutex_;
   std::vector<std::unique_ptr<Task>> done_;  // guarded by mutex_

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <system_error>
 
 namespace dosql::node {
 namespace {
@@ -16,16 +17,28 @@ Error interrupted() { return Error(ErrorCode::kInterrupted, "interrupted"); }
 Worker::~Worker() { stop(); }
 
 void Worker::post(std::unique_ptr<Task> task) {
-  std::lock_guard lock(mutex_);
-  queue_.push_back(std::move(task));
-  unfinished_.fetch_add(1, std::memory_order_relaxed);
-  if (has_thread_) {
-    changed_.notify_all();
-    return;
+  {
+    std::lock_guard lock(mutex_);
+    if (has_thread_ || start_thread()) {
+      queue_.push_back(std::move(task));
+      unfinished_.fetch_add(1, std::memory_order_relaxed);
+      changed_.notify_all();
+      return;
+    }
   }
+  task->outcome.error = Error(ErrorCode::kOutOfMemory, "the system gives no more threads");
+  callbacks_.done(std::move(task));
+}
+
+bool Worker::start_thread() {
   if (thread_.joinable()) thread_.join();  // it has left the mutex for good
-  has_thread_ = true;
-  thread_ = std::thread([this] { run(); });
+  try {
+    thread_ = std::thread([this] { run(); });
+    has_thread_ = true;
+  } catch (const std::system_error&) {
+    has_thread_ = false;
+  }
+  return has_thread_;
 }
 
 void Worker::interrupt(std::int64_t number) {

@@ -61,6 +61,7 @@ class Worker {
   void stop();
 
  private:
+  bool start_thread();
   void wait_for_tasks();
   void run();
   bool next_task(std::unique_lock<std::mutex>& lock);

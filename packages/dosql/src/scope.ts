@@ -95,7 +95,8 @@ export abstract class Scope {
       return Promise.reject(error);
     }
     return new Promise((resolve, reject) => {
-      this.#waiting.push(() => this.enter(call).then(resolve, reject));
+      // Who waits is not in the body of the transaction that lets it go on.
+      this.#waiting.push(AsyncLocalStorage.bind(() => void this.enter(call).then(resolve, reject)));
     });
   }
 

@@ -70,8 +70,8 @@ export class Statement<T = Row> {
   }
 
   /**
-   * Row after row. The statement cannot be used otherwise before the loop has ended; the rows are of the version
-   * that was there when it began.
+   * Row after row. The statement cannot be used otherwise before the loop has ended. What other handles commit
+   * meanwhile is not seen; what the loop's own handle writes may be.
    */
   *iterate(...parameters: unknown[]): Generator<T, void, undefined> {
     this.#begin();

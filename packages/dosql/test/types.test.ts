@@ -35,6 +35,13 @@ test('package and tests compile strictly', () => {
   assert.equal(checked.stdout, '');
 });
 
+test('the reference can be made, and names nothing that it lacks', () => {
+  const folder = path.join(import.meta.dirname, '..');
+  const typedoc = path.join(folder, 'node_modules/typedoc/bin/typedoc');
+  const made = spawnSync(process.execPath, [typedoc, '--emit', 'none'], { cwd: folder, encoding: 'utf8' });
+  assert.deepEqual([made.status, made.stderr], [0, '']);
+});
+
 test('the error codes are those of the engine', () => {
   const source = readFileSync(path.join(import.meta.dirname, '../src/errors.ts'), 'utf8');
   const ours = [...source.matchAll(/^  \| '(DOSQL_\w+)'/gm)].map((match) => match[1]);
