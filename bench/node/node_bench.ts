@@ -42,6 +42,19 @@ function byKey(side: Side) {
     });
 }
 
+// Without the locks that SQLite takes on its file for each statement of its own.
+function byKeyInTransaction(side: Side) {
+  const get = byKey(side);
+  const begin = side.prepare('BEGIN');
+  const commit = side.prepare('COMMIT');
+  return async () => {
+    begin.run();
+    const result = await get();
+    commit.run();
+    return result;
+  };
+}
+
 function all(side: Side) {
   const statement = side.prepare('SELECT * FROM items LIMIT 10000');
   const times = scaled(20);
@@ -115,6 +128,7 @@ async function awaited(): Promise<number> {
 }
 
 await compare({ name: 'node-get', what: 'prepare().get() by key', unit: 'rows/s', ratioMin: 1 }, byKey(db), byKey(better));
+await compare({ name: 'node-get-in-transaction', what: '— in a transaction', unit: 'rows/s' }, byKeyInTransaction(db), byKeyInTransaction(better));
 await compare({ name: 'node-all', what: 'prepare().all() of 10,000 rows', unit: 'rows/s', ratioMin: 1 }, all(db), all(better));
 await compare({ name: 'node-iterate', what: 'iterate() over 100,000 rows', unit: 'rows/s', ratioMin: 1 }, iterate(db), iterate(better));
 await compare(

@@ -65,8 +65,12 @@ Status Arguments::add_names(napi_env env, napi_value object) {
 
 Status Arguments::read(napi_env env, std::span<const napi_value> values) {
   for (napi_value value : values) {
+    napi_valuetype type = napi_undefined;
     bool is_array = false;
-    if (napi_is_array(env, value, &is_array) == napi_ok && is_array) {
+    napi_typeof(env, value, &type);
+    if (type != napi_object) {
+      DOSQL_RETURN_IF_ERROR(add_value(env, value));
+    } else if (napi_is_array(env, value, &is_array) == napi_ok && is_array) {
       DOSQL_RETURN_IF_ERROR(add_array(env, value));
     } else if (has_names(env, value)) {
       DOSQL_RETURN_IF_ERROR(add_names(env, value));

@@ -59,9 +59,20 @@ export const asFirstValue: RowMaker<unknown> = (_, cell) => valueAt(cell);
 
 const mostShapes = 1024;
 const shapes = new Map<number, Shape>();
+// Mostly the same statement runs again.
+let newestNumber = 0;
+let newestShape = new Shape([]);
 
 function shapeOfReport(): Shape {
   const number = report[Report.shape]!;
+  if (number !== newestNumber) {
+    newestShape = shapeOf(number);
+    newestNumber = number;
+  }
+  return newestShape;
+}
+
+function shapeOf(number: number): Shape {
   let shape = shapes.get(number);
   if (shape === undefined) {
     if (shapes.size >= mostShapes) shapes.clear();
