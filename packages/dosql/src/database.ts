@@ -28,6 +28,16 @@ export interface DatabaseOptions {
   busyTimeoutMs?: number;
 }
 
+const optionNames = new Set<string>([
+  'dataFolder',
+  'migrations',
+  'readOnly',
+  'poolBytes',
+  'historyCacheBytes',
+  'allowFiles',
+  'busyTimeoutMs',
+] satisfies (keyof DatabaseOptions)[]);
+
 /** A version: `branch` after its `version`-th commit. */
 export interface VersionId {
   branch: string;
@@ -102,11 +112,13 @@ export class Database extends Scope {
 
   /** @internal */
   static async open(name: string, options: DatabaseOptions): Promise<Database> {
+    const unknown = Object.keys(options).find((option) => !optionNames.has(option));
+    if (unknown !== undefined) refuse(`there is no option '${unknown}'`);
     const { dataFolder, migrations, ...engineOptions } = options;
     if (typeof name !== 'string' || name === '' || /[/\\\0]/.test(name) || name === '.' || name === '..') {
       refuse(`${JSON.stringify(name)} cannot be the name of a database`, 'the option dataFolder says where it is');
     }
-    const folder = path.resolve(dataFolder ?? process.env['DOSQL_DATA'] ?? '.dosql');
+    const folder = path.resolve(dataFolder ?? (process.env['DOSQL_DATA'] || '.dosql'));
     if (options.readOnly !== true) mkdirSync(folder, { recursive: true, mode: 0o700 });
     const directory = path.join(folder, name);
     const handle = await Handle.opened((number) => native.open(number, directory, engineOptions));

@@ -44,6 +44,8 @@ test('options that are no options', async () => {
   for (const options of [{ poolBytes: -1 }, { poolBytes: 'x' }, { readOnly: 1 }, { allowFiles: 'yes' }, { busyTimeoutMs: 1.5 }]) {
     await assert.rejects(DB('options', { dataFolder, ...(options as object) }), fails('DOSQL_INVALID_ARGUMENT', /must be a/));
   }
+  const misspelt = { dataFolder, poolbytes: 1 };
+  await assert.rejects(DB('options', misspelt), fails('DOSQL_INVALID_ARGUMENT', /no option 'poolbytes'/));
   await assert.rejects(DB('none', { dataFolder, readOnly: true }), fails('DOSQL_NOT_FOUND'));
   assert.equal(existsSync(path.join(dataFolder, 'none')), false);
 });
