@@ -51,16 +51,16 @@ struct Change {
   // that the commit owns.
   std::uint64_t lsn = 0;
   std::uint64_t transaction = 0;  // the same for all events of a commit: the last LSN that it owns
-  Timestamp timestamp;            // of the commit
+  Timestamp timestamp = {};       // of the commit
   // What follows is empty for kBegin and kCommit.
-  std::string table;  // as it is called after the commit; of a dropped one, before it
+  std::string table = {};  // as it is called after the commit; of a dropped one, before it
   // The values of the PRIMARY KEY, of a table without one the rowid, as SQLite's record format encodes them
   // (fileformat2.html, "Record Format").
-  Blob key;
+  Blob key = {};
   // The row by the columns that the table had then. Columns that are computed when they are read (VIRTUAL)
   // are not there. Of kSchema, CREATE statements in a column `sql`.
-  std::optional<Row> before;
-  std::optional<Row> after;
+  std::optional<Row> before = {};
+  std::optional<Row> after = {};
   bool snapshot = false;  // it was there when the feed began (ChangesOptions::snapshot)
 };
 
@@ -105,6 +105,7 @@ class Changes {
 
  private:
   friend class Database;
+  friend class Slots;
   explicit Changes(std::shared_ptr<engine::ChangeFeed> feed);
   std::shared_ptr<engine::ChangeFeed> feed_;
 };

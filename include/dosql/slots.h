@@ -41,11 +41,11 @@ struct SlotOptions {
 };
 
 struct SlotInfo {
-  std::string name;
-  std::string branch;
+  std::string name = {};
+  std::string branch = {};
   std::uint64_t acknowledged_lsn = 0;
-  Timestamp created;
-  Timestamp acknowledged;  // when that was last said
+  Timestamp created = {};
+  Timestamp acknowledged = {};  // when that was last said
   // How much of the branch is not acknowledged: commits, what they took in the log, and the age of the
   // oldest.
   std::uint64_t lag_commits = 0;

@@ -209,16 +209,16 @@ bool ChangeFeed::wants(const TablePair& table, ChangeKind kind) const {
   return kind_wanted && wants(table);
 }
 
-Result<std::optional<Change>> ChangeFeed::next(TimePoint deadline) {
+Result<ChangeFeed::Found> ChangeFeed::next(TimePoint deadline) {
   for (Lsn seen{};;) {
     DOSQL_ASSIGN_OR_RETURN(auto change, next_now());
     if (change || stopped()) return change;
-    if (std::chrono::steady_clock::now() >= deadline) return std::nullopt;
+    if (std::chrono::steady_clock::now() >= deadline) return Found();
     DOSQL_ASSIGN_OR_RETURN(seen, store().wait_for_visible(seen, deadline, &stopped_));
   }
 }
 
-Result<std::optional<Change>> ChangeFeed::next_now() {
+Result<ChangeFeed::Found> ChangeFeed::next_now() {
   while (!stopped()) {
     auto change = snapshot_ ? next_of_snapshot() : next_of_commit();
     if (!change) commit_.reset();
@@ -231,13 +231,13 @@ Result<std::optional<Change>> ChangeFeed::next_now() {
     DOSQL_ASSIGN_OR_RETURN(const bool opened, open_next_commit());
     if (!opened) break;
   }
-  return std::nullopt;
+  return Found();
 }
 
-Result<std::optional<Change>> ChangeFeed::next_of_snapshot() {
+Result<ChangeFeed::Found> ChangeFeed::next_of_snapshot() {
   while (true) {
     DOSQL_ASSIGN_OR_RETURN(const bool found, snapshot_->next(*this));
-    if (!found) return std::nullopt;
+    if (!found) return Found();
     const ReadPoint& point = snapshot_->point();
     DOSQL_ASSIGN_OR_RETURN(const version::CommitInfo info, store().commit_info(point.branch, point.version));
     Change change{.type = ChangeType::kInsert,
@@ -246,7 +246,7 @@ Result<std::optional<Change>> ChangeFeed::next_of_snapshot() {
                   .timestamp = Timestamp{std::chrono::microseconds{info.timestamp_us}},
                   .snapshot = true};
     DOSQL_RETURN_IF_ERROR(writer_.write(snapshot_->pairs(), snapshot_->table(), snapshot_->rows(), change));
-    if (!options_.filter.predicate || options_.filter.predicate(change)) return change;
+    if (!options_.filter.predicate || options_.filter.predicate(change)) return Found(std::move(change));
   }
 }
 
@@ -281,16 +281,16 @@ Change ChangeFeed::event(ChangeType type, Lsn lsn) const {
           .timestamp = Timestamp{std::chrono::microseconds{info.timestamp_us}}};
 }
 
-Result<std::optional<Change>> ChangeFeed::next_of_commit() {
-  if (!commit_) return std::nullopt;
+Result<ChangeFeed::Found> ChangeFeed::next_of_commit() {
+  if (!commit_) return Found();
   const ChangeFilter& filter = options_.filter;
   if (part_ == Part::kBegin) {
     part_ = Part::kSchema;
-    if (filter.transactions) return event(ChangeType::kBegin, commit_->info().first_lsn);
+    if (filter.transactions) return Found(event(ChangeType::kBegin, commit_->info().first_lsn));
   }
   if (part_ == Part::kSchema) {
     if (filter.schema) {
-      if (auto change = next_schema_change()) return change;
+      if (Found change = next_schema_change()) return change;
     }
     part_ = Part::kRows;
   }
@@ -298,12 +298,12 @@ Result<std::optional<Change>> ChangeFeed::next_of_commit() {
     DOSQL_ASSIGN_OR_RETURN(auto change, next_row());
     if (change) return change;
     part_ = Part::kCommit;
-    if (filter.transactions) return event(ChangeType::kCommit, commit_->info().last_lsn);
+    if (filter.transactions) return Found(event(ChangeType::kCommit, commit_->info().last_lsn));
   }
-  return std::nullopt;
+  return Found();
 }
 
-std::optional<Change> ChangeFeed::next_schema_change() {
+ChangeFeed::Found ChangeFeed::next_schema_change() {
   const TablePairs& pairs = commit_->pairs();
   while (pairs.before != pairs.after && schema_pair_ < pairs.pairs.size()) {
     const TablePair& pair = pairs.pairs[schema_pair_++];
@@ -317,20 +317,20 @@ std::optional<Change> ChangeFeed::next_schema_change() {
     change.after = schema_row(after);
     return change;
   }
-  return std::nullopt;
+  return Found();
 }
 
-Result<std::optional<Change>> ChangeFeed::next_row() {
+Result<ChangeFeed::Found> ChangeFeed::next_row() {
   while (true) {
     DOSQL_ASSIGN_OR_RETURN(const bool found, commit_->next());
-    if (!found) return std::nullopt;
+    if (!found) return Found();
     if (commit_->lsn() <= after_) continue;
     RowChanges& rows = commit_->row();
     if (!wants(commit_->table(), rows.kind())) continue;
     Change change = event(type_of(rows.kind()), commit_->lsn());
     DOSQL_RETURN_IF_ERROR(writer_.write(commit_->pairs(), commit_->table(), rows, change));
     after_ = commit_->lsn();
-    if (!options_.filter.predicate || options_.filter.predicate(change)) return change;
+    if (!options_.filter.predicate || options_.filter.predicate(change)) return Found(std::move(change));
   }
 }
 

@@ -47,23 +47,25 @@ class ChangeWriter {
   Side after_;
 };
 
-// The first version of the branch of which something lies behind the LSN; it may be one that is still to come.
-// Errors: kIo.
+// The first version of the branch of which something lies behind the LSN; it may be one that is still to
+// come. Errors: kIo.
 Result<Version> first_version_behind(const version::VersionStore& store, BranchId branch, Lsn lsn);
 
 // One thread at a time, but for stop().
 class ChangeFeed {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
+  // None: there is none now.
+  using Found = std::optional<Change>;
 
   // Errors: kBranchNotFound, those of connecting.
   static Result<std::shared_ptr<ChangeFeed>> open(DatabaseCore& core, ChangesOptions options);
   ~ChangeFeed();
 
   // None: there was none before `deadline`, or it was stopped.
-  Result<std::optional<Change>> next(TimePoint deadline);
-  // The next of those that are there; none: there is none.
-  Result<std::optional<Change>> next_now();
+  Result<Found> next(TimePoint deadline);
+  // Of those that are there.
+  Result<Found> next_now();
 
   // Has the feed keep something for as long as it lives.
   void keep(std::shared_ptr<const void> kept) { kept_ = std::move(kept); }
@@ -77,11 +79,11 @@ class ChangeFeed {
 
   ChangeFeed(std::shared_ptr<ConnectionState> connection, ChangesOptions options);
   Status begin_snapshot();
-  Result<std::optional<Change>> next_of_snapshot();
+  Result<Found> next_of_snapshot();
   Result<bool> open_next_commit();
-  Result<std::optional<Change>> next_of_commit();
-  Result<std::optional<Change>> next_row();
-  std::optional<Change> next_schema_change();
+  Result<Found> next_of_commit();
+  Result<Found> next_row();
+  Found next_schema_change();
   void end_commit();
   bool wants(const TablePair& table) const;
   bool wants(const TablePair& table, diff::ChangeKind kind) const;
