@@ -33,13 +33,13 @@ class Registration {
  public:
   explicit Registration(const std::shared_ptr<Session>& session) : session_(session) {}
 
-  // `context`: what the context of its rows is made of.
-  template <class Rows, class... Context>
-  void add(const char* name, Context&&... context) {
-    using Made = typename Rows::Context;
+  // `parts`: what the context of its rows is made of.
+  template <class Rows, class... Parts>
+  void add(const char* name, Parts&&... parts) {
+    using Context = typename Rows::Context;
     if (rc_ != SQLITE_OK) return;
-    auto made = std::unique_ptr<Made>(new Made{std::forward<Context>(context)...});
-    rc_ = ComputedTable<Rows>::register_on(session_, name, std::move(made));
+    auto context = std::unique_ptr<Context>(new Context{std::forward<Parts>(parts)...});
+    rc_ = ComputedTable<Rows>::register_on(session_, name, std::move(context));
   }
 
   Status result() const { return rc_ == SQLITE_OK ? Status() : connection_error(*session_, rc_); }
