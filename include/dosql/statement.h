@@ -37,6 +37,10 @@ class Row {
   template <class T>
   T get(std::string_view column) const;
 
+  // An object of the columns. Numbers, texts and NULL are themselves; a BLOB is {"blob":"00ff"}, and an
+  // infinity, which JSON has not, {"real":"inf"} or {"real":"-inf"}.
+  std::string to_json() const;
+
  private:
   std::shared_ptr<const std::vector<std::string>> columns_;
   std::vector<Value> values_;

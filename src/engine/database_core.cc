@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <sqlite3.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -49,6 +50,9 @@ Result<std::shared_ptr<DatabaseCore>> DatabaseCore::open(std::unique_ptr<io::Dir
   DOSQL_ASSIGN_OR_RETURN(
       core->store_, version::VersionStore::open(std::move(directory), store_options(options), *core->clock_,
                                                 *core->random_));
+  core->feed_slots_ =
+      std::make_unique<cdc::SlotStore>(core->store_->directory(), core->store_->status().database_id,
+                                       *core->clock_, fmt::format("process {}", ::getpid()));
   if (!core->read_only()) ScratchDirectory::remove_left_over(core->path_);
   core->vfs_ = std::make_unique<Vfs>(VfsSetup{.store = core->store_.get(),
                                               .slots = &core->slots_,

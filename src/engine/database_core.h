@@ -1,7 +1,9 @@
 // An open database, as its connections share it.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -10,6 +12,7 @@
 #include <dosql/options.h>
 #include <dosql/result.h>
 
+#include "cdc/slot_store.h"
 #include "engine/branch_uses.h"
 #include "engine/cache_budget.h"
 #include "engine/vfs.h"
@@ -38,6 +41,8 @@ class DatabaseCore : public std::enable_shared_from_this<DatabaseCore> {
   bool read_only() const { return options_.mode == OpenMode::kReadOnly; }
   bool created() const { return created_; }
 
+  // How far consumers of changes have got.
+  cdc::SlotStore& feed_slots() { return *feed_slots_; }
   // Which branches connections are on.
   BranchUses& branch_uses() { return branch_uses_; }
 
@@ -70,9 +75,16 @@ class DatabaseCore : public std::enable_shared_from_this<DatabaseCore> {
   CacheBudget cache_budget_;
   BranchUses branch_uses_;
   std::unique_ptr<version::VersionStore> store_;
+  std::unique_ptr<cdc::SlotStore> feed_slots_;
   WriterSlots slots_;
   std::unique_ptr<Vfs> vfs_;
 };
+
+// What many years from now is like never: a point in time that far away could not be written down.
+inline std::chrono::steady_clock::time_point deadline_in(std::chrono::milliseconds timeout) {
+  constexpr std::chrono::milliseconds kLongest = std::chrono::hours(24 * 3650);
+  return std::chrono::steady_clock::now() + std::min(timeout, kLongest);
+}
 
 // How the engine and its tests make a Database of a core.
 struct DatabaseAccess {
