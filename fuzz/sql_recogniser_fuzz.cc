@@ -195,8 +195,7 @@ void check_rewriting(std::string_view text, const Recognition& recognition) {
 }
 
 // A variable stands where a text is not said, and both lie inside the statement.
-void check_said(const std::string& text, const Recognition& recognition,
-                const std::optional<StatementText>& said) {
+void check_said(const Recognition& recognition, const std::optional<StatementText>& said) {
   if (!said) return;
   CHECK(recognition.span.begin < said->span.begin && said->span.begin < said->span.end &&
         said->span.end <= recognition.span.end);
@@ -205,11 +204,11 @@ void check_said(const std::string& text, const Recognition& recognition,
   CHECK(said->text.has_value() || is_variable);
 }
 
-void check_statement(const std::string& text, const Recognition& recognition) {
+void check_statement(const Recognition& recognition) {
   const BranchStatement& statement = *recognition.statement;
-  check_said(text, recognition, statement.name);
-  check_said(text, recognition, statement.merge.message);
-  check_said(text, recognition, statement.merge.strategy);
+  check_said(recognition, statement.name);
+  check_said(recognition, statement.merge.message);
+  check_said(recognition, statement.merge.strategy);
   if (statement.merge.strategy && statement.merge.strategy->text)
     CHECK(merge_strategy(*statement.merge.strategy->text).has_value());
 }
@@ -225,7 +224,7 @@ void check_recognition(const std::string& text) {
   CHECK(found->end == statement_end(text) && found->span.begin <= found->span.end &&
         found->span.end <= found->end);
   if (found->reads_versions()) check_rewriting(text, *found);
-  if (found->statement) check_statement(text, *found);
+  if (found->statement) check_statement(*found);
 }
 
 void check_text(const std::string& text) {

@@ -41,8 +41,9 @@
 
 namespace dosql::version {
 
-// The versions of one page that one branch committed between two forks of it.
-struct BranchSlot : PageSlot {
+// The versions of one page that one branch committed between two forks of it. In one line of the processor's
+// cache: a read looks at all of it.
+struct alignas(64) BranchSlot : PageSlot {
   PageNo page{};
   BranchId owner{};
   std::uint32_t generation = 0;  // how often the owner had been forked at its head
