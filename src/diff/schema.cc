@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
 
 #include "diff/entries.h"
 
@@ -73,16 +72,19 @@ Result<PageNo> root_of(const Field& field) {
   return PageNo{static_cast<std::uint32_t>(field.integer)};
 }
 
-Result<SchemaEntry> entry_of(const std::vector<Field>& fields, TextEncoding encoding) {
+Result<SchemaEntry> entry_of(std::int64_t rowid, const std::vector<Field>& fields, TextEncoding encoding) {
   if (fields.size() < kColumns)
     return Error(ErrorCode::kCorrupt, "an entry of the schema has too few values");
   DOSQL_ASSIGN_OR_RETURN(const PageNo root, root_of(fields[kRoot]));
-  return SchemaEntry{.type = text_of(fields[kType], encoding),
+  return SchemaEntry{.rowid = rowid,
+                     .type = text_of(fields[kType], encoding),
                      .name = text_of(fields[kName], encoding),
                      .table = text_of(fields[kTable], encoding),
                      .root = root,
                      .sql = text_of(fields[kSql], encoding)};
 }
+
+}  // namespace
 
 std::string folded(std::string_view name) {
   std::string text(name);
@@ -91,8 +93,6 @@ std::string folded(std::string_view name) {
   }
   return text;
 }
-
-}  // namespace
 
 Result<TextEncoding> text_encoding(version::Reader& reader) {
   std::array<std::byte, 4> encoding{};
@@ -123,7 +123,7 @@ Result<std::vector<SchemaEntry>> read_schema(version::Reader& reader) {
     if (entries.at_end()) return schema;
     DOSQL_ASSIGN_OR_RETURN(const Bytes record, entries.record());
     DOSQL_RETURN_IF_ERROR(decode_record(record, fields));
-    DOSQL_ASSIGN_OR_RETURN(SchemaEntry entry, entry_of(fields, encoding));
+    DOSQL_ASSIGN_OR_RETURN(SchemaEntry entry, entry_of(entries.rowid(), fields, encoding));
     schema.push_back(std::move(entry));
   }
 }
@@ -133,26 +133,6 @@ const SchemaEntry* find_table(const std::vector<SchemaEntry>& schema, std::strin
     return entry.type == "table" && folded(entry.name) == wanted;
   });
   return found == schema.end() ? nullptr : &*found;
-}
-
-std::vector<TablePair> pair_tables(const std::vector<SchemaEntry>& before,
-                                   const std::vector<SchemaEntry>& after) {
-  std::map<std::string, TablePair> pairs;
-  const auto has_pages = [](const SchemaEntry& entry) {
-    return entry.type == "table" && raw(entry.root) != 0;
-  };
-  for (const SchemaEntry& entry : before) {
-    if (has_pages(entry)) pairs[folded(entry.name)] = {entry.name, entry.root, PageNo{}};
-  }
-  for (const SchemaEntry& entry : after) {
-    if (!has_pages(entry)) continue;
-    TablePair& pair = pairs[folded(entry.name)];
-    pair.name = entry.name;
-    pair.root_after = entry.root;
-  }
-  std::vector<TablePair> result;
-  for (auto& [name, pair] : pairs) result.push_back(std::move(pair));
-  return result;
 }
 
 }  // namespace dosql::diff

@@ -1,6 +1,7 @@
 // What sqlite_schema of a version says, read from its pages without SQLite.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,11 +15,14 @@ namespace dosql::diff {
 
 // Text is UTF-8, whatever the database's encoding.
 struct SchemaEntry {
+  std::int64_t rowid = 0;
   std::string type;  // "table", "index", "view" or "trigger"
   std::string name;
   std::string table;  // whose index or trigger it is; its own name
   PageNo root{};      // 0: it has no pages (a view, a trigger, a virtual table)
   std::string sql;    // empty for the indexes that a constraint makes
+
+  friend bool operator==(const SchemaEntry&, const SchemaEntry&) = default;
 };
 
 enum class TextEncoding : std::uint8_t { kUtf8 = 1, kUtf16LittleEndian = 2, kUtf16BigEndian = 3 };
@@ -35,16 +39,7 @@ Result<std::vector<SchemaEntry>> read_schema(version::Reader& reader);
 // The table of that name, in any case of ASCII letters as for SQLite. Null: there is none.
 const SchemaEntry* find_table(const std::vector<SchemaEntry>& schema, std::string_view name);
 
-// A table that at least one of two versions has, with its root page in each; 0: not there, or without pages.
-struct TablePair {
-  std::string name;  // as the later version writes it
-  PageNo root_before{};
-  PageNo root_after{};
-};
-
-// Ascending by name. Tables without pages in both versions (virtual tables) are left out. A table that was
-// renamed is two.
-std::vector<TablePair> pair_tables(const std::vector<SchemaEntry>& before,
-                                   const std::vector<SchemaEntry>& after);
+// A name as SQLite compares them: ASCII letters in lower case.
+std::string folded(std::string_view name);
 
 }  // namespace dosql::diff

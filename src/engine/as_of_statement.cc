@@ -6,6 +6,8 @@
 
 #include "base/nearest_name.h"
 #include "engine/connection_state.h"
+#include "engine/diff_table.h"
+#include "engine/function_arguments.h"
 #include "engine/sqlite_value.h"
 #include "engine/system_tables.h"
 #include "engine/time_points.h"
@@ -23,12 +25,17 @@ std::size_t place_of(const TimePoint& point) {
   return point.expression.empty() ? point.span.begin : point.expression.begin;
 }
 
-// Literals and operators only: the same value each time.
-bool is_constant(std::string_view text, const Span& expression) {
+enum class Variables : std::uint8_t { kNone, kAllowed };
+
+// Literals and operators only: the same value each time, or for the same values of variables.
+bool is_constant(std::string_view text, const Span& expression, Variables variables = Variables::kNone) {
   sql::Lexer lexer(text.substr(0, expression.end), expression.begin);
   while (true) {
     switch (lexer.next_significant().kind) {
       case sql::TokenKind::kEnd: return true;
+      case sql::TokenKind::kVariable:
+        if (variables == Variables::kNone) return false;
+        break;
       case sql::TokenKind::kString:
       case sql::TokenKind::kBlob:
       case sql::TokenKind::kNumber:
@@ -128,10 +135,29 @@ AsOfStatement::AsOfStatement(std::string text, sql::Recognition recognition, uns
       recognition_(std::move(recognition)),
       prepare_flags_(prepare_flags),
       values_(recognition_.parameter_count),
-      names_(recognition_.parameter_count),
-      meanings_(recognition_.times.size()) {
+      names_(recognition_.parameter_count) {
   for (const sql::Variable& variable : recognition_.variables) {
     if (!variable.anonymous()) names_[variable.number - 1] = variable.span.of(text_);
+  }
+  add_operands();
+}
+
+void AsOfStatement::add_operands() {
+  const auto add_point = [&](const std::optional<TimePoint>& point) {
+    if (point) operands_.push_back({&*point, point->expression, point->has_variables});
+  };
+  for (const TimeReference& reference : recognition_.times) {
+    first_operand_.push_back(operands_.size());
+    add_point(reference.point);
+    add_point(reference.end_point);
+  }
+  for (const sql::DiffCall& call : recognition_.diffs) {
+    for (const Span& argument : {call.from, call.to}) {
+      const bool has_variables = std::ranges::any_of(recognition_.variables, [&](const sql::Variable& one) {
+        return one.span.begin >= argument.begin && one.span.end <= argument.end;
+      });
+      operands_.push_back({nullptr, argument, has_variables});
+    }
   }
 }
 
@@ -162,8 +188,7 @@ Status AsOfStatement::check_references() const {
 }
 
 bool AsOfStatement::has_variable_points() const {
-  return std::any_of(recognition_.times.begin(), recognition_.times.end(),
-                     [](const TimeReference& reference) { return reference.point->has_variables; });
+  return std::ranges::any_of(operands_, [](const Operand& operand) { return operand.has_variables; });
 }
 
 bool AsOfStatement::read_only() const {
@@ -212,36 +237,45 @@ std::string AsOfStatement::expanded_text() const {
 
 // --- Points ---
 
+AsOfStatement::Source AsOfStatement::source_of(const Operand& operand) const {
+  Source source;
+  const TimePoint* const point = operand.point;
+  if (point != nullptr && point->name) return source;  // nothing to evaluate
+  if (operand.expression.empty()) {
+    source.constant = Value(std::int64_t{0});  // VERSION CURRENT: no offset, which NULL is not
+    return source;
+  }
+  const Span variable_place = point != nullptr ? operand_of(text_, *point) : operand.expression;
+  const auto variable = std::ranges::find_if(
+      recognition_.variables, [&](const sql::Variable& one) { return one.span == variable_place; });
+  if (variable != recognition_.variables.end()) {
+    source.kind = variable_place == operand.expression ? Source::Kind::kParameter : Source::Kind::kNegated;
+    source.index = variable->number;
+  } else if (point == nullptr && !is_constant(text_, operand.expression, Variables::kAllowed)) {
+    source.kind = Source::Kind::kUnknown;
+  } else {
+    source.kind = Source::Kind::kEvaluated;
+  }
+  return source;
+}
+
 Status AsOfStatement::find_sources(ConnectionState& connection) {
-  std::vector<const TimePoint*> evaluated;
+  std::vector<Span> evaluated;
   bool all_constant = true;
-  for (const TimeReference& reference : recognition_.times) {
-    const TimePoint& point = *reference.point;
-    Source source;
-    const Span operand = operand_of(text_, point);
-    const auto variable = std::find_if(recognition_.variables.begin(), recognition_.variables.end(),
-                                       [&](const sql::Variable& one) { return one.span == operand; });
-    if (point.name) {
-      // Nothing to evaluate.
-    } else if (point.expression.empty()) {
-      source.constant = Value(std::int64_t{0});  // VERSION CURRENT: no offset, which NULL is not
-    } else if (variable != recognition_.variables.end()) {
-      source.kind = operand == point.expression ? Source::Kind::kParameter : Source::Kind::kNegated;
-      source.index = variable->number;
-    } else {
-      source.kind = Source::Kind::kEvaluated;
-      source.index = evaluated.size();
-      evaluated.push_back(&point);
-      all_constant &= is_constant(text_, point.expression);
-    }
-    sources_.push_back(std::move(source));
+  for (Operand& operand : operands_) {
+    operand.source = source_of(operand);
+    if (operand.source.kind != Source::Kind::kEvaluated) continue;
+    operand.source.index = evaluated.size();
+    evaluated.push_back(operand.expression);
+    all_constant &= is_constant(text_, operand.expression);
   }
   if (evaluated.empty()) return {};
   DOSQL_RETURN_IF_ERROR(compile_evaluator(connection, evaluated));
   if (!all_constant) return {};
 
   DOSQL_RETURN_IF_ERROR(evaluate(connection));
-  for (Source& source : sources_) {
+  for (Operand& operand : operands_) {
+    Source& source = operand.source;
     if (source.kind != Source::Kind::kEvaluated) continue;
     source.constant = evaluated_[source.index];
     source.kind = Source::Kind::kConstant;
@@ -251,15 +285,14 @@ Status AsOfStatement::find_sources(ConnectionState& connection) {
 }
 
 // `SELECT (expression), ...`, with the statement's own numbers for its variables.
-sql::RewrittenSql AsOfStatement::evaluator_of(const std::vector<const TimePoint*>& points) const {
+sql::RewrittenSql AsOfStatement::evaluator_of(const std::vector<Span>& expressions) const {
   sql::RewrittenSql out;
   std::string& text = out.text;
   const auto add = [&](std::string_view part, std::size_t original, bool copied) {
     out.pieces.push_back({text.size(), original, copied});
     text += part;
   };
-  for (const TimePoint* point : points) {
-    const Span& whole = point->expression;
+  for (const Span& whole : expressions) {
     add(text.empty() ? DOSQL_OWN_SQL "SELECT (" : "), (", whole.begin, false);
     std::size_t at = whole.begin;
     for (const sql::Variable& variable : recognition_.variables) {
@@ -270,20 +303,19 @@ sql::RewrittenSql AsOfStatement::evaluator_of(const std::vector<const TimePoint*
     }
     add(std::string_view(text_).substr(at, whole.end - at), at, true);
   }
-  add(")", points.back()->expression.end, false);
+  add(")", expressions.back().end, false);
   return out;
 }
 
-Status AsOfStatement::compile_evaluator(ConnectionState& connection,
-                                        const std::vector<const TimePoint*>& points) {
-  evaluator_text_ = evaluator_of(points);
+Status AsOfStatement::compile_evaluator(ConnectionState& connection, const std::vector<Span>& expressions) {
+  evaluator_text_ = evaluator_of(expressions);
   const std::string& text = evaluator_text_.text;
   const int rc = sqlite3_prepare_v3(connection.db(), text.data(), static_cast<int>(text.size()),
                                     prepare_flags_, &evaluator_, nullptr);
   if (rc == SQLITE_OK) return {};
   Error error = connection.error(rc);
   const std::size_t offset =
-      error.sql_offset() ? evaluator_text_.original_offset(*error.sql_offset()) : place_of(*points.front());
+      error.sql_offset() ? evaluator_text_.original_offset(*error.sql_offset()) : expressions.front().begin;
   return std::move(error).with_sql_offset(offset);
 }
 
@@ -293,7 +325,7 @@ Status AsOfStatement::evaluate(ConnectionState& connection) {
   if (rc != SQLITE_ROW) {
     Error error = connection.error(rc);
     sqlite3_reset(evaluator_);
-    return std::move(error).with_sql_offset(place_of(failing_point(connection)));
+    return std::move(error).with_sql_offset(failing_expression(connection).begin);
   }
   evaluated_.clear();
   for (int column = 0; column < sqlite3_column_count(evaluator_); ++column) {
@@ -304,11 +336,11 @@ Status AsOfStatement::evaluate(ConnectionState& connection) {
 }
 
 // All are evaluated at once, so that 'now' is the same in each; which of them failed SQLite does not say.
-const TimePoint& AsOfStatement::failing_point(ConnectionState& connection) const {
-  const TimePoint* last = nullptr;
-  for (std::size_t i = 0; i < sources_.size(); ++i) {
-    if (sources_[i].kind != Source::Kind::kEvaluated) continue;
-    last = &*recognition_.times[i].point;
+Span AsOfStatement::failing_expression(ConnectionState& connection) const {
+  Span last;
+  for (const Operand& operand : operands_) {
+    if (operand.source.kind != Source::Kind::kEvaluated) continue;
+    last = operand.expression;
     const sql::RewrittenSql alone = evaluator_of({last});
     sqlite3_stmt* statement = nullptr;
     sqlite3_prepare_v2(connection.db(), alone.text.data(), static_cast<int>(alone.text.size()), &statement,
@@ -318,7 +350,7 @@ const TimePoint& AsOfStatement::failing_point(ConnectionState& connection) const
     sqlite3_finalize(statement);
     if (fails) break;
   }
-  return *last;
+  return last;
 }
 
 void AsOfStatement::bind_values(sqlite3_stmt* statement) const {
@@ -331,17 +363,18 @@ const Value& AsOfStatement::value_of(const Source& source, Value& made) const {
     case Source::Kind::kConstant: return source.constant;
     case Source::Kind::kParameter: return values_[source.index - 1];
     case Source::Kind::kNegated: return made = minus(values_[source.index - 1]);
-    case Source::Kind::kEvaluated: break;
+    case Source::Kind::kEvaluated:
+    case Source::Kind::kUnknown: break;
   }
   return evaluated_[source.index];
 }
 
 // Finding a version reads the log, which takes longer than a small query.
-Result<version::ReadPoint> AsOfStatement::look_up(ConnectionState& connection, std::size_t reference) {
-  const TimePoint& point = *recognition_.times[reference].point;
+Result<version::ReadPoint> AsOfStatement::look_up(ConnectionState& connection, Operand& operand) {
+  const TimePoint& point = *operand.point;
   Value made;
-  const Value& value = value_of(sources_[reference], made);
-  Meaning& last = meanings_[reference];
+  const Value& value = value_of(operand.source, made);
+  Meaning& last = operand.meaning;
   const version::ReadPoint now = connection.file().point();
   const std::uint64_t name_changes = connection.core().store().name_changes();
   // A branch goes on without a word to this connection.
@@ -356,13 +389,25 @@ Result<version::ReadPoint> AsOfStatement::look_up(ConnectionState& connection, s
   return found;
 }
 
+// What an argument that comes of rows will say nobody knows yet: the table has the columns of the present
+// then.
+Result<version::ReadPoint> AsOfStatement::look_up_argument(ConnectionState& connection,
+                                                           const Operand& operand) {
+  if (operand.source.kind == Source::Kind::kUnknown) return connection.file().point();
+  Value made;
+  auto found = point_argument(connection, value_of(operand.source, made));
+  if (!found) return with_offset(std::move(found).error(), operand.expression.begin);
+  return found;
+}
+
 // --- An execution ---
 
 Status AsOfStatement::begin(ConnectionState& connection, HeldHead& head) {
   const bool in_transaction = sqlite3_get_autocommit(connection.db()) == 0;
   const bool to_write = writes_main_;
   // Of one table of the past alone there is nothing that its one point could contradict.
-  const bool alone = recognition_.times.size() == 1 && recognition_.present.empty();
+  const bool alone =
+      recognition_.times.size() == 1 && recognition_.diffs.empty() && recognition_.present.empty();
   if (to_write || in_transaction || !alone) DOSQL_RETURN_IF_ERROR(head.hold(to_write));
   DOSQL_RETURN_IF_ERROR(evaluate_points(connection));
   DOSQL_RETURN_IF_ERROR(compile_as_needed(connection));
@@ -379,9 +424,10 @@ Status AsOfStatement::evaluate_points(ConnectionState& connection) {
 }
 
 Status AsOfStatement::compile_as_needed(ConnectionState& connection) {
-  DOSQL_RETURN_IF_ERROR(find_attachments(connection));
+  DOSQL_RETURN_IF_ERROR(find_tables(connection));
   // A table of temp may stand in front of one whose schema was written out.
-  if (statement_ != nullptr && wanted_ == numbers_ && dosql_is_expired(statement_) == 0) return {};
+  const bool same = wanted_ == numbers_ && wanted_diffs_ == diffs_;
+  if (statement_ != nullptr && same && dosql_is_expired(statement_) == 0) return {};
   return compile(connection);
 }
 
@@ -394,18 +440,42 @@ bool AsOfStatement::compiles(ConnectionState& connection) const {
 }
 
 Status AsOfStatement::compile_again(ConnectionState& connection) {
-  DOSQL_RETURN_IF_ERROR(find_attachments(connection));
+  DOSQL_RETURN_IF_ERROR(find_tables(connection));
   return compile(connection);
 }
 
-Status AsOfStatement::find_attachments(ConnectionState& connection) {
+Status AsOfStatement::find_tables(ConnectionState& connection) {
   DOSQL_RETURN_IF_ERROR(await_present(connection));
+  DOSQL_RETURN_IF_ERROR(find_attachments(connection));
+  return find_differences(connection);
+}
+
+Status AsOfStatement::find_differences(ConnectionState& connection) {
+  wanted_diffs_.clear();
+  for (std::size_t i = 0; i < recognition_.diffs.size(); ++i) {
+    auto name = difference(connection, i);
+    if (!name) return with_offset(std::move(name).error(), recognition_.diffs[i].table.begin);
+    wanted_diffs_.push_back(*std::move(name));
+  }
+  return {};
+}
+
+// The computed table that has the columns of this difference.
+Result<std::string> AsOfStatement::difference(ConnectionState& connection, std::size_t call) {
+  const std::size_t first = operands_.size() - 2 * recognition_.diffs.size() + 2 * call;
+  const std::string table = sql::unquoted(recognition_.diffs[call].table.of(text_));
+  DOSQL_ASSIGN_OR_RETURN(const version::ReadPoint from, look_up_argument(connection, operands_[first]));
+  DOSQL_ASSIGN_OR_RETURN(const version::ReadPoint to, look_up_argument(connection, operands_[first + 1]));
+  return difference_table(connection, table, from, to);
+}
+
+Status AsOfStatement::find_attachments(ConnectionState& connection) {
   PastDatabases& past = connection.need_past();
   PastDatabases::Set set;
   wanted_.clear();
   for (std::size_t i = 0; i < recognition_.times.size(); ++i) {
     const TimeReference& reference = recognition_.times[i];
-    DOSQL_ASSIGN_OR_RETURN(const version::ReadPoint point, look_up(connection, i));
+    DOSQL_ASSIGN_OR_RETURN(const version::ReadPoint point, look_up(connection, operands_[first_operand_[i]]));
     if (set.count() == PastDatabases::kMax && std::none_of(wanted_.begin(), wanted_.end(), [&](auto number) {
           return past.point(number) == point;
         })) {
@@ -428,10 +498,11 @@ Status AsOfStatement::compile(ConnectionState& connection) {
   writes_main_ = false;
   ++compilation_;
   numbers_ = wanted_;
+  diffs_ = wanted_diffs_;
   PastDatabases& past = connection.need_past();
   const PastDatabases::Permission permission(past, attachments_);
   DOSQL_RETURN_IF_ERROR(find_present_schemas(connection));
-  rewritten_ = sql::rewrite(text_, recognition_, past_names(), present_names());
+  rewritten_ = sql::rewrite(text_, recognition_, {past_names(), diffs_, present_names()});
   past.forget_denied();
   const int rc =
       sqlite3_prepare_v3(connection.db(), rewritten_.text.data(), static_cast<int>(rewritten_.text.size()),

@@ -1,5 +1,6 @@
-// What a statement with FOR SYSTEM_TIME AS OF needs beyond SQLite's compiled statement: its points, which
-// each execution evaluates once, and the text in which its tables are those of attached old versions.
+// What a statement that reads versions (FOR SYSTEM_TIME, dosql_diff) needs beyond SQLite's compiled
+// statement: its points, which each execution evaluates once, and the text in which its tables are those of
+// attached old versions, or computed ones.
 #pragma once
 
 #include <sqlite3.h>
@@ -66,7 +67,13 @@ class AsOfStatement {
  private:
   // Where the value of a point comes from.
   struct Source {
-    enum class Kind : std::uint8_t { kConstant, kParameter, kNegated, kEvaluated } kind = Kind::kConstant;
+    enum class Kind : std::uint8_t {
+      kConstant,
+      kParameter,
+      kNegated,
+      kEvaluated,
+      kUnknown,  // an argument that may come of a row, so that only running the statement tells
+    } kind = Kind::kConstant;
     Value constant;
     std::size_t index = 0;  // of the parameter (from 1; kNegated: minus it), of the evaluator's column
   };
@@ -77,20 +84,34 @@ class AsOfStatement {
     std::uint64_t name_changes = 0;
     std::optional<version::ReadPoint> point;
   };
+  // An expression that says a point.
+  struct Operand {
+    const sql::TimePoint* point = nullptr;  // null: it is an argument of dosql_diff
+    sql::Span expression;
+    bool has_variables = false;
+    Source source = {};
+    Meaning meaning = {};
+  };
 
   AsOfStatement(std::string text, sql::Recognition recognition, unsigned prepare_flags);
   Status check_references() const;
   Status find_sources(ConnectionState& connection);
-  sql::RewrittenSql evaluator_of(const std::vector<const sql::TimePoint*>& points) const;
-  Status compile_evaluator(ConnectionState& connection, const std::vector<const sql::TimePoint*>& points);
+  void add_operands();
+  Source source_of(const Operand& operand) const;
+  sql::RewrittenSql evaluator_of(const std::vector<sql::Span>& expressions) const;
+  Status compile_evaluator(ConnectionState& connection, const std::vector<sql::Span>& expressions);
   Status evaluate(ConnectionState& connection);
-  const sql::TimePoint& failing_point(ConnectionState& connection) const;
+  sql::Span failing_expression(ConnectionState& connection) const;
   void bind_values(sqlite3_stmt* statement) const;
   const Value& value_of(const Source& source, Value& made) const;
-  Result<version::ReadPoint> look_up(ConnectionState& connection, std::size_t reference);
+  Result<version::ReadPoint> look_up(ConnectionState& connection, Operand& operand);
+  Result<version::ReadPoint> look_up_argument(ConnectionState& connection, const Operand& operand);
   Status evaluate_points(ConnectionState& connection);
   Status compile_as_needed(ConnectionState& connection);
+  Status find_tables(ConnectionState& connection);
   Status find_attachments(ConnectionState& connection);
+  Status find_differences(ConnectionState& connection);
+  Result<std::string> difference(ConnectionState& connection, std::size_t call);
   Status compile(ConnectionState& connection);
   Status find_present_schemas(ConnectionState& connection);
   std::vector<std::string> past_names() const;
@@ -109,8 +130,8 @@ class AsOfStatement {
   std::vector<Value> values_;  // of the parameters
   std::vector<std::string> names_;
 
-  std::vector<Source> sources_;    // of recognition_.times
-  std::vector<Meaning> meanings_;  // of recognition_.times
+  std::vector<Operand> operands_;           // of recognition_.times, then two of each of recognition_.diffs
+  std::vector<std::size_t> first_operand_;  // of recognition_.times
   sqlite3_stmt* evaluator_ = nullptr;
   sql::RewrittenSql evaluator_text_;
   std::vector<Value> evaluated_;
@@ -122,6 +143,9 @@ class AsOfStatement {
   // The attachments of recognition_.times: those that this execution needs, those that it is compiled for.
   std::vector<std::size_t> wanted_;
   std::vector<std::size_t> numbers_;
+  // The computed tables of recognition_.diffs, likewise.
+  std::vector<std::string> wanted_diffs_;
+  std::vector<std::string> diffs_;
   PastDatabases::Set attachments_;
   // Of recognition_.present: where SQLite is told to look for it; empty: it is not told.
   std::vector<std::string> present_schemas_;

@@ -3,8 +3,10 @@
 // `Rows` is one scan, made per cursor:
 //
 //   using Context = ...;                       what all scans of a connection share
-//   static constexpr const char* kSchema;      CREATE TABLE text that names the columns
-//   static void plan(sqlite3_index_info&);     xBestIndex; the default of every field stands
+//   static constexpr const char* kSchema;      CREATE TABLE text that names the columns; or, where each
+//                                              module has others, a member `schema` of the context
+//   static void plan(sqlite3_index_info&);     xBestIndex; the default of every field stands. It may take the
+//                                              context before that, and return a result code
 //   explicit Rows(Context&);
 //   Status begin(const sqlite3_index_info's idxNum and idxStr, arguments);
 //   bool at_end() const;
@@ -22,6 +24,7 @@
 #include <memory>
 #include <span>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -104,17 +107,32 @@ class ComputedTable {
   }
 
   static int connect(sqlite3* db, void* shared, int, const char* const*, sqlite3_vtab** out, char**) {
-    if (const int rc = sqlite3_declare_vtab(db, Rows::kSchema); rc != SQLITE_OK) return rc;
+    auto* const own = static_cast<Shared*>(shared);
+    if (const int rc = sqlite3_declare_vtab(db, schema_of(*own->context)); rc != SQLITE_OK) return rc;
     sqlite3_vtab_config(db, SQLITE_VTAB_DIRECTONLY);
     auto* table = new Table{};
-    table->shared = static_cast<Shared*>(shared);
+    table->shared = own;
     *out = table;
     return SQLITE_OK;
   }
 
-  static int plan(sqlite3_vtab*, sqlite3_index_info* info) {
-    Rows::plan(*info);
-    return SQLITE_OK;
+  static const char* schema_of(const Context& context) {
+    if constexpr (requires { Rows::kSchema; }) {
+      return Rows::kSchema;
+    } else {
+      return context.schema.c_str();
+    }
+  }
+
+  static int plan(sqlite3_vtab* table, sqlite3_index_info* info) {
+    if constexpr (requires(Context & context) { Rows::plan(context, *info); }) {
+      return Rows::plan(*static_cast<Table*>(table)->shared->context, *info);
+    } else if constexpr (std::is_void_v<decltype(Rows::plan(*info))>) {
+      Rows::plan(*info);
+      return SQLITE_OK;
+    } else {
+      return Rows::plan(*info);
+    }
   }
 
   static int disconnect(sqlite3_vtab* table) {

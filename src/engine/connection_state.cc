@@ -8,8 +8,10 @@
 #include <thread>
 
 #include "base/check.h"
+#include "engine/shaped_tables.h"
 #include "engine/sqlite_internals.h"
 #include "engine/system_tables.h"
+#include "engine/table_shape.h"
 #include "engine/time_points.h"
 
 namespace dosql::engine {
@@ -68,8 +70,11 @@ ConnectionState::ConnectionState(DatabaseCore& core, std::shared_ptr<Session> se
       session_(std::move(session)),
       file_(file),
       pin_(core.store()),
+      schemas_(std::make_unique<VersionSchemas>(core)),
+      shaped_tables_(std::make_unique<ShapedTables>()),
       follows_(core.read_only()),
       branch_name_(core.store().branch_info(file->branch()).name) {
+  session_->connection = this;
   core_.connected();
   if (point) {
     pin_.pin(*point);
@@ -86,6 +91,7 @@ ConnectionState::~ConnectionState() {
     core_.branch_uses().leave(file_->branch());
   }
   core_.disconnected();
+  session_->connection = nullptr;
   sqlite3_busy_handler(session_->db, nullptr, nullptr);
   past_.reset();
   hooks_.clear(session_->db);

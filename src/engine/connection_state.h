@@ -19,6 +19,9 @@ struct sqlite3;
 
 namespace dosql::engine {
 
+class ShapedTables;
+class VersionSchemas;
+
 // Held by its Connection and by every Statement in use, so that neither can outlive the handle. One thread at
 // a time.
 class ConnectionState {
@@ -32,6 +35,7 @@ class ConnectionState {
 
   sqlite3* db() const { return session_->db; }
   Session& session() { return *session_; }
+  const std::shared_ptr<Session>& shared_session() { return session_; }
   MainFile& file() { return *file_; }
   DatabaseCore& core() { return core_; }
   StatementCache& cache() { return cache_; }
@@ -39,6 +43,9 @@ class ConnectionState {
   PastDatabases* past() { return past_.get(); }
   PastDatabases& need_past();
   ConnectionHooks& hooks() { return hooks_; }
+  // The schemas of versions, as diff and row history need them.
+  VersionSchemas& schemas() { return *schemas_; }
+  ShapedTables& shaped_tables() { return *shaped_tables_; }
 
   // What the newest call on the handle reported.
   Error error(int sqlite_code) { return connection_error(*session_, sqlite_code); }
@@ -90,6 +97,8 @@ class ConnectionState {
   StatementCache cache_;
   std::unique_ptr<PastDatabases> past_;
   ConnectionHooks hooks_;
+  const std::unique_ptr<VersionSchemas> schemas_;
+  const std::unique_ptr<ShapedTables> shaped_tables_;
   const bool follows_;
   std::uint64_t savepoints_ = 0;
   int cache_kib_ = CacheBudget::kMostKib;

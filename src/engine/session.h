@@ -15,6 +15,8 @@ struct sqlite3;
 
 namespace dosql::engine {
 
+class ConnectionState;
+
 // SQL that the engine runs for itself begins with this, and is not traced.
 #define DOSQL_OWN_SQL "/*dosql*/ "
 
@@ -32,6 +34,9 @@ struct Session {
   // What the file uses: the open database, kept until SQLite lets go of its handle.
   std::shared_ptr<void> database;
   sqlite3* db = nullptr;
+  // Null for a handle of the engine's own, and once the connection is gone while somebody still has its
+  // handle.
+  ConnectionState* connection = nullptr;
   // PRAGMAs come from the engine itself: SQLite gets them unchanged.
   bool configuring = true;
   bool read_only = false;

@@ -87,3 +87,118 @@ int dosql_writes_main(sqlite3_stmt* statement) {
 void dosql_forget_interrupt(sqlite3* db) {
   if (db->nVdbeActive == 0) AtomicStore(&db->u1.isInterrupted, 0);
 }
+
+static Table* main_table(sqlite3* db, const char* name) {
+  Table* const table = sqlite3FindTable(db, name, "main");
+  return table != 0 && !IsView(table) ? table : 0;
+}
+
+int dosql_describe_table(sqlite3* db, const char* name, struct dosql_table* out) {
+  Table* const table = main_table(db, name);
+  const Index* key;
+  if (table == 0) return 0;
+  key = sqlite3PrimaryKeyIndex(table);
+  out->kind = IsVirtual(table) ? dosql_virtual_table : HasRowid(table) ? dosql_rowid_table : dosql_without_rowid;
+  out->columns = table->nCol;
+  out->rowid_column = IsVirtual(table) ? -1 : table->iPKey;
+  out->key_columns = out->rowid_column >= 0 ? 1 : key != 0 ? key->nKeyCol : 0;
+  out->is_strict = (table->tabFlags & TF_Strict) != 0;
+  out->is_autoincrement = (table->tabFlags & TF_Autoincrement) != 0;
+  out->is_shadow = sqlite3ShadowTableName(db, name);
+  return 1;
+}
+
+static int place_of(Table* table, int index) {
+  if (IsVirtual(table) || (table->aCol[index].colFlags & COLFLAG_VIRTUAL) != 0) return -1;
+  if (HasRowid(table)) return sqlite3TableColumnToStorage(table, (i16)index);
+  return sqlite3TableColumnToIndex(sqlite3PrimaryKeyIndex(table), index);
+}
+
+void dosql_describe_column(sqlite3* db, const char* name, int index, struct dosql_column* out) {
+  Table* const table = main_table(db, name);
+  Column* const column = &table->aCol[index];
+  const int flags = column->colFlags;
+  const Expr* const value = sqlite3ColumnExpr(table, column);
+  const char* const collation = sqlite3ColumnColl(column);
+  out->name = column->zCnName;
+  out->type = sqlite3ColumnType(column, "");
+  out->collation = collation != 0 ? collation : sqlite3StrBINARY;
+  out->generated = (flags & COLFLAG_VIRTUAL) != 0  ? dosql_generated_virtual
+                   : (flags & COLFLAG_STORED) != 0 ? dosql_generated_stored
+                                                   : dosql_not_generated;
+  out->default_text = out->generated == dosql_not_generated && value != 0 ? value->u.zToken : 0;
+  out->affinity = column->affinity;
+  out->is_not_null = column->notNull != 0;
+  out->is_hidden = out->generated == dosql_not_generated && (flags & COLFLAG_HIDDEN) != 0;
+  out->place = place_of(table, index);
+}
+
+void dosql_describe_key(sqlite3* db, const char* name, int index, struct dosql_key_column* out) {
+  Table* const table = main_table(db, name);
+  const Index* const key = sqlite3PrimaryKeyIndex(table);
+  out->column = key != 0 ? key->aiColumn[index] : table->iPKey;
+  out->collation = key != 0 ? key->azColl[index] : sqlite3StrBINARY;
+  out->is_descending = key != 0 && key->aSortOrder[index] != 0;
+}
+
+const char* dosql_parent_of(sqlite3* db, const char* name, int index) {
+  const Table* const table = main_table(db, name);
+  const FKey* key = IsOrdinaryTable(table) ? table->u.tab.pFKey : 0;
+  for (; key != 0 && index > 0; --index) key = key->pNextFrom;
+  return key != 0 ? key->zTo : 0;
+}
+
+/* As sqlite3ColumnDefault() has it compiled into what reads the column. */
+sqlite3_value* dosql_default_value(sqlite3* db, const char* name, int index) {
+  Table* const table = main_table(db, name);
+  Column* const column = &table->aCol[index];
+  sqlite3_value* value = 0;
+  if (column->iDflt == 0 || (column->colFlags & COLFLAG_GENERATED) != 0) return 0;
+  sqlite3ValueFromExpr(db, sqlite3ColumnExpr(table, column), ENC(db), column->affinity, &value);
+  return value;
+}
+
+int dosql_find_collation(sqlite3* db, const char* name, int encoding, struct dosql_collation* out) {
+  const u8 encodings[] = {(u8)encoding, SQLITE_UTF8, SQLITE_UTF16LE, SQLITE_UTF16BE};
+  size_t i;
+  for (i = 0; i < sizeof(encodings); ++i) {
+    const CollSeq* const found = sqlite3FindCollSeq(db, encodings[i], name, 0);
+    if (found == 0 || found->xCmp == 0) continue;
+    out->db = db;
+    out->encoding = encoding;
+    out->own_encoding = found->enc & ~SQLITE_UTF16_ALIGNED;
+    out->context = found->pUser;
+    out->compare = found->xCmp;
+    return 1;
+  }
+  return 0;
+}
+
+static sqlite3_value* text_value(const struct dosql_collation* collation, const void* text, int bytes) {
+  sqlite3_value* const value = sqlite3ValueNew(collation->db);
+  sqlite3ValueSetStr(value, bytes, text, (u8)collation->encoding, SQLITE_STATIC);
+  return value;
+}
+
+static const void* own_text(const struct dosql_collation* collation, sqlite3_value* value) {
+  const void* const text = sqlite3ValueText(value, (u8)collation->own_encoding);
+  return text != 0 ? text : "";
+}
+
+int dosql_collate(const struct dosql_collation* collation, const void* a, int a_bytes, const void* b,
+                  int b_bytes) {
+  sqlite3_value* first;
+  sqlite3_value* second;
+  int order;
+  if (collation->encoding == collation->own_encoding)
+    return collation->compare(collation->context, a_bytes, a, b_bytes, b);
+  first = text_value(collation, a, a_bytes);
+  second = text_value(collation, b, b_bytes);
+  a = own_text(collation, first);
+  b = own_text(collation, second);
+  order = collation->compare(collation->context, sqlite3ValueBytes(first, (u8)collation->own_encoding), a,
+                             sqlite3ValueBytes(second, (u8)collation->own_encoding), b);
+  sqlite3ValueFree(first);
+  sqlite3ValueFree(second);
+  return order;
+}

@@ -1,5 +1,6 @@
 // What the engine needs of SQLite and its API does not offer: databases taken out of a handle's list and put
-// back. sqlite_internals.c is compiled with SQLite's unmodified amalgamation in front of it.
+// back, how a table's rows are stored, and a user's collations. sqlite_internals.c is compiled with SQLite's
+// unmodified amalgamation in front of it.
 //
 // All functions: on the thread that uses the handle, which has no mutex of its own.
 #pragma once
@@ -10,6 +11,7 @@ extern "C" {
 
 struct sqlite3;
 struct sqlite3_stmt;
+struct sqlite3_value;
 struct Db;
 
 // Databases that were taken out.
@@ -47,6 +49,59 @@ int dosql_is_temporary_code(struct sqlite3* db, const char* name);
 int dosql_is_expired(struct sqlite3_stmt* statement);
 // Whether running it begins a write transaction on main.
 int dosql_writes_main(struct sqlite3_stmt* statement);
+
+// What SQLite knows of a table's definition. Texts are its own, and stay until it reads the schema again.
+enum dosql_table_kind { dosql_rowid_table, dosql_without_rowid, dosql_virtual_table };
+struct dosql_table {
+  enum dosql_table_kind kind;
+  int columns;       // of a virtual table 0 until it was used
+  int rowid_column;  // the INTEGER PRIMARY KEY that is the rowid; -1: none is
+  int key_columns;   // of the PRIMARY KEY; 0: there is none
+  int is_strict;
+  int is_autoincrement;
+  int is_shadow;  // a virtual table keeps its content in it
+};
+enum dosql_generated { dosql_not_generated, dosql_generated_virtual, dosql_generated_stored };
+struct dosql_column {
+  const char* name;
+  const char* type;  // as it was declared; empty: it was not
+  const char* collation;
+  const char* default_text;  // SQL; null: there is none
+  char affinity;             // SQLITE_AFF_...: 'A' BLOB, 'B' TEXT, 'C' NUMERIC, 'D' INTEGER, 'E' REAL
+  int is_not_null;
+  int is_hidden;
+  enum dosql_generated generated;
+  int place;  // in the record; -1: it is not stored
+};
+struct dosql_key_column {
+  int column;
+  const char* collation;
+  int is_descending;
+};
+// Of main. Returns 0 when it has no such table (a view is none). The others REQUIRE that this did not.
+int dosql_describe_table(struct sqlite3* db, const char* name, struct dosql_table* table);
+void dosql_describe_column(struct sqlite3* db, const char* table, int index, struct dosql_column* column);
+void dosql_describe_key(struct sqlite3* db, const char* table, int index, struct dosql_key_column* column);
+// The table that the index-th foreign key refers to; null: there are no more.
+const char* dosql_parent_of(struct sqlite3* db, const char* table, int index);
+// What a record holds that is too short for the column: its DEFAULT with the column's affinity applied. Null:
+// NULL. The caller frees it with sqlite3_value_free().
+struct sqlite3_value* dosql_default_value(struct sqlite3* db, const char* table, int index);
+
+// A collation that SQLite or the user registered on the handle, for texts in one encoding or another.
+struct dosql_collation {
+  struct sqlite3* db;
+  int encoding;  // SQLITE_UTF8, SQLITE_UTF16LE, SQLITE_UTF16BE: of the texts that are compared
+  int own_encoding;
+  void* context;
+  int (*compare)(void* context, int a_bytes, const void* a, int b_bytes, const void* b);
+};
+// Returns 0 when there is none of the name.
+int dosql_find_collation(struct sqlite3* db, const char* name, int encoding,
+                         struct dosql_collation* collation);
+// Negative, 0 or positive, of two texts in collation->encoding.
+int dosql_collate(const struct dosql_collation* collation, const void* a, int a_bytes, const void* b,
+                  int b_bytes);
 
 // What SQLite does when it begins to run a statement and no other is running: an interrupt that came before
 // was not for this one.

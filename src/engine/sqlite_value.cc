@@ -47,6 +47,39 @@ Value value_of_column(sqlite3_stmt* statement, int column) {
   }
 }
 
+Value value_of(sqlite3_value* value) {
+  switch (sqlite3_value_type(value)) {
+    case SQLITE_INTEGER: return std::int64_t{sqlite3_value_int64(value)};
+    case SQLITE_FLOAT: return sqlite3_value_double(value);
+    case SQLITE_TEXT: {
+      const auto* const text = reinterpret_cast<const char*>(sqlite3_value_text(value));
+      return text ? std::string(text, static_cast<std::size_t>(sqlite3_value_bytes(value))) : std::string();
+    }
+    case SQLITE_BLOB: {
+      const auto* const bytes = static_cast<const std::byte*>(sqlite3_value_blob(value));
+      return Blob(bytes, bytes + sqlite3_value_bytes(value));
+    }
+    default: return {};
+  }
+}
+
+void field_result(sqlite3_context* out, const diff::Field& field, diff::TextEncoding encoding) {
+  // A null pointer would be NULL instead of an empty value.
+  const void* const bytes = field.bytes.empty() ? "" : static_cast<const void*>(field.bytes.data());
+  switch (field.type) {
+    case diff::FieldType::kNull: sqlite3_result_null(out); break;
+    case diff::FieldType::kInteger: sqlite3_result_int64(out, field.integer); break;
+    case diff::FieldType::kReal: sqlite3_result_double(out, field.real); break;
+    case diff::FieldType::kText:
+      sqlite3_result_text64(out, static_cast<const char*>(bytes), field.bytes.size(), SQLITE_TRANSIENT,
+                            static_cast<unsigned char>(encoding));
+      break;
+    case diff::FieldType::kBlob:
+      sqlite3_result_blob64(out, bytes, field.bytes.size(), SQLITE_TRANSIENT);
+      break;
+  }
+}
+
 std::string literal(const Value& value) {
   if (value.type() == Value::Type::kBlob) {
     std::string text = "x'";

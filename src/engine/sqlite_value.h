@@ -1,17 +1,26 @@
-// Values into and out of a compiled statement.
+// Values into and out of SQLite.
 #pragma once
 
 #include <string>
 
 #include <dosql/value.h>
 
+#include "diff/record.h"
+#include "diff/schema.h"
+
+struct sqlite3_context;
 struct sqlite3_stmt;
+struct sqlite3_value;
 
 namespace dosql::engine {
 
 // Returns SQLite's result code. The value is copied.
 int bind_value(sqlite3_stmt* statement, int index, const Value& value);
 Value value_of_column(sqlite3_stmt* statement, int column);
+// An argument of a function.
+Value value_of(sqlite3_value* value);
+// What a column of a table of ours is, from a record of a database with texts in `encoding`.
+void field_result(sqlite3_context* out, const diff::Field& field, diff::TextEncoding encoding);
 // As a literal in SQL text.
 std::string literal(const Value& value);
 

@@ -7,6 +7,7 @@
 
 #include "engine/branches_table.h"
 #include "engine/computed_table.h"
+#include "engine/diff_summary.h"
 #include "engine/log_table.h"
 #include "engine/status_table.h"
 #include "sql/lexer.h"
@@ -18,6 +19,9 @@ constexpr const char* kLog = "dosql_log";
 constexpr const char* kStatus = "dosql_status";
 constexpr const char* kBranches = "dosql_branches";
 constexpr const char* kSnapshots = "dosql_snapshots";
+constexpr const char* kDiff = "dosql_diff";
+constexpr const char* kDiffSummary = "dosql_diff_summary";
+constexpr const char* kDiffSchema = "dosql_diff_schema";
 
 }  // namespace
 
@@ -34,11 +38,20 @@ Status register_system_tables(DatabaseCore& core, const std::shared_ptr<Session>
     auto snapshots = std::unique_ptr<SnapshotRows::Context>(new SnapshotRows::Context{core});
     rc = ComputedTable<SnapshotRows>::register_on(session, kSnapshots, std::move(snapshots));
   }
+  if (rc == SQLITE_OK) {
+    auto summary = std::unique_ptr<DiffSummaryRows::Context>(new DiffSummaryRows::Context{*session});
+    rc = ComputedTable<DiffSummaryRows>::register_on(session, kDiffSummary, std::move(summary));
+  }
+  if (rc == SQLITE_OK) {
+    auto schema = std::unique_ptr<DiffSchemaRows::Context>(new DiffSchemaRows::Context{*session});
+    rc = ComputedTable<DiffSchemaRows>::register_on(session, kDiffSchema, std::move(schema));
+  }
   return rc == SQLITE_OK ? Status() : connection_error(*session, rc);
 }
 
 bool is_system_table(std::string_view name) {
-  const auto all = std::to_array<std::string_view>({kLog, kStatus, kBranches, kSnapshots});
+  const auto all = std::to_array<std::string_view>(
+      {kLog, kStatus, kBranches, kSnapshots, kDiff, kDiffSummary, kDiffSchema});
   return std::any_of(all.begin(), all.end(),
                      [&](std::string_view one) { return sql::equals_ignoring_case(one, name); });
 }

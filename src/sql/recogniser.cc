@@ -12,23 +12,28 @@
 namespace dosql::sql {
 namespace {
 
-constexpr std::string_view kSystem = "system";
-constexpr std::string_view kTime = "time";
+// A word of ours around an underscore.
+struct Word {
+  std::string_view before;
+  std::string_view behind;
+};
+constexpr Word kSystemTime{"system", "time"};
+constexpr Word kDiff{"dosql", "diff"};
 
-// How far SYSTEM_TIME is looked for before it is asked whether the statement ends much earlier.
+// How far a word of ours is looked for before it is asked whether the statement ends much earlier.
 constexpr std::size_t kSearchBytes = 2'048;
 // Looking for the word is that much faster than reading tokens.
 constexpr std::size_t kSearchPerToken = 16;
 
-// Whether the underscore at `at` is that of the word SYSTEM_TIME. Its neighbours rule out nearly every other
-// one.
-bool is_system_time(std::string_view text, std::size_t at) {
-  const std::size_t word_bytes = kSystem.size() + 1 + kTime.size();
-  if (at < kSystem.size() || text.size() - at <= kTime.size()) return false;
-  if ((text[at - 1] | 0x20) != 'm' || (text[at + 1] | 0x20) != 't') return false;
-  const std::size_t begin = at - kSystem.size();
-  if (!equals_ignoring_case(text.substr(begin, kSystem.size()), kSystem)) return false;
-  if (!equals_ignoring_case(text.substr(at + 1, kTime.size()), kTime)) return false;
+// Whether the underscore at `at` is that of the word. Its neighbours rule out nearly every other one.
+bool is_word(std::string_view text, std::size_t at, const Word& word) {
+  const std::size_t word_bytes = word.before.size() + 1 + word.behind.size();
+  if (at < word.before.size() || text.size() - at <= word.behind.size()) return false;
+  if ((text[at - 1] | 0x20) != word.before.back() || (text[at + 1] | 0x20) != word.behind.front())
+    return false;
+  const std::size_t begin = at - word.before.size();
+  if (!equals_ignoring_case(text.substr(begin, word.before.size()), word.before)) return false;
+  if (!equals_ignoring_case(text.substr(at + 1, word.behind.size()), word.behind)) return false;
   const bool begins = begin == 0 || !is_identifier_byte(text[begin - 1]);
   const bool ends = begin + word_bytes == text.size() || !is_identifier_byte(text[begin + word_bytes]);
   return begins && ends;
@@ -38,27 +43,29 @@ bool is_system_time(std::string_view text, std::size_t at) {
 using Vector = signed char __attribute__((vector_size(16)));
 using Marks = std::uint64_t __attribute__((vector_size(16)));
 
-// Which of the 16 bytes from `at` are an underscore with a T behind it; reads the byte behind them too.
+// Which of the 16 bytes from `at` are an underscore with a T or a D behind it; reads the byte behind them
+// too.
 inline Marks marks(const char* at) {
   Vector bytes;
   Vector next;
   std::memcpy(&bytes, at, sizeof(bytes));
   std::memcpy(&next, at + 1, sizeof(next));
-  return std::bit_cast<Marks>((bytes == '_') & ((next | 0x20) == 't'));
+  next |= 0x20;
+  return std::bit_cast<Marks>((bytes == '_') & ((next == 't') | (next == 'd')));
 }
 
 inline bool any(Marks marks) { return (marks[0] | marks[1]) != 0; }
 
 bool word_in(std::string_view text, std::size_t begin, std::size_t end) {
   for (std::size_t at = text.find('_', begin); at < end; at = text.find('_', at + 1)) {
-    if (is_system_time(text, at)) return true;
+    if (is_word(text, at, kSystemTime) || is_word(text, at, kDiff)) return true;
   }
   return false;
 }
 
-// Whether the underscore of a SYSTEM_TIME stands in [begin, end). This is what every statement pays for: so
+// Whether the underscore of a word of ours stands in [begin, end). This is what every statement pays for: so
 // the marks of all its bytes are looked at only once, in the end.
-bool system_time_in(std::string_view text, std::size_t begin, std::size_t end) {
+bool our_word_in(std::string_view text, std::size_t begin, std::size_t end) {
   constexpr std::size_t kStep = sizeof(Vector);
   end = std::min(end, text.size() - 1);  // the last byte has none behind it
   if (end < begin + kStep) return word_in(text, begin, end);
@@ -72,13 +79,13 @@ bool system_time_in(std::string_view text, std::size_t begin, std::size_t end) {
 // Looking through all the text for each statement of a script would take quadratic time, and reading the
 // tokens of each statement would cost a noticeable part of compiling it. So the search runs ahead, and tokens
 // are read over a small part of what was searched, to see whether the statement ends there.
-bool mentions_system_time(std::string_view text, std::size_t begin) {
+bool mentions_our_word(std::string_view text, std::size_t begin) {
   Lexer lexer(text, begin);
   StatementScanner scanner;
   std::size_t searched = begin;
   for (std::size_t window = kSearchBytes;; window *= 4) {
     const std::size_t end = std::min(text.size(), begin + window);
-    if (system_time_in(text, searched, end)) return true;
+    if (our_word_in(text, searched, end)) return true;
     if (end == text.size()) return false;
     searched = end;
     while (lexer.at() < begin + window / kSearchPerToken) {
@@ -127,7 +134,7 @@ bool begins_ours(std::string_view text, std::string_view word, Lexer lexer) {
   Lexer lexer(text);
   const Token first = first_token(lexer);
   if (first.kind != TokenKind::kWord) return false;
-  return begins_ours(text, first.span.of(text), lexer) || mentions_system_time(text, first.span.begin);
+  return begins_ours(text, first.span.of(text), lexer) || mentions_our_word(text, first.span.begin);
 }
 
 struct Statement {
@@ -190,7 +197,7 @@ std::vector<UnnamedColumn> find_unnamed(const TokenCursor& cursor, const Recogni
 bool may_be_ours(std::string_view text) {
   // Most statements come alone and without space before them; then a letter does for the first word.
   if (!text.empty() && text.size() <= kSearchBytes && cannot_begin_ours(text[0])) {
-    return system_time_in(text, 0, text.size());
+    return our_word_in(text, 0, text.size());
   }
   return may_be_ours_by_tokens(text);
 }
@@ -208,11 +215,11 @@ Result<Recognition> recognise(std::string_view text) {
   if (const auto kind = statement_kind(cursor.text(), second)) {
     DOSQL_ASSIGN_OR_RETURN(recognition.statement, parse_branch_statement(cursor, *kind));
   } else if (!creates_virtual_table(cursor)) {
-    DOSQL_RETURN_IF_ERROR(TableWalk(cursor).run(recognition.times, recognition.present));
+    DOSQL_RETURN_IF_ERROR(TableWalk(cursor).run(recognition));
   }
   if (!recognition.ours()) return Recognition();
   DOSQL_RETURN_IF_ERROR(find_variables(cursor, recognition));
-  if (!recognition.times.empty()) recognition.unnamed = find_unnamed(cursor, recognition);
+  if (recognition.reads_versions()) recognition.unnamed = find_unnamed(cursor, recognition);
   return recognition;
 }
 

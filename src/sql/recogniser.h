@@ -1,4 +1,5 @@
-// What of an SQL text is ours: FOR SYSTEM_TIME clauses, and the statements about branches and snapshots.
+// What of an SQL text is ours: FOR SYSTEM_TIME clauses, dosql_diff(), and the statements about branches and
+// snapshots.
 //
 // Text that SQLite accepts is never ours: SYSTEM_TIME, BRANCH, SNAPSHOT, LSN, CHECKOUT and VERSION stay names
 // wherever SQLite lets them be names. Nothing here is evaluated or looked up; spans count from the beginning
@@ -40,10 +41,20 @@ enum class ReferenceKind : std::uint8_t {
 struct TimeReference {
   ReferenceKind kind = ReferenceKind::kAsOf;
   TableName name;
+  bool membership = false;             // x IN table
   Span clause;                         // FOR SYSTEM_TIME to its last point, the alias excluded
   std::optional<Span> alias;           // as it is written, before or behind the clause
   std::optional<TimePoint> point;      // kAsOf, and the first of kBetween and kFromTo
   std::optional<TimePoint> end_point;  // the second of kBetween and kFromTo
+};
+
+// `dosql_diff('table', from, to)`, whose columns depend on its arguments.
+struct DiffCall {
+  Span name;   // dosql_diff, with its schema
+  Span table;  // the text that names the table, in its quotes
+  // Expressions, of which nothing is known.
+  Span from;
+  Span to;
 };
 
 enum class TableRole : std::uint8_t {
@@ -52,7 +63,7 @@ enum class TableRole : std::uint8_t {
   kWritten,   // the target of INSERT, REPLACE, UPDATE or DELETE
 };
 
-// A table reference to the present. Common table expressions are none.
+// A table reference to the present. Common table expressions and calls of dosql_diff are none.
 struct PresentTable {
   TableName name;
   TableRole role = TableRole::kRead;
@@ -60,19 +71,23 @@ struct PresentTable {
 
 // The first statement of a text, if something of it is ours.
 struct Recognition {
-  // Either of these, or neither: then the text is SQLite's as it is, and nothing else here is filled in.
+  // The first two, or the last, or none: then the text is SQLite's as it is, and nothing else here is filled
+  // in.
   std::vector<TimeReference> times;  // in the order of the text
+  std::vector<DiffCall> diffs;       // in the order of the text
   std::optional<BranchStatement> statement;
 
   Span span;            // from the statement's first token to its last, the semicolon excluded
   std::size_t end = 0;  // where the next statement may begin: behind the semicolon, or the text's end
-  std::vector<PresentTable> present;   // in the order of the text; filled in when there are `times`
-  std::vector<UnnamedColumn> unnamed;  // in no order; filled in when there are `times`
+  std::vector<PresentTable>
+      present;  // in the order of the text; tables of `times` excluded; not for a `statement`
+  std::vector<UnnamedColumn> unnamed;  // in no order; not for a `statement`
   std::vector<Variable> variables;     // in the order of the text, those inside our points included
   // How many parameters the statement has: the largest number.
   std::uint32_t parameter_count = 0;
 
-  bool ours() const { return !times.empty() || statement.has_value(); }
+  bool reads_versions() const { return !times.empty() || !diffs.empty(); }
+  bool ours() const { return reads_versions() || statement.has_value(); }
 };
 
 // False: nothing of the text's first statement is ours. True: something may be. Costs tens of nanoseconds for

@@ -70,6 +70,10 @@ std::string described(std::string_view text) {
                 reference.clause.of(text).starts_with("for") || reference.clause.of(text).starts_with("For"))
         << text;
   }
+  for (const DiffCall& call : result->diffs) {
+    out += fmt::format("{}{} of {} from [{}] to [{}]", out.empty() ? "" : ", ", call.name.of(text),
+                       call.table.of(text), call.from.of(text), call.to.of(text));
+  }
   if (!result->present.empty()) out += "; present";
   for (const PresentTable& table : result->present) out += " " + shown(text, table);
   if (!result->variables.empty()) out += ";";
@@ -101,6 +105,31 @@ TEST(Recogniser, TheSpecsStatements) {
        "users {BETWEEN TIMESTAMP ['2024-01-01'], TIMESTAMP ['2024-02-01']}"},
       {"SELECT * FROM users\nFOR SYSTEM_TIME FROM '2024-01-01' TO '2024-02-01';",
        "users {FROM TIMESTAMP ['2024-01-01'], TIMESTAMP ['2024-02-01']}"},
+  });
+}
+
+TEST(Recogniser, CallsOfDosqlDiff) {
+  check({
+      {"SELECT * FROM dosql_diff('users', 'main@1', ?1) AS d JOIN u",
+       "dosql_diff of 'users' from ['main@1'] to [?1]; present u; ?1=1"},
+      {"WITH d AS (SELECT * FROM main.\"Dosql_Diff\"('t', f(1, (2)), a.b || 'x')) SELECT 1 IN "
+       "dosql_diff('u', 1, 2)",
+       "main.\"Dosql_Diff\" of 't' from [f(1, (2))] to [a.b || 'x'], dosql_diff of 'u' from [1] to [2]"},
+      {"INSERT INTO t SELECT * FROM dosql_diff('t',:a,:b)",
+       "dosql_diff of 't' from [:a] to [:b]; present !t; :a=1 :b=2"},
+      {"SELECT * FROM dosql_diff(t, 1, 2)",
+       "error at t, 1, 2): the table of dosql_diff is a text in single quotes"},
+      {"SELECT * FROM dosql_diff('t', 1)",
+       "error at dosql_di: dosql_diff takes a table and two points in time"},
+      {"SELECT * FROM dosql_diff('t', 1, )",
+       "error at dosql_di: dosql_diff takes a table and two points in time"},
+      {"SELECT * FROM dosql_diff('t' || 'u', 1, 2)",
+       "error at dosql_di: dosql_diff takes a table and two points in time"},
+      {"SELECT * FROM dosql_diff('t', 1, (2", "error at ('t', 1,: this '(' is never closed"},
+      {"CREATE VIEW v AS SELECT * FROM dosql_diff('t', 1, 2)",
+       "error at dosql_di: dosql_diff cannot stand in a definition"},
+      {"SELECT * FROM dosql_diff_summary(1, 2)", "nothing"},
+      {"SELECT dosql_diff FROM dosql_diff", "nothing"},
   });
 }
 

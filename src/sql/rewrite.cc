@@ -21,7 +21,7 @@ bool has_variables(const TimeReference& reference) {
 }
 
 // A space in place of a clause: what stands before and behind it must not grow together.
-void add_table_edits(const Recognition& recognition, std::span<const std::string> tables,
+void add_table_edits(const Recognition& recognition, const std::vector<std::string>& tables,
                      std::vector<Edit>& edits) {
   for (std::size_t i = 0; i < tables.size(); ++i) {
     edits.push_back({recognition.times[i].name.span(), tables[i]});
@@ -110,14 +110,15 @@ std::size_t RewrittenSql::original_offset(std::size_t offset) const {
   return piece.copied ? piece.original + (offset - piece.begin) : piece.original;
 }
 
-RewrittenSql rewrite(std::string_view text, const Recognition& recognition,
-                     std::span<const std::string> tables, std::span<const std::string> present) {
-  CHECK(tables.size() == recognition.times.size());
-  CHECK(present.empty() || present.size() == recognition.present.size());
+RewrittenSql rewrite(std::string_view text, const Recognition& recognition, const Replacements& names) {
+  CHECK(names.times.size() == recognition.times.size() && names.diffs.size() == recognition.diffs.size());
+  CHECK(names.present.empty() || names.present.size() == recognition.present.size());
   std::vector<Edit> edits;
-  add_table_edits(recognition, tables, edits);
-  for (std::size_t i = 0; i < present.size(); ++i) {
-    if (!present[i].empty()) edits.push_back({recognition.present[i].name.span(), present[i]});
+  add_table_edits(recognition, names.times, edits);
+  for (std::size_t i = 0; i < names.diffs.size(); ++i)
+    edits.push_back({recognition.diffs[i].name, names.diffs[i]});
+  for (std::size_t i = 0; i < names.present.size(); ++i) {
+    if (!names.present[i].empty()) edits.push_back({recognition.present[i].name.span(), names.present[i]});
   }
   add_variable_edits(text, recognition, edits);
   sort(edits);

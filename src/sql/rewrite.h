@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstddef>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,8 +26,17 @@ struct RewrittenSql {
   std::vector<Piece> pieces;
 };
 
-// The text up to recognition.end, in which the i-th time reference's table (with its schema, without its
-// clause) became tables[i]: a quoted, schema-qualified name. Its alias stays where it is.
+// What stands in the place of names.
+struct Replacements {
+  // Of the i-th time reference's table, with its schema and without its clause. Its alias stays where it is,
+  // behind this.
+  std::vector<std::string> times;
+  std::vector<std::string> diffs;  // of dosql_diff, by recognition.diffs
+  // Of recognition.present, where it is not empty; none at all: they stay as they are.
+  std::vector<std::string> present;
+};
+
+// The text up to recognition.end with the names replaced.
 //
 // SQLite numbers variables by what it sees. Where a cut clause had variables, the variables behind it that
 // would get another number are written as ?N, so that every parameter is bound by its number in
@@ -37,11 +45,7 @@ struct RewrittenSql {
 // A result column without an alias in which something was replaced gets its original text for one, which is
 // the name that SQLite would give it.
 //
-// The i-th table of recognition.present becomes present[i] where that is given and not empty.
-//
-// REQUIRES: recognition of this text, with tables.size() == recognition.times.size() and as many names in
-// `present` as in the recognition, or none.
-RewrittenSql rewrite(std::string_view text, const Recognition& recognition,
-                     std::span<const std::string> tables, std::span<const std::string> present = {});
+// REQUIRES: recognition of this text, and as many names as it has of each.
+RewrittenSql rewrite(std::string_view text, const Recognition& recognition, const Replacements& names);
 
 }  // namespace dosql::sql

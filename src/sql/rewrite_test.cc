@@ -8,13 +8,16 @@
 namespace dosql::sql {
 namespace {
 
-// Every table of the past becomes past.N, N counting from 1.
+// Every table of the past becomes past.N, and dosql_diff diff.N, N counting from 1.
 RewrittenSql rewritten(std::string_view text) {
   const auto found = recognise(text);
   EXPECT_TRUE(found && found->ours()) << text;
-  std::vector<std::string> tables;
-  for (std::size_t i = 0; i < found->times.size(); ++i) tables.push_back("past." + std::to_string(i + 1));
-  return rewrite(text, *found, tables);
+  Replacements names;
+  for (std::size_t i = 0; i < found->times.size(); ++i)
+    names.times.push_back("past." + std::to_string(i + 1));
+  for (std::size_t i = 0; i < found->diffs.size(); ++i)
+    names.diffs.push_back("diff." + std::to_string(i + 1));
+  return rewrite(text, *found, names);
 }
 
 TEST(Rewrite, OnlyOurSpansChange) {
@@ -32,6 +35,8 @@ TEST(Rewrite, OnlyOurSpansChange) {
        "/* FOR SYSTEM_TIME */ SELECT 'FOR SYSTEM_TIME AS OF LSN 1' FROM past.1/*a*/ /*c*/JOIN u"},
       {"SELECT * FROM t FOR SYSTEM_TIME AS OF LSN 1 JOIN t FOR SYSTEM_TIME AS OF LSN 2 b",
        "SELECT * FROM past.1   JOIN past.2   b"},
+      {"SELECT * FROM dosql_diff('t', ?1, f(2, 3)) AS d JOIN \"DOSQL_diff\" ('u', 'a', 'b')",
+       "SELECT * FROM diff.1('t', ?1, f(2, 3)) AS d JOIN diff.2 ('u', 'a', 'b')"},
   };
   for (const auto& one : cases) EXPECT_EQ(rewritten(one.text).text, one.expected) << one.text;
 }

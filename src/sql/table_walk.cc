@@ -9,9 +9,10 @@
 
 namespace dosql::sql {
 
-Status TableWalk::run(std::vector<TimeReference>& times, std::vector<PresentTable>& present) {
-  times_ = &times;
-  present_ = &present;
+Status TableWalk::run(Recognition& recognition) {
+  times_ = &recognition.times;
+  diffs_ = &recognition.diffs;
+  present_ = &recognition.present;
   frames_.assign(1, Frame{});
   begin_statement();
   while (!cursor_.at_end()) DOSQL_RETURN_IF_ERROR(step());
@@ -250,8 +251,7 @@ Status TableWalk::table_reference() {
   const TableName name = take_table_name();
   if (cursor_.kind() == TokenKind::kOpen) {
     top().behind = Behind::kFunction;
-    present_->push_back({name, TableRole::kFunction});
-    return {};
+    return function(name);
   }
   top().behind = Behind::kTable;
   std::optional<Span> alias = take_alias();
@@ -268,13 +268,57 @@ Status TableWalk::table_reference() {
 // The table of `x IN table`, which has no alias.
 Status TableWalk::membership() {
   const TableName name = take_table_name();
-  const bool function = cursor_.kind() == TokenKind::kOpen;
-  if (function || !cursor_.time_clause()) {
-    present_->push_back({name, function ? TableRole::kFunction : TableRole::kRead});
+  if (cursor_.kind() == TokenKind::kOpen) return function(name);
+  if (!cursor_.time_clause()) {
+    present_->push_back({name, TableRole::kRead});
     return {};
   }
   DOSQL_ASSIGN_OR_RETURN(TimeReference reference, time_clause(name));
+  reference.membership = true;
   times_->push_back(std::move(reference));
+  return {};
+}
+
+// At the parenthesis behind the name of a table-valued function.
+Status TableWalk::function(const TableName& name) {
+  if (equals_ignoring_case(unquoted(name.table.of(cursor_.source())), "dosql_diff")) return diff_call(name);
+  present_->push_back({name, TableRole::kFunction});
+  return {};
+}
+
+// Only looks ahead: what is inside of the arguments is walked as everything else.
+Status TableWalk::diff_call(const TableName& name) {
+  static constexpr std::string_view kExample = "for example dosql_diff('users', 'main@4', 'main@5')";
+  if (definition_ != Definition::kNone) {
+    return sql_error(name.span().begin, "dosql_diff cannot stand in a definition")
+        .with_hint("stock SQLite must be able to read the schema");
+  }
+  if (cursor_.kind(1) != TokenKind::kString) {
+    return sql_error(cursor_.peek(1).span.begin, "the table of dosql_diff is a text in single quotes")
+        .with_hint(std::string(kExample));
+  }
+  std::vector<Span> arguments(1);
+  std::size_t depth = 0;
+  for (std::size_t n = 1;; ++n) {
+    const Token& token = cursor_.peek(n);
+    if (token.kind == TokenKind::kEnd) return sql_error(cursor_.offset(), "this '(' is never closed");
+    if (token.kind == TokenKind::kClose && depth == 0) break;
+    if (token.kind == TokenKind::kOpen) ++depth;
+    if (token.kind == TokenKind::kClose) --depth;
+    if (token.kind == TokenKind::kComma && depth == 0) {
+      arguments.emplace_back();
+    } else {
+      Span& argument = arguments.back();
+      if (argument.empty()) argument.begin = token.span.begin;
+      argument.end = token.span.end;
+    }
+  }
+  const bool complete = std::ranges::none_of(arguments, [](const Span& one) { return one.empty(); });
+  if (arguments.size() != 3 || !complete || arguments[0] != cursor_.peek(1).span) {
+    return sql_error(name.span().begin, "dosql_diff takes a table and two points in time")
+        .with_hint(std::string(kExample));
+  }
+  diffs_->push_back({name.span(), arguments[0], arguments[1], arguments[2]});
   return {};
 }
 

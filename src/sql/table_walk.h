@@ -19,8 +19,8 @@ class TableWalk {
  public:
   explicit TableWalk(TokenCursor& cursor) : cursor_(cursor) {}
 
-  // To the statement's end; fills `times` and `present`.
-  Status run(std::vector<TimeReference>& times, std::vector<PresentTable>& present);
+  // To the statement's end; fills `times`, `diffs` and `present`.
+  Status run(Recognition& recognition);
 
  private:
   // What part of a query or statement is being read at one depth of parentheses.
@@ -82,6 +82,8 @@ class TableWalk {
   std::optional<Span> take_alias();
   Status table_reference();
   Status membership();
+  Status function(const TableName& name);
+  Status diff_call(const TableName& name);
   Status target(Clause next);
   Result<TimeReference> time_clause(const TableName& name);
   Status time_range(TimeReference& reference, std::string_view first, std::string_view second);
@@ -92,6 +94,7 @@ class TableWalk {
 
   TokenCursor& cursor_;
   std::vector<TimeReference>* times_ = nullptr;
+  std::vector<DiffCall>* diffs_ = nullptr;
   std::vector<PresentTable>* present_ = nullptr;
   std::vector<Frame> frames_;
   CteScopes scopes_;

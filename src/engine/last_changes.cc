@@ -1,0 +1,97 @@
+#include "engine/last_changes.h"
+
+#include <algorithm>
+
+namespace dosql::engine {
+
+using diff::ChangeKind;
+using version::ReadPoint;
+using version::VersionStore;
+
+Result<std::unique_ptr<LastChanges>> LastChanges::of(VersionStore& store, VersionSchemas& schemas,
+                                                     const ReadPoint& before, const ReadPoint& after,
+                                                     const TablePairs& pairs, const TablePair& pair,
+                                                     sqlite3* handle) {
+  const bool is_later = pair.after != nullptr;
+  DOSQL_ASSIGN_OR_RETURN(std::vector<diff::KeyColumn> order,
+                         row_order(is_later ? *pair.after : *pair.before,
+                                   (is_later ? pairs.after : pairs.before)->encoding, handle));
+  std::unique_ptr<LastChanges> changes(new LastChanges(std::move(order)));
+  const Version base =
+      std::min({store.merge_base(before.branch, after.branch).version, before.version, after.version});
+  // A table that one side does not have was dropped on its line, or came on the other one's.
+  const TableShape& table_before = pair.before != nullptr ? *pair.before : *pair.after;
+  const TableShape& table_after = pair.after != nullptr ? *pair.after : *pair.before;
+  DOSQL_RETURN_IF_ERROR(changes->add_line(store, schemas, before, base, table_before, handle));
+  DOSQL_RETURN_IF_ERROR(changes->add_line(store, schemas, after, base, table_after, handle));
+  return changes;
+}
+
+Status LastChanges::add_line(VersionStore& store, VersionSchemas& schemas, const ReadPoint& from,
+                             Version base, const TableShape& table, sqlite3* handle) {
+  std::string name = table.name;
+  for (std::uint64_t version = raw(from.version); version > raw(base); --version) {
+    DOSQL_ASSIGN_OR_RETURN(const ReadPoint commit, store.at_version(from.branch, Version{version}));
+    DOSQL_ASSIGN_OR_RETURN(const auto events, CommitEvents::open(store, schemas, commit, handle));
+    const TablePair* const pair = events->pairs().find(name);
+    for (const TableEvents& changed : events->tables()) {
+      if (changed.table == pair) DOSQL_RETURN_IF_ERROR(add(*events, changed));
+    }
+    if (pair != nullptr && pair->before != nullptr) name = pair->before->name;
+  }
+  return {};
+}
+
+Status LastChanges::add(CommitEvents& events, const TableEvents& table) {
+  const TableShape& shape = table.table->after != nullptr ? *table.table->after : *table.table->before;
+  if ((shape.kind == TableKind::kRowid) != has_rowids()) return {};
+  TableEvents next = table;
+  DOSQL_ASSIGN_OR_RETURN(const auto rows, events.changes_of(*table.table));
+  const auto take = [](Lsn& lsn) {
+    const Lsn taken = lsn;
+    lsn = Lsn{raw(lsn) + 1};
+    return taken;
+  };
+  while (true) {
+    DOSQL_ASSIGN_OR_RETURN(const bool found, rows->next());
+    if (!found) return {};
+    const Lsn lsn = take(rows->kind() == ChangeKind::kDelete   ? next.first_delete
+                         : rows->kind() == ChangeKind::kUpdate ? next.first_update
+                                                               : next.first_insert);
+    DOSQL_RETURN_IF_ERROR(note(rows->change(), lsn));
+  }
+}
+
+Status LastChanges::note(const diff::RowChange& change, Lsn lsn) {
+  if (has_rowids()) {
+    Lsn& last = by_rowid_[change.rowid];
+    last = std::max(last, lsn);
+    return {};
+  }
+  DOSQL_ASSIGN_OR_RETURN(Key key, key_of(change, by_key_.key_comp().order.size()));
+  Lsn& last = by_key_[std::move(key)];
+  last = std::max(last, lsn);
+  return {};
+}
+
+Result<std::optional<Lsn>> LastChanges::find(const diff::RowChange& change) const {
+  if (has_rowids()) {
+    const auto found = by_rowid_.find(change.rowid);
+    return found != by_rowid_.end() ? std::optional(found->second) : std::nullopt;
+  }
+  DOSQL_ASSIGN_OR_RETURN(const Key key, key_of(change, by_key_.key_comp().order.size()));
+  const auto found = by_key_.find(key);
+  return found != by_key_.end() ? std::optional(found->second) : std::nullopt;
+}
+
+// A table may have had another key in between.
+Result<LastChanges::Key> LastChanges::key_of(const diff::RowChange& change, std::size_t columns) {
+  const Bytes record = change.kind == ChangeKind::kDelete ? change.before : change.after;
+  Key key;
+  key.record.assign(record.begin(), record.end());
+  DOSQL_RETURN_IF_ERROR(diff::decode_record(key.record, key.fields));
+  key.fields.resize(std::max(key.fields.size(), columns));
+  return key;
+}
+
+}  // namespace dosql::engine

@@ -1,0 +1,123 @@
+#include "engine/row_changes.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace dosql::engine {
+namespace {
+
+using diff::ChangeKind;
+using diff::Field;
+
+}  // namespace
+
+bool have_same_keys(const TableShape& before, const TableShape& after) {
+  if (before.kind != after.kind) return false;
+  if (before.kind == TableKind::kRowid) return true;
+  return std::ranges::equal(before.key, after.key, [](const KeyPart& a, const KeyPart& b) {
+    return a.descending == b.descending && diff::folded(a.collation) == diff::folded(b.collation);
+  });
+}
+
+Result<std::unique_ptr<RowChanges>> RowChanges::open(version::Reader& before, version::Reader& after,
+                                                     const diff::PageChanges& changes,
+                                                     const TablePairs& pairs, const TablePair& pair,
+                                                     sqlite3* handle) {
+  std::unique_ptr<RowChanges> made(new RowChanges(before, after, changes));
+  DOSQL_RETURN_IF_ERROR(made->plan(pairs, pair, handle));
+  return made;
+}
+
+Status RowChanges::plan(const TablePairs& pairs, const TablePair& pair, sqlite3* handle) {
+  const TableShape* const before = pair.before;
+  const TableShape* const after = pair.after;
+  for (const TableShape* const table : {before, after}) {
+    if (table == nullptr || table->kind != TableKind::kVirtual) continue;
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("{} is a virtual table: it has no rows of its own", table->name));
+  }
+  diff::TablePlace gone;
+  diff::TablePlace come;
+  if (before != nullptr) {
+    before_.columns = before->stored_columns();
+    gone.root_before = before->root;
+    DOSQL_ASSIGN_OR_RETURN(gone.key, row_order(*before, pairs.before->encoding, handle));
+  }
+  if (after != nullptr) {
+    after_.columns = after->stored_columns();
+    come.root_after = after->root;
+    DOSQL_ASSIGN_OR_RETURN(come.key, row_order(*after, pairs.after->encoding, handle));
+  }
+  if (before != nullptr && after != nullptr && have_same_keys(*before, *after)) {
+    match_columns(*before, *after);
+    come.root_before = gone.root_before;
+  } else if (before != nullptr) {
+    places_.push_back(std::move(gone));
+  }
+  if (after != nullptr) places_.insert(places_.begin(), std::move(come));
+  return {};
+}
+
+void RowChanges::match_columns(const TableShape& before, const TableShape& after) {
+  for (std::size_t i = 0; i < before.columns.size(); ++i) {
+    if (const auto other = after.find_column(before.columns[i].name)) {
+      shared_.emplace_back(i, *other);
+    } else {
+      only_before_.push_back(i);
+    }
+  }
+  for (std::size_t i = 0; i < after.columns.size(); ++i) {
+    if (!before.find_column(after.columns[i].name)) only_after_.push_back(i);
+  }
+}
+
+Result<bool> RowChanges::next() {
+  while (true) {
+    before_.decoded = after_.decoded = false;
+    DOSQL_ASSIGN_OR_RETURN(const bool found, next_record());
+    if (!found || change_.kind != ChangeKind::kUpdate) return found;
+    DOSQL_ASSIGN_OR_RETURN(const bool changed, differs());
+    if (changed) return true;
+  }
+}
+
+Result<bool> RowChanges::next_record() {
+  while (true) {
+    if (diff_) {
+      DOSQL_ASSIGN_OR_RETURN(const bool found, diff_->next(change_));
+      if (found) return true;
+      diff_.reset();
+    }
+    if (places_.empty()) return false;
+    auto diff = diff::TableDiff::open(reader_before_, reader_after_, changes_, places_.back());
+    if (!diff) return std::move(diff).error();
+    diff_.emplace(*std::move(diff));
+    places_.pop_back();
+  }
+}
+
+Result<std::span<const Field>> RowChanges::decoded(Side& side, Bytes record) {
+  if (!side.decoded) {
+    DOSQL_RETURN_IF_ERROR(diff::decode_record(record, side.record));
+    diff::decode_row(side.record, change_.rowid, side.columns, side.values);
+    side.decoded = true;
+  }
+  return std::span<const Field>(side.values);
+}
+
+Result<bool> RowChanges::differs() {
+  DOSQL_ASSIGN_OR_RETURN(const auto then, before());
+  DOSQL_ASSIGN_OR_RETURN(const auto now, after());
+  const auto is_default = [](const Side& side, std::size_t column) {
+    return diff::same_value(side.values[column], side.columns[column].missing);
+  };
+  return std::ranges::any_of(
+             shared_,
+             [&](const auto& both) { return !diff::same_value(then[both.first], now[both.second]); }) ||
+         std::ranges::any_of(only_before_,
+                             [&](std::size_t column) { return !is_default(before_, column); }) ||
+         std::ranges::any_of(only_after_, [&](std::size_t column) { return !is_default(after_, column); });
+}
+
+}  // namespace dosql::engine

@@ -1,0 +1,81 @@
+// The row changes of one table between two versions, as values of its columns.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include <dosql/result.h>
+
+#include "diff/page_changes.h"
+#include "diff/row.h"
+#include "diff/table_diff.h"
+#include "engine/table_pairing.h"
+#include "version/version_store.h"
+
+namespace dosql::engine {
+
+// Whether the rows of both can be told to be the same: both have rowids, or the same kind of key. Else a
+// difference is all rows of one gone and all of the other come.
+bool have_same_keys(const TableShape& before, const TableShape& after);
+
+// Gives the changes one by one, in the order of the rows' keys. A row that was only stored in another way did
+// not change: an update has a value that differs. Of a column that only one version has, the other has the
+// DEFAULT. Columns that are computed when they are read (VIRTUAL) have no values here.
+//
+// One thread at a time.
+class RowChanges {
+ public:
+  // `pair` of `pairs`, between the versions that the readers have pinned, which they must keep, and of which
+  // `changes` was made. All arguments must outlive the result; `handle` is for collations. Errors: kCorrupt,
+  // kIo, kSql (no such collation), kInvalidArgument (a virtual table).
+  static Result<std::unique_ptr<RowChanges>> open(version::Reader& before, version::Reader& after,
+                                                  const diff::PageChanges& changes, const TablePairs& pairs,
+                                                  const TablePair& pair, sqlite3* handle);
+
+  // False: there are no more. Views of the one before end.
+  Result<bool> next();
+
+  // REQUIRES of these: next() was true.
+  diff::ChangeKind kind() const { return change_.kind; }
+  // Of a table that has rowids.
+  std::int64_t rowid() const { return change_.rowid; }
+  const diff::RowChange& change() const { return change_; }
+  // By the columns of the table in that version; REQUIRES: there is such a row.
+  Result<std::span<const diff::Field>> before() { return decoded(before_, change_.before); }
+  Result<std::span<const diff::Field>> after() { return decoded(after_, change_.after); }
+
+ private:
+  // One version's side of it.
+  struct Side {
+    std::vector<diff::StoredColumn> columns;
+    std::vector<diff::Field> record;
+    std::vector<diff::Field> values;
+    bool decoded = false;
+  };
+
+  RowChanges(version::Reader& before, version::Reader& after, const diff::PageChanges& changes)
+      : reader_before_(before), reader_after_(after), changes_(changes) {}
+  Status plan(const TablePairs& pairs, const TablePair& pair, sqlite3* handle);
+  void match_columns(const TableShape& before, const TableShape& after);
+  Result<bool> next_record();
+  Result<std::span<const diff::Field>> decoded(Side& side, Bytes record);
+  Result<bool> differs();
+
+  version::Reader& reader_before_;
+  version::Reader& reader_after_;
+  const diff::PageChanges& changes_;
+  std::vector<diff::TablePlace> places_;  // those still to come; the last one is next
+  std::optional<diff::TableDiff> diff_;
+  diff::RowChange change_;
+  Side before_;
+  Side after_;
+  // Of the columns that both versions have: their indexes. And those of only one.
+  std::vector<std::pair<std::size_t, std::size_t>> shared_;
+  std::vector<std::size_t> only_before_;
+  std::vector<std::size_t> only_after_;
+};
+
+}  // namespace dosql::engine
