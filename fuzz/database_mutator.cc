@@ -60,7 +60,9 @@ MutableBytes well_formed_record(MutableBytes bytes) {
   const auto header = load<RecordHeader>(bytes.data());
   if (!log::plausible_header(header, bytes.size())) return {};
   const MutableBytes record = bytes.first(sizeof header + header.body_bytes);
-  std::size_t at = sizeof header + log::fixed_part_bytes(header);
+  const auto fixed_bytes = log::fixed_part_bytes(header, record.subspan(sizeof header));
+  if (!fixed_bytes) return {};
+  std::size_t at = sizeof header + *fixed_bytes;
   for (std::uint32_t i = 0; i < header.entry_count; ++i) {
     if (record.size() - at < sizeof(EntryHead)) return {};
     const auto head = load<EntryHead>(record.data() + at);
@@ -73,7 +75,7 @@ MutableBytes well_formed_record(MutableBytes bytes) {
 
 void fix_payloads(MutableBytes record, std::uint64_t database_id) {
   const auto header = load<RecordHeader>(record.data());
-  std::size_t at = sizeof header + log::fixed_part_bytes(header);
+  std::size_t at = sizeof header + *log::fixed_part_bytes(header, record.subspan(sizeof header));
   for (std::uint32_t i = 0; i < header.entry_count; ++i) {
     auto head = load<EntryHead>(record.data() + at);
     head.payload_checksum =
@@ -173,7 +175,7 @@ void BaseDatabase::find_places() {
       if (record.empty()) break;
       const auto header = load<RecordHeader>(record.data());
       places_.push_back({name, offset, sizeof header});
-      std::size_t at = sizeof header + log::fixed_part_bytes(header);
+      std::size_t at = sizeof header + *log::fixed_part_bytes(header, record.subspan(sizeof header));
       if (at > sizeof header) places_.push_back({name, offset + sizeof header, at - sizeof header});
       for (std::uint32_t i = 0; i < header.entry_count; ++i) {
         const auto head = load<EntryHead>(record.data() + at);

@@ -195,6 +195,26 @@ void check_rewriting(std::string_view text, const Recognition& recognition) {
         static_cast<int>(recognition.parameter_count));
 }
 
+// A variable stands where a text is not said, and both lie inside the statement.
+void check_said(const std::string& text, const Recognition& recognition,
+                const std::optional<StatementText>& said) {
+  if (!said) return;
+  CHECK(recognition.span.begin < said->span.begin && said->span.begin < said->span.end &&
+        said->span.end <= recognition.span.end);
+  const bool is_variable = std::any_of(recognition.variables.begin(), recognition.variables.end(),
+                                       [&](const Variable& one) { return one.span == said->span; });
+  CHECK(said->text.has_value() || is_variable);
+}
+
+void check_statement(const std::string& text, const Recognition& recognition) {
+  const BranchStatement& statement = *recognition.statement;
+  check_said(text, recognition, statement.name);
+  check_said(text, recognition, statement.merge.message);
+  check_said(text, recognition, statement.merge.strategy);
+  if (statement.merge.strategy && statement.merge.strategy->text)
+    CHECK(merge_strategy(*statement.merge.strategy->text).has_value());
+}
+
 void check_recognition(const std::string& text) {
   const auto found = recognise(text);
   if (!found) {
@@ -206,6 +226,7 @@ void check_recognition(const std::string& text) {
   CHECK(found->end == statement_end(text) && found->span.begin <= found->span.end &&
         found->span.end <= found->end);
   if (!found->times.empty()) check_rewriting(text, *found);
+  if (found->statement) check_statement(text, *found);
 }
 
 void check_text(const std::string& text) {

@@ -14,6 +14,7 @@
 #include <type_traits>
 #include <vector>
 
+#include <dosql/merge.h>
 #include <dosql/result.h>
 #include <dosql/savepoint.h>
 #include <dosql/statement.h>
@@ -61,14 +62,17 @@ struct SnapshotInfo {
   Timestamp created;
 };
 
-// In commits, counted from the newest version that both branches contain.
+// A branch has the commits of its line, and those of the versions that were merged into it.
 struct BranchComparison {
   std::string source;
   std::string target;
-  std::uint64_t ahead = 0;        // commits of the source that the target lacks
-  std::uint64_t behind = 0;       // commits of the target that the source lacks
-  bool diverged = false;          // both lack some
-  bool can_fast_forward = false;  // the target could become the source: only the target lacks some
+  std::uint64_t ahead = 0;   // commits of the source that the target lacks
+  std::uint64_t behind = 0;  // commits of the target that the source lacks
+  bool diverged = false;     // both lack some
+  // The target could become the source: it lacks some, and its newest version is one of the source's line.
+  bool can_fast_forward = false;
+  // The newest version that both have. Branches that merged each other's older versions may have several that
+  // no other one contains.
   VersionId merge_base;
 };
 
@@ -166,6 +170,14 @@ class Connection {
   Status delete_branch(std::string_view name, const DeleteBranchOptions& options = {});
   // By name, ascending.
   std::vector<BranchInfo> list_branches() const;
+
+  // Merges the newest version of a branch into the connection's branch. Where the connection's branch has no
+  // commits that the source lacks, it is fast-forwarded, whatever the size of what the source did: the
+  // source's versions are its versions then, under the same numbers and LSNs. Inside a transaction, and as a
+  // squash, a merge is a commit. Errors: DOSQL_BRANCH_NOT_FOUND, DOSQL_INVALID_ARGUMENT (a branch into
+  // itself, a message of more than 64 KiB, on a connection of as_of()), DOSQL_BUSY (the branch is being
+  // written to), those of writing.
+  Result<MergeResult> merge(std::string_view source, const MergeOptions& options = {});
 
   // Errors: DOSQL_ALREADY_EXISTS, DOSQL_VERSION_NOT_FOUND (the database is empty), DOSQL_INVALID_ARGUMENT (no
   // name, or more than 255 bytes), those of the point.

@@ -3,6 +3,7 @@
 
 #include <dosql/connection.h>
 #include <dosql/database.h>
+#include <dosql/merge.h>
 #include <dosql/options.h>
 #include <dosql/result.h>
 #include <dosql/savepoint.h>

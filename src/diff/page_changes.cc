@@ -36,7 +36,7 @@ Status add_written(const VersionStore& store, const ReadPoint& point, Version ba
 // Pages that may differ: all that do, and others.
 Result<std::vector<PageNo>> candidates(const VersionStore& store, const ReadPoint& a, const ReadPoint& b) {
   const auto [fewer, more] = std::minmax(a.page_count, b.page_count);
-  const Version base = std::min({store.merge_base(a.branch, b.branch).version, a.version, b.version});
+  const Version base = std::min({store.shared_version(a.branch, b.branch).version, a.version, b.version});
   const std::uint64_t commits = raw(a.version) + raw(b.version) - 2 * raw(base);
   std::vector<PageNo> pages;
   if (commits > 1 && commits > more / kPagesPerCommit) {

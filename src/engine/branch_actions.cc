@@ -29,7 +29,7 @@ std::string commits_text(std::uint64_t commits) {
 }
 
 Status refuse_in_use(ConnectionState& connection, const version::BranchInfo& branch) {
-  const int on_it = connection.core().branch_uses().connections_on(branch.id);
+  const int on_it = connection.core().branch_uses().connections_on(branch.name);
   if (on_it == 0) return {};
   const auto refused = [&](std::string_view why) {
     return Error(ErrorCode::kInvalidArgument,
@@ -56,13 +56,6 @@ Result<version::BranchInfo> need_branch(const VersionStore& store, std::string_v
   return branch_not_found(store, name);
 }
 
-// Does the line of versions that ends with `newer` go through `older`?
-Result<bool> goes_back_to(const VersionStore& store, const ReadPoint& newer, const ReadPoint& older) {
-  if (older.version == Version{0}) return true;
-  DOSQL_ASSIGN_OR_RETURN(const ReadPoint passed, store.at_version(newer.branch, older.version));
-  return passed.lsn == older.lsn;
-}
-
 }  // namespace
 
 Status create_branch(ConnectionState& connection, const std::string& name, const ReadPoint& from) {
@@ -80,7 +73,7 @@ Status drop_branch(ConnectionState& connection, std::string_view name, const Dro
   std::lock_guard lock(connection.core().branch_uses().mutex());
   const auto branch = need_branch(store, name);
   if (!branch) return how.if_exists ? Status() : Status(branch.error());
-  if (branch->id == kMainBranch) return Error(ErrorCode::kInvalidArgument, "branch 'main' cannot be dropped");
+  if (branch->is_main()) return Error(ErrorCode::kInvalidArgument, "branch 'main' cannot be dropped");
   DOSQL_RETURN_IF_ERROR(refuse_in_use(connection, *branch));
   if (!how.force) DOSQL_RETURN_IF_ERROR(refuse_unmerged(store, *branch));
   return store.drop_branch(branch->id, connection.session().durability());
@@ -108,22 +101,19 @@ Result<BranchComparison> compare_branches(const VersionStore& store, std::string
                                           std::string_view target) {
   DOSQL_ASSIGN_OR_RETURN(const version::BranchInfo from, need_branch(store, source));
   DOSQL_ASSIGN_OR_RETURN(const version::BranchInfo to, need_branch(store, target));
-  const ReadPoint base = store.merge_base(from.id, to.id);
+  DOSQL_ASSIGN_OR_RETURN(const version::LineageComparison lineage, store.compare(from.head, to.head));
   BranchComparison result{.source = from.name,
                           .target = to.name,
-                          .ahead = raw(from.head.version) - raw(base.version),
-                          .behind = raw(to.head.version) - raw(base.version),
-                          .merge_base = version_id(store, base)};
+                          .ahead = lineage.ahead,
+                          .behind = lineage.behind,
+                          .merge_base = version_id(store, lineage.bases.front())};
   result.diverged = result.ahead > 0 && result.behind > 0;
-  result.can_fast_forward = result.ahead > 0 && result.behind == 0;
+  result.can_fast_forward = result.ahead > 0 && store.goes_through(from.head, to.head);
   return result;
 }
 
 Result<std::int64_t> distance(const VersionStore& store, const ReadPoint& from, const ReadPoint& to) {
-  const bool forward = from.version <= to.version;
-  DOSQL_ASSIGN_OR_RETURN(const bool one_line,
-                         forward ? goes_back_to(store, to, from) : goes_back_to(store, from, to));
-  if (!one_line) {
+  if (!store.goes_through(to, from) && !store.goes_through(from, to)) {
     return Error(ErrorCode::kInvalidArgument,
                  fmt::format("{} and {} are on different lines: neither goes back to the other",
                              version_id(store, from).to_string(), version_id(store, to).to_string()))

@@ -4,9 +4,11 @@
 #include <sqlite3.h>
 
 #include <chrono>
+#include <utility>
 
 #include "engine/branch_actions.h"
 #include "engine/connection_state.h"
+#include "engine/merge_actions.h"
 #include "engine/time_points.h"
 #include "sql/branch_name.h"
 
@@ -24,10 +26,9 @@ bool is_about_snapshots(StatementKind kind) {
   return kind == StatementKind::kCreateSnapshot || kind == StatementKind::kDropSnapshot;
 }
 
-// Statements whose words are known and whose work comes with merging.
-bool is_about_merging(StatementKind kind) {
+// Statements whose words are known and whose work is not done yet.
+bool is_to_come(StatementKind kind) {
   switch (kind) {
-    case StatementKind::kMergeBranch:
     case StatementKind::kCompleteMerge:
     case StatementKind::kAbortMerge:
     case StatementKind::kRevert:
@@ -36,13 +37,53 @@ bool is_about_merging(StatementKind kind) {
   }
 }
 
+// A row for each table, or one row where there is none.
+constexpr std::string_view kMergeRows = DOSQL_OWN_SQL R"(
+    SELECT value->>0 AS outcome, value->>1 AS version, value->>2 AS "table", value->>3 AS inserted,
+      value->>4 AS updated, value->>5 AS deleted, value->>6 AS conflicts
+    FROM json_each(?1))";
+
+std::string_view outcome_of(const MergeResult& result, const MergeOptions& options) {
+  if (result.already_merged) return "already merged";
+  if (result.fast_forward) return options.dry_run ? "would fast-forward" : "fast-forward";
+  if (options.dry_run) return result.conflicts > 0 ? "would conflict" : "would merge";
+  return "merged";
+}
+
+std::string json_text(std::string_view text) {
+  std::string out(1, '"');
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
+    } else {
+      out += c;
+    }
+  }
+  return out + '"';
+}
+
+std::string json_rows(const MergeResult& result, const MergeOptions& options) {
+  const std::string start =
+      fmt::format("{}, {}", json_text(outcome_of(result, options)), json_text(result.version.to_string()));
+  if (result.tables.empty()) return fmt::format("[[{}]]", start);
+  std::string rows;
+  for (const MergedTable& table : result.tables) {
+    rows += fmt::format("{}[{}, {}, {}, {}, {}, {}]", rows.empty() ? "" : ", ", start, json_text(table.table),
+                        table.inserted, table.updated, table.deleted, table.conflicts);
+  }
+  return fmt::format("[{}]", rows);
+}
+
 Error at(sql::Span span, Error error) { return std::move(error).with_sql_offset(span.begin); }
 
 }  // namespace
 
 Result<BranchCommand> BranchCommand::make(std::string_view sql, const sql::Recognition& recognition) {
   const sql::BranchStatement& statement = *recognition.statement;
-  if (is_about_merging(statement.kind)) {
+  if (is_to_come(statement.kind)) {
     return Error(ErrorCode::kInvalidArgument,
                  fmt::format("{} is not part of this release", part(sql, statement.words)))
         .with_sql_offset(statement.words.begin);
@@ -62,15 +103,52 @@ std::string BranchCommand::select_text() const {
     const sql::Span operand = operand_of(text_, *statement_.point);
     point = operand.empty() ? "0" : part(text_, operand);
   }
-  return fmt::format(DOSQL_OWN_SQL "SELECT {}, {}", name, point);
+  const auto variable = [this](const std::optional<sql::StatementText>& said) -> std::string_view {
+    return said && !said->text ? part(text_, said->span) : "NULL";
+  };
+  const sql::MergeClauses& merge = statement_.merge;
+  std::string options[] = {fmt::format("{} AS strategy", variable(merge.strategy)),
+                           fmt::format("{} AS message", variable(merge.message))};
+  // SQLite numbers variables as they come.
+  if (merge.strategy && merge.message && merge.message->span.begin < merge.strategy->span.begin)
+    std::swap(options[0], options[1]);
+  return fmt::format(DOSQL_OWN_SQL
+                     "SELECT name, point, strategy, message FROM (SELECT {} AS name, {} AS point, {}, {})",
+                     name, point, options[0], options[1]);
 }
 
-Result<std::string> BranchCommand::name_of(const Value& value) const {
-  if (statement_.name->text) return *statement_.name->text;
-  if (value.type() != Value::Type::kText) {
-    return at(statement_.name->span, Error(ErrorCode::kInvalidArgument, "a name must be text"));
-  }
+std::string BranchCommand::rows_text() const {
+  return std::string(statement_.kind == StatementKind::kMergeBranch ? kMergeRows : "");
+}
+
+Result<std::string> BranchCommand::text_of(const sql::StatementText& said, const Value& value,
+                                           std::string_view what) const {
+  if (said.text) return *said.text;
+  if (value.type() != Value::Type::kText)
+    return at(said.span, Error(ErrorCode::kInvalidArgument, fmt::format("a {} must be text", what)));
   return value.text();
+}
+
+Result<MergeOptions> BranchCommand::merge_options(const Input& input) const {
+  const sql::MergeClauses& said = statement_.merge;
+  MergeOptions options;
+  options.squash = said.squash;
+  options.renumber = said.renumber;
+  options.dry_run = said.dry_run;
+  if (said.strategy) {
+    DOSQL_ASSIGN_OR_RETURN(const std::string word, text_of(*said.strategy, input.strategy, "strategy"));
+    const auto strategy = sql::merge_strategy(word);
+    if (!strategy) {
+      return at(said.strategy->span,
+                Error(ErrorCode::kInvalidArgument,
+                      fmt::format("'{}' is no strategy: auto, ours, theirs or manual is", word)));
+    }
+    options.strategy = *strategy;
+  }
+  if (said.message) {
+    DOSQL_ASSIGN_OR_RETURN(options.message, text_of(*said.message, input.message, "message"));
+  }
+  return options;
 }
 
 // The version that the statement's point names; without one, the newest of the connection's branch.
@@ -88,10 +166,12 @@ Result<ReadPoint> BranchCommand::point_of(ConnectionState& connection, const Val
   return found;
 }
 
-Status BranchCommand::run(ConnectionState& connection, const Value& name_value, const Value& point) const {
-  DOSQL_ASSIGN_OR_RETURN(const std::string name, name_of(name_value));
+Result<std::string> BranchCommand::run(ConnectionState& connection, const Input& input) const {
+  DOSQL_ASSIGN_OR_RETURN(const std::string name, text_of(*statement_.name, input.name, "name"));
   const auto begun = std::chrono::steady_clock::now();
-  Status done = run_named(connection, name, point);
+  auto done = statement_.kind == StatementKind::kMergeBranch
+                  ? run_merge(connection, name, input)
+                  : run_named(connection, name, input.point).and_then([] { return Result<std::string>(""); });
   if (connection.hooks().traces())
     connection.hooks().trace_own(text_, std::chrono::steady_clock::now() - begun);
   if (done || done.error().sql_offset()) return done;
@@ -100,6 +180,13 @@ Status BranchCommand::run(ConnectionState& connection, const Value& name_value, 
   const bool is_checkout = statement_.kind == StatementKind::kCheckout;
   return at(in_transaction && !is_checkout ? statement_.words : statement_.name->span,
             std::move(done).error());
+}
+
+Result<std::string> BranchCommand::run_merge(ConnectionState& connection, const std::string& name,
+                                             const Input& input) const {
+  DOSQL_ASSIGN_OR_RETURN(const MergeOptions options, merge_options(input));
+  DOSQL_ASSIGN_OR_RETURN(const MergeResult result, merge(connection, name, options));
+  return json_rows(result, options);
 }
 
 Status BranchCommand::run_named(ConnectionState& connection, const std::string& name,

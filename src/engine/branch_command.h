@@ -1,13 +1,14 @@
-// Running CREATE BRANCH, DROP BRANCH, CHECKOUT, CREATE SNAPSHOT and DROP SNAPSHOT.
+// Running CREATE BRANCH, DROP BRANCH, CHECKOUT, CREATE SNAPSHOT, DROP SNAPSHOT and MERGE BRANCH.
 //
-// SQLite sees `SELECT name, point` in their place and works out the values, so that parameters and
-// expressions mean in them what they mean everywhere; what they do is done here, when the statement is
-// stepped. They take effect at once and are no part of a transaction.
+// SQLite sees `SELECT name, point, strategy, message` in their place and works out the values, so that
+// parameters and expressions mean in them what they mean everywhere; what they do is done here, when the
+// statement is stepped. All but merges take effect at once and are no part of a transaction.
 #pragma once
 
 #include <string>
 #include <string_view>
 
+#include <dosql/merge.h>
 #include <dosql/result.h>
 #include <dosql/value.h>
 
@@ -29,15 +30,28 @@ class BranchCommand {
   // The statement as it was written.
   const std::string& text() const { return text_; }
 
-  // `name` and `point` are the values of the SELECT's columns.
-  Status run(ConnectionState& connection, const Value& name, const Value& point) const;
+  // What SQLite compiles to give the rows that came of it, with one parameter; empty: it gives none.
+  std::string rows_text() const;
+  // With the values of the SELECT's columns.
+  struct Input {
+    Value name;
+    Value point;
+    Value strategy;
+    Value message;
+  };
+  // Returns the value for the parameter of rows_text().
+  Result<std::string> run(ConnectionState& connection, const Input& input) const;
 
  private:
   BranchCommand(std::string text, sql::BranchStatement statement)
       : text_(std::move(text)), statement_(std::move(statement)) {}
 
-  Result<std::string> name_of(const Value& value) const;
+  Result<std::string> text_of(const sql::StatementText& said, const Value& value,
+                              std::string_view what) const;
+  Result<MergeOptions> merge_options(const Input& input) const;
   Result<version::ReadPoint> point_of(ConnectionState& connection, const Value& value) const;
+  Result<std::string> run_merge(ConnectionState& connection, const std::string& name,
+                                const Input& input) const;
   Status run_named(ConnectionState& connection, const std::string& name, const Value& point) const;
 
   std::string text_;

@@ -117,8 +117,10 @@ TEST_F(BranchCommandTest, RefusalsSayWhereAndWhy) {
                  "snapshot 'nothing' does not exist", 21);
   expect_refused("CREATE BRANCH z FROM TIMESTAMP 'nonsense'", ErrorCode::kInvalidArgument,
                  "'nonsense' is not a date or time", 21);
-  expect_refused("MERGE BRANCH x", ErrorCode::kInvalidArgument, "MERGE BRANCH is not part of this release",
-                 0);
+  expect_refused("MERGE BRANCH main", ErrorCode::kInvalidArgument,
+                 "branch 'main' cannot be merged into itself", 13);
+  expect_refused("MERGE BRANCH y", ErrorCode::kBranchNotFound, "branch 'y' does not exist", 13);
+  expect_refused("REVERT main@1", ErrorCode::kInvalidArgument, "REVERT is not part of this release", 0);
   DOSQL_ASSERT_OK(conn.exec("BEGIN"));
   expect_refused("CHECKOUT x", ErrorCode::kInvalidArgument, "CHECKOUT inside a transaction is not possible",
                  9);

@@ -13,7 +13,7 @@ Status BranchRows::begin(int, const char*, std::span<sqlite3_value* const>) {
 Status BranchRows::column(sqlite3_context* out, int column) {
   enum Column { kName, kVersion, kLsn, kParent, kForkVersion, kCreated, kUnmerged, kCurrent };
   const version::BranchInfo& branch = row();
-  const bool is_main = branch.id == kMainBranch;
+  const bool is_main = branch.is_main();
   switch (column) {
     case kName: text_result(out, branch.name); break;
     case kVersion: number_result(out, raw(branch.head.version)); break;
@@ -34,7 +34,8 @@ Status BranchRows::column(sqlite3_context* out, int column) {
     case kCurrent: {
       // A connection that stays at a version is on no branch.
       const bool follows = context_.file.session().fixed_at.empty();
-      number_result(out, follows && branch.id == context_.file.branch() ? 1 : 0);
+      number_result(out,
+                    follows && branch.id == context_.core.store().current(context_.file.branch()) ? 1 : 0);
       break;
     }
     default: break;

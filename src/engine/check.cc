@@ -28,7 +28,7 @@ Status check_newest_version(DatabaseCore& core, const version::BranchInfo& branc
                             const std::function<bool()>& goes_on, std::vector<Problem>& problems) {
   const version::ReadPoint& head = branch.head;
   // What it has of its parent is checked there, if the parent has it still.
-  const bool has_own = branch.id == kMainBranch || head.version > branch.fork.version;
+  const bool has_own = branch.is_main() || head.version > branch.fork.version;
   if (head.page_count == 0 || !has_own) return {};
   const std::string where = fmt::format("{}@{}", branch.name, raw(head.version));
   const std::shared_ptr<Session> session = core.new_session();

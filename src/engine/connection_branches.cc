@@ -4,6 +4,7 @@
 
 #include "engine/branch_actions.h"
 #include "engine/connection_state.h"
+#include "engine/merge_actions.h"
 #include "engine/time_points.h"
 
 namespace dosql {
@@ -26,7 +27,7 @@ BranchInfo describe(const version::BranchInfo& branch) {
   BranchInfo info;
   info.name = branch.name;
   info.head = on(branch.name, branch.head);
-  if (branch.id == kMainBranch) return info;
+  if (branch.is_main()) return info;
   info.fork = on(branch.parent_name, branch.fork);
   info.created = time_of(branch.created_us);
   return info;
@@ -49,12 +50,17 @@ Status Connection::delete_branch(std::string_view name, const DeleteBranchOption
 
 std::vector<BranchInfo> Connection::list_branches() const {
   state_->catch_up().ignore("what was there before is still right");
+  const version::VersionStore& store = state_->core().store();
   std::vector<BranchInfo> infos;
-  for (const version::BranchInfo& branch : state_->core().store().branches()) {
+  for (const version::BranchInfo& branch : store.branches()) {
     infos.push_back(describe(branch));
-    infos.back().current = !fixed() && branch.id == state_->file().branch();
+    infos.back().current = !fixed() && branch.id == store.current(state_->file().branch());
   }
   return infos;
+}
+
+Result<MergeResult> Connection::merge(std::string_view source, const MergeOptions& options) {
+  return engine::merge(*state_, source, options);
 }
 
 Status Connection::create_snapshot(const std::string& name, const SnapshotOptions& options) {

@@ -81,14 +81,14 @@ ConnectionState::ConnectionState(DatabaseCore& core, std::shared_ptr<Session> se
     return;
   }
   std::lock_guard lock(core_.branch_uses().mutex());
-  core_.branch_uses().enter(file_->branch());
+  core_.branch_uses().enter(branch_name_);
 }
 
 ConnectionState::~ConnectionState() {
   retire();
   if (!fixed()) {
     std::lock_guard lock(core_.branch_uses().mutex());
-    core_.branch_uses().leave(file_->branch());
+    core_.branch_uses().leave(branch_name_);
   }
   core_.disconnected();
   session_->connection = nullptr;
@@ -167,8 +167,8 @@ Status ConnectionState::checkout(std::string_view name) {
   if (branch->id == file_->branch()) return {};
   // Else their schemas would be read anew as well.
   if (past_) past_->detach_idle();
-  core_.branch_uses().enter(branch->id);
-  core_.branch_uses().leave(file_->branch());
+  core_.branch_uses().enter(branch->name);
+  core_.branch_uses().leave(branch_name_);
   file_->move_to(branch->id);
   branch_name_ = branch->name;
   return forget_schema();

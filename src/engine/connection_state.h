@@ -59,6 +59,7 @@ class ConnectionState {
   // What another process committed is visible from now on, to what does not have its version pinned. For the
   // beginning of whatever looks at heads and names. Errors: those of VersionStore::catch_up().
   bool follows() const { return follows_; }
+  bool read_only() const { return session_->read_only; }
   Status catch_up() { return follows_ ? core_.store().catch_up() : Status(); }
   // The newest version of its branch; on a fixed version, that.
   version::ReadPoint newest() const { return fixed() ? pin_.point() : core_.store().head(file_->branch()); }

@@ -34,8 +34,9 @@ Status read_pages(version::Reader& reader, std::uint32_t first, std::uint32_t co
 }  // namespace
 
 Result<version::ReadPoint> version_to_export(const version::VersionStore& store, std::uint64_t version) {
-  if (version == 0) return store.head(kMainBranch);
-  return store.at_version(kMainBranch, Version{version});
+  const version::BranchInfo main = *store.find_branch(version::kMainName);
+  if (version == 0) return main.head;
+  return store.at_version(main.id, Version{version});
 }
 
 Result<ExportResult> export_sqlite(DatabaseCore& core, const std::string& file,

@@ -21,7 +21,7 @@ class SlotHold {
  public:
   static Result<std::unique_ptr<SlotHold>> take(DatabaseCore& core) {
     const std::chrono::milliseconds patience(core.options().busy_timeout_ms);
-    WriterSlot& slot = core.slots().of(kMainBranch);
+    WriterSlot& slot = core.slots().of(version::kMainName);
     if (slot.take_until(std::chrono::steady_clock::now() + patience, [] { return false; })) {
       return std::unique_ptr<SlotHold>(new SlotHold(slot));
     }
@@ -59,7 +59,7 @@ Result<ImportResult> import_sqlite(DatabaseCore& core, const std::string& file, 
   if (core.read_only()) return Error(ErrorCode::kReadOnly, "the database is open for reading only");
   DOSQL_ASSIGN_OR_RETURN(const auto slot, SlotHold::take(core));
   version::Reader reader(core.store());
-  const version::ReadPoint base = reader.pin_ordered_head(kMainBranch);
+  const version::ReadPoint base = reader.pin_ordered_head(core.store().current(kMainBranch));
   if (raw(base.version) != 0) {
     return Error(
         ErrorCode::kInvalidArgument,

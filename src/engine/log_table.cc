@@ -23,7 +23,10 @@ enum Column {
   kDatabasePages,
   kBytes,
   kTables,
-  kParent
+  kParent,
+  kMerged,
+  kSquashed,
+  kMessage
 };
 
 constexpr int kNewestFirst = 0;
@@ -98,6 +101,18 @@ Status LogRows::load() {
   return {};
 }
 
+// NULL: it has none of that kind.
+void LogRows::merges_result(sqlite3_context* out, version::MergeKind kind) const {
+  const version::VersionStore& store = context_.core->store();
+  std::string names;
+  for (const version::MergeMark& mark : info_.marks.merges) {
+    if (mark.kind != kind) continue;
+    if (!names.empty()) names += ',';
+    names += version_id(store, {mark.branch, mark.version, mark.lsn, 0}).to_string();
+  }
+  if (!names.empty()) text_result(out, names);
+}
+
 Status LogRows::column(sqlite3_context* out, int column) {
   switch (column) {
     case kVersion: sqlite3_result_int64(out, rowid()); break;
@@ -123,6 +138,11 @@ Status LogRows::column(sqlite3_context* out, int column) {
       text_result(out, version_id(store, parent).to_string());
       break;
     }
+    case kMerged: merges_result(out, version::MergeKind::kParent); break;
+    case kSquashed: merges_result(out, version::MergeKind::kSquash); break;
+    case kMessage:
+      if (!info_.marks.message.empty()) text_result(out, info_.marks.message);
+      break;
     default: break;
   }
   return {};

@@ -29,7 +29,8 @@ class LogRows {
   static constexpr const char* kSchema =
       "CREATE TABLE dosql_log(version INTEGER, lsn_first INTEGER, lsn_last INTEGER, branch TEXT, timestamp "
       "TEXT,"
-      " pages INTEGER, db_pages INTEGER, bytes INTEGER, tables TEXT, parent TEXT)";
+      " pages INTEGER, db_pages INTEGER, bytes INTEGER, tables TEXT, parent TEXT, merged TEXT, squashed "
+      "TEXT, message TEXT)";
 
   static void plan(sqlite3_index_info& info);
   explicit LogRows(Context& context) : context_(context) {}
@@ -42,6 +43,7 @@ class LogRows {
  private:
   void narrow(char comparison, sqlite3_value* bound);
   Status load();
+  void merges_result(sqlite3_context* out, version::MergeKind kind) const;
 
   Context& context_;
   bool oldest_first_ = false;

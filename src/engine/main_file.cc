@@ -52,8 +52,8 @@ MainFile::MainFile(version::VersionStore& store, WriterSlots& slots, std::shared
       slots_(slots),
       session_(std::move(session)),
       fixed_(fixed),
-      branch_(fixed ? fixed->branch : kMainBranch),
-      slot_(&slots.of(branch_)),
+      branch_(fixed ? fixed->branch : store.find_branch(version::kMainName)->id),
+      slot_(&slots.of(store.branch_name(branch_))),
       reader_(store),
       write_(store),
       journal_(*this) {}
@@ -66,13 +66,13 @@ bool MainFile::read_only() const {
 
 version::ReadPoint MainFile::point() const {
   if (reader_.pinned()) return reader_.point();
-  return fixed_ ? *fixed_ : store_.head(branch_);
+  return fixed_ ? *fixed_ : store_.head(branch());
 }
 
 void MainFile::move_to(BranchId branch) {
   CHECK(lock_ == SQLITE_LOCK_NONE && !fixed_ && !has_slot_);
   branch_ = branch;
-  slot_ = &slots_.of(branch);
+  slot_ = &slots_.of(store_.branch_name(branch));
 }
 
 void MainFile::look_at(const version::ReadPoint& point) {
@@ -94,6 +94,7 @@ int MainFile::fail(Error error, int io_code) {
 // --- Transactions ---
 
 void MainFile::pin() {
+  if (!fixed_) branch_ = store_.current(branch_);
   if (fixed_) {
     reader_.pin(*fixed_);
   } else if (has_slot_) {
@@ -171,7 +172,7 @@ void MainFile::release_head() {
 int MainFile::commit() {
   if (!write_.active()) return SQLITE_OK;
   const version::Durability durability = session_->durability();
-  const auto ordered = write_.order(durability);
+  const auto ordered = write_.order(durability, marks_);
   // The next writer need not wait for the disk.
   end_write(durability == version::Durability::kFull ? WriterSlot::HandOff::kAlways
                                                      : WriterSlot::HandOff::kAfterPatience);
@@ -193,7 +194,15 @@ int MainFile::commit() {
   return fail(visible.error(), SQLITE_IOERR_WRITE);
 }
 
+void MainFile::add_marks(const version::CommitMarks& marks) {
+  CHECK(writes());
+  marks_.merges.insert(marks_.merges.end(), marks.merges.begin(), marks.merges.end());
+  if (!marks_.message.empty() && !marks.message.empty()) marks_.message += '\n';
+  marks_.message += marks.message;
+}
+
 void MainFile::end_write(WriterSlot::HandOff hand_off) {
+  if (!marks_.empty()) marks_ = {};
   journal_.clear();
   give_slot_back(hand_off);
 }

@@ -60,11 +60,20 @@ class MainFile final : public BaseReader {
   version::VersionStore& store() { return store_; }
   bool read_only() const;
 
+  // What the commit of the open transaction is to say besides its pages; more of it may follow. A commit that
+  // has marks makes a version also where no page changed, if the transaction was begun for writing. Undone
+  // with the transaction, not with a savepoint inside it. REQUIRES: writes(); in all, the limits of
+  // CommitMarks.
+  void add_marks(const version::CommitMarks& marks);
+  // The transaction has the writer slot.
+  bool writes() const { return write_.active(); }
+
   // The version that the open transaction reads, else the one that the next would.
   version::ReadPoint point() const;
   // The branch that it is on. Moving it leaves it to the caller that SQLite forgets the schema: two branches
   // may have the same schema cookie. REQUIRES of moving: no lock is held, the file is not on a fixed version.
-  BranchId branch() const { return branch_; }
+  // Until the open transaction ends, the one that its version was pinned on.
+  BranchId branch() const { return fixed_ || reader_.pinned() ? branch_ : store_.current(branch_); }
   void move_to(BranchId branch);
   // Moves a file on a fixed version to another one. REQUIRES: no lock is held.
   void look_at(const version::ReadPoint& point);
@@ -106,14 +115,15 @@ class MainFile final : public BaseReader {
   WriterSlots& slots_;
   std::shared_ptr<Session> session_;
   std::optional<version::ReadPoint> fixed_;
-  BranchId branch_ = kMainBranch;
-  std::atomic<WriterSlot*> slot_;  // the branch's
+  BranchId branch_;
+  std::atomic<WriterSlot*> slot_;  // the branch's, whatever its id
 
   int lock_ = 0;
   bool held_ = false;
   bool has_slot_ = false;
   version::Reader reader_;
   version::WriteTransaction write_;
+  version::CommitMarks marks_;  // of the transaction that is open
   JournalFile journal_;
 
   // Bytes 24-39 of page 1 as the pager last saw them from us: the counter, then its page count and free list.

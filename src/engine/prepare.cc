@@ -89,7 +89,16 @@ Result<std::unique_ptr<PreparedStatement>> prepare_command(const std::shared_ptr
   const int rc = sqlite3_prepare_v2(connection->db(), select.data(), static_cast<int>(select.size()),
                                     &statement, nullptr);
   if (rc != SQLITE_OK) return connection->error(rc).with_sql_offset(recognition.statement->words.begin);
-  return std::make_unique<PreparedStatement>(connection, statement, std::move(command));
+  // SQLite makes no statement of no text.
+  const std::string rows_text = command.rows_text();
+  sqlite3_stmt* rows = nullptr;
+  if (const int failed = sqlite3_prepare_v2(connection->db(), rows_text.data(),
+                                            static_cast<int>(rows_text.size()), &rows, nullptr);
+      failed != SQLITE_OK) {
+    sqlite3_finalize(statement);
+    return connection->error(failed);
+  }
+  return std::make_unique<PreparedStatement>(connection, statement, rows, std::move(command));
 }
 
 // Null: nothing of it is ours. Apart from prepare(), which nearly always gets by without it.

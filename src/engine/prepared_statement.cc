@@ -41,10 +41,11 @@ std::unique_ptr<PreparedStatement> PreparedStatement::make(const std::shared_ptr
 }
 
 PreparedStatement::PreparedStatement(std::shared_ptr<ConnectionState> connection, sqlite3_stmt* select,
-                                     BranchCommand command)
+                                     sqlite3_stmt* rows, BranchCommand command)
     : connection_(std::move(connection)),
       statement_(select),
-      command_(std::make_unique<BranchCommand>(std::move(command))) {
+      command_(std::make_unique<BranchCommand>(std::move(command))),
+      command_rows_(rows) {
   text_ = command_->text();
 }
 
@@ -58,6 +59,7 @@ PreparedStatement::PreparedStatement(std::shared_ptr<ConnectionState> connection
 
 PreparedStatement::~PreparedStatement() {
   if (!as_of_) sqlite3_finalize(statement_);
+  sqlite3_finalize(command_rows_);
 }
 
 void PreparedStatement::release(PreparedStatement* statement) {
@@ -148,11 +150,21 @@ Result<bool> PreparedStatement::run_command() {
     sqlite3_reset(statement_);
     return error;
   }
-  const Value name = value(0);
-  const Value point = value(1);
+  const BranchCommand::Input input{value_of_column(statement_, 0), value_of_column(statement_, 1),
+                                   value_of_column(statement_, 2), value_of_column(statement_, 3)};
   sqlite3_reset(statement_);
-  DOSQL_RETURN_IF_ERROR(command_->run(*connection_, name, point));
-  return false;
+  DOSQL_ASSIGN_OR_RETURN(const std::string rows, command_->run(*connection_, input));
+  if (command_rows_ == nullptr) return false;
+  sqlite3_bind_text(command_rows_, 1, rows.data(), static_cast<int>(rows.size()), SQLITE_TRANSIENT);
+  return step_command_rows();
+}
+
+Result<bool> PreparedStatement::step_command_rows() {
+  const int rc = sqlite3_step(command_rows_);
+  if (rc == SQLITE_ROW) return true;
+  Result<bool> ended = rc == SQLITE_DONE ? Result<bool>(false) : connection_->error(rc);
+  sqlite3_reset(command_rows_);
+  return ended;
 }
 
 bool PreparedStatement::read_only() const {
@@ -169,7 +181,9 @@ std::string PreparedStatement::expanded_text() const {
   return result;
 }
 
-int PreparedStatement::column_count() const { return command_ ? 0 : sqlite3_column_count(statement_); }
+int PreparedStatement::column_count() const {
+  return command_ && command_rows_ == nullptr ? 0 : sqlite3_column_count(handle());
+}
 
 Result<bool> PreparedStatement::step() {
   Session& session = connection_->session();
@@ -177,7 +191,10 @@ Result<bool> PreparedStatement::step() {
   if (connection_->follows() && sqlite3_stmt_busy(statement_) == 0) [[unlikely]]
     DOSQL_RETURN_IF_ERROR(connection_->catch_up());
   connection_->adapt_cache();
-  if (command_) return run_command();
+  if (command_) {
+    const bool runs = command_rows_ != nullptr && sqlite3_stmt_busy(command_rows_) != 0;
+    return runs ? step_command_rows() : run_command();
+  }
   if (as_of_) [[unlikely]]
     return step_as_of();
   if (connection_->past() != nullptr && !connection_->past()->empty()) [[unlikely]]
@@ -241,12 +258,16 @@ Result<bool> PreparedStatement::step_as_of() {
   return result;
 }
 
-void PreparedStatement::reset() { sqlite3_reset(statement_); }
+void PreparedStatement::reset() {
+  sqlite3_reset(statement_);
+  sqlite3_reset(command_rows_);
+}
 
 Status PreparedStatement::finish() {
   Session& session = connection_->session();
   session.begin_call();
   const int rc = sqlite3_reset(statement_);
+  sqlite3_reset(command_rows_);
   if (rc == SQLITE_OK && !session.commit_failed) return {};
   return connection_->error(rc == SQLITE_OK ? SQLITE_IOERR : rc);
 }
@@ -254,7 +275,7 @@ Status PreparedStatement::finish() {
 std::string_view PreparedStatement::column_name(int column) const {
   if (pragma_ && column == 0) return pragma_->name;
   if (statement_ == nullptr) return "";
-  const char* name = sqlite3_column_name(statement_, column);
+  const char* name = sqlite3_column_name(handle(), column);
   return name ? name : "";
 }
 
@@ -274,7 +295,7 @@ const std::shared_ptr<const std::vector<std::string>>& PreparedStatement::column
 }
 
 Value::Type PreparedStatement::type(int column) const {
-  switch (sqlite3_column_type(statement_, column)) {
+  switch (sqlite3_column_type(handle(), column)) {
     case SQLITE_INTEGER: return Value::Type::kInteger;
     case SQLITE_FLOAT: return Value::Type::kReal;
     case SQLITE_TEXT: return pragma_ && pragma_->is_integer ? Value::Type::kInteger : Value::Type::kText;
@@ -286,7 +307,7 @@ Value::Type PreparedStatement::type(int column) const {
 Value PreparedStatement::value(int column) const {
   if (pragma_ && type(column) == Value::Type::kInteger)
     return std::int64_t{sqlite3_column_int64(statement_, column)};
-  return value_of_column(statement_, column);
+  return value_of_column(handle(), column);
 }
 
 std::vector<Value> PreparedStatement::values() const {

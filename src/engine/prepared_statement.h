@@ -28,8 +28,10 @@ class PreparedStatement {
   static std::unique_ptr<PreparedStatement> make(const std::shared_ptr<ConnectionState>& connection,
                                                  sqlite3_stmt* statement, std::string_view text,
                                                  bool cacheable, std::unique_ptr<AnsweredPragma> pragma);
-  // A statement about branches; `select` is what stands for it in SQLite.
-  PreparedStatement(std::shared_ptr<ConnectionState> connection, sqlite3_stmt* select, BranchCommand command);
+  // A statement about branches; `select` and `rows` are what stands for it in SQLite, `rows` null where it
+  // gives none. Takes both.
+  PreparedStatement(std::shared_ptr<ConnectionState> connection, sqlite3_stmt* select, sqlite3_stmt* rows,
+                    BranchCommand command);
   // A statement that reads the past.
   PreparedStatement(std::shared_ptr<ConnectionState> connection, std::unique_ptr<AsOfStatement> as_of,
                     bool cacheable);
@@ -44,8 +46,8 @@ class PreparedStatement {
   void belong_to(std::shared_ptr<ConnectionState> connection);
 
   ConnectionState& connection() { return *connection_; }
-  // Null while a statement whose points in time are parameters has not been stepped.
-  sqlite3_stmt* handle() const { return statement_; }
+  // What has the columns. Null while a statement whose points in time are parameters has not been stepped.
+  sqlite3_stmt* handle() const { return command_rows_ ? command_rows_ : statement_; }
   std::string_view text() const { return text_; }
 
   int parameter_count() const;
@@ -64,7 +66,6 @@ class PreparedStatement {
   // reset() of a statement that was not run to its end: what is left of it (a RETURNING's commit) may fail.
   Status finish();
 
-  // About branches: it has no columns, and SQLite compiled something else in its place.
   // With the values of its parameters filled in; of a statement about branches the text as it is.
   std::string expanded_text() const;
   bool read_only() const;
@@ -79,6 +80,7 @@ class PreparedStatement {
   PreparedStatement() = default;
   bool becomes_blank();
   Result<bool> run_command();
+  Result<bool> step_command_rows();
   Status misuse(int sqlite_code);
   Result<bool> stepped(int rc);
   Result<bool> step_as_of();
@@ -91,6 +93,7 @@ class PreparedStatement {
   // What few statements have is elsewhere: an object is made for each text that is compiled.
   std::unique_ptr<AnsweredPragma> pragma_;
   std::unique_ptr<BranchCommand> command_;
+  sqlite3_stmt* command_rows_ = nullptr;
   std::unique_ptr<AsOfStatement> as_of_;  // owns `statement_`
   std::shared_ptr<const std::vector<std::string>> columns_;
   // SQLite compiles again when the schema changes.

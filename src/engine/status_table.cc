@@ -33,7 +33,8 @@ void StatusRows::add_connection() {
   add("allow_files", context_.core.options().allow_files);
   add("synchronous", context_.file.session().synchronous);
   add("connections", context_.core.connections());
-  add("writers_waiting", context_.core.slots().of(context_.file.branch()).waiting());
+  add("writers_waiting",
+      context_.core.slots().of(context_.core.store().branch_name(context_.file.branch())).waiting());
   add("sqlite_version", sqlite3_libversion());
 }
 

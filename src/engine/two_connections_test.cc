@@ -259,7 +259,7 @@ class WaitingTest : public ::testing::Test {
     DOSQL_ASSERT_OK(a.exec("CREATE TABLE t(n); BEGIN IMMEDIATE; INSERT INTO t VALUES (1)"));
   }
   void wait_until_b_queues() {
-    while (DatabaseAccess::core(db).slots().of(kMainBranch).waiting() == 0) std::this_thread::yield();
+    while (DatabaseAccess::core(db).slots().of("main").waiting() == 0) std::this_thread::yield();
   }
 };
 

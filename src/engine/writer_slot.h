@@ -10,9 +10,9 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <string>
+#include <string_view>
 #include <vector>
-
-#include "base/ids.h"
 
 namespace dosql::engine {
 
@@ -54,20 +54,21 @@ class WriterSlot {
   std::vector<Waiter*> waiters_;  // the longest first
 };
 
-// The slots of all branches. Threads: any.
+// The slots of all branches, by their names: who waits for a branch goes on waiting when it is
+// fast-forwarded. Threads: any.
 class WriterSlots {
  public:
   // Stays where it is for as long as this lives.
-  WriterSlot& of(BranchId branch) {
+  WriterSlot& of(std::string_view branch) {
     std::lock_guard lock(mutex_);
-    std::unique_ptr<WriterSlot>& slot = slots_[branch];
-    if (!slot) slot = std::make_unique<WriterSlot>();
-    return *slot;
+    const auto found = slots_.find(branch);
+    if (found != slots_.end()) return *found->second;
+    return *slots_.emplace(branch, std::make_unique<WriterSlot>()).first->second;
   }
 
  private:
   std::mutex mutex_;
-  std::map<BranchId, std::unique_ptr<WriterSlot>> slots_;
+  std::map<std::string, std::unique_ptr<WriterSlot>, std::less<>> slots_;
 };
 
 }  // namespace dosql::engine

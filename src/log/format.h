@@ -104,6 +104,7 @@ constexpr bool takes_lsns(RecordType type) {
 enum RecordFlags : std::uint8_t {
   kHasSpills = 1,   // commit: the spill records since kFirstSpill belong to it; a SpillSummary follows
   kFirstSpill = 2,  // spill: forget earlier spills of this branch, their transaction was rolled back
+  kHasMarks = 4,  // commit: a MarksSummary and what it counts follow, behind the SpillSummary if there is one
 };
 
 // The order in which a reader numbers the events inside a commit's LSN range.
@@ -139,6 +140,30 @@ struct SpillSummary {
 };
 static_assert(sizeof(SpillSummary) == 16);
 
+enum class MergeKind : std::uint32_t {
+  kParent = 1,  // the merged version is a second parent
+  kSquash = 2,  // its changes are in the commit, its history is not
+};
+
+inline constexpr std::uint32_t kMergesMax = 256;
+inline constexpr std::uint32_t kMessageBytesMax = std::uint32_t{64} << 10;
+
+// Of a commit with kHasMarks. Behind it: its merge marks, the message, and zeros up to a multiple of 8.
+struct MarksSummary {
+  std::uint32_t merges;
+  std::uint32_t message_bytes;
+};
+static_assert(sizeof(MarksSummary) == 8);
+
+// A version that the commit merged.
+struct MergeMark {
+  std::uint32_t kind;     // a MergeKind
+  std::uint32_t branch;   // that committed it
+  std::uint64_t version;  // of that branch
+  std::uint64_t lsn;      // its LSN
+};
+static_assert(sizeof(MergeMark) == 24);
+
 // Fixed part behind the header of a kClose record.
 struct CloseSummary {
   std::uint64_t control_sequence;  // clean only if control still has this sequence
@@ -151,6 +176,7 @@ enum class NameChange : std::uint32_t {
   kDropBranch = 2,
   kCreateSnapshot = 3,
   kDropSnapshot = 4,
+  kFastForward = 5,  // a branch's name goes to a new line of versions, which begins with a newer version
 };
 
 inline constexpr std::uint32_t kNameBytesMax = 255;
@@ -159,10 +185,12 @@ inline constexpr std::uint32_t kNameBytesMax = 255;
 struct NameSummary {
   std::uint32_t change;  // a NameChange
   std::uint32_t name_bytes;
-  std::uint32_t branch;         // the branch that is created or dropped, or that the snapshot is of
-  std::uint32_t parent;         // create branch: the branch that the point below is a version of
-  std::uint64_t point_version;  // create: the version that the branch begins with, or that is labelled
-  std::uint64_t point_lsn;      // its LSN
+  // The branch that is created or dropped, or that the snapshot is of; fast-forward: the new line's id.
+  std::uint32_t branch;
+  std::uint32_t parent;  // create branch, fast-forward: the branch that the point below is a version of
+  // Create, fast-forward: the version that the branch begins with; snapshot: that is labelled.
+  std::uint64_t point_version;
+  std::uint64_t point_lsn;  // its LSN
 };
 static_assert(sizeof(NameSummary) == 32);
 

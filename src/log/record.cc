@@ -29,15 +29,44 @@ std::uint32_t payload_checksum(std::uint64_t database_id, const EntryHead& head,
   return checksum32(payload, database_id ^ load<std::uint64_t>(bytes_of(head).data()));
 }
 
-std::uint32_t fixed_part_bytes(const RecordHeader& header) {
+namespace {
+
+// Where a commit's marks begin in its body.
+std::uint32_t marks_offset(const RecordHeader& header) {
+  return (header.flags & kHasSpills) ? sizeof(SpillSummary) : 0;
+}
+
+bool has_marks(const RecordHeader& header) {
+  return static_cast<RecordType>(header.type) == RecordType::kCommit && (header.flags & kHasMarks) != 0;
+}
+
+std::uint32_t marks_bytes(const MarksSummary& summary) {
+  return (sizeof summary + summary.merges * sizeof(MergeMark) + summary.message_bytes + 7) / 8 * 8;
+}
+
+// What the header alone tells: the fixed part is as long, or longer.
+std::uint32_t least_fixed_part_bytes(const RecordHeader& header) {
   switch (static_cast<RecordType>(header.type)) {
-    case RecordType::kCommit: return (header.flags & kHasSpills) ? sizeof(SpillSummary) : 0;
+    case RecordType::kCommit: return marks_offset(header) + (has_marks(header) ? sizeof(MarksSummary) : 0);
     case RecordType::kClose: return sizeof(CloseSummary);
     case RecordType::kName: return header.body_bytes;
     case RecordType::kSpill:
     case RecordType::kFold: return 0;
   }
   return 0;
+}
+
+}  // namespace
+
+std::optional<std::uint32_t> fixed_part_bytes(const RecordHeader& header, Bytes body) {
+  const std::uint32_t least = least_fixed_part_bytes(header);
+  if (least > body.size()) return {};
+  if (!has_marks(header)) return least;
+  const auto summary = load<MarksSummary>(body.data() + marks_offset(header));
+  if (summary.merges > kMergesMax || summary.message_bytes > kMessageBytesMax) return {};
+  const std::uint32_t bytes = marks_offset(header) + marks_bytes(summary);
+  if (bytes > body.size()) return {};
+  return bytes;
 }
 
 void RecordBuilder::start(RecordType type, std::uint8_t flags, BranchId branch) {
@@ -58,10 +87,14 @@ void RecordBuilder::append_scratch(Bytes bytes) {
   body_bytes_ += static_cast<std::uint32_t>(bytes.size());
 }
 
+void RecordBuilder::append_fixed_part(Bytes bytes) {
+  append_scratch(bytes);
+  heads_.insert(heads_.end(), bytes.begin(), bytes.end());
+}
+
 void RecordBuilder::set_fixed_part(Bytes bytes) {
   if (body_bytes_ == 0) {
-    append_scratch(bytes);
-    heads_.insert(heads_.end(), bytes.begin(), bytes.end());
+    append_fixed_part(bytes);
   } else {
     std::memcpy(scratch_.data() + sizeof(RecordHeader), bytes.data(), bytes.size());
     std::memcpy(heads_.data(), bytes.data(), bytes.size());
@@ -69,6 +102,18 @@ void RecordBuilder::set_fixed_part(Bytes bytes) {
 }
 
 void RecordBuilder::set_spill_summary(const SpillSummary& summary) { set_fixed_part(bytes_of(summary)); }
+
+void RecordBuilder::set_marks(std::span<const MergeMark> merges, std::string_view message) {
+  CHECK(merges.size() <= kMergesMax && message.size() <= kMessageBytesMax);
+  static constexpr std::byte kZeros[8] = {};
+  const MarksSummary summary{static_cast<std::uint32_t>(merges.size()),
+                             static_cast<std::uint32_t>(message.size())};
+  header_.flags |= kHasMarks;
+  append_fixed_part(bytes_of(summary));
+  append_fixed_part(std::as_bytes(merges));
+  append_fixed_part(std::as_bytes(std::span(message)));
+  append_fixed_part(Bytes(kZeros, (8 - message.size() % 8) % 8));
+}
 
 void RecordBuilder::set_close_summary(const CloseSummary& summary) { set_fixed_part(bytes_of(summary)); }
 
@@ -135,6 +180,23 @@ std::optional<SpillSummary> RecordView::spill_summary() const {
   return load<SpillSummary>(body.data());
 }
 
+std::vector<MergeMark> RecordView::merges() const {
+  if (!has_marks(header)) return {};
+  const std::byte* at = body.data() + marks_offset(header);
+  std::vector<MergeMark> merges(load<MarksSummary>(at).merges);
+  if (!merges.empty())
+    std::memcpy(merges.data(), at + sizeof(MarksSummary), merges.size() * sizeof(MergeMark));
+  return merges;
+}
+
+std::string_view RecordView::message() const {
+  if (!has_marks(header)) return {};
+  const std::byte* const at = body.data() + marks_offset(header);
+  const auto summary = load<MarksSummary>(at);
+  return {reinterpret_cast<const char*>(at) + sizeof summary + summary.merges * sizeof(MergeMark),
+          summary.message_bytes};
+}
+
 std::optional<CloseSummary> RecordView::close_summary() const {
   if (static_cast<RecordType>(header.type) != RecordType::kClose) return {};
   return load<CloseSummary>(body.data());
@@ -152,7 +214,7 @@ std::string_view RecordView::name() const {
 
 void RecordView::for_each_entry(
     const std::function<void(const EntryHead&, Bytes payload, std::uint32_t offset)>& visit) const {
-  std::size_t at = fixed_part_bytes(header);
+  std::size_t at = *fixed_part_bytes(header, body);
   for (std::uint32_t i = 0; i < header.entry_count; ++i) {
     const auto head = load<EntryHead>(body.data() + at);
     visit(head, body.subspan(at + sizeof head, head.payload_bytes),
@@ -169,7 +231,7 @@ bool plausible_header(const RecordHeader& header, std::uint64_t available_bytes)
   }
   const std::uint64_t record_bytes = sizeof(RecordHeader) + std::uint64_t{header.body_bytes};
   return header.body_bytes % 8 == 0 && record_bytes <= kRecordBytesMax && record_bytes <= available_bytes &&
-         fixed_part_bytes(header) <= header.body_bytes &&
+         least_fixed_part_bytes(header) <= header.body_bytes &&
          std::uint64_t{header.entry_count} * sizeof(EntryHead) <= header.body_bytes;
 }
 
@@ -180,7 +242,9 @@ class Heads {
  public:
   // False when the body is not what the header says. REQUIRES: plausible_header(header, ...).
   bool gather(const RecordHeader& header, Bytes body, std::uint64_t database_id, Verify verify) {
-    const std::size_t fixed_bytes = fixed_part_bytes(header);
+    const auto fixed_part = fixed_part_bytes(header, body);
+    if (!fixed_part) return false;
+    const std::size_t fixed_bytes = *fixed_part;
     const std::size_t heads_bytes = fixed_bytes + header.entry_count * sizeof(EntryHead);
     std::byte* heads = small_;
     if (heads_bytes > sizeof small_) {

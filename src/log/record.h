@@ -24,6 +24,9 @@ class RecordBuilder {
   void start(RecordType type, std::uint8_t flags, BranchId branch);
   // Before the first entry; may be called again later to replace what it says.
   void set_spill_summary(const SpillSummary& summary);
+  // Before the first entry, behind the spill summary if there is one. REQUIRES: at most kMergesMax marks,
+  // kMessageBytesMax bytes of message.
+  void set_marks(std::span<const MergeMark> merges, std::string_view message);
   void set_close_summary(const CloseSummary& summary);
   // REQUIRES: 1 to kNameBytesMax bytes of name. The summary's name_bytes is filled in.
   void set_name(NameSummary summary, std::string_view name);
@@ -49,6 +52,7 @@ class RecordBuilder {
 
   EntryHead add_head(PageNo page, EntryKind kind, std::uint8_t step, Bytes payload);
   void append_scratch(Bytes bytes);
+  void append_fixed_part(Bytes bytes);
   void set_fixed_part(Bytes bytes);
 
   std::uint64_t database_id_;
@@ -67,6 +71,9 @@ struct RecordView {
 
   std::uint32_t record_bytes() const { return sizeof(RecordHeader) + header.body_bytes; }
   std::optional<SpillSummary> spill_summary() const;
+  // Of a commit, empty where it has none.
+  std::vector<MergeMark> merges() const;
+  std::string_view message() const;
   std::optional<CloseSummary> close_summary() const;
   std::optional<NameSummary> name_summary() const;
   // REQUIRES: name_summary().
@@ -77,8 +84,8 @@ struct RecordView {
       const std::function<void(const EntryHead&, Bytes payload, std::uint32_t offset)>& visit) const;
 };
 
-// Bytes of the fixed part between header and entries.
-std::uint32_t fixed_part_bytes(const RecordHeader& header);
+// Bytes of the fixed part between header and entries; none when the body is too short for what it says.
+std::optional<std::uint32_t> fixed_part_bytes(const RecordHeader& header, Bytes body);
 
 // Whether `header` could begin a record in `available` bytes: magic, sizes, known type.
 bool plausible_header(const RecordHeader& header, std::uint64_t available_bytes);

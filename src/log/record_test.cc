@@ -49,6 +49,56 @@ TEST(Record, RoundTrip) {
   EXPECT_EQ(pages, (std::vector<std::uint32_t>{3, 9, 12}));
 }
 
+std::vector<std::byte> record_with_marks(bool with_spills) {
+  static const std::array<std::byte, 13> patch{std::byte{1}, std::byte{2}};
+  const MergeMark merges[] = {{1, 2, 3, 4}, {2, 5, 6, 7}};
+  RecordBuilder record(kDatabase);
+  record.start(RecordType::kCommit, with_spills ? kHasSpills : 0, kMainBranch);
+  if (with_spills) record.set_spill_summary({});
+  record.set_marks(merges, "a message");
+  record.add_copied(PageNo{3}, EntryKind::kPatch, 5, patch);
+  if (with_spills) record.set_spill_summary({.spill_bytes = 99, .spill_records = 1, .changed_pages = 4});
+  record.finish(kSalt);
+  return flatten(record);
+}
+
+TEST(Record, Marks) {
+  for (const bool with_spills : {false, true}) {
+    const auto bytes = record_with_marks(with_spills);
+    const auto view = parse_record(bytes, kSalt, kDatabase, Verify::kEverything);
+    ASSERT_TRUE(view);
+    EXPECT_EQ(view->message(), "a message");
+    const std::vector<MergeMark> merges = view->merges();
+    ASSERT_EQ(merges.size(), 2u);
+    EXPECT_EQ(merges[1].kind, 2u);
+    EXPECT_EQ(merges[1].lsn, 7u);
+    if (with_spills) {
+      EXPECT_EQ(view->spill_summary()->spill_bytes, 99u);
+    }
+    int entries = 0;
+    view->for_each_entry([&](const EntryHead& head, Bytes, std::uint32_t offset) {
+      ++entries;
+      EXPECT_EQ(head.page, 3u);
+      EXPECT_EQ(load<std::uint32_t>(bytes.data() + offset), 3u);
+    });
+    EXPECT_EQ(entries, 1);
+  }
+  EXPECT_EQ(parse_record(sample_record(false), kSalt, kDatabase, Verify::kEverything)->message(), "");
+}
+
+// The marks are part of what the checksum covers, and a length among them makes nobody read outside.
+TEST(Record, EveryFlippedBitOfMarksIsNoticed) {
+  auto bytes = record_with_marks(true);
+  const std::size_t content = bytes.size() - 8;
+  for (std::size_t bit = 0; bit < content * 8; ++bit) {
+    bytes[bit / 8] ^= std::byte{1} << (bit % 8);
+    EXPECT_FALSE(parse_record(bytes, kSalt, kDatabase, Verify::kEverything)) << "bit " << bit;
+    bytes[bit / 8] ^= std::byte{1} << (bit % 8);
+  }
+  for (std::size_t length = 0; length < bytes.size(); ++length)
+    EXPECT_FALSE(parse_record(Bytes(bytes).first(length), kSalt, kDatabase, Verify::kEverything));
+}
+
 // Every single flipped bit but those of the padding must be noticed.
 TEST(Record, EveryFlippedBitIsNoticed) {
   auto bytes = sample_record(false);

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "sql/name_token.h"
 #include "sql/sql_error.h"
 #include "sql/token_cursor.h"
@@ -35,7 +37,7 @@ const Words& words_of(StatementKind kind) {
   return kWords[0];
 }
 
-bool merging(StatementKind kind) { return kind >= StatementKind::kMergeBranch; }
+bool has_name(StatementKind kind) { return kind <= StatementKind::kMergeBranch; }
 
 bool about_snapshot(StatementKind kind) {
   return kind == StatementKind::kCreateSnapshot || kind == StatementKind::kDropSnapshot;
@@ -54,8 +56,15 @@ std::string_view usage(StatementKind kind) {
     case StatementKind::kCheckout: return "CHECKOUT name";
     case StatementKind::kCreateSnapshot: return "CREATE SNAPSHOT 'name' [AS OF point]";
     case StatementKind::kDropSnapshot: return "DROP SNAPSHOT 'name'";
-    default: return "";
+    case StatementKind::kMergeBranch:
+      return "MERGE BRANCH name [STRATEGY auto|ours|theirs|manual] [SQUASH] [RENUMBER] [MESSAGE 'text'] [DRY "
+             "RUN]";
+    case StatementKind::kCompleteMerge: return "COMPLETE MERGE [MESSAGE 'text']";
+    case StatementKind::kAbortMerge: return "ABORT MERGE";
+    case StatementKind::kRevert: return "REVERT point";
+    case StatementKind::kCherryPick: return "CHERRY PICK LSN number";
   }
+  return "";
 }
 
 void parse_conditions(TokenCursor& cursor, BranchStatement& statement) {
@@ -78,8 +87,72 @@ Status parse_statement_name(TokenCursor& cursor, BranchStatement& statement) {
     return sql_error(offset, fmt::format("expected the name of a {} after {}", thing, shown(statement.kind)))
         .with_hint(std::string(usage(statement.kind)));
   }
-  statement.name = StatementName{name->span, std::move(name->text)};
+  statement.name = StatementText{name->span, std::move(name->text)};
   return {};
+}
+
+Status parse_strategy(TokenCursor& cursor, MergeClauses& merge) {
+  const std::size_t offset = cursor.offset();
+  auto name = parse_name(cursor, BareName::kPlain);
+  if (!name || (name->text && !merge_strategy(*name->text))) {
+    return sql_error(offset, "expected auto, ours, theirs or manual after STRATEGY")
+        .with_hint(std::string(usage(StatementKind::kMergeBranch)));
+  }
+  merge.strategy = StatementText{name->span, std::move(name->text)};
+  return {};
+}
+
+Status parse_message(TokenCursor& cursor, StatementKind kind, MergeClauses& merge) {
+  if (!cursor.quoted() && cursor.kind() != TokenKind::kVariable) {
+    return sql_error(cursor.offset(), "expected a text in quotes after MESSAGE")
+        .with_hint(std::string(usage(kind)));
+  }
+  auto message = parse_name(cursor, BareName::kPlain);
+  merge.message = StatementText{message->span, std::move(message->text)};
+  return {};
+}
+
+Error twice(std::size_t offset, StatementKind kind, std::string_view option) {
+  return sql_error(offset, fmt::format("{} stands twice in {}", option, shown(kind)))
+      .with_hint(std::string(usage(kind)));
+}
+
+// One option, if there is one at the cursor; false: there is none.
+Result<bool> parse_merge_option(TokenCursor& cursor, StatementKind kind, MergeClauses& merge) {
+  const std::size_t offset = cursor.offset();
+  const bool all = kind == StatementKind::kMergeBranch;
+  if (cursor.take_word("MESSAGE")) {
+    if (merge.message) return twice(offset, kind, "MESSAGE");
+    return parse_message(cursor, kind, merge).and_then([] { return Result<bool>(true); });
+  }
+  if (all && cursor.take_word("STRATEGY")) {
+    if (merge.strategy) return twice(offset, kind, "STRATEGY");
+    return parse_strategy(cursor, merge).and_then([] { return Result<bool>(true); });
+  }
+  if (all && cursor.take_word("SQUASH")) {
+    if (std::exchange(merge.squash, true)) return twice(offset, kind, "SQUASH");
+    return true;
+  }
+  if (all && cursor.take_word("RENUMBER")) {
+    if (std::exchange(merge.renumber, true)) return twice(offset, kind, "RENUMBER");
+    return true;
+  }
+  if (all && cursor.word("DRY") && cursor.word("RUN", 1)) {
+    cursor.take();
+    cursor.take();
+    if (std::exchange(merge.dry_run, true)) return twice(offset, kind, "DRY RUN");
+    return true;
+  }
+  return false;
+}
+
+Status parse_merge_options(TokenCursor& cursor, BranchStatement& statement) {
+  if (statement.kind != StatementKind::kMergeBranch && statement.kind != StatementKind::kCompleteMerge)
+    return {};
+  while (true) {
+    DOSQL_ASSIGN_OR_RETURN(const bool more, parse_merge_option(cursor, statement.kind, statement.merge));
+    if (!more) return {};
+  }
 }
 
 Status parse_point(TokenCursor& cursor, BranchStatement& statement) {
@@ -95,10 +168,32 @@ Status parse_point(TokenCursor& cursor, BranchStatement& statement) {
     cursor.take();
     return read("AS OF", BarePoint::kNothing);
   }
+  if (statement.kind == StatementKind::kRevert) return read("REVERT", BarePoint::kSnapshotOrBranch);
+  if (statement.kind == StatementKind::kCherryPick) {
+    // Only an LSN: a commit is picked, and a point in time says which version was seen then.
+    if (!cursor.word("LSN")) {
+      return sql_error(cursor.offset(), "expected LSN after CHERRY PICK")
+          .with_hint(std::string(usage(statement.kind)));
+    }
+    return read("CHERRY PICK", BarePoint::kNothing);
+  }
   return {};
 }
 
 }  // namespace
+
+std::optional<MergeStrategy> merge_strategy(std::string_view word) {
+  static constexpr std::pair<std::string_view, MergeStrategy> kStrategies[] = {
+      {"auto", MergeStrategy::kAuto},
+      {"ours", MergeStrategy::kOurs},
+      {"theirs", MergeStrategy::kTheirs},
+      {"manual", MergeStrategy::kManual},
+  };
+  for (const auto& [name, strategy] : kStrategies) {
+    if (equals_ignoring_case(word, name)) return strategy;
+  }
+  return std::nullopt;
+}
 
 std::optional<StatementKind> statement_kind(std::string_view first, std::string_view second) {
   for (const Words& words : kWords) {
@@ -113,12 +208,12 @@ Result<BranchStatement> parse_branch_statement(TokenCursor& cursor, StatementKin
   statement.kind = kind;
   statement.words = cursor.take().span;
   if (!words_of(kind).second.empty()) statement.words.end = cursor.take().span.end;
-  if (merging(kind)) return statement;
 
   parse_conditions(cursor, statement);
-  DOSQL_RETURN_IF_ERROR(parse_statement_name(cursor, statement));
+  if (has_name(kind)) DOSQL_RETURN_IF_ERROR(parse_statement_name(cursor, statement));
   statement.force = kind == StatementKind::kDropBranch && cursor.take_word("FORCE");
   DOSQL_RETURN_IF_ERROR(parse_point(cursor, statement));
+  DOSQL_RETURN_IF_ERROR(parse_merge_options(cursor, statement));
   if (!cursor.at_end()) {
     return sql_error(cursor.offset(),
                      fmt::format("unexpected {} in {}", shortened(cursor.text()), shown(kind)))

@@ -3,14 +3,19 @@
 //   CREATE BRANCH [IF NOT EXISTS] name [FROM point]     CREATE SNAPSHOT name [AS OF point]
 //   DROP BRANCH [IF EXISTS] name [FORCE]                DROP SNAPSHOT name
 //   CHECKOUT name
+//   MERGE BRANCH name [STRATEGY auto|ours|theirs|manual] [SQUASH] [RENUMBER] [MESSAGE 'text'] [DRY RUN]
+//   COMPLETE MERGE [MESSAGE 'text']                     ABORT MERGE
+//   REVERT point                                        CHERRY PICK LSN expr
 //
-// Of merging statements only the first words are read.
+// The options of MERGE BRANCH may stand in any order. For a name, a strategy or a message there may be a
+// variable.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string>
 
+#include <dosql/merge.h>
 #include <dosql/result.h>
 
 #include "sql/time_point.h"
@@ -32,20 +37,34 @@ enum class StatementKind : std::uint8_t {
   kCherryPick,
 };
 
-// The name of a branch or snapshot. Whether it is a good one is not looked at: see check_branch_name().
-struct StatementName {
+// What a statement says in words of its user: the name of a branch or snapshot, a strategy, a message.
+// Whether a name is a good one is not looked at: see check_branch_name().
+struct StatementText {
   Span span;
-  std::optional<std::string> text;  // none: the variable at `span` names it
+  std::optional<std::string> text;  // none: the variable at `span` says it
+};
+
+// In any case of letters; none: there is no such strategy.
+std::optional<MergeStrategy> merge_strategy(std::string_view word);
+
+// What may follow MERGE BRANCH name; of it COMPLETE MERGE takes the message.
+struct MergeClauses {
+  std::optional<StatementText> strategy;  // a text is a strategy's name
+  std::optional<StatementText> message;
+  bool squash = false;
+  bool renumber = false;
+  bool dry_run = false;
 };
 
 struct BranchStatement {
   StatementKind kind = StatementKind::kCheckout;
   Span words;                         // CREATE BRANCH, CHECKOUT, ...
-  std::optional<StatementName> name;  // none for merging statements
+  std::optional<StatementText> name;  // none: the kind has none
   bool if_exists = false;             // DROP BRANCH IF EXISTS
   bool if_not_exists = false;         // CREATE BRANCH IF NOT EXISTS
   bool force = false;                 // DROP BRANCH ... FORCE
-  std::optional<TimePoint> point;     // FROM, AS OF
+  std::optional<TimePoint> point;     // FROM, AS OF; what REVERT and CHERRY PICK are about
+  MergeClauses merge;
 };
 
 // The kind of the statement that begins with these words; none: it is not ours. `second` may be empty.

@@ -31,14 +31,21 @@ std::string described(std::string_view text) {
   if (!found->statement) return "nothing";
   const BranchStatement& statement = *found->statement;
   std::string out(kKinds[static_cast<int>(statement.kind)]);
-  if (statement.name) {
-    out += statement.name->text ? fmt::format(" '{}'", *statement.name->text)
-                                : fmt::format(" {}", statement.name->span.of(text));
-  }
+  const auto add = [&](std::string_view before, const std::optional<StatementText>& said) {
+    if (!said) return;
+    out += said->text ? fmt::format(" {}'{}'", before, *said->text)
+                      : fmt::format(" {}{}", before, said->span.of(text));
+  };
+  add("", statement.name);
   if (statement.if_exists) out += " if exists";
   if (statement.if_not_exists) out += " if not exists";
   if (statement.force) out += " force";
   if (statement.point) out += fmt::format(" {{{}}}", shown(text, *statement.point));
+  add("strategy ", statement.merge.strategy);
+  if (statement.merge.squash) out += " squash";
+  if (statement.merge.renumber) out += " renumber";
+  if (statement.merge.dry_run) out += " dry run";
+  add("message ", statement.merge.message);
   return out;
 }
 
@@ -107,13 +114,27 @@ TEST(BranchStatement, Points) {
   });
 }
 
-TEST(BranchStatement, MergingIsKnownByItsWords) {
+TEST(BranchStatement, Merging) {
   check({
-      {"MERGE BRANCH x STRATEGY ours SQUASH MESSAGE 'm'", "merge"},
+      {"MERGE BRANCH x", "merge 'x'"},
+      {"MERGE BRANCH ?1;", "merge ?1"},
+      {"MERGE BRANCH squash squash", "merge 'squash' squash"},
+      {"MERGE BRANCH x STRATEGY ours SQUASH MESSAGE 'm'", "merge 'x' strategy 'ours' squash message 'm'"},
+      {"MERGE BRANCH x MESSAGE 'it''s' DRY RUN RENUMBER STRATEGY Manual",
+       "merge 'x' strategy 'Manual' renumber dry run message 'it's'"},
+      {"merge branch a/b-c strategy :s message \"m\"", "merge 'a/b-c' strategy :s message 'm'"},
+      {"MERGE BRANCH x MESSAGE ?", "merge 'x' message ?"},
+      {"MERGE BRANCH x MESSAGE ''", "merge 'x' message ''"},
       {"COMPLETE MERGE", "complete"},
+      {"COMPLETE MERGE MESSAGE $m", "complete message $m"},
       {"abort merge;", "abort"},
-      {"REVERT LSN 5", "revert"},
-      {"CHERRY PICK LSN 5", "cherry pick"},
+      {"REVERT LSN 5", "revert {LSN 5}"},
+      {"REVERT main@5", "revert {SNAPSHOT 'main@5'}"},
+      {"REVERT SNAPSHOT 'main@5'", "revert {SNAPSHOT 'main@5'}"},
+      {"REVERT VERSION CURRENT - 1", "revert {VERSION - 1}"},
+      {"REVERT ?", "revert {TIMESTAMP ?}"},
+      {"CHERRY PICK LSN 5", "cherry pick {LSN 5}"},
+      {"CHERRY PICK LSN ? + 1", "cherry pick {LSN ? + 1}"},
   });
   EXPECT_EQ(recognise(" MERGE /**/ BRANCH x")->statement->words, (Span{1, 18}));
 }
@@ -142,6 +163,30 @@ TEST(BranchStatement, Errors) {
       {"CREATE SNAPSHOT a AS OF b",
        "error at b: expected TIMESTAMP, LSN, SNAPSHOT, BRANCH or VERSION after AS OF"},
       {"DROP SNAPSHOT a FORCE", "error at FORCE: unexpected FORCE in DROP SNAPSHOT"},
+      {"MERGE BRANCH", "error at : expected the name of a branch after MERGE BRANCH"},
+      {"MERGE BRANCH x y", "error at y: unexpected y in MERGE BRANCH"},
+      {"MERGE BRANCH x FORCE", "error at FORCE: unexpected FORCE in MERGE BRANCH"},
+      {"MERGE BRANCH x DRY", "error at DRY: unexpected DRY in MERGE BRANCH"},
+      {"MERGE BRANCH x STRATEGY", "error at : expected auto, ours, theirs or manual after STRATEGY"},
+      {"MERGE BRANCH x STRATEGY best", "error at best: expected auto, ours, theirs or manual after STRATEGY"},
+      {"MERGE BRANCH x STRATEGY 5", "error at 5: expected auto, ours, theirs or manual after STRATEGY"},
+      {"MERGE BRANCH x MESSAGE m", "error at m: expected a text in quotes after MESSAGE"},
+      {"MERGE BRANCH x MESSAGE", "error at : expected a text in quotes after MESSAGE"},
+      {"MERGE BRANCH x MESSAGE 'a' SQUASH MESSAGE 'b'",
+       "error at MESSAGE : MESSAGE stands twice in MERGE BRANCH"},
+      {"MERGE BRANCH x SQUASH SQUASH", "error at SQUASH: SQUASH stands twice in MERGE BRANCH"},
+      {"MERGE BRANCH x RENUMBER RENUMBER", "error at RENUMBER: RENUMBER stands twice in MERGE BRANCH"},
+      {"MERGE BRANCH x DRY RUN DRY RUN", "error at DRY RUN: DRY RUN stands twice in MERGE BRANCH"},
+      {"MERGE BRANCH x STRATEGY ours STRATEGY ours",
+       "error at STRATEGY: STRATEGY stands twice in MERGE BRANCH"},
+      {"COMPLETE MERGE SQUASH", "error at SQUASH: unexpected SQUASH in COMPLETE MERGE"},
+      {"ABORT MERGE x", "error at x: unexpected x in ABORT MERGE"},
+      {"ABORT MERGE MESSAGE 'm'", "error at MESSAGE : unexpected MESSAGE in ABORT MERGE"},
+      {"REVERT", "error at : expected TIMESTAMP, LSN, SNAPSHOT, BRANCH or VERSION after REVERT"},
+      {"REVERT LSN 5 6", "error at 6: unexpected 6 in REVERT"},
+      {"CHERRY PICK", "error at : expected LSN after CHERRY PICK"},
+      {"CHERRY PICK 'main@5'", "error at 'main@5': expected LSN after CHERRY PICK"},
+      {"CHERRY PICK LSN", "error at : expected a value after LSN"},
   });
 }
 

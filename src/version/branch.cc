@@ -9,8 +9,9 @@ namespace dosql::version {
 
 Branch::Branch(PageTable& pages)
     : id_(kMainBranch),
-      name_("main"),
+      name_(kMainName),
       parent_(nullptr),
+      jump_(this),
       created_lsn_{},
       created_us_(0),
       main_pages_(pages),
@@ -22,6 +23,8 @@ Branch::Branch(BranchId id, std::string name, Branch& parent, const ReadPoint& f
       id_(id),
       name_(std::move(name)),
       parent_(&parent),
+      depth_(parent.depth_ + 1),
+      jump_(jump_from(parent)),
       fork_(fork),
       created_lsn_(created_lsn),
       created_us_(created_us),
@@ -37,6 +40,20 @@ Branch::Branch(BranchId id, std::string name, Branch& parent, const ReadPoint& f
   } else {
     caps_ = std::make_shared<const Cap>(parent.id_, fork.lsn, std::move(caps_));  // B2
   }
+}
+
+// Skew-binary jump pointers (Myers 1983): any ancestor is found in a logarithm of steps.
+const Branch* Branch::jump_from(const Branch& parent) {
+  const Branch& jump = *parent.jump_;
+  const bool equal_steps = parent.depth_ - jump.depth_ == jump.depth_ - jump.jump_->depth_;
+  return equal_steps ? jump.jump_ : &parent;
+}
+
+const Branch& Branch::committer(Version version) const {
+  const Branch* branch = this;
+  const auto is_older = [version](const Branch& one) { return one.parent_ && version <= one.fork_.version; };
+  while (is_older(*branch)) branch = is_older(*branch->jump_) ? branch->jump_ : branch->parent_;
+  return *branch;
 }
 
 void Branch::set_head(const ReadPoint& head) {
@@ -72,6 +89,12 @@ void Branch::show_durable(Lsn durable) {
   if (still == awaiting_.begin()) return;
   head_ = std::prev(still)->point;
   awaiting_.erase(awaiting_.begin(), still);
+}
+
+void Branch::push_merges(Version version, std::span<const MergeMark> marks) {
+  if (marks.empty()) return;
+  std::lock_guard lock(merges_lock_);
+  for (const MergeMark& mark : marks) merges_.push_back({version, mark});
 }
 
 PageRef Branch::with_cap(BranchSlot* slot) const {
@@ -128,7 +151,7 @@ void Branch::for_each_slot(const std::function<void(PageNo, PageSlot&)>& visit) 
 }
 
 std::uint64_t Branch::memory_bytes() const {
-  std::uint64_t bytes = sizeof *this + commits_.memory_bytes();
+  std::uint64_t bytes = sizeof *this + commits_.memory_bytes() + merges().size() * sizeof(BranchMerge);
   if (!parent_) return bytes + main_pages_.memory_bytes();
   for_each_slot([&bytes](PageNo, PageSlot& slot) {
     slot.lock.lock_shared();

@@ -9,6 +9,12 @@
 //       a cap for each such ancestor (`Cap`) and sees nothing of them above it.
 //   B3  Main's pages are in one table and never in a trie; each other branch has one cap for all of them.
 //
+// A branch is fast-forwarded to a newer version by giving its name to a new Branch that is forked off that
+// version: its *successor*. To readers and to the index it is a branch like any other.
+//
+//   B5  Who is on a branch that has a successor goes on there, from the next version it pins. Nothing is
+//       committed on such a branch any more.
+//
 // A commit is *ordered* when it is in the log and its versions in the slots: the branch's next writer stands
 // on it. It is *visible* when its durability mode is met and the commit before it is visible:
 //
@@ -22,6 +28,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -41,6 +48,12 @@ struct BranchSlot : PageSlot {
   PageRef older;                 // what the owner saw before the first version here
 };
 
+// A merge mark of one of a branch's own commits.
+struct BranchMerge {
+  Version version{};  // of the commit
+  MergeMark mark;
+};
+
 class Branch {
  public:
   // Main. `pages` must outlive it.
@@ -55,6 +68,8 @@ class Branch {
   const std::string& name() const { return name_; }
   // Null: main.
   Branch* parent() const { return parent_; }
+  // The branch on its line that committed a version of it. In a logarithm of the line's depth.
+  const Branch& committer(Version version) const;
   // The version it was forked from; that of main is version 0.
   const ReadPoint& fork() const { return fork_; }
   Lsn created_lsn() const { return created_lsn_; }
@@ -111,6 +126,13 @@ class Branch {
   // The newest of its own versions at or below `lsn`; fork().version when there is none.
   Version find_commit(Lsn lsn) const { return Version{raw(commits_.find(lsn)) + raw(fork_.version)}; }
 
+  // Of its own commits, oldest first. Those of a commit are pushed before its head is set.
+  std::vector<BranchMerge> merges() const {
+    std::lock_guard lock(merges_lock_);
+    return merges_;
+  }
+  void push_merges(Version version, std::span<const MergeMark> marks);
+
   // Where the versions of `page` are that this branch sees.
   PageRef find(PageNo page) const;
   // The slot that the next version of `page` on this branch goes into. REQUIRES: the writer, publishing or
@@ -136,9 +158,15 @@ class Branch {
 
   // The most pages any version had (L14).
   std::uint32_t known_pages = 0;
+  // It has no name any more: it was dropped, or it has a successor.
   std::atomic<bool> dropped{false};
-  // It was dropped before the store was opened: nobody can have a version of it in hand any more.
+  // It had none before the store was opened: nobody can have a version of it in hand any more.
   bool dropped_before_open = false;
+  // Who has its name since it was fast-forwarded, who had the name before, and who had it first; null:
+  // nobody.
+  std::atomic<Branch*> successor{nullptr};
+  const Branch* predecessor = nullptr;
+  const Branch* origin = nullptr;
 
   std::uint64_t memory_bytes() const;
 
@@ -150,12 +178,15 @@ class Branch {
     std::shared_ptr<const Cap> next;
   };
 
+  static const Branch* jump_from(const Branch& parent);
   PageRef with_cap(BranchSlot* slot) const;
   Lsn newest_sync() const;
 
   const BranchId id_;
   const std::string name_;
   Branch* const parent_;
+  const std::uint32_t depth_ = 0;
+  const Branch* const jump_;  // an ancestor, or itself
   const ReadPoint fork_;
   const Lsn created_lsn_;
   const TimestampUs created_us_;
@@ -175,6 +206,8 @@ class Branch {
   ReadPoint head_;
   std::vector<Awaiting> awaiting_;  // oldest first; the first needs a sync
   CommitIndex commits_;
+  mutable SpinLock merges_lock_;
+  std::vector<BranchMerge> merges_;
   std::mutex publish_mutex_;
 
   mutable SharedSpinLock pages_lock_;  // guards what follows

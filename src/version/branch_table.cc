@@ -47,8 +47,8 @@ void BranchTable::reserve_ids(BranchId next) {
   next_id_ = std::max(next_id_, next);
 }
 
-void BranchTable::add(std::unique_ptr<Branch> branch) {
-  std::unique_lock lock(mutex_);
+// REQUIRES: mutex_ is held.
+void BranchTable::place(std::unique_ptr<Branch> branch) {
   const std::uint32_t id = raw(branch->id());
   CHECK(id < kBranchesMax && id >= raw(next_id_));
   next_id_ = BranchId{id + 1};
@@ -58,9 +58,27 @@ void BranchTable::add(std::unique_ptr<Branch> branch) {
     chunk.store(owned_chunks_.back().get(), std::memory_order_release);
   }
   chunk.load(std::memory_order_relaxed)->branches[id % kChunk].store(branch.get(), std::memory_order_release);
-  if (!branch->dropped) CHECK(by_name_.emplace(branch->name(), branch.get()).second);
   branches_.push_back(std::move(branch));
   ++changes_;
+}
+
+void BranchTable::add(std::unique_ptr<Branch> branch) {
+  std::unique_lock lock(mutex_);
+  if (!branch->dropped) CHECK(by_name_.emplace(branch->name(), branch.get()).second);
+  place(std::move(branch));
+}
+
+void BranchTable::fast_forward(Branch& branch, std::unique_ptr<Branch> successor) {
+  std::unique_lock lock(mutex_);
+  if (!branch.dropped) by_name_.erase(branch.name());
+  branch.dropped = true;
+  Branch* const next = successor.get();
+  next->predecessor = &branch;
+  next->origin = branch.origin ? branch.origin : &branch;
+  if (!next->dropped) CHECK(by_name_.emplace(next->name(), next).second);
+  place(std::move(successor));
+  // Last: who sees it finds the other in the table.
+  branch.successor.store(next, std::memory_order_release);
 }
 
 void BranchTable::drop(Branch& branch) {

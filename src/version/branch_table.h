@@ -23,12 +23,13 @@ class BranchTable {
 
   explicit BranchTable(PageTable& main_pages);
 
-  Branch& main() const { return *get(kMainBranch); }
+  // The one that main began as.
+  Branch& first_main() const { return *get(kMainBranch); }
   // Null: there never was one. Dropped branches are found.
   Branch* get(BranchId id) const;
   // Null: there is none of that name.
   Branch* find(std::string_view name) const;
-  // By name, ascending, without those that were dropped.
+  // By name, ascending, without those that have none any more.
   std::vector<Branch*> all() const;
   // All there ever were, ascending.
   std::vector<Branch*> with_dropped() const;
@@ -40,6 +41,9 @@ class BranchTable {
   // REQUIRES: its id is next_id() or above; no branch has its name, or it was dropped.
   void add(std::unique_ptr<Branch> branch);
   void drop(Branch& branch);
+  // Gives the name of `branch` to its successor. REQUIRES: as add(), but that `branch` has the name, or lost
+  // it since.
+  void fast_forward(Branch& branch, std::unique_ptr<Branch> successor);
 
   std::map<std::string, NamedSnapshot, std::less<>> snapshots() const;
   std::optional<NamedSnapshot> find_snapshot(std::string_view name) const;
@@ -54,6 +58,7 @@ class BranchTable {
   struct Chunk {
     std::array<std::atomic<Branch*>, kChunk> branches{};
   };
+  void place(std::unique_ptr<Branch> branch);
 
   std::array<std::atomic<Chunk*>, kBranchesMax / kChunk> chunks_{};
   mutable std::shared_mutex mutex_;  // guards what follows

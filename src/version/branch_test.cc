@@ -114,6 +114,28 @@ class BranchTest : public ::testing::Test {
     model_[name] = std::move(child);
   }
 
+  // To any version of another branch; refused where that does not follow.
+  void fast_forward(VersionStore& store, const std::string& name) {
+    ModelBranch& target = model_.at(name);
+    const ModelBranch& source = model_.at(any_branch());
+    const std::size_t size = target.points.size();
+    if (source.points.size() <= size) return;
+    const std::size_t version = size + random_() % (source.points.size() - size);
+    const bool follows = source.points[size - 1].lsn == target.points.back().lsn;
+    const BranchId old_id = id_of(store, name);
+    const auto moved = store.fast_forward(old_id, source.points[version], any_durability());
+    ASSERT_EQ(moved.has_value(), follows) << name;
+    if (!follows) {
+      EXPECT_EQ(moved.error().code(), ErrorCode::kBusySnapshot);
+      return;
+    }
+    EXPECT_EQ(store.current(old_id), id_of(store, name));
+    ModelBranch now;
+    now.versions.assign(source.versions.begin(), source.versions.begin() + version + 1);
+    now.points.assign(source.points.begin(), source.points.begin() + version + 1);
+    model_[name] = std::move(now);
+  }
+
   void drop(VersionStore& store, const std::string& name) {
     if (name == "main") return;
     ASSERT_TRUE(store.drop_branch(id_of(store, name), any_durability()));
@@ -189,8 +211,10 @@ class BranchTest : public ::testing::Test {
 
   void random_step(VersionStore& store) {
     const std::string name = any_branch();
-    switch (random_() % 10) {
+    switch (random_() % 12) {
       case 0: return fork(store, name);
+      case 10:
+      case 11: return fast_forward(store, name);
       case 1: return label(store, name);
       case 2: return random_() % 3 == 0 ? drop(store, name) : fork(store, name);
       default: return commit(store, name);
@@ -234,6 +258,42 @@ TEST_F(BranchTest, EveryVersionOfEveryBranchStaysReadable) {
       const Status closed = store->close();
       ASSERT_TRUE(closed) << closed.error().message();
     }
+  }
+}
+
+// B5: nobody writes to what has a successor.
+TEST_F(BranchTest, ABranchThatHasASuccessorIsNotWritten) {
+  random_.seed(1);
+  auto store = open();
+  commit(*store, "main");
+  ASSERT_TRUE(store->create_branch("x", store->head(kMainBranch), Durability::kNormal));
+  model_["x"] = model_["main"];
+  commit(*store, "x");
+  const ReadPoint of_x = store->head(id_of(*store, "x"));
+  {
+    Reader reader(*store);
+    const ReadPoint before = reader.pin_head(kMainBranch);
+    WriteTransaction transaction(*store);
+    ASSERT_TRUE(transaction.begin(before));
+    EXPECT_EQ(store->fast_forward(kMainBranch, of_x, Durability::kNormal).error().code(), ErrorCode::kBusy);
+    transaction.rollback();
+    ASSERT_TRUE(store->fast_forward(kMainBranch, of_x, Durability::kNormal));
+    EXPECT_EQ(transaction.begin(before).error().code(), ErrorCode::kBusySnapshot);
+    EXPECT_FALSE(store->fast_forward(kMainBranch, of_x, Durability::kNormal)) << "it has moved on";
+    EXPECT_EQ(store->drop_branch(id_of(*store, "main"), Durability::kNormal).error().code(),
+              ErrorCode::kInvalidArgument);
+    expect_image(*store, before, model_["main"].versions.back());
+  }
+  model_["main"] = model_["x"];
+  commit(*store, "main");
+  commit(*store, "x");
+  for (int opens = 0; opens < 3; ++opens) {
+    expect_all(*store);
+    if (opens == 1) {
+      ASSERT_TRUE(store->close());
+    }
+    store.reset();
+    store = open();
   }
 }
 
@@ -299,7 +359,7 @@ TEST_F(BranchTest, NamesAreUnique) {
   EXPECT_EQ(dropped.error().message(), "branch 'main' cannot be dropped");
 }
 
-TEST_F(BranchTest, UnmergedCommitsAndMergeBase) {
+TEST_F(BranchTest, UnmergedCommitsAndSharedVersions) {
   random_.seed(3);
   auto store = open();
   commit(*store, "main");
@@ -313,12 +373,12 @@ TEST_F(BranchTest, UnmergedCommitsAndMergeBase) {
   commit(*store, "x");
   commit(*store, "main");
   EXPECT_EQ(store->unmerged_commits().at(x), 2u);
-  EXPECT_EQ(store->merge_base(x, kMainBranch), second);
-  EXPECT_EQ(store->merge_base(kMainBranch, x), second);
+  EXPECT_EQ(store->shared_version(x, kMainBranch), second);
+  EXPECT_EQ(store->shared_version(kMainBranch, x), second);
   ASSERT_TRUE(store->create_branch("y", store->head(x), Durability::kNormal));
   EXPECT_EQ(store->unmerged_commits().at(x), 0u) << "y contains them";
-  EXPECT_EQ(store->merge_base(id_of(*store, "y"), x), store->head(x));
-  EXPECT_EQ(store->merge_base(id_of(*store, "y"), kMainBranch), second);
+  EXPECT_EQ(store->shared_version(id_of(*store, "y"), x), store->head(x));
+  EXPECT_EQ(store->shared_version(id_of(*store, "y"), kMainBranch), second);
 }
 
 // The first commit may be in the log, and not visible yet, when a branch is made of the empty database.

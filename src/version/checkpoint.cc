@@ -178,9 +178,9 @@ Status StoreImpl::write_checkpoint() {
   std::lock_guard naming(names_mutex);
   const log::LogPoint point = log->end();
   CheckpointHeader header = make_header(point, log->database_id());
-  header.page_count = branches.main().head().page_count;
+  header.page_count = branches.first_main().head().page_count;
   header.used_bytes = log->used_bytes();
-  const CommitIndex& commits = branches.main().commits();
+  const CommitIndex& commits = branches.first_main().commits();
   header.commit_count = commits.size();
 
   std::vector<std::byte> body;
@@ -233,7 +233,7 @@ Result<std::optional<log::LogPoint>> StoreImpl::load_checkpoint() {
   }
   checkpoint_buffer = std::move(content->body);
   const std::byte* at = checkpoint_buffer.data();
-  Branch& main = branches.main();
+  Branch& main = branches.first_main();
   Lsn newest_lsn{};
   for (std::uint64_t i = 0; i < header.commit_count; ++i, at += sizeof(CommitRow)) {
     const auto row = load<CommitRow>(at);

@@ -6,6 +6,8 @@
 #include <string_view>
 
 #include "version/checkpoint.h"
+#include "version/merge_marks.h"
+#include "version/names.h"
 #include "version/page_history.h"
 
 namespace dosql::version {
@@ -23,6 +25,8 @@ struct Parts {
   const std::byte* versions = nullptr;
   const std::byte* snapshots = nullptr;
   const char* names = nullptr;
+  const std::byte* lineage = nullptr;
+  std::uint64_t lineage_rows = 0;
 
   BranchRow branch(std::uint64_t i) const { return load<BranchRow>(branches + i * sizeof(BranchRow)); }
   CommitRow commit(std::uint64_t i) const { return load<CommitRow>(commits + i * sizeof(CommitRow)); }
@@ -31,6 +35,7 @@ struct Parts {
   SnapshotRow snapshot(std::uint64_t i) const {
     return load<SnapshotRow>(snapshots + i * sizeof(SnapshotRow));
   }
+  LineageRow lineage_row(std::uint64_t i) const { return load<LineageRow>(lineage + i * sizeof(LineageRow)); }
 };
 
 std::optional<Parts> parts_of(Bytes section) {
@@ -49,7 +54,9 @@ std::optional<Parts> parts_of(Bytes section) {
   parts.names = reinterpret_cast<const char*>(parts.snapshots + header.snapshots * sizeof(SnapshotRow));
   const std::uint64_t bytes =
       (reinterpret_cast<const std::byte*>(parts.names) - section.data()) + (header.name_bytes + 7) / 8 * 8;
-  if (bytes != section.size()) return {};
+  if (bytes > section.size() || (section.size() - bytes) % sizeof(LineageRow) != 0) return {};
+  parts.lineage = section.data() + bytes;
+  parts.lineage_rows = (section.size() - bytes) / sizeof(LineageRow);
   return parts;
 }
 
@@ -59,15 +66,25 @@ void append(std::vector<std::byte>& bytes, const T& value) {
   bytes.insert(bytes.end(), more.begin(), more.end());
 }
 
-// The branches that something still needs: those with a name, those with a snapshot or a branch on them, and
-// those dropped since the store was opened, of which somebody may be about to make a branch.
+// The branches that something still needs: those with a name and who had it before, those with a snapshot or
+// a branch on them, those of which another one that is needed has merged a version, and those dropped since
+// the store was opened, of which somebody may be about to make a branch.
 std::vector<Branch*> needed_branches(const BranchTable& table) {
   std::vector<Branch*> all = table.with_dropped();
+  std::vector<BranchId> reached;
+  for (const auto& [name, snapshot] : table.snapshots()) reached.push_back(snapshot.point.branch);
+  for (const Branch* branch : all) {
+    if (!branch->dropped_before_open) reached.push_back(branch->id());
+  }
   std::set<BranchId> needed;
-  for (const auto& [name, snapshot] : table.snapshots()) needed.insert(snapshot.point.branch);
-  for (auto branch = all.rbegin(); branch != all.rend(); ++branch) {
-    if (!(*branch)->dropped_before_open) needed.insert((*branch)->id());
-    if ((*branch)->parent() && needed.contains((*branch)->id())) needed.insert((*branch)->parent()->id());
+  while (!reached.empty()) {
+    const BranchId id = reached.back();
+    reached.pop_back();
+    if (!needed.insert(id).second) continue;
+    const Branch& branch = *table.get(id);
+    if (branch.parent()) reached.push_back(branch.parent()->id());
+    if (branch.predecessor) reached.push_back(branch.predecessor->id());
+    for (const BranchMerge& merge : branch.merges()) reached.push_back(merge.mark.branch);
   }
   std::erase_if(all,
                 [&](const Branch* branch) { return !branch->parent() || !needed.contains(branch->id()); });
@@ -89,6 +106,27 @@ BranchRow row_of(const Branch& branch) {
           .name_bytes = static_cast<std::uint32_t>(branch.name().size()),
           .dropped = branch.dropped ? 1u : 0u,
           .generation = branch.generation()};
+}
+
+void append_lineage(const Branch& branch, std::vector<std::byte>& rows) {
+  if (branch.predecessor) {
+    append(rows, LineageRow{.branch = raw(branch.id()),
+                            .kind = kSuccessorRow,
+                            .version = 0,
+                            .source_branch = raw(branch.predecessor->id()),
+                            .reserved = 0,
+                            .source_version = 0,
+                            .source_lsn = 0});
+  }
+  for (const BranchMerge& merge : branch.merges()) {
+    append(rows, LineageRow{.branch = raw(branch.id()),
+                            .kind = static_cast<std::uint32_t>(merge.mark.kind),
+                            .version = raw(merge.version),
+                            .source_branch = raw(merge.mark.branch),
+                            .reserved = 0,
+                            .source_version = raw(merge.mark.version),
+                            .source_lsn = raw(merge.mark.lsn)});
+  }
 }
 
 bool versions_consistent(const Parts& parts, std::uint64_t first, std::uint32_t count) {
@@ -141,10 +179,13 @@ void append_names(const StoreImpl& store, std::vector<std::byte>& body) {
   std::vector<std::byte> rows;
   std::vector<std::byte> commits;
   std::string names;
+  std::vector<std::byte> lineage;
   std::vector<std::pair<BranchId, const BranchSlot*>> slots;
   const std::vector<Branch*> branches = needed_branches(store.branches);
+  append_lineage(store.branches.first_main(), lineage);
   for (const Branch* branch : branches) {
     append(rows, row_of(*branch));
+    append_lineage(*branch, lineage);
     names += branch->name();
     for (std::uint64_t i = 1; i <= branch->commits().size(); ++i) {
       const CommitEntry entry = branch->commits().at(Version{i});
@@ -184,8 +225,8 @@ void append_names(const StoreImpl& store, std::vector<std::byte>& body) {
   append(body, header);
   names.resize((names.size() + 7) / 8 * 8);
   const Bytes name_bytes = std::as_bytes(std::span(names));
-  for (const Bytes part :
-       {Bytes(rows), Bytes(commits), Bytes(slot_rows), Bytes(versions), Bytes(snapshots), name_bytes}) {
+  for (const Bytes part : {Bytes(rows), Bytes(commits), Bytes(slot_rows), Bytes(versions), Bytes(snapshots),
+                           name_bytes, Bytes(lineage)}) {
     body.insert(body.end(), part.begin(), part.end());
   }
 }
@@ -231,6 +272,10 @@ bool names_consistent(Bytes section) {
     if (!ids.contains(row.branch) || row.name_bytes == 0 || row.name_bytes > log::kNameBytesMax) return false;
     name_bytes += row.name_bytes;
   }
+  for (std::uint64_t i = 0; i < parts->lineage_rows; ++i) {
+    const LineageRow row = parts->lineage_row(i);
+    if (!ids.contains(row.branch) || !ids.contains(row.source_branch)) return false;
+  }
   return commit == header.commits && version == header.versions && name_bytes == header.name_bytes;
 }
 
@@ -242,6 +287,11 @@ class NamesLoader {
   NamesLoader(StoreImpl& store, const Parts& parts) : store_(store), parts_(parts), name_(parts.names) {}
 
   bool load() {
+    for (std::uint64_t i = 0; i < parts_.lineage_rows; ++i) {
+      const LineageRow row = parts_.lineage_row(i);
+      if (row.kind != kSuccessorRow) continue;
+      if (!predecessors_.emplace(row.branch, row.source_branch).second) return false;
+    }
     std::uint64_t slot = 0;
     for (std::uint64_t i = 0; i < parts_.header.branches; ++i) {
       const BranchRow row = parts_.branch(i);
@@ -256,10 +306,15 @@ class NamesLoader {
     for (std::uint64_t i = 0; i < parts_.header.snapshots; ++i) {
       if (!load_snapshot(parts_.snapshot(i))) return false;
     }
+    for (std::uint64_t i = 0; i < parts_.lineage_rows; ++i) {
+      const LineageRow row = parts_.lineage_row(i);
+      if (row.kind != kSuccessorRow && !load_merge(row)) return false;
+    }
     for (std::uint64_t i = 0; i < parts_.header.branches; ++i) {
       const BranchRow row = parts_.branch(i);
       store_.branch(BranchId{row.id}).set_generation(row.generation);
     }
+    if (!store_.branches.find(kMainName)) return false;
     store_.branches.reserve_ids(BranchId{static_cast<std::uint32_t>(parts_.header.next_branch_id)});
     return true;
   }
@@ -288,8 +343,25 @@ class NamesLoader {
     branch->known_pages = row.known_pages;
     branch->set_head({branch->id(), Version{row.fork_version + row.commits}, newest, row.page_count});
     branch->dropped = row.dropped != 0;
+    if (const auto found = predecessors_.find(row.id); found != predecessors_.end())
+      return load_successor(std::move(branch), BranchId{found->second});
     if (!branch->dropped && store_.branches.find(branch->name())) return false;
     store_.branches.add(std::move(branch));
+    return true;
+  }
+
+  // A name goes from one to the next, and may be dropped in the end.
+  bool load_successor(std::unique_ptr<Branch> branch, BranchId predecessor_id) {
+    Branch* const predecessor = store_.branches.get(predecessor_id);
+    if (!predecessor || predecessor->name() != branch->name() || predecessor->successor) return false;
+    const ReadPoint until = predecessor->head();
+    if (branch->fork().version < until.version) return false;
+    ReadPoint passed = branch->fork();
+    passed.version = until.version;
+    if (committed_on(store_, passed).branch != committed_on(store_, until).branch) return false;
+    const Branch* const named = store_.branches.find(branch->name());
+    if (!branch->dropped && named && named != predecessor) return false;
+    store_.branches.fast_forward(*predecessor, std::move(branch));
     return true;
   }
 
@@ -320,11 +392,28 @@ class NamesLoader {
     return true;
   }
 
+  // Those of one branch are in the order of their commits.
+  bool load_merge(const LineageRow& row) {
+    Branch& branch = store_.branch(BranchId{row.branch});
+    const Version version{row.version};
+    if (version <= branch.fork().version || version > branch.head().version) return false;
+    Version& newest = newest_merge_[branch.id()];
+    if (version < newest) return false;
+    newest = version;
+    const log::MergeMark mark{row.kind, row.source_branch, row.source_version, row.source_lsn};
+    const auto merges = merges_of(store_, std::span(&mark, 1), branch.commit(version).lsn);
+    if (!merges) return false;
+    branch.push_merges(version, *merges);
+    return true;
+  }
+
   StoreImpl& store_;
   const Parts& parts_;
   const char* name_;
   std::uint64_t commit_ = 0;
   std::uint64_t version_ = 0;
+  std::map<BranchId, Version> newest_merge_;
+  std::map<std::uint32_t, std::uint32_t> predecessors_;  // by the successor
 };
 
 }  // namespace

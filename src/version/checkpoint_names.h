@@ -4,9 +4,11 @@
 //   branches    x BranchRow     ascending by id, without main
 //   commits     x CommitRow     those of the first branch, oldest first, then of the next, ...
 //   slots       x SlotRow       ascending by the LSN of their first version: the order in which they were
-//   made versions    x PageVersion   those of the first slot, oldest first, then of the next, ... snapshots
-//   x SnapshotRow   by name the names of branches and snapshots, one behind the other, and zeros up to a
-//   multiple of 8
+//                                 made
+//   versions    x PageVersion   those of the first slot, oldest first, then of the next, ...
+//   snapshots   x SnapshotRow   by name
+//   the names of branches and snapshots, one behind the other, and zeros up to a multiple of 8
+//   LineageRow to the end of the section: main's, then those of the first branch, ...
 // What a branch shares with its parent is not there: it follows from the order of slots and branches.
 #pragma once
 
@@ -65,6 +67,20 @@ struct SnapshotRow {
   std::uint32_t reserved;
 };
 static_assert(sizeof(SnapshotRow) == 40);
+
+// A merge mark, or that a branch is the successor of another. These rows end the section: one that has none
+// is as long as before there were any.
+struct LineageRow {
+  std::uint32_t branch;  // of the commit that has the mark; the successor
+  std::uint32_t kind;    // a MergeKind, or kSuccessorRow
+  std::uint64_t version;
+  std::uint32_t source_branch;  // the mark's; whose name the successor has
+  std::uint32_t reserved;
+  std::uint64_t source_version;
+  std::uint64_t source_lsn;
+};
+static_assert(sizeof(LineageRow) == 40);
+inline constexpr std::uint32_t kSuccessorRow = 3;
 
 // REQUIRES: no commit and no change of names is under way.
 void append_names(const StoreImpl& store, std::vector<std::byte>& body);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "version/merge_marks.h"
 #include "version/names.h"
 #include "version/page_history.h"
 #include "version/page_patch.h"
@@ -41,7 +42,8 @@ Status IndexBuilder::take(const log::RecordView& record, log::Position position)
   const auto type = static_cast<RecordType>(record.header.type);
   if (type == RecordType::kName) return on_name(record, position);
   branch_ = store_.branches.get(BranchId{record.header.branch});
-  if (!branch_ || branch_->dropped) return bad(position, "it is for an unknown branch");
+  const bool is_written = type == RecordType::kCommit || type == RecordType::kSpill;
+  if (!branch_ || (is_written && branch_->dropped)) return bad(position, "it is for an unknown branch");
   switch (type) {
     case RecordType::kCommit: return on_commit(record, position);
     case RecordType::kSpill: return on_spill(record, position);
@@ -85,13 +87,16 @@ Status IndexBuilder::on_commit(const log::RecordView& record, log::Position posi
   const std::uint64_t entries = has_spills ? spilled_[branch_->id()].size() : header.entry_count;
   if (header.page_count > branch_->known_pages + entries)
     return bad(position, "it adds pages without saying what is in them");
+  const auto merges = merges_of(store_, record.merges(), Lsn{header.last_lsn});
+  if (!merges) return bad(position, "it merges a version that does not exist");
   std::unique_lock publishing(branch_->publish_mutex(), std::defer_lock);
   if (live_) publishing.lock();
   DOSQL_RETURN_IF_ERROR(has_spills ? add_spilled(header, position) : add_entries(record, position));
   spilled_.erase(branch_->id());
+  const Version version{raw(branch_->head().version) + 1};
   branch_->push_commit({Lsn{header.last_lsn}, position});
-  branch_->set_head(
-      {branch_->id(), Version{raw(branch_->head().version) + 1}, Lsn{header.last_lsn}, header.page_count});
+  branch_->push_merges(version, *merges);
+  branch_->set_head({branch_->id(), version, Lsn{header.last_lsn}, header.page_count});
   return {};
 }
 

@@ -91,7 +91,10 @@ class StoreImpl::Folding {
 };
 
 Status StoreImpl::fold_long_chains() {
-  for (Branch* branch : branches.all()) {
+  std::vector<Branch*> folded_branches = branches.all();
+  // Where most of a main's pages are that was fast-forwarded.
+  if (branches.first_main().successor) folded_branches.push_back(&branches.first_main());
+  for (Branch* branch : folded_branches) {
     Folding folding(*this, *branch);
     Status folded;
     branch->for_each_slot([&](PageNo page, PageSlot& slot) {

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
 
 #include "base/check.h"
+#include "version/lineage.h"
 
 namespace dosql::version {
 namespace {
@@ -34,8 +34,36 @@ Result<std::optional<ReadPoint>> named_point(const StoreImpl& store, BranchId id
   return Outcome(point);
 }
 
+bool is_free(const StoreImpl& store, std::uint32_t id) {
+  return id < BranchTable::kBranchesMax && BranchId{id} >= store.branches.next_id();
+}
+
+// Whether the line that ends with `newer` goes through `older`.
+bool goes_through(const StoreImpl& store, ReadPoint newer, const ReadPoint& older) {
+  if (older.version > newer.version) return false;
+  newer.version = older.version;
+  return committed_on(store, newer).branch == committed_on(store, older).branch;
+}
+
+bool is_ahead(const StoreImpl& store, const ReadPoint& newer, const ReadPoint& older) {
+  return newer.version > older.version && goes_through(store, newer, older);
+}
+
+// The branch that a record makes.
+std::unique_ptr<Branch> forked(const StoreImpl& store, const log::RecordView& record,
+                               const ReadPoint& point) {
+  Branch& parent = store.branch(point.branch);
+  return std::make_unique<Branch>(BranchId{record.name_summary()->branch}, std::string(record.name()), parent,
+                                  point, Lsn{record.header.last_lsn}, record.header.timestamp_us,
+                                  point.version == parent.ordered_head().version);
+}
+
 Error already_exists(std::string_view kind, std::string_view name) {
   return Error(ErrorCode::kAlreadyExists, fmt::format("{} '{}' exists already", kind, name));
+}
+
+Error branch_gone(const Branch& branch) {
+  return Error(ErrorCode::kBranchNotFound, fmt::format("branch '{}' does not exist", branch.name()));
 }
 
 }  // namespace
@@ -48,18 +76,23 @@ Status replay_name(StoreImpl& store, const log::RecordView& record, log::Positio
     case NameChange::kCreateBranch: {
       DOSQL_ASSIGN_OR_RETURN(const auto point, named_point(store, BranchId{summary.parent}, summary));
       if (!point) return bad("it creates a branch from a version that does not exist");
-      if (summary.branch >= BranchTable::kBranchesMax ||
-          BranchId{summary.branch} < store.branches.next_id() || store.branches.find(name))
+      if (!is_free(store, summary.branch) || store.branches.find(name))
         return bad("it creates a branch that exists");
-      store.branches.add(
-          std::make_unique<Branch>(BranchId{summary.branch}, name, store.branch(BranchId{summary.parent}),
-                                   *point, Lsn{record.header.last_lsn}, record.header.timestamp_us,
-                                   point->version == store.branch(point->branch).ordered_head().version));
+      store.branches.add(forked(store, record, *point));
+      return {};
+    }
+    case NameChange::kFastForward: {
+      Branch* const branch = store.branches.find(name);
+      DOSQL_ASSIGN_OR_RETURN(const auto point, named_point(store, BranchId{summary.parent}, summary));
+      if (!branch || !point || !is_ahead(store, *point, branch->head()))
+        return bad("it fast-forwards a branch to a version that does not follow");
+      if (!is_free(store, summary.branch)) return bad("it gives a branch an id that was given before");
+      store.branches.fast_forward(*branch, forked(store, record, *point));
       return {};
     }
     case NameChange::kDropBranch: {
       Branch* const branch = store.branches.get(BranchId{summary.branch});
-      if (!branch || branch->id() == kMainBranch || branch->dropped)
+      if (!branch || branch->name() == kMainName || branch->dropped)
         return bad("it drops a branch that does not exist");
       store.branches.drop(*branch);
       return {};
@@ -80,21 +113,20 @@ Status replay_name(StoreImpl& store, const log::RecordView& record, log::Positio
 }
 
 ReadPoint committed_on(const StoreImpl& store, ReadPoint point) {
-  const Branch* branch = &store.branch(point.branch);
-  while (branch->parent() && point.version <= branch->fork().version) branch = branch->parent();
-  point.branch = branch->id();
+  point.branch = store.branch(point.branch).committer(point.version).id();
   return point;
 }
 
 BranchInfo info_of(const Branch& branch) {
-  const Branch* const parent = branch.parent();
+  const Branch* const created = branch.origin ? branch.origin : &branch;
+  const Branch* const parent = created->parent();
   return {.id = branch.id(),
           .name = branch.name(),
           .parent = parent ? parent->id() : kMainBranch,
           .parent_name = parent ? parent->name() : "",
-          .fork = branch.fork(),
+          .fork = created->fork(),
           .head = branch.head(),
-          .created_us = branch.created_us()};
+          .created_us = created->created_us()};
 }
 
 Result<log::Appended> StoreImpl::append_name(const NameSummary& summary, std::string_view name,
@@ -119,43 +151,95 @@ Status StoreImpl::await_durable(Lsn lsn, Durability durability) {
 Result<BranchInfo> VersionStore::create_branch(const std::string& name, const ReadPoint& from,
                                                Durability durability) {
   StoreImpl& store = *impl_;
-  const ReadPoint point = committed_on(store, from);
-  Branch& parent = store.branch(point.branch);
   const CheckpointGate::Pass pass(store.checkpoint_gate);
   std::lock_guard naming(store.names_mutex);
   if (store.branches.find(name)) return already_exists("branch", name);
-  const BranchId id = store.branches.next_id();
-  if (raw(id) >= BranchTable::kBranchesMax)
-    return Error(ErrorCode::kDiskFull,
-                 fmt::format("there are {} branches already", BranchTable::kBranchesMax));
-  const NameSummary summary{.change = static_cast<std::uint32_t>(NameChange::kCreateBranch),
-                            .name_bytes = 0,
-                            .branch = raw(id),
-                            .parent = raw(parent.id()),
-                            .point_version = raw(point.version),
-                            .point_lsn = raw(point.lsn)};
-  std::unique_ptr<Branch> branch;
-  {
-    std::lock_guard publishing(parent.publish_mutex());
-    DOSQL_ASSIGN_OR_RETURN(const log::Appended appended, store.append_name(summary, name, durability));
-    branch = std::make_unique<Branch>(id, name, parent, point, appended.last_lsn, appended.timestamp_us,
-                                      point.version == parent.ordered_head().version);
-  }
-  DOSQL_RETURN_IF_ERROR(store.await_durable(branch->created_lsn(), durability));
+  DOSQL_ASSIGN_OR_RETURN(auto branch, store.fork(NameChange::kCreateBranch, name, from, durability));
   BranchInfo info = info_of(*branch);
   store.branches.add(std::move(branch));
   return info;
 }
 
+Result<std::unique_ptr<Branch>> StoreImpl::fork(NameChange change, const std::string& name,
+                                                const ReadPoint& from, Durability durability) {
+  const ReadPoint point = committed_on(*this, from);
+  Branch& parent = branch(point.branch);
+  const BranchId id = branches.next_id();
+  if (dosql::raw(id) >= BranchTable::kBranchesMax)
+    return Error(ErrorCode::kDiskFull,
+                 fmt::format("there are {} branches already", BranchTable::kBranchesMax));
+  const NameSummary summary{.change = static_cast<std::uint32_t>(change),
+                            .name_bytes = 0,
+                            .branch = dosql::raw(id),
+                            .parent = dosql::raw(parent.id()),
+                            .point_version = dosql::raw(point.version),
+                            .point_lsn = dosql::raw(point.lsn)};
+  std::unique_ptr<Branch> forked;
+  {
+    std::lock_guard publishing(parent.publish_mutex());
+    DOSQL_ASSIGN_OR_RETURN(const log::Appended appended, append_name(summary, name, durability));
+    forked = std::make_unique<Branch>(id, name, parent, point, appended.last_lsn, appended.timestamp_us,
+                                      point.version == parent.ordered_head().version);
+  }
+  DOSQL_RETURN_IF_ERROR(await_durable(forked->created_lsn(), durability));
+  return forked;
+}
+
+namespace {
+
+// The writer's place on a branch for as long as this lives (V2).
+class WriterPlace {
+ public:
+  explicit WriterPlace(Branch& branch) : branch_(branch), taken_(branch.begin_write()) {}
+  ~WriterPlace() {
+    if (taken_) branch_.end_write();
+  }
+  WriterPlace(const WriterPlace&) = delete;
+  WriterPlace& operator=(const WriterPlace&) = delete;
+  bool taken() const { return taken_; }
+
+ private:
+  Branch& branch_;
+  const bool taken_;
+};
+
+}  // namespace
+
+Result<BranchInfo> VersionStore::fast_forward(BranchId id, const ReadPoint& to, Durability durability) {
+  StoreImpl& store = *impl_;
+  Branch& branch = store.branch(id);
+  const CheckpointGate::Pass pass(store.checkpoint_gate);
+  std::lock_guard naming(store.names_mutex);
+  const WriterPlace place(branch);
+  if (!place.taken()) return Error(ErrorCode::kBusy, "another connection is writing to this branch");
+  if (branch.dropped) return branch_gone(branch);
+  if (!is_ahead(store, to, branch.ordered_head())) {
+    return Error(
+        ErrorCode::kBusySnapshot,
+        fmt::format("branch '{}' cannot be fast-forwarded: it has commits of its own", branch.name()));
+  }
+  DOSQL_ASSIGN_OR_RETURN(auto successor, store.fork(NameChange::kFastForward, branch.name(), to, durability));
+  const BranchId successor_id = successor->id();
+  store.branches.fast_forward(branch, std::move(successor));
+  return branch_info(successor_id);
+}
+
+BranchId VersionStore::current(BranchId id) const {
+  const Branch* branch = &impl_->branch(id);
+  while (const Branch* next = branch->successor.load(std::memory_order_acquire)) branch = next;
+  return branch->id();
+}
+
+const std::string& VersionStore::branch_name(BranchId branch) const { return impl_->branch(branch).name(); }
+
 Status VersionStore::drop_branch(BranchId id, Durability durability) {
   StoreImpl& store = *impl_;
   Branch& branch = store.branch(id);
-  if (id == kMainBranch) return Error(ErrorCode::kInvalidArgument, "branch 'main' cannot be dropped");
+  if (branch.name() == kMainName)
+    return Error(ErrorCode::kInvalidArgument, "branch 'main' cannot be dropped");
   const CheckpointGate::Pass pass(store.checkpoint_gate);
   std::lock_guard naming(store.names_mutex);
-  if (branch.dropped) {
-    return Error(ErrorCode::kBranchNotFound, fmt::format("branch '{}' does not exist", branch.name()));
-  }
+  if (branch.dropped) return branch_gone(branch);
   const NameSummary summary{.change = static_cast<std::uint32_t>(NameChange::kDropBranch),
                             .name_bytes = 0,
                             .branch = raw(id),
@@ -184,27 +268,44 @@ std::vector<BranchInfo> VersionStore::branches() const {
 
 std::map<BranchId, std::uint64_t> VersionStore::unmerged_commits() const {
   const std::vector<Branch*> branches = impl_->branches.all();
-  // Up to where each branch, dropped ones included, is part of one that is not dropped.
-  std::map<BranchId, Version> contained;
-  std::set<BranchId> seen;
-  for (const Branch* branch : branches) {
-    for (const Branch* child = branch; child->parent() && seen.insert(child->id()).second;
-         child = child->parent()) {
-      Version& in_others = contained[child->parent()->id()];
-      in_others = std::max(in_others, child->fork().version);
-    }
-  }
+  std::vector<ReadPoint> heads;
   std::map<BranchId, std::uint64_t> unmerged;
   for (const Branch* branch : branches) {
-    const auto found = contained.find(branch->id());
-    const Version in_others =
-        found == contained.end() ? branch->fork().version : std::max(branch->fork().version, found->second);
-    unmerged[branch->id()] = raw(branch->head().version) - raw(in_others);
+    heads.push_back(branch->head());
+    unmerged[branch->id()] = 0;
   }
+  for (const auto& [id, line] : reach_of(*impl_, heads))
+    unmerged[branches[line.head]->id()] += unshared(impl_->branch(id), line);
   return unmerged;
 }
 
-ReadPoint VersionStore::merge_base(BranchId a, BranchId b) const {
+Result<LineageComparison> VersionStore::compare(const ReadPoint& a, const ReadPoint& b) const {
+  const ReadPoint heads[] = {a, b};
+  const Reach reach = reach_of(*impl_, heads);
+  LineageComparison result;
+  for (const auto& [id, line] : reach)
+    (line.head == 0 ? result.ahead : result.behind) += unshared(impl_->branch(id), line);
+  for (const ReadPoint& base : best_shared(*impl_, reach)) {
+    if (base.version == Version{0}) {
+      result.bases.push_back(base);
+      continue;
+    }
+    DOSQL_ASSIGN_OR_RETURN(const ReadPoint point, at_version(base.branch, base.version));
+    result.bases.push_back(point);
+  }
+  return result;
+}
+
+Result<std::vector<ReadPoint>> VersionStore::merge_bases(const ReadPoint& a, const ReadPoint& b) const {
+  DOSQL_ASSIGN_OR_RETURN(LineageComparison comparison, compare(a, b));
+  return std::move(comparison.bases);
+}
+
+bool VersionStore::goes_through(const ReadPoint& newer, const ReadPoint& older) const {
+  return version::goes_through(*impl_, newer, older);
+}
+
+ReadPoint VersionStore::shared_version(BranchId a, BranchId b) const {
   // Where the two lines of ancestors meet, the older of the two points on the common branch.
   ReadPoint from_a = head(a);
   std::vector<ReadPoint> line;

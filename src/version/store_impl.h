@@ -54,6 +54,10 @@ class StoreImpl {
   // Appends a kName record. names.cc
   Result<log::Appended> append_name(const log::NameSummary& summary, std::string_view name,
                                     Durability durability);
+  // Logs a branch that begins with a version, and makes it; durable on return as `durability` says. It is not
+  // in the table yet. REQUIRES: names_mutex is held.
+  Result<std::unique_ptr<Branch>> fork(log::NameChange change, const std::string& name, const ReadPoint& from,
+                                       Durability durability);
   // Waits for a record that was appended with `durability`.
   Status await_durable(Lsn lsn, Durability durability);
   Status await_visible(const OrderedCommit& commit);

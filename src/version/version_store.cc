@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "version/merge_marks.h"
 #include "version/names.h"
 #include "version/store_impl.h"
 
@@ -185,9 +186,11 @@ Result<CommitInfo> VersionStore::commit_info(BranchId id, Version version) const
   if (header.last_lsn != raw(entry.lsn))
     return impl_->log->corrupt(entry.position, "expected another commit");
   CommitInfo info = info_of(header, version);
+  if ((header.flags & (log::kHasSpills | log::kHasMarks)) == 0) return info;
+  std::vector<std::byte> buffer;
+  DOSQL_ASSIGN_OR_RETURN(const log::RecordView record, impl_->log->read_record(entry.position, buffer));
+  info.marks = marks_of(record);
   if (header.flags & log::kHasSpills) {
-    std::vector<std::byte> buffer;
-    DOSQL_ASSIGN_OR_RETURN(const log::RecordView record, impl_->log->read_record(entry.position, buffer));
     info.log_bytes += record.spill_summary()->spill_bytes;
     info.changed_pages = record.spill_summary()->changed_pages;
   }
@@ -252,8 +255,9 @@ StoreStatus VersionStore::status() const {
   status.checkpoint_lsn = store.checkpoint_point.last_lsn;
   status.log_bytes = store.log->used_bytes();
   status.segments = static_cast<std::uint32_t>(store.log->segments().size());
-  for (const Branch* branch : store.branches.all()) {
-    ++status.branches;
+  for (const Branch* branch : store.branches.with_dropped()) {
+    if (branch->dropped && !branch->successor) continue;
+    if (!branch->dropped) ++status.branches;
     status.commits += branch->commits().size();
     branch->for_each_slot([&status](PageNo, PageSlot&) { ++status.live_pages; });
     status.index_bytes += branch->memory_bytes();

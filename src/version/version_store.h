@@ -76,6 +76,34 @@ struct ReadPoint {
   friend bool operator==(const ReadPoint&, const ReadPoint&) = default;
 };
 
+// How much of a version a commit has merged.
+enum class MergeKind : std::uint8_t {
+  kParent = 1,  // all: that version is a second parent of the commit
+  kSquash = 2,  // its changes: it counts as merged, and its history is not the commit's
+};
+
+// A version that a commit merged, by the branch that committed it.
+struct MergeMark {
+  MergeKind kind = MergeKind::kParent;
+  BranchId branch{};
+  Version version{};
+  Lsn lsn{};
+
+  friend bool operator==(const MergeMark&, const MergeMark&) = default;
+};
+
+// What a commit says besides its pages.
+struct CommitMarks {
+  static constexpr std::size_t kMergesMax = 256;
+  static constexpr std::size_t kMessageBytesMax = std::size_t{64} << 10;
+
+  std::vector<MergeMark> merges;
+  std::string message;
+
+  bool empty() const { return merges.empty() && message.empty(); }
+  friend bool operator==(const CommitMarks&, const CommitMarks&) = default;
+};
+
 // What the log says of one commit. It owns the LSNs in (first_lsn, last_lsn].
 struct CommitInfo {
   BranchId branch{};
@@ -86,18 +114,32 @@ struct CommitInfo {
   std::uint32_t page_count = 0;     // size of the database after it
   std::uint32_t changed_pages = 0;  // page images and patches it wrote
   std::uint64_t log_bytes = 0;      // bytes it took in the log, spill records included
+  CommitMarks marks{};
 
   friend bool operator==(const CommitInfo&, const CommitInfo&) = default;
 };
+
+inline constexpr std::string_view kMainName = "main";
 
 struct BranchInfo {
   BranchId id{};
   std::string name;
   BranchId parent{};           // of main: main
   std::string parent_name;     // also when the parent was dropped; empty for main
-  ReadPoint fork;              // the version of the parent that it began with; of main: version 0
+  ReadPoint fork;              // the version of the parent that it was created from; of main: version 0
   ReadPoint head;              // its newest version
   TimestampUs created_us = 0;  // 0 for main
+
+  bool is_main() const { return name == kMainName; }
+};
+
+// A version contains all that leads to it: its parents, and what it squashed.
+struct LineageComparison {
+  std::uint64_t ahead = 0;   // commits that a contains and b does not
+  std::uint64_t behind = 0;  // commits that b contains and a does not
+  // The versions that both contain and that no other such version contains, the newest first. One, but for
+  // branches that merged each other's older versions; version 0 of main where there is no commit.
+  std::vector<ReadPoint> bases;
 };
 
 // A label on a version, which retention keeps.
@@ -222,19 +264,37 @@ class VersionStore {
   // A branch that begins with `from`, in constant time. Errors: kAlreadyExists, kReadOnly, kDiskFull, kIo,
   // kOutcomeUnknown, kPoisoned.
   Result<BranchInfo> create_branch(const std::string& name, const ReadPoint& from, Durability durability);
+  // Makes a newer version the branch's newest: all versions up to it are the branch's now, and its next
+  // commit stands on it. In constant time, as one record. The branch gets another id; who has the old one
+  // learns it from current(). Errors: those of create_branch, kBusy (somebody writes to the branch),
+  // kBusySnapshot (the line of `to` does not go through the branch's newest version). REQUIRES: `to` is
+  // visible, and newer.
+  Result<BranchInfo> fast_forward(BranchId branch, const ReadPoint& to, Durability durability);
+  // The id of a branch now: another one than it was when it has been fast-forwarded since.
+  BranchId current(BranchId branch) const;
   // Its versions stay readable for who has them pinned, and as part of branches forked off it. Errors: as
   // above, kInvalidArgument for main. REQUIRES: nobody writes to it.
   Status drop_branch(BranchId branch, Durability durability);
   // None: there is none of that name.
   std::optional<BranchInfo> find_branch(std::string_view name) const;
   BranchInfo branch_info(BranchId branch) const;
+  // Lives as long as the store.
+  const std::string& branch_name(BranchId branch) const;
   // By name, ascending.
   std::vector<BranchInfo> branches() const;
-  // How many commits of each branch no other branch contains. Of all at once: what one has depends on the
-  // others.
+  // How many of the commits that each branch contains no other branch does (lineage.h). Of all at once: what
+  // one has depends on the others.
   std::map<BranchId, std::uint64_t> unmerged_commits() const;
-  // The newest version that two branches share. O(depth).
-  ReadPoint merge_base(BranchId a, BranchId b) const;
+  // How two versions are related by forks and merge marks. In time that does not depend on the number of
+  // commits. Errors of the two: kIo, kCorrupt.
+  Result<LineageComparison> compare(const ReadPoint& a, const ReadPoint& b) const;
+  // LineageComparison::bases
+  Result<std::vector<ReadPoint>> merge_bases(const ReadPoint& a, const ReadPoint& b) const;
+  // The newest version that the lines of both go through, whatever was merged: where their pages part.
+  // O(depth).
+  ReadPoint shared_version(BranchId a, BranchId b) const;
+  // Whether the line of versions that ends with `newer` goes through `older`.
+  bool goes_through(const ReadPoint& newer, const ReadPoint& older) const;
 
   // Errors: kAlreadyExists and those of create_branch.
   Status create_snapshot(const std::string& name, const ReadPoint& point, Durability durability);
@@ -335,11 +395,13 @@ class WriteTransaction {
   std::uint32_t page_count() const;
 
   // Makes what was written the next version of the branch and gives the branch to the next writer, also on
-  // failure. When no page differs from the base there is no new version and the result is the base. Until
-  // await_visible() has returned it may be lost. Errors: kDiskFull and kIo (nothing is committed), kPoisoned.
-  Result<OrderedCommit> order(Durability durability);
+  // failure. When no page differs from the base and there are no marks there is no new version and the result
+  // is the base. Until await_visible() has returned it may be lost. Errors: kDiskFull and kIo (nothing is
+  // committed), kPoisoned. REQUIRES: each mark names a visible version, by whatever branch has it; the limits
+  // of CommitMarks.
+  Result<OrderedCommit> order(Durability durability, const CommitMarks& marks = {});
   // Both in one. Errors: those of both.
-  Result<ReadPoint> commit(Durability durability);
+  Result<ReadPoint> commit(Durability durability, const CommitMarks& marks = {});
   void rollback();
 
  private:

@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "base/check.h"
+#include "version/merge_marks.h"
+#include "version/names.h"
 #include "version/overlay.h"
 #include "version/page_encoder.h"
 #include "version/page_history.h"
@@ -50,7 +52,7 @@ class WriteTransaction::Overlay {
   Status write(PageNo page, Bytes image);
   Result<bool> read(PageNo page, std::uint32_t offset, MutableBytes out);
   void truncate(std::uint32_t page_count);
-  Result<OrderedCommit> order(Durability durability);
+  Result<OrderedCommit> order(Durability durability, const CommitMarks& marks);
   // Gives the branch back and forgets all pages.
   void end();
 
@@ -75,6 +77,8 @@ class WriteTransaction::Overlay {
   Status encode_dirty_pages();
   Status fill_holes();
   bool differs_from_base();
+  MergeMark canonical(MergeMark mark) const;
+  void add_marks(const CommitMarks& marks);
   Result<std::uint32_t> freelist_growth();
   Status set_commit_header();
   void look_for_readers();
@@ -102,6 +106,7 @@ class WriteTransaction::Overlay {
   bool spill_failed_ = false;
 
   std::vector<Change> changes_;
+  std::vector<MergeMark> merges_;  // of the commit being made
   std::vector<FrameId> kept_frames_;
 
   // The newest version that somebody has been reading for a while.
@@ -326,15 +331,34 @@ bool WriteTransaction::Overlay::differs_from_base() {
   return differs;
 }
 
-Result<OrderedCommit> WriteTransaction::Overlay::order(Durability durability) {
+// By the branch that committed it, as the index knows it.
+MergeMark WriteTransaction::Overlay::canonical(MergeMark mark) const {
+  const ReadPoint source = committed_on(store_, {mark.branch, mark.version, mark.lsn, 0});
+  CHECK(is_commit(store_, source));
+  mark.branch = source.branch;
+  return mark;
+}
+
+void WriteTransaction::Overlay::add_marks(const CommitMarks& marks) {
+  std::vector<log::MergeMark> rows;
+  for (const MergeMark& mark : marks.merges) {
+    merges_.push_back(canonical(mark));
+    rows.push_back(row_of(merges_.back()));
+  }
+  record_.set_marks(rows, marks.message);
+}
+
+Result<OrderedCommit> WriteTransaction::Overlay::order(Durability durability, const CommitMarks& marks) {
   if (spill_failed_)
     return Error(ErrorCode::kIo, "an earlier write of this transaction failed: it can only be rolled back");
   DOSQL_RETURN_IF_ERROR(fill_holes());
   record_.start(RecordType::kCommit, spill_records_ > 0 ? log::kHasSpills : 0, base_.branch);
   if (spill_records_ > 0) record_.set_spill_summary({});
+  merges_.clear();
+  if (!marks.empty()) add_marks(marks);
   DOSQL_RETURN_IF_ERROR(encode_dirty_pages());
   // It may have read what is not visible yet.
-  if (!differs_from_base()) return OrderedCommit{base_, branch_->ordered_head_awaits()};
+  if (marks.empty() && !differs_from_base()) return OrderedCommit{base_, branch_->ordered_head_awaits()};
   DOSQL_RETURN_IF_ERROR(set_commit_header());
 
   look_for_readers();
@@ -346,6 +370,7 @@ Result<OrderedCommit> WriteTransaction::Overlay::order(Durability durability) {
   DOSQL_ASSIGN_OR_RETURN(const log::Appended appended, store_.log->append(record_, style, &publication));
   publish_pages(appended);
   branch_->push_commit({appended.last_lsn, appended.position});
+  branch_->push_merges(Version{raw(base_.version) + 1}, merges_);
   const ReadPoint point{base_.branch, Version{raw(base_.version) + 1}, appended.last_lsn, page_count_};
   return OrderedCommit{point, branch_->order(point, needs_sync)};
 }
@@ -444,7 +469,7 @@ Status WriteTransaction::begin(const ReadPoint& base, CacheUse spilled) {
   }
   Branch& branch = store_.branch(base.branch);
   if (!branch.begin_write()) return Error(ErrorCode::kBusy, "another connection is writing to this branch");
-  if (branch.ordered_head() != base) {
+  if (branch.dropped || branch.ordered_head() != base) {
     branch.end_write();
     return Error(ErrorCode::kBusySnapshot, "the branch moved on since this transaction began to read");
   }
@@ -464,15 +489,15 @@ void WriteTransaction::truncate(std::uint32_t page_count) { overlay_->truncate(p
 
 std::uint32_t WriteTransaction::page_count() const { return overlay_->page_count(); }
 
-Result<OrderedCommit> WriteTransaction::order(Durability durability) {
+Result<OrderedCommit> WriteTransaction::order(Durability durability, const CommitMarks& marks) {
   CHECK(active_);
-  auto ordered = overlay_->order(durability);
+  auto ordered = overlay_->order(durability, marks);
   rollback();
   return ordered;
 }
 
-Result<ReadPoint> WriteTransaction::commit(Durability durability) {
-  DOSQL_ASSIGN_OR_RETURN(const OrderedCommit ordered, order(durability));
+Result<ReadPoint> WriteTransaction::commit(Durability durability, const CommitMarks& marks) {
+  DOSQL_ASSIGN_OR_RETURN(const OrderedCommit ordered, order(durability, marks));
   DOSQL_RETURN_IF_ERROR(store_.await_visible(ordered));
   return ordered.point;
 }

@@ -118,6 +118,11 @@ TEST_F(FormatDocument, PartsOfRecordsAreAsTheTablesSay) {
   EXPECT_DOCUMENTED(SpillSummary, FIELD(SpillSummary, spill_bytes), FIELD(SpillSummary, spill_records),
                     FIELD(SpillSummary, changed_pages));
   EXPECT_DOCUMENTED(CloseSummary, FIELD(CloseSummary, control_sequence));
+  using log::MarksSummary;
+  using log::MergeMark;
+  EXPECT_DOCUMENTED(MarksSummary, FIELD(MarksSummary, merges), FIELD(MarksSummary, message_bytes));
+  EXPECT_DOCUMENTED(MergeMark, FIELD(MergeMark, kind), FIELD(MergeMark, branch), FIELD(MergeMark, version),
+                    FIELD(MergeMark, lsn));
   using log::NameSummary;
   EXPECT_DOCUMENTED(NameSummary, FIELD(NameSummary, change), FIELD(NameSummary, name_bytes),
                     FIELD(NameSummary, branch), FIELD(NameSummary, parent), FIELD(NameSummary, point_version),
@@ -167,6 +172,7 @@ TEST_F(FormatDocument, TheStatusPageIsAsTheTablesSay) {
 
 TEST_F(FormatDocument, NamesInTheCheckpointAreAsTheTablesSay) {
   using version::BranchRow;
+  using version::LineageRow;
   using version::NamesHeader;
   using version::SlotRow;
   using version::SnapshotRow;
@@ -183,6 +189,9 @@ TEST_F(FormatDocument, NamesInTheCheckpointAreAsTheTablesSay) {
   EXPECT_DOCUMENTED(SnapshotRow, FIELD(SnapshotRow, branch), FIELD(SnapshotRow, page_count),
                     FIELD(SnapshotRow, version), FIELD(SnapshotRow, lsn), FIELD(SnapshotRow, created_us),
                     FIELD(SnapshotRow, name_bytes), FIELD(SnapshotRow, reserved));
+  EXPECT_DOCUMENTED(LineageRow, FIELD(LineageRow, branch), FIELD(LineageRow, kind),
+                    FIELD(LineageRow, version), FIELD(LineageRow, source_branch), FIELD(LineageRow, reserved),
+                    FIELD(LineageRow, source_version), FIELD(LineageRow, source_lsn));
 }
 
 TEST_F(FormatDocument, NumbersOfTypesAndKindsAreAsTheTablesSay) {

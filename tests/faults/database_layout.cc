@@ -19,7 +19,7 @@ struct SegmentBytes {
 };
 
 std::uint64_t padding_bytes(const log::RecordView& record) {
-  std::uint64_t used = log::fixed_part_bytes(record.header);
+  std::uint64_t used = *log::fixed_part_bytes(record.header, record.body);
   record.for_each_entry([&used](const log::EntryHead& head, Bytes, std::uint32_t) {
     used += sizeof head + head.payload_bytes;
   });

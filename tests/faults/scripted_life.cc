@@ -38,6 +38,13 @@ void ScriptedLife::run(const OnError& on_error) {
   work({commit(kOff, large_, "deep"), create_branch("side", "deep", 2, kOff), commit(kFull, large_),
         drop_snapshot("second", kFull), commit(kNormal, small_, "side")},
        End::kClose);
+  work({create_branch("next", "main", kNewest, kNormal), commit(kFull, large_, "next"),
+        commit(kNormal, small_, "next"), fast_forward("main", "next", kFull), commit(kNormal, small_),
+        commit(kNormal, small_, "next"), group(small_)},
+       End::kDie);
+  work({commit(kFull, small_), create_branch("last", "main", kNewest, kOff), commit(kOff, small_, "last"),
+        fast_forward("main", "last", kNormal), drop_branch("last", kNormal), commit(kNormal, large_)},
+       End::kClose);
 }
 
 ScriptedLife::Step ScriptedLife::commit(Durability durability, const WorkSize& size,
@@ -59,6 +66,11 @@ ScriptedLife::Step ScriptedLife::create_branch(const std::string& name, const st
 
 ScriptedLife::Step ScriptedLife::drop_branch(const std::string& name, Durability durability) {
   return [=, this](VersionStore& store) { return model_.drop_branch(store, name, durability); };
+}
+
+ScriptedLife::Step ScriptedLife::fast_forward(const std::string& name, const std::string& to,
+                                              Durability durability) {
+  return [=, this](VersionStore& store) { return model_.fast_forward(store, name, to, durability); };
 }
 
 ScriptedLife::Step ScriptedLife::create_snapshot(const std::string& name, const std::string& of,

@@ -42,6 +42,7 @@ class ScriptedLife {
   Step create_branch(const std::string& name, const std::string& from, std::size_t version,
                      version::Durability durability);
   Step drop_branch(const std::string& name, version::Durability durability);
+  Step fast_forward(const std::string& name, const std::string& to, version::Durability durability);
   Step create_snapshot(const std::string& name, const std::string& of, std::size_t version,
                        version::Durability durability);
   Step drop_snapshot(const std::string& name, version::Durability durability);

@@ -122,7 +122,7 @@ class SqlModel {
     }
     ASSERT_TRUE(done) << done.error().message();
     state_ = std::move(statement.after);
-    if (statement.checkout) checked_out(statement.branch);
+    if (statement.checkout || statement.merge) checked_out(statement.branch);
   }
 
   void change_rows() {

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace dosql::testing {
 namespace {
 
@@ -14,10 +16,11 @@ struct Point {
 class NameWorkload {
  public:
   NameWorkload(std::mt19937_64& random, const SqlState& state, const std::string& branch)
-      : random_(random), state_(state), branch_(branch), next_{"", std::nullopt, false, branch, state} {}
+      : random_(random), state_(state), branch_(branch), next_{"", std::nullopt, false, false, branch, state} {}
 
   NameStatement statement() {
-    switch (below(9)) {
+    switch (below(10)) {
+      case 9: merge(any_key(state_.branches)); break;
       case 0:
       case 1:
       case 2: checkout(any_key(state_.branches)); break;
@@ -76,6 +79,32 @@ class NameWorkload {
     next_.sql = "CHECKOUT " + name;
     next_.checkout = true;
     next_.branch = name;
+  }
+
+  // Whether all versions of one line are the other's too. A version may have been copied more than once: then
+  // it is not seen.
+  static bool leads_to(const StockLine& line, const StockLine& longer) {
+    return std::ranges::all_of(line, [&](const auto& version) {
+      const auto found = longer.find(version.first);
+      return found != longer.end() && found->second == version.second;
+    });
+  }
+
+  // Where lines part, merging is another test's.
+  void merge(const std::string& name) {
+    const StockLine& target = state_.branches.at(branch_);
+    const StockLine& source = state_.branches.at(name);
+    next_.sql = "MERGE BRANCH " + name;
+    if (name == branch_) {
+      next_.error = ErrorCode::kInvalidArgument;
+    } else if (leads_to(source, target)) {
+      next_.checkout = true;
+    } else if (leads_to(target, source)) {
+      next_.merge = true;
+      next_.after.branches.at(branch_) = source;
+    } else {
+      checkout(name);
+    }
   }
 
   void create_branch(const std::string& name) {

@@ -27,6 +27,7 @@ struct NameStatement {
   std::string sql;
   std::optional<ErrorCode> error;  // why it must be refused
   bool checkout = false;           // it changes nothing but `branch`
+  bool merge = false;              // the branch that the connection is on has other rows afterwards
   std::string branch;              // that the connection is on afterwards
   SqlState after;
 };

@@ -101,6 +101,20 @@ Status StoreModel::attempt(VersionStore& store, StoreState next, Durability dura
   return {};
 }
 
+// Of any versions: the store does not ask what was merged.
+version::CommitMarks StoreModel::random_marks(Generator& random) const {
+  version::CommitMarks marks;
+  for (std::size_t merges = random() % 3; merges > 0; --merges) {
+    const auto& line = state().branches.at(any_branch(random)).line;
+    if (line.empty()) continue;
+    const ReadPoint& source = line[random() % line.size()]->point;
+    const auto kind = random() % 2 == 0 ? version::MergeKind::kParent : version::MergeKind::kSquash;
+    marks.merges.push_back({kind, source.branch, source.version, source.lsn});
+  }
+  marks.message.assign(random() % 20 == 0 ? 5'000 : random() % 40, 'm');
+  return marks;
+}
+
 Status StoreModel::random_transaction(VersionStore& store, Generator& random, const WorkSize& size,
                                       Durability durability, const std::string& name) {
   failed_.reset();
@@ -120,7 +134,8 @@ Status StoreModel::random_transaction(VersionStore& store, Generator& random, co
     transaction.rollback();
     return {};
   }
-  if (same(base, stored->image)) {
+  if (random() % 6 == 0) stored->marks = random_marks(random);
+  if (stored->marks.empty() && same(base, stored->image)) {
     const auto point = transaction.commit(durability);
     EXPECT_TRUE(!point || *point == reader.point()) << "a transaction without changes made a version";
     return point ? Status() : Status(point.error());
@@ -128,7 +143,7 @@ Status StoreModel::random_transaction(VersionStore& store, Generator& random, co
   StoreState next = state();
   next.branches.at(name).line.push_back(stored);
   return attempt(store, std::move(next), durability, [&]() -> Status {
-    DOSQL_ASSIGN_OR_RETURN(const ReadPoint point, transaction.commit(durability));
+    DOSQL_ASSIGN_OR_RETURN(const ReadPoint point, transaction.commit(durability, stored->marks));
     EXPECT_EQ(point, store.head(point.branch));
     return {};
   });
@@ -230,6 +245,7 @@ Status StoreModel::create_branch(VersionStore& store, const std::string& name, c
   DOSQL_ASSIGN_OR_RETURN(const ReadPoint point, point_of(store, parent->second, version));
   StoreState next = state();
   StoredBranch& branch = next.branches[name];
+  branch.id_known = false;
   branch.parent = version == 0 ? "main" : line[version - 1]->branch;
   if (version > 0) branch.fork = line[version - 1]->point;
   branch.line.assign(line.begin(), line.begin() + static_cast<std::ptrdiff_t>(version));
@@ -245,6 +261,24 @@ Status StoreModel::drop_branch(VersionStore& store, const std::string& name, Dur
   next.branches.erase(name);
   const BranchId id = branch->second.id;
   return attempt(store, std::move(next), durability, [&] { return store.drop_branch(id, durability); });
+}
+
+Status StoreModel::fast_forward(VersionStore& store, const std::string& name, const std::string& to,
+                                Durability durability) {
+  failed_.reset();
+  const auto branch = state().branches.find(name);
+  const auto source = state().branches.find(to);
+  if (branch == state().branches.end() || source == state().branches.end()) return {};
+  const auto& line = branch->second.line;
+  const auto& longer = source->second.line;
+  if (line.size() >= longer.size() || !std::equal(line.begin(), line.end(), longer.begin())) return {};
+  const BranchId id = branch->second.id;
+  const ReadPoint head = store.head(source->second.id);
+  StoreState next = state();
+  next.branches.at(name).line = longer;
+  next.branches.at(name).id_known = false;
+  return attempt(store, std::move(next), durability,
+                 [&] { return store.fast_forward(id, head, durability).and_then(ignore_result); });
 }
 
 Status StoreModel::create_snapshot(VersionStore& store, const std::string& name, const std::string& of,
@@ -275,7 +309,8 @@ Status StoreModel::random_name_change(VersionStore& store, Generator& random, Du
   const std::string from = any_branch(random);
   const std::size_t newest = state().branches.at(from).line.size();
   const std::size_t version = random() % 2 == 0 ? newest : random() % (std::min(newest, 8ul) + 1);
-  switch (random() % 4) {
+  switch (random() % 5) {
+    case 4: return fast_forward(store, from, any_branch(random), durability);
     case 0:
     case 1:
       return state().branches.contains(branch) && random() % 2 == 0

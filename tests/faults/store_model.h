@@ -33,7 +33,7 @@ class StoreModel {
   // An error leaves the model as it was; set_outcome_unknown() then says that the change may be in the store
   // all the same. What makes no sense (no such branch, the name is taken) is not tried and succeeds.
   //
-  // Writes, growth, truncation, now and then a rollback.
+  // Writes, growth, truncation, now and then merge marks and a message, or a rollback.
   Status random_transaction(version::VersionStore& store, Generator& random, const WorkSize& size,
                             version::Durability durability, const std::string& branch = "main");
   // Several transactions whose commits wait for the disk together: two branches are written at the same time,
@@ -47,7 +47,10 @@ class StoreModel {
   Status create_snapshot(version::VersionStore& store, const std::string& name, const std::string& of,
                          std::size_t version, version::Durability durability);
   Status drop_snapshot(version::VersionStore& store, const std::string& name, version::Durability durability);
-  // One of these four.
+  // To the newest version of `to`, where its line goes through the newest of the branch.
+  Status fast_forward(version::VersionStore& store, const std::string& name, const std::string& to,
+                      version::Durability durability);
+  // One of these five.
   Status random_name_change(version::VersionStore& store, Generator& random, version::Durability durability);
 
   // The change that failed last may have happened.
@@ -73,6 +76,7 @@ class StoreModel {
 
  private:
   class GroupMember;
+  version::CommitMarks random_marks(Generator& random) const;
   Status attempt(version::VersionStore& store, StoreState next, version::Durability durability,
                  const std::function<Status()>& change);
 

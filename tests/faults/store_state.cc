@@ -117,6 +117,7 @@ class Comparison {
   AssertionResult time_right(BranchId branch, StoredVersion& stored) const {
     const auto info = store_.commit_info(branch, stored.point.version);
     if (!info) return AssertionFailure() << info.error().message();
+    if (info->marks != stored.marks) return AssertionFailure() << "its marks are not what they were";
     if (stored.timestamp_us == 0) stored.timestamp_us = info->timestamp_us;
     if (info->timestamp_us == stored.timestamp_us) return AssertionSuccess();
     return AssertionFailure() << "its time is " << info->timestamp_us << " instead of "
@@ -168,6 +169,7 @@ AssertionResult learn_branch(VersionStore& store, const std::string& name, Store
   }
   state.newest_branch = info->id;
   state.branches[name].id = info->id;
+  state.branches[name].id_known = true;
   state.branches[name].created_us = info->created_us;
   return AssertionSuccess();
 }
@@ -186,7 +188,7 @@ AssertionResult learn(VersionStore& store, Lsn lsn_high, StoreState& state) {
   }
   for (auto& [name, branch] : state.branches) {
     AssertionResult right = AssertionSuccess();
-    if (name != "main" && branch.id == kMainBranch) right = learn_branch(store, name, state);
+    if (!branch.id_known) right = learn_branch(store, name, state);
     if (right && !branch.line.empty() && branch.line.back()->point.lsn == Lsn{}) {
       right = learn_commit(store, lsn_high, branch.id, *branch.line.back(), branch.line.size());
     }

@@ -23,10 +23,12 @@ struct StoredVersion {
   std::string branch;  // that committed it
   version::ReadPoint point;
   TimestampUs timestamp_us = 0;  // 0: not known yet
+  version::CommitMarks marks{};
 };
 
 struct StoredBranch {
   BranchId id{};
+  bool id_known = true;
   std::string parent;  // empty for main
   version::ReadPoint fork;
   TimestampUs created_us = 0;
