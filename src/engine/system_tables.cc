@@ -7,6 +7,7 @@
 
 #include "engine/branches_table.h"
 #include "engine/computed_table.h"
+#include "engine/conflicts_table.h"
 #include "engine/diff_summary.h"
 #include "engine/log_table.h"
 #include "engine/status_table.h"
@@ -19,6 +20,7 @@ constexpr const char* kLog = "dosql_log";
 constexpr const char* kStatus = "dosql_status";
 constexpr const char* kBranches = "dosql_branches";
 constexpr const char* kSnapshots = "dosql_snapshots";
+constexpr const char* kConflicts = "dosql_conflicts";
 constexpr const char* kDiff = "dosql_diff";
 constexpr const char* kDiffSummary = "dosql_diff_summary";
 constexpr const char* kDiffSchema = "dosql_diff_schema";
@@ -39,6 +41,11 @@ Status register_system_tables(DatabaseCore& core, const std::shared_ptr<Session>
     rc = ComputedTable<SnapshotRows>::register_on(session, kSnapshots, std::move(snapshots));
   }
   if (rc == SQLITE_OK) {
+    auto conflicts = std::unique_ptr<ConflictRows::Context>(new ConflictRows::Context{core, file});
+    rc = ComputedTable<ConflictRows>::register_on(session, kConflicts, std::move(conflicts));
+  }
+  if (rc == SQLITE_OK) rc = register_resolve_function(session, core, file);
+  if (rc == SQLITE_OK) {
     auto summary = std::unique_ptr<DiffSummaryRows::Context>(new DiffSummaryRows::Context{*session});
     rc = ComputedTable<DiffSummaryRows>::register_on(session, kDiffSummary, std::move(summary));
   }
@@ -51,7 +58,7 @@ Status register_system_tables(DatabaseCore& core, const std::shared_ptr<Session>
 
 bool is_system_table(std::string_view name) {
   const auto all = std::to_array<std::string_view>(
-      {kLog, kStatus, kBranches, kSnapshots, kDiff, kDiffSummary, kDiffSchema});
+      {kLog, kStatus, kBranches, kSnapshots, kConflicts, kDiff, kDiffSummary, kDiffSchema});
   return std::any_of(all.begin(), all.end(),
                      [&](std::string_view one) { return sql::equals_ignoring_case(one, name); });
 }
