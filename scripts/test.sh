@@ -37,6 +37,7 @@ run_preset() {
     UBSAN_OPTIONS="print_stacktrace=1 ${UBSAN_OPTIONS:-}" \
     ctest --test-dir "build/$preset" --output-on-failure --no-tests=error -j "${JOBS:-$(nproc)}" \
     "${selection[@]}" --output-junit results/ctest.junit </dev/null | grep -vE '^Internal ctest|^ +Start |^$'
+  [ ! -f "$results/spec_blocks.table" ] || cat "$results/spec_blocks.table"
   if ! counts=$(scripts/count_results.sh "$results"); then
     echo "== $preset: ctest left no report"
     failed=$((failed + 1))

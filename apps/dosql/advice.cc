@@ -17,8 +17,8 @@ constexpr std::string_view kNoTable = "no such table: ";
 constexpr std::string_view kNoColumn = "no such column: ";
 
 constexpr std::string_view kTables =
-    "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') UNION SELECT 'dosql_log' UNION SELECT "
-    "'dosql_status'";
+    "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') UNION "
+    "SELECT name FROM pragma_module_list WHERE name LIKE 'dosql!_%' ESCAPE '!'";
 constexpr std::string_view kColumns =
     "SELECT DISTINCT c.name FROM sqlite_schema AS t, pragma_table_info(t.name) AS c WHERE t.type IN "
     "('table', 'view') "

@@ -16,7 +16,7 @@ namespace {
 std::vector<DotCommand> collect_commands() {
   std::vector<DotCommand> all;
   for (auto&& list : {settings_commands(), schema_commands(), data_commands(), database_commands(),
-                      branch_commands(), help_commands()}) {
+                      branch_commands(), change_commands(), help_commands()}) {
     all.insert(all.end(), list.begin(), list.end());
   }
   std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.name < b.name; });

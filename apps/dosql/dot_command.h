@@ -49,6 +49,7 @@ std::vector<DotCommand> schema_commands();
 std::vector<DotCommand> data_commands();
 std::vector<DotCommand> database_commands();
 std::vector<DotCommand> branch_commands();
+std::vector<DotCommand> change_commands();
 std::vector<DotCommand> help_commands();
 
 // For the commands: a wrong argument, with the command's usage as hint.

@@ -8,6 +8,7 @@
 
 #include "apps/dosql/column_writer.h"
 #include "apps/dosql/text.h"
+#include "base/json_text.h"
 
 namespace dosql::shell {
 
@@ -139,30 +140,6 @@ class JsonWriter final : public RowWriter {
       case Value::Type::kText:
       case Value::Type::kBlob: return out_.write(json_string(statement.text(column)));
     }
-  }
-
-  static std::string json_string(std::string_view text) {
-    std::string out = "\"";
-    for (const char c : text) append_escaped(out, c);
-    out += '"';
-    return out;
-  }
-
-  static void append_escaped(std::string& out, char c) {
-    switch (c) {
-      case '"': out += "\\\""; return;
-      case '\\': out += "\\\\"; return;
-      case '\b': out += "\\b"; return;
-      case '\f': out += "\\f"; return;
-      case '\n': out += "\\n"; return;
-      case '\r': out += "\\r"; return;
-      case '\t': out += "\\t"; return;
-      default: break;
-    }
-    if (static_cast<unsigned char>(c) < 0x20)
-      out += fmt::format("\\u{:04x}", static_cast<int>(c));
-    else
-      out += c;
   }
 
   Output& out_;

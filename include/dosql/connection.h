@@ -31,11 +31,6 @@ namespace engine {
 class ConnectionState;
 }
 
-struct RunResult {
-  std::int64_t changes = 0;         // rows inserted, updated or deleted by the statement itself
-  std::int64_t last_insert_id = 0;  // rowid of the newest insert on this connection
-};
-
 struct BranchOptions {
   std::optional<TimePoint> from;  // none: the newest version of the connection's branch
 };

@@ -8,9 +8,11 @@
 #include <string>
 #include <vector>
 
+#include <dosql/changes.h>
 #include <dosql/connection.h>
 #include <dosql/options.h>
 #include <dosql/result.h>
+#include <dosql/slots.h>
 #include <dosql/time_point.h>
 
 namespace dosql {
@@ -95,6 +97,13 @@ class Database {
   // another thread), DOSQL_INVALID_ARGUMENT (opened for reading where nothing can be followed:
   // docs/limits.md), DOSQL_CORRUPT, DOSQL_IO.
   Result<std::uint64_t> wait_for_commit(std::uint64_t after_lsn, std::chrono::milliseconds timeout);
+
+  // A feed of what is committed on a branch (changes.h). Errors: DOSQL_BRANCH_NOT_FOUND, DOSQL_CORRUPT,
+  // DOSQL_IO.
+  Result<Changes> changes(ChangesOptions options = {});
+
+  // The slots of the database's consumers of changes.
+  Slots slots();
 
   // Copies the database with its whole history into `directory`, which must not exist or be empty.
   // Writers go on meanwhile. Durable on return.

@@ -37,12 +37,21 @@ class Row {
   template <class T>
   T get(std::string_view column) const;
 
+  // An object of the columns. Numbers, texts and NULL are themselves; a BLOB is {"blob":"00ff"}, and an
+  // infinity, which JSON has not, {"real":"inf"} or {"real":"-inf"}.
+  std::string to_json() const;
+
  private:
   std::shared_ptr<const std::vector<std::string>> columns_;
   std::vector<Value> values_;
 };
 
 using Rows = std::vector<Row>;
+
+struct RunResult {
+  std::int64_t changes = 0;         // rows inserted, updated or deleted by the statement itself
+  std::int64_t last_insert_id = 0;  // rowid of the newest insert on this connection
+};
 
 // Belongs to its Connection and to that connection's thread. While a Statement is in use after its Connection
 // is gone, it keeps the database open.
@@ -86,6 +95,8 @@ class Statement {
   // True: a row is there, read it with the accessors below. False: done (and reset). A statement that changes
   // something has done so for good when this returned false; a failed commit is reported here.
   Result<bool> step();
+  // Steps to the end, dropping rows.
+  Result<RunResult> run();
   void reset();
 
   // Of the current row; views live until the next step or reset.

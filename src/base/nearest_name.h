@@ -16,8 +16,9 @@ std::size_t edit_distance(std::string_view a, std::string_view b);
 template <class Range>
 std::string_view nearest_name(std::string_view word, const Range& candidates) {
   std::string_view best;
-  // One slip in a short word, more in a long one.
-  const std::size_t slips = word.size() < 5 ? 1 : std::max<std::size_t>(2, word.size() / 4);
+  // One slip in a short word, more in a long one; with its only letter replaced it is another word.
+  const std::size_t short_slips = word.size() < 2 ? 0 : 1;
+  const std::size_t slips = word.size() < 5 ? short_slips : std::max<std::size_t>(2, word.size() / 4);
   std::size_t best_distance = slips + 1;
   for (std::string_view candidate : candidates) {
     const std::size_t distance = edit_distance(word, candidate);

@@ -14,6 +14,7 @@ TEST(NearestName, OnlyWhenNear) {
   EXPECT_EQ("tables", nearest_name("TABLE", names));
   EXPECT_EQ("", nearest_name("frobnicate", names));
   EXPECT_EQ("", nearest_name("x", std::vector<std::string_view>()));
+  EXPECT_EQ("", nearest_name("a", std::vector<std::string_view>{"b"}));
   EXPECT_EQ(3u, edit_distance("kitten", "sitting"));
 }
 

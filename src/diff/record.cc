@@ -12,6 +12,7 @@ constexpr std::size_t kFieldsMax = 32'767;
 
 constexpr std::uint64_t kZero = 8;
 constexpr std::uint64_t kOne = 9;
+constexpr std::uint64_t kInteger64 = 6;
 constexpr std::uint64_t kReal = 7;
 constexpr std::uint64_t kFirstSized = 12;  // even: BLOB, odd: TEXT
 
@@ -44,6 +45,49 @@ Field field_of(std::uint64_t type, Bytes bytes) {
   if (type == kReal) return real_field(bytes);
   if (type < kFirstSized) return {.type = FieldType::kInteger, .integer = signed_integer(bytes)};
   return {.type = type % 2 == 0 ? FieldType::kBlob : FieldType::kText, .bytes = bytes};
+}
+
+// The shortest of the sizes that integers have.
+std::uint64_t type_of_integer(std::int64_t integer) {
+  if (integer == 0 || integer == 1) return kZero + static_cast<std::uint64_t>(integer);
+  for (std::uint64_t type = 1; type < kInteger64; ++type) {
+    const std::uint64_t bits = bytes_of_type(type) * 8 - 1;
+    if (integer >> bits == 0 || integer >> bits == -1) return type;
+  }
+  return kInteger64;
+}
+
+std::uint64_t type_of(const Field& field) {
+  switch (field.type) {
+    case FieldType::kNull: break;
+    case FieldType::kInteger: return type_of_integer(field.integer);
+    case FieldType::kReal: return kReal;
+    case FieldType::kBlob: return kFirstSized + 2 * field.bytes.size();
+    case FieldType::kText: return kFirstSized + 2 * field.bytes.size() + 1;
+  }
+  return 0;
+}
+
+void append_integer(std::int64_t integer, std::uint64_t bytes, std::vector<std::byte>& out) {
+  for (std::uint64_t i = bytes; i-- > 0;) out.push_back(static_cast<std::byte>(integer >> (8 * i)));
+}
+
+void append_value(const Field& field, std::uint64_t type, std::vector<std::byte>& out) {
+  if (field.type == FieldType::kInteger) append_integer(field.integer, bytes_of_type(type), out);
+  if (field.type == FieldType::kReal) append_integer(std::bit_cast<std::int64_t>(field.real), 8, out);
+  out.insert(out.end(), field.bytes.begin(), field.bytes.end());
+}
+
+// REQUIRES of both: below 2^56, as all sizes are.
+std::size_t varint_bytes(std::uint64_t value) {
+  std::size_t bytes = 1;
+  while (value >> (7 * bytes) != 0) ++bytes;
+  return bytes;
+}
+
+void append_varint(std::uint64_t value, std::vector<std::byte>& out) {
+  for (std::size_t i = varint_bytes(value); i-- > 0;)
+    out.push_back(static_cast<std::byte>((value >> (7 * i) & 0x7f) | (i > 0 ? 0x80 : 0)));
 }
 
 }  // namespace
@@ -79,6 +123,18 @@ Status decode_record(Bytes record, std::vector<Field>& fields) {
     content = content.subspan(bytes);
   }
   return {};
+}
+
+void encode_record(std::span<const Field> fields, std::vector<std::byte>& record) {
+  std::vector<std::byte> types;
+  for (const Field& field : fields) append_varint(type_of(field), types);
+  // The header's size counts itself.
+  std::size_t size_bytes = 1;
+  while (varint_bytes(types.size() + size_bytes) > size_bytes) ++size_bytes;
+  record.clear();
+  append_varint(types.size() + size_bytes, record);
+  record.insert(record.end(), types.begin(), types.end());
+  for (const Field& field : fields) append_value(field, type_of(field), record);
 }
 
 }  // namespace dosql::diff

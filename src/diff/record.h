@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include <dosql/result.h>
@@ -34,5 +35,8 @@ struct Field {
 // Replaces `fields` by the record's values, which view `record`. A row that was written before ALTER TABLE
 // ADD COLUMN has fewer than its table has columns. Errors: kCorrupt.
 Status decode_record(Bytes record, std::vector<Field>& fields);
+
+// Replaces `record` by the record of the values, each as SQLite stores it in a column without affinity.
+void encode_record(std::span<const Field> fields, std::vector<std::byte>& record);
 
 }  // namespace dosql::diff

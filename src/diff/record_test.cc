@@ -54,6 +54,41 @@ TEST(RecordTest, IntegersOfEverySize) {
   for (std::size_t i = 0; i < std::size(integers); ++i) EXPECT_EQ(fields[i + 1].integer, integers[i]) << i;
 }
 
+TEST(RecordTest, EncodedAsSqliteDoes) {
+  const auto text = bytes({'x', 'y'});
+  const Field fields[] = {{},
+                          {.type = FieldType::kInteger, .integer = 1},
+                          {.type = FieldType::kInteger, .integer = -128},
+                          {.type = FieldType::kInteger, .integer = 128},
+                          {.type = FieldType::kReal, .real = 1.5},
+                          {.type = FieldType::kText, .bytes = text}};
+  std::vector<std::byte> record;
+  encode_record(fields, record);
+  EXPECT_EQ(record, bytes({7, 0, 9, 1, 2, 7, 17, 0x80, 0x00, 0x80, 0x3f, 0xf8, 0, 0, 0, 0, 0, 0, 'x', 'y'}));
+}
+
+// Also where the header is so long that its size takes two bytes.
+TEST(RecordTest, WhatIsEncodedIsDecoded) {
+  std::mt19937_64 random(testing::test_seed());
+  const std::vector<std::byte> content(300);
+  for (const std::size_t count : {0, 1, 10, 125, 126, 127, 128, 129, 20'000}) {
+    std::vector<Field> fields(count);
+    for (Field& field : fields) {
+      field.type = static_cast<FieldType>(random() % 5);
+      if (field.type == FieldType::kInteger)
+        field.integer = static_cast<std::int64_t>(random()) >> (random() % 64);
+      if (field.type == FieldType::kReal) field.real = static_cast<double>(random());
+      if (field.type >= FieldType::kText) field.bytes = Bytes(content).first(random() % 300);
+    }
+    std::vector<std::byte> record;
+    encode_record(fields, record);
+    const std::vector<Field> again = decode(record);
+    ASSERT_EQ(again.size(), fields.size());
+    for (std::size_t i = 0; i < count; ++i)
+      EXPECT_EQ(compare_fields(again[i], fields[i], compare_binary), 0) << i;
+  }
+}
+
 TEST(RecordTest, NumbersTextAndBlob) {
   const auto record =
       bytes({7, 6, 7, 8, 9, 15, 14, 0x80, 0, 0, 0, 0, 0, 0, 0, 0x3f, 0xf8, 0, 0, 0, 0, 0, 0, 'x', 'y'});

@@ -8,6 +8,7 @@
 #include "engine/connection_state.h"
 #include "engine/diff_table.h"
 #include "engine/function_arguments.h"
+#include "engine/history_table.h"
 #include "engine/sqlite_value.h"
 #include "engine/system_tables.h"
 #include "engine/time_points.h"
@@ -103,14 +104,6 @@ void replace_all(std::string& text, std::string_view what, std::string_view with
   }
 }
 
-// A writer may stand on commits that are not visible yet, and no point names those.
-Status await_present(ConnectionState& connection) {
-  version::VersionStore& store = connection.core().store();
-  const BranchId branch = connection.file().branch();
-  if (connection.file().point().version <= store.head(branch).version) return {};
-  return store.await_ordered_head(branch);
-}
-
 Error with_offset(Error error, std::size_t offset) {
   return error.sql_offset() ? std::move(error) : std::move(error).with_sql_offset(offset);
 }
@@ -121,7 +114,7 @@ Result<std::unique_ptr<AsOfStatement>> AsOfStatement::make(ConnectionState& conn
                                                            sql::Recognition recognition,
                                                            unsigned prepare_flags) {
   std::unique_ptr<AsOfStatement> made(
-      new AsOfStatement(std::move(text), std::move(recognition), prepare_flags));
+      new AsOfStatement(connection, std::move(text), std::move(recognition), prepare_flags));
   DOSQL_RETURN_IF_ERROR(made->check_references());
   DOSQL_RETURN_IF_ERROR(made->find_sources(connection));
   if (made->has_variable_points()) return made;
@@ -130,8 +123,10 @@ Result<std::unique_ptr<AsOfStatement>> AsOfStatement::make(ConnectionState& conn
   return made;
 }
 
-AsOfStatement::AsOfStatement(std::string text, sql::Recognition recognition, unsigned prepare_flags)
-    : text_(std::move(text)),
+AsOfStatement::AsOfStatement(ConnectionState& connection, std::string text, sql::Recognition recognition,
+                             unsigned prepare_flags)
+    : history_ranges_(connection.history_ranges()),
+      text_(std::move(text)),
       recognition_(std::move(recognition)),
       prepare_flags_(prepare_flags),
       values_(recognition_.parameter_count),
@@ -146,10 +141,12 @@ void AsOfStatement::add_operands() {
   const auto add_point = [&](const std::optional<TimePoint>& point) {
     if (point) operands_.push_back({&*point, point->expression, point->has_variables});
   };
-  for (const TimeReference& reference : recognition_.times) {
+  for (std::size_t i = 0; i < recognition_.times.size(); ++i) {
+    const TimeReference& reference = recognition_.times[i];
     first_operand_.push_back(operands_.size());
     add_point(reference.point);
     add_point(reference.end_point);
+    if (reference.kind != sql::ReferenceKind::kAsOf) ranges_[i] = history_ranges_.add();
   }
   for (const sql::DiffCall& call : recognition_.diffs) {
     for (const Span& argument : {call.from, call.to}) {
@@ -162,17 +159,13 @@ void AsOfStatement::add_operands() {
 }
 
 AsOfStatement::~AsOfStatement() {
+  for (const auto& [reference, number] : ranges_) history_ranges_.remove(number);
   sqlite3_finalize(evaluator_);
   sqlite3_finalize(statement_);
 }
 
 Status AsOfStatement::check_references() const {
   for (const TimeReference& reference : recognition_.times) {
-    if (reference.kind != sql::ReferenceKind::kAsOf) {
-      return Error(ErrorCode::kInvalidArgument,
-                   "row history (FOR SYSTEM_TIME BETWEEN, FROM ... TO, ALL) is not part of this release")
-          .with_sql_offset(reference.clause.begin);
-    }
     const std::string table = sql::unquoted(reference.name.table.of(text_));
     if (is_system_table(table)) {
       return Error(ErrorCode::kInvalidArgument,
@@ -406,8 +399,8 @@ Status AsOfStatement::begin(ConnectionState& connection, HeldHead& head) {
   const bool in_transaction = sqlite3_get_autocommit(connection.db()) == 0;
   const bool to_write = writes_main_;
   // Of one table of the past alone there is nothing that its one point could contradict.
-  const bool alone =
-      recognition_.times.size() == 1 && recognition_.diffs.empty() && recognition_.present.empty();
+  const bool alone = recognition_.times.size() == 1 && ranges_.empty() && recognition_.diffs.empty() &&
+                     recognition_.present.empty();
   if (to_write || in_transaction || !alone) DOSQL_RETURN_IF_ERROR(head.hold(to_write));
   DOSQL_RETURN_IF_ERROR(evaluate_points(connection));
   DOSQL_RETURN_IF_ERROR(compile_as_needed(connection));
@@ -426,7 +419,7 @@ Status AsOfStatement::evaluate_points(ConnectionState& connection) {
 Status AsOfStatement::compile_as_needed(ConnectionState& connection) {
   DOSQL_RETURN_IF_ERROR(find_tables(connection));
   // A table of temp may stand in front of one whose schema was written out.
-  const bool same = wanted_ == numbers_ && wanted_diffs_ == diffs_;
+  const bool same = wanted_ == numbers_ && wanted_names_ == names_of_computed_;
   if (statement_ != nullptr && same && dosql_is_expired(statement_) == 0) return {};
   return compile(connection);
 }
@@ -445,17 +438,110 @@ Status AsOfStatement::compile_again(ConnectionState& connection) {
 }
 
 Status AsOfStatement::find_tables(ConnectionState& connection) {
-  DOSQL_RETURN_IF_ERROR(await_present(connection));
+  DOSQL_RETURN_IF_ERROR(connection.file().await_point());
   DOSQL_RETURN_IF_ERROR(find_attachments(connection));
+  DOSQL_RETURN_IF_ERROR(find_histories(connection));
   return find_differences(connection);
 }
 
+Status AsOfStatement::find_histories(ConnectionState& connection) {
+  wanted_names_.times.assign(recognition_.times.size(), "");
+  for (const auto& [reference, number] : ranges_) {
+    const TimeReference& time = recognition_.times[reference];
+    auto range = range_of(connection, reference);
+    if (!range) return with_offset(std::move(range).error(), time.clause.begin);
+    auto name = history_table(connection, *range);
+    if (!name) return with_offset(std::move(name).error(), time.name.span().begin);
+    history_ranges_.set(number, *std::move(range));
+    const std::string table = sql::unquoted(time.name.table.of(text_));
+    const bool needs_alias = !time.alias && !time.membership;
+    wanted_names_.times[reference] =
+        fmt::format("{}({}){}", *name, number, needs_alias ? " AS " + sql::quoted(table) : "");
+  }
+  return {};
+}
+
+// Up to which version, and of which branch. The end of FROM ... TO is not in it, that of BETWEEN is.
+Result<HistoryRange> AsOfStatement::range_of(ConnectionState& connection, std::size_t reference) {
+  version::VersionStore& store = connection.core().store();
+  const TimeReference& time = recognition_.times[reference];
+  HistoryRange range{.table = table_of(reference)};
+  range.line = connection.file().branch();
+  range.head = range.last = connection.file().point();
+  if (time.kind == sql::ReferenceKind::kAll) {
+    if (raw(range.last.version) == 0) return range;
+    DOSQL_ASSIGN_OR_RETURN(range.first, store.at_version(range.line, Version{1}));
+    return range;
+  }
+  Operand& from = operands_[first_operand_[reference]];
+  Operand& to = operands_[first_operand_[reference] + 1];
+  DOSQL_ASSIGN_OR_RETURN(range.first, look_up(connection, from));
+  DOSQL_ASSIGN_OR_RETURN(range.last, look_up(connection, to));
+  DOSQL_RETURN_IF_ERROR(find_line(connection, to, range));
+  if (range.first.version > range.last.version) {
+    range.empty = true;
+    return range;
+  }
+  const auto on_line = store.at_version(range.line, range.first.version);
+  if (!on_line || *on_line != range.first) {
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("{} is not on the way to {}", version_id(store, range.first).to_string(),
+                             version_id(store, range.last).to_string()))
+        .with_hint(
+            "the range's first point is of the same branch as its last, or of one that it was made of");
+  }
+  if (time.kind == sql::ReferenceKind::kBetween) return range;
+  DOSQL_ASSIGN_OR_RETURN(const bool excluded, is_moment_of(connection, to, range.last));
+  range.empty = excluded && range.first == range.last;
+  if (excluded && !range.empty) {
+    DOSQL_ASSIGN_OR_RETURN(range.last, store.at_version(range.line, Version{raw(range.last.version) - 1}));
+  }
+  return range;
+}
+
+// The line of versions that the range's last one is on: that of the branch it names, else the connection's.
+Status AsOfStatement::find_line(ConnectionState& connection, const Operand& to, HistoryRange& range) {
+  version::VersionStore& store = connection.core().store();
+  if (to.point->kind == sql::PointKind::kBranch) {
+    Value made;
+    const std::string name = to.point->name ? *to.point->name : value_of(to.source, made).text();
+    const auto branch = store.find_branch(name);
+    if (!branch) return branch_not_found(store, name);
+    range.line = branch->id;
+    range.head = range.last;
+    return {};
+  }
+  const bool beyond = range.last.version > range.head.version;
+  const auto own = store.at_version(range.line, range.last.version);
+  if (!beyond && own && *own == range.last) return {};
+  range.line = range.last.branch;
+  range.head = store.head(range.line);
+  return {};
+}
+
+// Whether the point is the very moment in which the version came; else it is one in which the version was.
+Result<bool> AsOfStatement::is_moment_of(ConnectionState& connection, const Operand& operand,
+                                         const version::ReadPoint& point) {
+  Value made;
+  const Value& value = value_of(operand.source, made);
+  switch (operand.point->kind) {
+    case sql::PointKind::kLsn: return static_cast<std::uint64_t>(value.integer()) <= raw(point.lsn);
+    case sql::PointKind::kTimestamp: {
+      DOSQL_ASSIGN_OR_RETURN(const TimestampUs timestamp_us, timestamp_of(connection, value));
+      DOSQL_ASSIGN_OR_RETURN(const version::CommitInfo info,
+                             connection.core().store().commit_info(point.branch, point.version));
+      return timestamp_us <= info.timestamp_us;
+    }
+    default: return true;
+  }
+}
+
 Status AsOfStatement::find_differences(ConnectionState& connection) {
-  wanted_diffs_.clear();
+  wanted_names_.diffs.clear();
   for (std::size_t i = 0; i < recognition_.diffs.size(); ++i) {
     auto name = difference(connection, i);
     if (!name) return with_offset(std::move(name).error(), recognition_.diffs[i].table.begin);
-    wanted_diffs_.push_back(*std::move(name));
+    wanted_names_.diffs.push_back(*std::move(name));
   }
   return {};
 }
@@ -475,9 +561,13 @@ Status AsOfStatement::find_attachments(ConnectionState& connection) {
   wanted_.clear();
   for (std::size_t i = 0; i < recognition_.times.size(); ++i) {
     const TimeReference& reference = recognition_.times[i];
+    if (ranges_.contains(i)) {
+      wanted_.push_back(kNoAttachment);
+      continue;
+    }
     DOSQL_ASSIGN_OR_RETURN(const version::ReadPoint point, look_up(connection, operands_[first_operand_[i]]));
     if (set.count() == PastDatabases::kMax && std::none_of(wanted_.begin(), wanted_.end(), [&](auto number) {
-          return past.point(number) == point;
+          return number != kNoAttachment && past.point(number) == point;
         })) {
       return Error(ErrorCode::kInvalidArgument,
                    fmt::format("one statement can read at most {} points in time", PastDatabases::kMax))
@@ -498,11 +588,11 @@ Status AsOfStatement::compile(ConnectionState& connection) {
   writes_main_ = false;
   ++compilation_;
   numbers_ = wanted_;
-  diffs_ = wanted_diffs_;
+  names_of_computed_ = wanted_names_;
   PastDatabases& past = connection.need_past();
   const PastDatabases::Permission permission(past, attachments_);
   DOSQL_RETURN_IF_ERROR(find_present_schemas(connection));
-  rewritten_ = sql::rewrite(text_, recognition_, {past_names(), diffs_, present_names()});
+  rewritten_ = sql::rewrite(text_, recognition_, {past_names(), names_of_computed_.diffs, present_names()});
   past.forget_denied();
   const int rc =
       sqlite3_prepare_v3(connection.db(), rewritten_.text.data(), static_cast<int>(rewritten_.text.size()),
@@ -523,7 +613,9 @@ std::vector<std::string> AsOfStatement::past_names() const {
   std::vector<std::string> names;
   for (std::size_t i = 0; i < numbers_.size(); ++i) {
     const std::string_view table = recognition_.times[i].name.table.of(text_);
-    names.push_back(fmt::format("{}.{}", sql::quoted(PastDatabases::schema_name(numbers_[i])), table));
+    names.push_back(numbers_[i] == kNoAttachment
+                        ? names_of_computed_.times[i]
+                        : fmt::format("{}.{}", sql::quoted(PastDatabases::schema_name(numbers_[i])), table));
   }
   return names;
 }
@@ -591,6 +683,7 @@ std::string AsOfStatement::version_of(ConnectionState& connection, std::size_t r
 // SQLite compiles a table-valued function in any schema.
 std::optional<Error> AsOfStatement::missing_table(ConnectionState& connection) const {
   for (std::size_t i = 0; i < numbers_.size(); ++i) {
+    if (numbers_[i] == kNoAttachment) continue;
     const std::string table = table_of(i);
     const std::string schema = PastDatabases::schema_name(numbers_[i]);
     const bool known = dosql_knows_schema(connection.db(), schema.c_str()) != 0;
@@ -607,6 +700,7 @@ std::optional<Error> AsOfStatement::missing_table(ConnectionState& connection) c
 // here.
 std::optional<Error> AsOfStatement::broken_view(ConnectionState& connection) const {
   for (std::size_t i = 0; i < numbers_.size(); ++i) {
+    if (numbers_[i] == kNoAttachment) continue;
     const std::string sql = fmt::format(DOSQL_OWN_SQL "SELECT 1 FROM {}.{}",
                                         PastDatabases::schema_name(numbers_[i]), sql::quoted(table_of(i)));
     sqlite3_stmt* statement = nullptr;
@@ -624,6 +718,7 @@ std::optional<Error> AsOfStatement::broken_view(ConnectionState& connection) con
 
 std::string AsOfStatement::without_our_schemas(std::string message) const {
   for (const std::size_t number : numbers_) {
+    if (number == kNoAttachment) continue;
     replace_all(message, PastDatabases::schema_name(number) + ".", "");
   }
   for (std::size_t i = 0; i < present_schemas_.size(); ++i) {

@@ -6,6 +6,7 @@
 #include <sqlite3.h>
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,6 +17,7 @@
 #include <dosql/value.h>
 
 #include "engine/held_head.h"
+#include "engine/history_range.h"
 #include "engine/past_databases.h"
 #include "sql/recogniser.h"
 #include "sql/rewrite.h"
@@ -26,8 +28,8 @@ class ConnectionState;
 
 class AsOfStatement {
  public:
-  // `text` is what `recognition` is of, up to its end; it has `times`. Compiled at once where no point has a
-  // variable, else by the first begin(). Errors have their offset in `text`.
+  // `text` is what `recognition` is of, up to its end; it reads versions. Compiled at once where no point has
+  // a variable, else by the first begin(). Errors have their offset in `text`.
   static Result<std::unique_ptr<AsOfStatement>> make(ConnectionState& connection, std::string text,
                                                      sql::Recognition recognition, unsigned prepare_flags);
   ~AsOfStatement();
@@ -93,7 +95,8 @@ class AsOfStatement {
     Meaning meaning = {};
   };
 
-  AsOfStatement(std::string text, sql::Recognition recognition, unsigned prepare_flags);
+  AsOfStatement(ConnectionState& connection, std::string text, sql::Recognition recognition,
+                unsigned prepare_flags);
   Status check_references() const;
   Status find_sources(ConnectionState& connection);
   void add_operands();
@@ -110,6 +113,11 @@ class AsOfStatement {
   Status compile_as_needed(ConnectionState& connection);
   Status find_tables(ConnectionState& connection);
   Status find_attachments(ConnectionState& connection);
+  Status find_histories(ConnectionState& connection);
+  Result<HistoryRange> range_of(ConnectionState& connection, std::size_t reference);
+  Status find_line(ConnectionState& connection, const Operand& to, HistoryRange& range);
+  Result<bool> is_moment_of(ConnectionState& connection, const Operand& operand,
+                            const version::ReadPoint& point);
   Status find_differences(ConnectionState& connection);
   Result<std::string> difference(ConnectionState& connection, std::size_t call);
   Status compile(ConnectionState& connection);
@@ -124,6 +132,7 @@ class AsOfStatement {
   std::string hint_at(std::string_view message) const;
   bool has_variable_points() const;
 
+  HistoryRanges& history_ranges_;  // the connection's, which outlives its statements
   const std::string text_;
   const sql::Recognition recognition_;
   const unsigned prepare_flags_;
@@ -132,6 +141,8 @@ class AsOfStatement {
 
   std::vector<Operand> operands_;           // of recognition_.times, then two of each of recognition_.diffs
   std::vector<std::size_t> first_operand_;  // of recognition_.times
+  // The ranges of those of recognition_.times that are histories, by their index.
+  std::map<std::size_t, std::int64_t> ranges_;
   sqlite3_stmt* evaluator_ = nullptr;
   sql::RewrittenSql evaluator_text_;
   std::vector<Value> evaluated_;
@@ -140,12 +151,20 @@ class AsOfStatement {
   std::uint64_t compilation_ = 0;
   bool writes_main_ = false;  // as it was compiled
   sql::RewrittenSql rewritten_;
-  // The attachments of recognition_.times: those that this execution needs, those that it is compiled for.
+  // The attachments of recognition_.times (kNoAttachment: a history): those that this execution needs, those
+  // that it is compiled for.
+  static constexpr std::size_t kNoAttachment = PastDatabases::kMax;
   std::vector<std::size_t> wanted_;
   std::vector<std::size_t> numbers_;
-  // The computed tables of recognition_.diffs, likewise.
-  std::vector<std::string> wanted_diffs_;
-  std::vector<std::string> diffs_;
+  // Likewise the computed tables: of recognition_.times, empty where there is an attachment, and of
+  // recognition_.diffs.
+  struct ComputedNames {
+    std::vector<std::string> times;
+    std::vector<std::string> diffs;
+    friend bool operator==(const ComputedNames&, const ComputedNames&) = default;
+  };
+  ComputedNames wanted_names_;
+  ComputedNames names_of_computed_;
   PastDatabases::Set attachments_;
   // Of recognition_.present: where SQLite is told to look for it; empty: it is not told.
   std::vector<std::string> present_schemas_;

@@ -539,14 +539,6 @@ TEST_F(AsOfTest, WhatAnErrorSays) {
             "no such column: nope @ nope FROM t FOR SYSTEM_TIME AS OF SNAPSHOT 'main@2' WHERE nope = 1");
   EXPECT_EQ(error_of("SELECT 1 FROM t FOR SYSTEM_TIME AS OF SNAPSHOT 'main@2' WHERE nope = 1"),
             "no such column: nope @ nope = 1");
-  for (const char* range :
-       {"BETWEEN '2024-01-01' AND '2024-02-01'", "FROM '2024-01-01' TO '2024-02-01'", "ALL"}) {
-    EXPECT_EQ(
-        error_of(fmt::format("SELECT * FROM t FOR SYSTEM_TIME {}", range)),
-        fmt::format("row history (FOR SYSTEM_TIME BETWEEN, FROM ... TO, ALL) is not part of this release @ "
-                    "FOR SYSTEM_TIME {}",
-                    range));
-  }
   EXPECT_EQ(error_of("SELECT * FROM temp.t FOR SYSTEM_TIME AS OF SNAPSHOT 'main@2'"),
             "only tables of main have a past, not those of 'temp' @ temp.t FOR SYSTEM_TIME AS OF SNAPSHOT "
             "'main@2'");

@@ -58,12 +58,7 @@ Result<RunResult> run_with(const std::shared_ptr<ConnectionState>& state, std::s
   if (!prepared) return RunResult{};
   Use statement(std::move(prepared));
   DOSQL_RETURN_IF_ERROR(statement->bind_all(args));
-  // sqlite3_changes keeps its value over statements that change no rows.
-  const std::int64_t before = sqlite3_total_changes64(state->db());
-  DOSQL_RETURN_IF_ERROR(step_to_end(statement));
-  const bool changed = sqlite3_total_changes64(state->db()) != before;
-  return RunResult{.changes = changed ? sqlite3_changes64(state->db()) : 0,
-                   .last_insert_id = sqlite3_last_insert_rowid(state->db())};
+  return statement->run();
 }
 
 template <class Values>

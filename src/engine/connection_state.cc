@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "base/check.h"
+#include "engine/history_range.h"
 #include "engine/shaped_tables.h"
 #include "engine/sqlite_internals.h"
 #include "engine/system_tables.h"
@@ -58,8 +59,13 @@ Result<std::shared_ptr<ConnectionState>> ConnectionState::open(DatabaseCore& cor
     session->read_only = true;
     session->fixed_at = version_id(core.store(), *point).to_string();
   }
-  DOSQL_ASSIGN_OR_RETURN(MainFile* const file, core.vfs().open(session, point));
-  std::shared_ptr<ConnectionState> state(new ConnectionState(core, std::move(session), file, point));
+  if (!core.connect()) return Error(ErrorCode::kInvalidArgument, "the database is closed");
+  auto file = core.vfs().open(session, point);
+  if (!file) {
+    core.disconnect();
+    return std::move(file).error();
+  }
+  std::shared_ptr<ConnectionState> state(new ConnectionState(core, std::move(session), *file, point));
   DOSQL_RETURN_IF_ERROR(state->configure());
   return state;
 }
@@ -72,10 +78,10 @@ ConnectionState::ConnectionState(DatabaseCore& core, std::shared_ptr<Session> se
       pin_(core.store()),
       schemas_(std::make_unique<VersionSchemas>(core)),
       shaped_tables_(std::make_unique<ShapedTables>()),
+      history_ranges_(std::make_unique<HistoryRanges>()),
       follows_(core.read_only()),
       branch_name_(core.store().branch_info(file->branch()).name) {
   session_->connection = this;
-  core_.connected();
   if (point) {
     pin_.pin(*point);
     return;
@@ -90,7 +96,7 @@ ConnectionState::~ConnectionState() {
     std::lock_guard lock(core_.branch_uses().mutex());
     core_.branch_uses().leave(branch_name_);
   }
-  core_.disconnected();
+  core_.disconnect();
   session_->connection = nullptr;
   sqlite3_busy_handler(session_->db, nullptr, nullptr);
   past_.reset();

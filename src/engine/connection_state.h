@@ -19,6 +19,7 @@ struct sqlite3;
 
 namespace dosql::engine {
 
+class HistoryRanges;
 class ShapedTables;
 class VersionSchemas;
 
@@ -46,6 +47,7 @@ class ConnectionState {
   // The schemas of versions, as diff and row history need them.
   VersionSchemas& schemas() { return *schemas_; }
   ShapedTables& shaped_tables() { return *shaped_tables_; }
+  HistoryRanges& history_ranges() { return *history_ranges_; }
 
   // What the newest call on the handle reported.
   Error error(int sqlite_code) { return connection_error(*session_, sqlite_code); }
@@ -100,6 +102,7 @@ class ConnectionState {
   ConnectionHooks hooks_;
   const std::unique_ptr<VersionSchemas> schemas_;
   const std::unique_ptr<ShapedTables> shaped_tables_;
+  const std::unique_ptr<HistoryRanges> history_ranges_;
   const bool follows_;
   std::uint64_t savepoints_ = 0;
   int cache_kib_ = CacheBudget::kMostKib;

@@ -34,6 +34,21 @@ TEST_F(ConnectionTest, RunTellsWhatChanged) {
   EXPECT_EQ(conn.run("UPDATE t SET data = 2 WHERE id > 99")->changes, 0);
 }
 
+TEST_F(ConnectionTest, AStatementRunsAsOftenAsItIsTold) {
+  Statement insert = conn.prepare("INSERT INTO t(name) VALUES (?) RETURNING id, name").value();
+  for (const char* name : {"Ann", "Bo"}) {
+    DOSQL_ASSERT_OK(insert.bind(1, name));
+    auto done = insert.run();
+    DOSQL_ASSERT_OK(done);
+    EXPECT_EQ(done->changes, 1);
+  }
+  auto again = insert.run();
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().code(), ErrorCode::kConstraint);
+  EXPECT_EQ(conn.prepare("SELECT id FROM t").value().run()->last_insert_id, 2);
+  EXPECT_FALSE(Statement().run());
+}
+
 TEST_F(ConnectionTest, EveryTypeGoesInAndComesOut) {
   const std::vector<Value> values = {Value(),
                                      std::int64_t{-5},

@@ -115,11 +115,9 @@ Status Database::backup(const std::string& directory, const Progress& progress) 
 }
 
 Result<std::uint64_t> Database::wait_for_commit(std::uint64_t after_lsn, std::chrono::milliseconds timeout) {
-  // A point in time that far away could not be written down.
-  constexpr std::chrono::milliseconds kLongest = std::chrono::hours(24 * 3650);
   if (core_->closed()) return closed_error();
-  const auto deadline = std::chrono::steady_clock::now() + std::min(timeout, kLongest);
-  DOSQL_ASSIGN_OR_RETURN(const Lsn newest, core_->store().wait_for_visible(Lsn{after_lsn}, deadline));
+  DOSQL_ASSIGN_OR_RETURN(const Lsn newest,
+                         core_->store().wait_for_visible(Lsn{after_lsn}, engine::deadline_in(timeout)));
   return raw(newest);
 }
 
@@ -128,11 +126,6 @@ Result<bool> Database::maintain(std::uint64_t budget_us) {
   return core_->store().maintain(budget_us);
 }
 
-Status Database::close() {
-  if (const int open = core_->connections(); open > 0) {
-    return Error(ErrorCode::kInvalidArgument, fmt::format("{} connections are still open", open));
-  }
-  return core_->close();
-}
+Status Database::close() { return core_->close(); }
 
 }  // namespace dosql

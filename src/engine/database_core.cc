@@ -1,6 +1,8 @@
 #include "engine/database_core.h"
 
+#include <fmt/format.h>
 #include <sqlite3.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -48,6 +50,9 @@ Result<std::shared_ptr<DatabaseCore>> DatabaseCore::open(std::unique_ptr<io::Dir
   DOSQL_ASSIGN_OR_RETURN(
       core->store_, version::VersionStore::open(std::move(directory), store_options(options), *core->clock_,
                                                 *core->random_));
+  core->feed_slots_ =
+      std::make_unique<cdc::SlotStore>(core->store_->directory(), core->store_->status().database_id,
+                                       *core->clock_, fmt::format("process {}", ::getpid()));
   if (!core->read_only()) ScratchDirectory::remove_left_over(core->path_);
   core->vfs_ = std::make_unique<Vfs>(VfsSetup{.store = core->store_.get(),
                                               .slots = &core->slots_,
@@ -69,9 +74,21 @@ std::shared_ptr<Session> DatabaseCore::new_session() {
   return session;
 }
 
+bool DatabaseCore::connect() {
+  std::lock_guard lock(closing_);
+  if (closed_) return false;
+  cache_budget_.connected(++connections_);
+  return true;
+}
+
 Status DatabaseCore::close() {
-  if (closed_.exchange(true)) return {};
-  return store_->close();
+  std::lock_guard lock(closing_);
+  if (closed_) return {};
+  if (const int open = connections_; open > 0)
+    return Error(ErrorCode::kInvalidArgument, fmt::format("{} connections are still open", open));
+  Status closed = store_->close();
+  closed_ = closed || closed.error().code() != ErrorCode::kBusy;
+  return closed;
 }
 
 }  // namespace dosql::engine

@@ -9,7 +9,6 @@
 #include "engine/connection_state.h"
 #include "engine/function_arguments.h"
 #include "engine/shaped_tables.h"
-#include "engine/sqlite_internals.h"
 #include "engine/sqlite_value.h"
 #include "engine/time_points.h"
 #include "sql/lexer.h"
@@ -21,26 +20,6 @@ using diff::ChangeKind;
 using version::Reader;
 
 bool is_stored(const ColumnShape& column) { return column.generated != Generated::kVirtual; }
-
-// As SQLite reads the affinity out of a type's name.
-std::string_view type_of(Affinity affinity) {
-  switch (affinity) {
-    case Affinity::kText: return " TEXT";
-    case Affinity::kNumeric: return " NUMERIC";
-    case Affinity::kInteger: return " INTEGER";
-    case Affinity::kReal: return " REAL";
-    case Affinity::kBlob: break;
-  }
-  return "";
-}
-
-std::string declared(const std::string& name, const ColumnShape* column, sqlite3* handle) {
-  if (column == nullptr) return sql::quoted(name);
-  dosql_collation ignored{};
-  const bool plain = dosql_find_collation(handle, column->collation.c_str(), SQLITE_UTF8, &ignored) == 0;
-  return sql::quoted(name) + std::string(type_of(column->affinity)) +
-         (plain ? "" : " COLLATE " + sql::quoted(column->collation));
-}
 
 std::string_view change_name(ChangeKind kind) {
   switch (kind) {
@@ -82,7 +61,7 @@ DiffColumns diff_columns(const TableShape* before, const TableShape* after, sqli
   std::string keys;
   const auto add_key = [&](std::string name, std::optional<std::string> column, const ColumnShape* shape) {
     while (!taken.insert(diff::folded(name)).second) name = "key_" + name;
-    keys += ", " + declared(name, shape, handle);
+    keys += ", " + declared_column(name, shape, handle);
     result.key.push_back({std::move(name), std::move(column)});
   };
   for (const KeyPart& part : table.key) {
@@ -94,7 +73,7 @@ DiffColumns diff_columns(const TableShape* before, const TableShape* after, sqli
   std::string text = "CREATE TABLE dosql_diff(change TEXT" + keys;
   for (const char* const side : {"before_", "after_"}) {
     for (std::size_t i = 0; i < shapes.size(); ++i)
-      text += ", " + declared(side + result.columns[i], shapes[i], handle);
+      text += ", " + declared_column(side + result.columns[i], shapes[i], handle);
   }
   result.declaration = text + ", lsn INTEGER, _dosql_table HIDDEN, _dosql_from HIDDEN, _dosql_to HIDDEN)";
   return result;
@@ -204,8 +183,8 @@ Status DiffRows::lsn_result(sqlite3_context* out) {
                                                           reader_before_->point(), reader_after_->point(),
                                                           pairs_, *pair_, context_.session.db));
   }
-  DOSQL_ASSIGN_OR_RETURN(const std::optional<Lsn> lsn, last_changes_->find(rows_->change()));
-  if (lsn) number_result(out, raw(*lsn));
+  DOSQL_ASSIGN_OR_RETURN(const RowKey key, key_of(rows_->change(), last_changes_->order()));
+  if (const auto lsn = last_changes_->find(key)) number_result(out, raw(*lsn));
   return {};
 }
 

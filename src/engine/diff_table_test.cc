@@ -113,7 +113,8 @@ TEST_F(DiffTableTest, IsWhatComparingAllRowsSays) {
     };
     for (int i = 0; i < 50; ++i) workload.step();
     note_versions("main");
-    workload.fork("side", "'" + versions[workload.pick(versions.size())] + "'");
+    const std::size_t made = workload.versions_of_making();
+    workload.fork("side", "'" + versions[made + workload.pick(versions.size() - made)] + "'");
     for (int i = 0; i < 20; ++i) workload.step();
     note_versions("side");
     for (int i = 0; i < 25; ++i) {

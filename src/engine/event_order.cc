@@ -1,6 +1,7 @@
 #include "engine/event_order.h"
 
 #include <fmt/format.h>
+#include <sqlite3.h>
 
 #include <algorithm>
 #include <map>
@@ -117,6 +118,11 @@ bool has_events(const TableShape& table) {
 }
 
 std::vector<std::size_t> parents_first(const TablePairs& pairs) { return TableOrder(pairs).run(); }
+
+Status check_interrupt(sqlite3* handle) {
+  if (sqlite3_is_interrupted(handle) == 0) return {};
+  return Error(ErrorCode::kInterrupted, "interrupted");
+}
 
 Result<ReadPoint> version_before(VersionStore& store, const ReadPoint& point) {
   if (raw(point.version) <= 1) return store.branch_info(kMainBranch).fork;

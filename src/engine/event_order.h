@@ -94,6 +94,9 @@ class CommitEvents {
   Lsn lsn_{};
 };
 
+// For loops over commits, which may be long. Errors: kInterrupted.
+Status check_interrupt(sqlite3* handle);
+
 // The version before; that of version 1 is empty.
 Result<version::ReadPoint> version_before(version::VersionStore& store, const version::ReadPoint& point);
 

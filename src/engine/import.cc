@@ -21,21 +21,25 @@ class SlotHold {
  public:
   static Result<std::unique_ptr<SlotHold>> take(DatabaseCore& core) {
     const std::chrono::milliseconds patience(core.options().busy_timeout_ms);
-    WriterSlot& slot = core.slots().of(version::kMainName);
-    if (slot.take_until(std::chrono::steady_clock::now() + patience, [] { return false; })) {
-      return std::unique_ptr<SlotHold>(new SlotHold(slot));
-    }
+    std::unique_ptr<SlotHold> hold(new SlotHold(core.slots().of(version::kMainName)));
+    const auto deadline = std::chrono::steady_clock::now() + patience;
+    hold->taken_ = hold->slot_.take_until(hold->writer_, deadline, [] { return false; });
+    if (hold->taken_) return hold;
     return Error(ErrorCode::kBusy,
                  fmt::format("another connection is writing to the branch (busy_timeout is {} ms)",
                              core.options().busy_timeout_ms));
   }
-  ~SlotHold() { slot_.give_back(WriterSlot::HandOff::kAfterPatience); }
+  ~SlotHold() {
+    if (taken_) slot_.give_back(writer_, WriterSlot::HandOff::kAfterPatience);
+  }
   SlotHold(const SlotHold&) = delete;
   SlotHold& operator=(const SlotHold&) = delete;
 
  private:
   explicit SlotHold(WriterSlot& slot) : slot_(slot) {}
   WriterSlot& slot_;
+  WriterSlot::Writer writer_;
+  bool taken_ = false;
 };
 
 Status copy_pages(const SqliteSource& source, version::WriteTransaction& write, const Progress& progress) {

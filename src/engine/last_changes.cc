@@ -31,6 +31,7 @@ Status LastChanges::add_line(VersionStore& store, VersionSchemas& schemas, const
                              Version base, const TableShape& table, sqlite3* handle) {
   std::string name = table.name;
   for (std::uint64_t version = raw(from.version); version > raw(base); --version) {
+    DOSQL_RETURN_IF_ERROR(check_interrupt(handle));
     DOSQL_ASSIGN_OR_RETURN(const ReadPoint commit, store.at_version(from.branch, Version{version}));
     DOSQL_ASSIGN_OR_RETURN(const auto events, CommitEvents::open(store, schemas, commit, handle));
     const TablePair* const pair = events->pairs().find(name);
@@ -44,7 +45,8 @@ Status LastChanges::add_line(VersionStore& store, VersionSchemas& schemas, const
 
 Status LastChanges::add(CommitEvents& events, const TableEvents& table) {
   const TableShape& shape = table.table->after != nullptr ? *table.table->after : *table.table->before;
-  if ((shape.kind == TableKind::kRowid) != has_rowids()) return {};
+  // It may have had another key in between.
+  if ((shape.kind == TableKind::kRowid) != order().empty()) return {};
   TableEvents next = table;
   DOSQL_ASSIGN_OR_RETURN(const auto rows, events.changes_of(*table.table));
   const auto take = [](Lsn& lsn) {
@@ -58,40 +60,15 @@ Status LastChanges::add(CommitEvents& events, const TableEvents& table) {
     const Lsn lsn = take(rows->kind() == ChangeKind::kDelete   ? next.first_delete
                          : rows->kind() == ChangeKind::kUpdate ? next.first_update
                                                                : next.first_insert);
-    DOSQL_RETURN_IF_ERROR(note(rows->change(), lsn));
-  }
-}
-
-Status LastChanges::note(const diff::RowChange& change, Lsn lsn) {
-  if (has_rowids()) {
-    Lsn& last = by_rowid_[change.rowid];
+    DOSQL_ASSIGN_OR_RETURN(RowKey key, key_of(rows->change(), order()));
+    Lsn& last = last_[std::move(key)];
     last = std::max(last, lsn);
-    return {};
   }
-  DOSQL_ASSIGN_OR_RETURN(Key key, key_of(change, by_key_.key_comp().order.size()));
-  Lsn& last = by_key_[std::move(key)];
-  last = std::max(last, lsn);
-  return {};
 }
 
-Result<std::optional<Lsn>> LastChanges::find(const diff::RowChange& change) const {
-  if (has_rowids()) {
-    const auto found = by_rowid_.find(change.rowid);
-    return found != by_rowid_.end() ? std::optional(found->second) : std::nullopt;
-  }
-  DOSQL_ASSIGN_OR_RETURN(const Key key, key_of(change, by_key_.key_comp().order.size()));
-  const auto found = by_key_.find(key);
-  return found != by_key_.end() ? std::optional(found->second) : std::nullopt;
-}
-
-// A table may have had another key in between.
-Result<LastChanges::Key> LastChanges::key_of(const diff::RowChange& change, std::size_t columns) {
-  const Bytes record = change.kind == ChangeKind::kDelete ? change.before : change.after;
-  Key key;
-  key.record.assign(record.begin(), record.end());
-  DOSQL_RETURN_IF_ERROR(diff::decode_record(key.record, key.fields));
-  key.fields.resize(std::max(key.fields.size(), columns));
-  return key;
+std::optional<Lsn> LastChanges::find(const RowKey& key) const {
+  const auto found = last_.find(key);
+  return found != last_.end() ? std::optional(found->second) : std::nullopt;
 }
 
 }  // namespace dosql::engine

@@ -11,6 +11,7 @@
 
 #include "diff/key_order.h"
 #include "engine/event_order.h"
+#include "engine/row_key.h"
 #include "engine/table_pairing.h"
 #include "version/version_store.h"
 
@@ -27,32 +28,19 @@ class LastChanges {
                                                  const version::ReadPoint& after, const TablePairs& pairs,
                                                  const TablePair& pair, sqlite3* handle);
 
-  // Of the row that a change of the whole range is about. None: its table's changes have no LSNs.
-  Result<std::optional<Lsn>> find(const diff::RowChange& change) const;
+  // None: the row did not change, or its table's changes have no LSNs.
+  std::optional<Lsn> find(const RowKey& key) const;
+  const std::vector<diff::KeyColumn>& order() const { return order_; }
 
  private:
-  // The record of a WITHOUT ROWID table's row; its key comes first.
-  struct Key {
-    std::vector<std::byte> record;
-    std::vector<diff::Field> fields;
-  };
-  struct Less {
-    std::vector<diff::KeyColumn> order;
-    bool operator()(const Key& a, const Key& b) const {
-      return diff::compare_keys(a.fields, b.fields, order) < 0;
-    }
-  };
-
-  explicit LastChanges(std::vector<diff::KeyColumn> order) : by_key_(Less{std::move(order)}) {}
+  explicit LastChanges(std::vector<diff::KeyColumn> order)
+      : order_(std::move(order)), last_(RowKeyLess{order_}) {}
   Status add_line(version::VersionStore& store, VersionSchemas& schemas, const version::ReadPoint& from,
                   Version base, const TableShape& table, sqlite3* handle);
   Status add(CommitEvents& events, const TableEvents& table);
-  Status note(const diff::RowChange& change, Lsn lsn);
-  bool has_rowids() const { return by_key_.key_comp().order.empty(); }
-  static Result<Key> key_of(const diff::RowChange& change, std::size_t columns);
 
-  std::map<std::int64_t, Lsn> by_rowid_;
-  std::map<Key, Lsn, Less> by_key_;
+  const std::vector<diff::KeyColumn> order_;
+  std::map<RowKey, Lsn, RowKeyLess> last_;
 };
 
 }  // namespace dosql::engine

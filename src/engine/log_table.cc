@@ -69,6 +69,7 @@ void LogRows::plan(sqlite3_index_info& info) {
 }
 
 Status LogRows::begin(int order, const char* comparisons, std::span<sqlite3_value* const> bounds) {
+  DOSQL_RETURN_IF_ERROR(context_.file.await_point());
   first_ = 1;
   last_ = raw(context_.file.point().version);
   for (std::size_t i = 0; i < bounds.size(); ++i) narrow(comparisons[i], bounds[i]);

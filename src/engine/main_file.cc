@@ -73,6 +73,7 @@ void MainFile::move_to(BranchId branch) {
   CHECK(lock_ == SQLITE_LOCK_NONE && !fixed_ && !has_slot_);
   branch_ = branch;
   slot_ = &slots_.of(store_.branch_name(branch));
+  writer_ = {};
 }
 
 void MainFile::look_at(const version::ReadPoint& point) {
@@ -108,13 +109,41 @@ void MainFile::pin() {
   store_big32(version_bytes_.data(), ++counter_);
 }
 
+// Statements are compiled for the schema that is visible. Who has the slot stands on the newest commit in the
+// log; where that has another schema, no statement could be compiled for it before it is visible.
+Status MainFile::pin_known_schema() {
+  pin();
+  if (!has_slot_) return {};
+  const version::ReadPoint visible = store_.head(branch_);
+  if (reader_.point() == visible || has_schema_of(visible)) return {};
+  reader_.unpin();
+  DOSQL_RETURN_IF_ERROR(store_.await_ordered_head(branch_));
+  pin();
+  return {};
+}
+
+// By SQLite's schema cookie: on one branch it only grows.
+bool MainFile::has_schema_of(const version::ReadPoint& other) {
+  if (reader_.point().page_count == 0 || other.page_count == 0) return false;
+  version::Reader reader(store_);
+  reader.pin(other);
+  std::array<std::byte, 4> here;
+  std::array<std::byte, 4> there;
+  return reader_.read(PageNo{1}, kSchemaCookieOffset, here) &&
+         reader.read(PageNo{1}, kSchemaCookieOffset, there) && here == there;
+}
+
+Status MainFile::await_point() {
+  return point().version <= store_.head(branch_).version ? Status() : store_.await_ordered_head(branch_);
+}
+
 int MainFile::lock(int level) {
   if (level <= lock_) return SQLITE_OK;
   if (lock_ == SQLITE_LOCK_NONE && !held_) {
     // What another process committed is there from the next statement on.
     if (auto followed = store_.catch_up(); !followed)
       return fail(std::move(followed).error(), SQLITE_IOERR_LOCK);
-    pin();
+    if (auto pinned = pin_known_schema(); !pinned) return fail(std::move(pinned).error(), SQLITE_IOERR_LOCK);
   }
   if (level >= SQLITE_LOCK_RESERVED && !write_.active()) {
     if (const int rc = reserve(); rc != SQLITE_OK) return rc;
@@ -132,6 +161,7 @@ int MainFile::reserve() {
   if (auto begun = write_.begin(reader_.point()); !begun) {
     give_slot_back(WriterSlot::HandOff::kAfterPatience);
     const ErrorCode code = begun.error().code();
+    session_->refusal = Refusal::kNone;  // it may be left from the try before
     if (code == ErrorCode::kBusy) session_->refusal = Refusal::kSlotTaken;
     if (code == ErrorCode::kBusySnapshot) session_->refusal = Refusal::kStale;
     if (session_->refusal != Refusal::kNone) return sqlite_code_of(begun.error(), SQLITE_BUSY);
@@ -209,7 +239,7 @@ void MainFile::end_write(WriterSlot::HandOff hand_off) {
 
 void MainFile::give_slot_back(WriterSlot::HandOff hand_off) {
   has_slot_ = false;
-  slot_.load()->give_back(hand_off);
+  slot_.load()->give_back(writer_, hand_off);
 }
 
 // M3
@@ -222,8 +252,8 @@ void MainFile::forget_written_counter() {
 
 bool MainFile::wait_for_slot(WriterSlot::TimePoint deadline) {
   if (has_slot_) return true;
-  has_slot_ =
-      slot_.load()->take_until(deadline, [this] { return sqlite3_is_interrupted(session_->db) != 0; });
+  has_slot_ = slot_.load()->take_until(writer_, deadline,
+                                       [this] { return sqlite3_is_interrupted(session_->db) != 0; });
   return has_slot_;
 }
 

@@ -70,6 +70,9 @@ class MainFile final : public BaseReader {
 
   // The version that the open transaction reads, else the one that the next would.
   version::ReadPoint point() const;
+  // Waits until that is visible: a writer may stand on commits that are not yet, and no point names those.
+  // Errors: kOutcomeUnknown (a sync failed).
+  Status await_point();
   // The branch that it is on. Moving it leaves it to the caller that SQLite forgets the schema: two branches
   // may have the same schema cookie. REQUIRES of moving: no lock is held, the file is not on a fixed version.
   // Until the open transaction ends, the one that its version was pinned on.
@@ -100,6 +103,8 @@ class MainFile final : public BaseReader {
   class TemporaryPin;
 
   void pin();
+  Status pin_known_schema();
+  bool has_schema_of(const version::ReadPoint& other);
   int reserve();
   void end_write(WriterSlot::HandOff hand_off);
   void give_slot_back(WriterSlot::HandOff hand_off);
@@ -117,6 +122,7 @@ class MainFile final : public BaseReader {
   std::optional<version::ReadPoint> fixed_;
   BranchId branch_;
   std::atomic<WriterSlot*> slot_;  // the branch's, whatever its id
+  WriterSlot::Writer writer_;
 
   int lock_ = 0;
   bool held_ = false;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <string>
+#include <string_view>
 
 namespace dosql::engine {
 namespace {
@@ -100,6 +101,12 @@ int answer_pragma(Session& session, char** argument) {
     if (sqlite3_stricmp(argument[1], entry.name) == 0) {
       return entry.answer(Call{session, entry.name, argument[2], &argument[0]});
     }
+  }
+  // SQLite passes over those it does not know; of ours that would hide a mistake.
+  constexpr std::string_view kOurs = "dosql_";
+  if (sqlite3_strnicmp(argument[1], kOurs.data(), kOurs.size()) == 0) {
+    argument[0] = sqlite3_mprintf("there is no PRAGMA %s", argument[1]);
+    return SQLITE_ERROR;
   }
   return SQLITE_NOTFOUND;
 }

@@ -73,6 +73,14 @@ TEST_F(PragmaTest, AnswersLookLikeSqlites) {
   }
 }
 
+// What SQLite does not know it passes over; of ours that would hide a mistake.
+TEST_F(PragmaTest, OursMustExist) {
+  DOSQL_EXPECT_OK(conn.exec("PRAGMA no_such_thing = 1"));
+  const auto refused = conn.exec("PRAGMA dosql_no_such_thing = 1");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().message(), "there is no PRAGMA dosql_no_such_thing");
+}
+
 TEST_F(PragmaTest, ThePageSizeStays) {
   EXPECT_EQ(rows_text(conn, "PRAGMA page_size"), "4096");
   DOSQL_EXPECT_OK(conn.exec("PRAGMA page_size = 4096"));

@@ -258,6 +258,19 @@ Result<bool> PreparedStatement::step_as_of() {
   return result;
 }
 
+Result<RunResult> PreparedStatement::run() {
+  sqlite3* const db = connection_->db();
+  // sqlite3_changes keeps its value over statements that change no rows.
+  const std::int64_t before = sqlite3_total_changes64(db);
+  while (true) {
+    DOSQL_ASSIGN_OR_RETURN(const bool row, step());
+    if (!row) break;
+  }
+  const bool changed = sqlite3_total_changes64(db) != before;
+  return RunResult{.changes = changed ? sqlite3_changes64(db) : 0,
+                   .last_insert_id = sqlite3_last_insert_rowid(db)};
+}
+
 void PreparedStatement::reset() {
   sqlite3_reset(statement_);
   sqlite3_reset(command_rows_);

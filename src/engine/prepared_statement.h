@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <dosql/result.h>
+#include <dosql/statement.h>
 #include <dosql/value.h>
 
 #include "engine/as_of_statement.h"
@@ -62,6 +63,8 @@ class PreparedStatement {
 
   // True: a row. False: done and reset. After an error it is reset too.
   Result<bool> step();
+  // Steps to the end.
+  Result<RunResult> run();
   void reset();
   // reset() of a statement that was not run to its end: what is left of it (a RETURNING's commit) may fail.
   Status finish();

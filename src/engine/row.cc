@@ -4,6 +4,8 @@
 
 #include <dosql/statement.h>
 
+#include "base/json_text.h"
+
 namespace dosql {
 namespace {
 
@@ -98,5 +100,29 @@ template std::optional<std::int64_t> Row::get(std::string_view) const;
 template std::optional<double> Row::get(std::string_view) const;
 template std::optional<std::string_view> Row::get(std::string_view) const;
 template std::optional<std::string> Row::get(std::string_view) const;
+
+namespace {
+
+std::string value_json(const Value& value) {
+  switch (value.type()) {
+    case Value::Type::kNull: break;
+    case Value::Type::kInteger: return fmt::to_string(value.integer());
+    case Value::Type::kReal: return json_real(value.real());
+    case Value::Type::kText: return json_string(value.text());
+    case Value::Type::kBlob: return json_blob(value.blob());
+  }
+  return "null";
+}
+
+}  // namespace
+
+std::string Row::to_json() const {
+  std::string json = "{";
+  for (std::size_t i = 0; i < values_.size(); ++i) {
+    if (i > 0) json += ',';
+    json += json_string((*columns_)[i]) + ":" + value_json(values_[i]);
+  }
+  return json + "}";
+}
 
 }  // namespace dosql

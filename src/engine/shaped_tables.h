@@ -13,8 +13,13 @@
 
 #include "engine/computed_table.h"
 #include "engine/session.h"
+#include "engine/table_shape.h"
 
 namespace dosql::engine {
+
+// A column of such a table as its declaration has it: with the affinity and the collation of the user's;
+// null: with none. A collation that `handle` does not have is left out.
+std::string declared_column(const std::string& name, const ColumnShape* column, sqlite3* handle);
 
 // Of one connection.
 class ShapedTables {

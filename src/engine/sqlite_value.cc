@@ -14,6 +14,25 @@ std::string column_text(sqlite3_stmt* statement, int column) {
   return text ? std::string(static_cast<const char*>(text), bytes) : std::string();
 }
 
+const void* text_in(sqlite3_value* value, diff::TextEncoding encoding) {
+  switch (encoding) {
+    case diff::TextEncoding::kUtf8: return sqlite3_value_text(value);
+    case diff::TextEncoding::kUtf16LittleEndian: return sqlite3_value_text16le(value);
+    case diff::TextEncoding::kUtf16BigEndian: return sqlite3_value_text16be(value);
+  }
+  return nullptr;
+}
+
+int bytes_in(sqlite3_value* value, diff::TextEncoding encoding) {
+  return encoding == diff::TextEncoding::kUtf8 ? sqlite3_value_bytes(value) : sqlite3_value_bytes16(value);
+}
+
+diff::Field bytes_field(diff::FieldType type, const void* bytes, int size, std::vector<std::byte>& kept) {
+  const auto* const begin = static_cast<const std::byte*>(bytes);
+  if (size > 0) kept.assign(begin, begin + size);
+  return {.type = type, .bytes = kept};
+}
+
 }  // namespace
 
 int bind_value(sqlite3_stmt* statement, int index, const Value& value) {
@@ -60,6 +79,46 @@ Value value_of(sqlite3_value* value) {
       return Blob(bytes, bytes + sqlite3_value_bytes(value));
     }
     default: return {};
+  }
+}
+
+diff::Field field_of(sqlite3_value* value, diff::TextEncoding encoding, std::vector<std::byte>& kept) {
+  switch (sqlite3_value_type(value)) {
+    case SQLITE_INTEGER: return {.type = diff::FieldType::kInteger, .integer = sqlite3_value_int64(value)};
+    case SQLITE_FLOAT: return {.type = diff::FieldType::kReal, .real = sqlite3_value_double(value)};
+    case SQLITE_BLOB:
+      return bytes_field(diff::FieldType::kBlob, sqlite3_value_blob(value), sqlite3_value_bytes(value), kept);
+    case SQLITE_TEXT: {
+      const void* const text = text_in(value, encoding);
+      return bytes_field(diff::FieldType::kText, text, bytes_in(value, encoding), kept);
+    }
+    default: return {};
+  }
+}
+
+Value value_of(const diff::Field& field, diff::TextEncoding encoding) {
+  switch (field.type) {
+    case diff::FieldType::kInteger: return field.integer;
+    case diff::FieldType::kReal: return field.real;
+    case diff::FieldType::kText: return diff::utf8_text(field.bytes, encoding);
+    case diff::FieldType::kBlob: return Blob(field.bytes.begin(), field.bytes.end());
+    case diff::FieldType::kNull: break;
+  }
+  return {};
+}
+
+void value_result(sqlite3_context* out, const Value& value) {
+  switch (value.type()) {
+    case Value::Type::kNull: sqlite3_result_null(out); break;
+    case Value::Type::kInteger: sqlite3_result_int64(out, value.integer()); break;
+    case Value::Type::kReal: sqlite3_result_double(out, value.real()); break;
+    case Value::Type::kText:
+      sqlite3_result_text64(out, value.text().data(), value.text().size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+      break;
+    case Value::Type::kBlob:
+      sqlite3_result_blob64(out, value.blob().empty() ? static_cast<const void*>("") : value.blob().data(),
+                            value.blob().size(), SQLITE_TRANSIENT);
+      break;
   }
 }
 

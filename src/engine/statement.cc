@@ -61,6 +61,11 @@ Result<bool> Statement::step() {
   return prepared_->step();
 }
 
+Result<RunResult> Statement::run() {
+  if (empty()) return empty_error();
+  return prepared_->run();
+}
+
 void Statement::reset() {
   if (!empty()) prepared_->reset();
 }

@@ -6,10 +6,12 @@
 #include <array>
 
 #include "engine/branches_table.h"
+#include "engine/changes_table.h"
 #include "engine/computed_table.h"
 #include "engine/conflicts_table.h"
 #include "engine/diff_summary.h"
 #include "engine/log_table.h"
+#include "engine/slots_table.h"
 #include "engine/status_table.h"
 #include "sql/lexer.h"
 
@@ -25,40 +27,51 @@ constexpr const char* kDiff = "dosql_diff";
 constexpr const char* kDiffSummary = "dosql_diff_summary";
 constexpr const char* kDiffSchema = "dosql_diff_schema";
 
+constexpr const char* kChanges = "dosql_changes";
+constexpr const char* kSlots = "dosql_slots";
+
+// One table after the other, up to the first failure.
+class Registration {
+ public:
+  explicit Registration(const std::shared_ptr<Session>& session) : session_(session) {}
+
+  // `parts`: what the context of its rows is made of.
+  template <class Rows, class... Parts>
+  void add(const char* name, Parts&&... parts) {
+    using Context = typename Rows::Context;
+    if (rc_ != SQLITE_OK) return;
+    auto context = std::unique_ptr<Context>(new Context{std::forward<Parts>(parts)...});
+    rc_ = ComputedTable<Rows>::register_on(session_, name, std::move(context));
+  }
+
+  Status result() const { return rc_ == SQLITE_OK ? Status() : connection_error(*session_, rc_); }
+
+ private:
+  const std::shared_ptr<Session>& session_;
+  int rc_ = SQLITE_OK;
+};
+
 }  // namespace
 
 Status register_system_tables(DatabaseCore& core, const std::shared_ptr<Session>& session, MainFile& file) {
-  auto log = std::make_unique<LogRows::Context>(core.shared_from_this(), file);
-  auto status = std::make_unique<StatusRows::Context>(core, file);
-  int rc = ComputedTable<LogRows>::register_on(session, kLog, std::move(log));
-  if (rc == SQLITE_OK) rc = ComputedTable<StatusRows>::register_on(session, kStatus, std::move(status));
-  if (rc == SQLITE_OK) {
-    auto branches = std::unique_ptr<BranchRows::Context>(new BranchRows::Context{core, file});
-    rc = ComputedTable<BranchRows>::register_on(session, kBranches, std::move(branches));
-  }
-  if (rc == SQLITE_OK) {
-    auto snapshots = std::unique_ptr<SnapshotRows::Context>(new SnapshotRows::Context{core});
-    rc = ComputedTable<SnapshotRows>::register_on(session, kSnapshots, std::move(snapshots));
-  }
-  if (rc == SQLITE_OK) {
-    auto conflicts = std::unique_ptr<ConflictRows::Context>(new ConflictRows::Context{core, file});
-    rc = ComputedTable<ConflictRows>::register_on(session, kConflicts, std::move(conflicts));
-  }
-  if (rc == SQLITE_OK) rc = register_resolve_function(session, core, file);
-  if (rc == SQLITE_OK) {
-    auto summary = std::unique_ptr<DiffSummaryRows::Context>(new DiffSummaryRows::Context{*session});
-    rc = ComputedTable<DiffSummaryRows>::register_on(session, kDiffSummary, std::move(summary));
-  }
-  if (rc == SQLITE_OK) {
-    auto schema = std::unique_ptr<DiffSchemaRows::Context>(new DiffSchemaRows::Context{*session});
-    rc = ComputedTable<DiffSchemaRows>::register_on(session, kDiffSchema, std::move(schema));
-  }
+  Registration tables(session);
+  tables.add<LogRows>(kLog, core.shared_from_this(), file);
+  tables.add<StatusRows>(kStatus, core, file);
+  tables.add<BranchRows>(kBranches, core, file);
+  tables.add<SnapshotRows>(kSnapshots, core);
+  tables.add<ConflictRows>(kConflicts, core, file);
+  tables.add<DiffSummaryRows>(kDiffSummary, *session);
+  tables.add<DiffSchemaRows>(kDiffSchema, *session);
+  tables.add<ChangesRows>(kChanges, *session);
+  tables.add<SlotRows>(kSlots, *session);
+  DOSQL_RETURN_IF_ERROR(tables.result());
+  const int rc = register_resolve_function(session, core, file);
   return rc == SQLITE_OK ? Status() : connection_error(*session, rc);
 }
 
 bool is_system_table(std::string_view name) {
   const auto all = std::to_array<std::string_view>(
-      {kLog, kStatus, kBranches, kSnapshots, kConflicts, kDiff, kDiffSummary, kDiffSchema});
+      {kLog, kStatus, kBranches, kSnapshots, kConflicts, kDiff, kDiffSummary, kDiffSchema, kChanges, kSlots});
   return std::any_of(all.begin(), all.end(),
                      [&](std::string_view one) { return sql::equals_ignoring_case(one, name); });
 }

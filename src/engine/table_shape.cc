@@ -8,6 +8,7 @@
 #include "engine/database_core.h"
 #include "engine/main_file.h"
 #include "engine/sqlite_internals.h"
+#include "engine/sqlite_value.h"
 #include "sql/lexer.h"
 
 namespace dosql::engine {
@@ -46,40 +47,6 @@ TableKind kind_of(dosql_table_kind kind) {
     case dosql_rowid_table: break;
   }
   return TableKind::kRowid;
-}
-
-const void* text_in(sqlite3_value* value, TextEncoding encoding) {
-  switch (encoding) {
-    case TextEncoding::kUtf8: return sqlite3_value_text(value);
-    case TextEncoding::kUtf16LittleEndian: return sqlite3_value_text16le(value);
-    case TextEncoding::kUtf16BigEndian: return sqlite3_value_text16be(value);
-  }
-  return nullptr;
-}
-
-int bytes_in(sqlite3_value* value, TextEncoding encoding) {
-  return encoding == TextEncoding::kUtf8 ? sqlite3_value_bytes(value) : sqlite3_value_bytes16(value);
-}
-
-Field bytes_field(FieldType type, const void* bytes, int size, std::vector<std::byte>& kept) {
-  const auto* const begin = static_cast<const std::byte*>(bytes);
-  if (size > 0) kept.assign(begin, begin + size);
-  return {.type = type, .bytes = kept};
-}
-
-// As a record would hold it, in the database's encoding.
-Field field_of(sqlite3_value* value, TextEncoding encoding, std::vector<std::byte>& kept) {
-  switch (sqlite3_value_type(value)) {
-    case SQLITE_INTEGER: return {.type = FieldType::kInteger, .integer = sqlite3_value_int64(value)};
-    case SQLITE_FLOAT: return {.type = FieldType::kReal, .real = sqlite3_value_double(value)};
-    case SQLITE_BLOB:
-      return bytes_field(FieldType::kBlob, sqlite3_value_blob(value), sqlite3_value_bytes(value), kept);
-    case SQLITE_TEXT: {
-      const void* const text = text_in(value, encoding);
-      return bytes_field(FieldType::kText, text, bytes_in(value, encoding), kept);
-    }
-    default: return {};
-  }
 }
 
 void read_missing(sqlite3* db, const std::string& table, int index, TextEncoding encoding,

@@ -1,10 +1,14 @@
 #include "engine/writer_slot.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/check.h"
 
 namespace dosql::engine {
+
+using std::chrono::steady_clock;
+
 bool WriterSlot::try_take() {
   std::lock_guard lock(mutex_);
   if (taken_) return false;
@@ -12,18 +16,18 @@ bool WriterSlot::try_take() {
   return true;
 }
 
-bool WriterSlot::take_until(TimePoint deadline, const std::function<bool()>& cancelled) {
+bool WriterSlot::take_until(Writer& writer, TimePoint deadline, const std::function<bool()>& cancelled) {
   std::unique_lock lock(mutex_);
   if (!taken_) return taken_ = true;
-  Waiter self;
-  self.since = std::chrono::steady_clock::now();
-  waiters_.push_back(&self);
+  Waiter self{writer};
+  enqueue(self);
   while (!self.granted) {
     if (!taken_) {
       std::erase(waiters_, &self);
+      take(writer);
       return taken_ = true;
     }
-    if (cancelled() || std::chrono::steady_clock::now() >= deadline) {
+    if (cancelled() || steady_clock::now() >= deadline) {
       std::erase(waiters_, &self);
       return false;
     }
@@ -32,16 +36,34 @@ bool WriterSlot::take_until(TimePoint deadline, const std::function<bool()>& can
   return true;  // whoever granted it took us out of the queue and left taken_ set
 }
 
-void WriterSlot::give_back(HandOff hand_off) {
+void WriterSlot::enqueue(Waiter& waiter) {
+  if (waiters_.empty()) counted_to_ = steady_clock::now();
+  waiter.writer.used_ =
+      std::clamp<std::chrono::nanoseconds>(waiter.writer.used_, used_at_turn_, used_at_turn_ + kDebtMax);
+  const auto behind =
+      std::upper_bound(waiters_.begin(), waiters_.end(), &waiter,
+                       [](const Waiter* a, const Waiter* b) { return a->writer.used_ < b->writer.used_; });
+  waiters_.insert(behind, &waiter);
+}
+
+void WriterSlot::take(const Writer& writer) {
+  used_at_turn_ = std::max(used_at_turn_, writer.used_);
+  counted_to_ = steady_clock::now();
+}
+
+void WriterSlot::give_back(Writer& writer, HandOff hand_off) {
   std::lock_guard lock(mutex_);
   CHECK(taken_);
   if (waiters_.empty()) {
     taken_ = false;
     return;
   }
+  const TimePoint now = steady_clock::now();
+  writer.used_ = std::max(writer.used_, used_at_turn_) + (now - std::exchange(counted_to_, now));
   Waiter& first = *waiters_.front();
-  if (hand_off == HandOff::kAlways || std::chrono::steady_clock::now() - first.since >= kPatience) {
+  if (hand_off == HandOff::kAlways || writer.used_ - first.writer.used_ >= kPatience) {
     waiters_.erase(waiters_.begin());
+    take(first.writer);
     first.granted = true;
   } else {
     taken_ = false;

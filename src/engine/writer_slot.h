@@ -1,7 +1,10 @@
 // The writer slot of a branch: one connection writes at a time, and those that wait get their turn.
 //
-// Whoever gives the slot back may take it again at once, which keeps a busy writer's caches warm, until
-// the first in the queue has waited kPatience; from then on the slot is handed to it directly.
+// Whoever gives the slot back may take it again at once, which keeps a busy writer's caches warm, until it
+// has had it kPatience longer than the first in the queue; then the slot is handed over directly. The queue
+// is in the order of the time that each has had the slot while others waited: so all get as much of it,
+// however their turns came to an end. (Virtual time, as in start-time fair queueing: Goyal, Vin, Cheng,
+// 1996.)
 #pragma once
 
 #include <chrono>
@@ -19,7 +22,17 @@ namespace dosql::engine {
 class WriterSlot {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
-  static constexpr std::chrono::milliseconds kPatience{1};
+  static constexpr std::chrono::microseconds kPatience{500};
+  // One long transaction is no reason to wait as long: what is owed to the others is at most so much to each.
+  static constexpr std::chrono::microseconds kDebtMax = 2 * kPatience;
+
+  // One of those who take the slot.
+  class Writer {
+   private:
+    friend class WriterSlot;
+    // It has had the slot for so long while others waited; whoever comes anew has had what the others have.
+    std::chrono::nanoseconds used_{};
+  };
 
   enum class HandOff {
     kAfterPatience,
@@ -31,10 +44,10 @@ class WriterSlot {
 
   // Queues for the slot until `deadline`. False: the time is over, or `cancelled()` said so (asked under a
   // lock, again after wake()); then the caller does not have the slot.
-  bool take_until(TimePoint deadline, const std::function<bool()>& cancelled);
+  bool take_until(Writer& writer, TimePoint deadline, const std::function<bool()>& cancelled);
 
-  // REQUIRES: the caller has the slot.
-  void give_back(HandOff hand_off);
+  // REQUIRES: the caller has the slot, and is that writer.
+  void give_back(Writer& writer, HandOff hand_off);
 
   // Makes all waiters ask `cancelled` again.
   void wake();
@@ -44,14 +57,21 @@ class WriterSlot {
 
  private:
   struct Waiter {
-    std::condition_variable wake;
-    TimePoint since;
+    Writer& writer;
+    std::condition_variable wake = {};
     bool granted = false;
   };
 
+  void enqueue(Waiter& waiter);
+  void take(const Writer& writer);
+
   mutable std::mutex mutex_;
   bool taken_ = false;
-  std::vector<Waiter*> waiters_;  // the longest first
+  std::vector<Waiter*> waiters_;  // in the order of what they have used, then of their coming
+  // While somebody waits: what the writer who took the slot last had used then, and since when its time
+  // counts.
+  std::chrono::nanoseconds used_at_turn_{};
+  TimePoint counted_to_;
 };
 
 // The slots of all branches, by their names: who waits for a branch goes on waiting when it is

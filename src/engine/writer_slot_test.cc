@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <thread>
 #include <vector>
@@ -17,18 +19,20 @@ bool never() { return false; }
 
 TEST(WriterSlotTest, OnlyOneHasIt) {
   WriterSlot slot;
+  WriterSlot::Writer writer;
   EXPECT_TRUE(slot.try_take());
   EXPECT_FALSE(slot.try_take());
-  slot.give_back(WriterSlot::HandOff::kAlways);
+  slot.give_back(writer, WriterSlot::HandOff::kAlways);
   EXPECT_TRUE(slot.try_take());
 }
 
 TEST(WriterSlotTest, WaitingEndsAtTheDeadline) {
   WriterSlot slot;
+  WriterSlot::Writer writer;
   ASSERT_TRUE(slot.try_take());
-  EXPECT_FALSE(slot.take_until(steady_clock::now() + milliseconds(5), never));
+  EXPECT_FALSE(slot.take_until(writer, steady_clock::now() + milliseconds(5), never));
   EXPECT_EQ(slot.waiting(), 0u);
-  slot.give_back(WriterSlot::HandOff::kAlways);
+  slot.give_back(writer, WriterSlot::HandOff::kAlways);
   EXPECT_TRUE(slot.try_take()) << "the slot was granted to someone who had gone";
 }
 
@@ -36,23 +40,26 @@ TEST(WriterSlotTest, WaitingEndsAtTheDeadline) {
 // that.
 TEST(WriterSlotTest, AFreeSlotIsTakenWhateverTheDeadline) {
   WriterSlot slot;
-  EXPECT_TRUE(slot.take_until(steady_clock::now() - milliseconds(1), never));
+  WriterSlot::Writer writer;
+  EXPECT_TRUE(slot.take_until(writer, steady_clock::now() - milliseconds(1), never));
 }
 
 TEST(WriterSlotTest, WaitersAreServedInOrder) {
   WriterSlot slot;
+  WriterSlot::Writer writer;
   ASSERT_TRUE(slot.try_take());
   std::vector<int> order;
   std::vector<std::thread> threads;
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&slot, &order, i] {
-      EXPECT_TRUE(slot.take_until(steady_clock::now() + kFar, never));
+      WriterSlot::Writer other;
+      EXPECT_TRUE(slot.take_until(other, steady_clock::now() + kFar, never));
       order.push_back(i);  // under the slot
-      slot.give_back(WriterSlot::HandOff::kAlways);
+      slot.give_back(other, WriterSlot::HandOff::kAlways);
     });
     while (slot.waiting() != static_cast<std::size_t>(i) + 1) std::this_thread::yield();
   }
-  slot.give_back(WriterSlot::HandOff::kAlways);
+  slot.give_back(writer, WriterSlot::HandOff::kAlways);
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(order, (std::vector<int>{0, 1, 2, 3}));
 }
@@ -60,18 +67,20 @@ TEST(WriterSlotTest, WaitersAreServedInOrder) {
 // Whoever releases and takes again in a loop must not keep the others out for ever.
 TEST(WriterSlotTest, AnImpatientHolderCannotStarveAWaiter) {
   WriterSlot slot;
+  WriterSlot::Writer writer;
   ASSERT_TRUE(slot.try_take());
   std::atomic<bool> served = false;
   std::thread waiter([&] {
-    EXPECT_TRUE(slot.take_until(steady_clock::now() + kFar, never));
+    WriterSlot::Writer other;
+    EXPECT_TRUE(slot.take_until(other, steady_clock::now() + kFar, never));
     served = true;
-    slot.give_back(WriterSlot::HandOff::kAfterPatience);
+    slot.give_back(other, WriterSlot::HandOff::kAfterPatience);
   });
   while (slot.waiting() == 0) std::this_thread::yield();
   const auto begin = steady_clock::now();
   while (!served) {
     ASSERT_LT(steady_clock::now() - begin, kFar) << "the waiter starves";
-    slot.give_back(WriterSlot::HandOff::kAfterPatience);
+    slot.give_back(writer, WriterSlot::HandOff::kAfterPatience);
     while (!slot.try_take() && !served) std::this_thread::yield();
   }
   waiter.join();
@@ -79,15 +88,72 @@ TEST(WriterSlotTest, AnImpatientHolderCannotStarveAWaiter) {
 
 TEST(WriterSlotTest, ACancelledWaiterLeavesTheQueue) {
   WriterSlot slot;
+  WriterSlot::Writer writer;
   ASSERT_TRUE(slot.try_take());
   std::atomic<bool> cancelled = false;
-  std::thread waiter(
-      [&] { EXPECT_FALSE(slot.take_until(steady_clock::now() + kFar, [&] { return cancelled.load(); })); });
+  std::thread waiter([&] {
+    WriterSlot::Writer other;
+    EXPECT_FALSE(slot.take_until(other, steady_clock::now() + kFar, [&] { return cancelled.load(); }));
+  });
   while (slot.waiting() == 0) std::this_thread::yield();
   cancelled = true;
   slot.wake();
   waiter.join();
   EXPECT_EQ(slot.waiting(), 0u);
+}
+
+// Turns end early when a waiter finds the slot free; whoever lost by that gets it back.
+TEST(WriterSlotTest, AllGetAsMuchOfIt) {
+  constexpr int kWriters = 5;
+  WriterSlot slot;
+  std::atomic<bool> over = false;
+  std::array<steady_clock::duration, kWriters> held{};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kWriters; ++i) {
+    threads.emplace_back([&, i] {
+      WriterSlot::Writer writer;
+      while (!over) {
+        ASSERT_TRUE(slot.take_until(writer, steady_clock::now() + kFar, never));
+        const auto begin = steady_clock::now();
+        // Not all hold it equally long at a time.
+        while (steady_clock::now() - begin < std::chrono::microseconds(5 + 20 * i)) {
+        }
+        held[i] += steady_clock::now() - begin;
+        slot.give_back(writer, WriterSlot::HandOff::kAfterPatience);
+      }
+    });
+  }
+  std::this_thread::sleep_for(std::chrono::seconds(1));
+  over = true;
+  for (std::thread& thread : threads) thread.join();
+  const auto [least, most] = std::minmax_element(held.begin(), held.end());
+  EXPECT_GT(*least * 2, *most);
+}
+
+// After a long transaction its writer waits for its turn, and not for the others to have had as much.
+TEST(WriterSlotTest, NobodyPaysForALongTransaction) {
+  constexpr int kOthers = 4;
+  WriterSlot slot;
+  WriterSlot::Writer slow;
+  ASSERT_TRUE(slot.try_take());
+  std::atomic<bool> over = false;
+  std::vector<std::thread> others;
+  for (int i = 0; i < kOthers; ++i) {
+    others.emplace_back([&] {
+      WriterSlot::Writer writer;
+      while (!over) {
+        ASSERT_TRUE(slot.take_until(writer, steady_clock::now() + kFar, never));
+        slot.give_back(writer, WriterSlot::HandOff::kAfterPatience);
+      }
+    });
+  }
+  while (slot.waiting() < kOthers) std::this_thread::yield();
+  std::this_thread::sleep_for(std::chrono::seconds(2));
+  slot.give_back(slow, WriterSlot::HandOff::kAfterPatience);
+  EXPECT_TRUE(slot.take_until(slow, steady_clock::now() + std::chrono::seconds(1), never));
+  over = true;
+  slot.give_back(slow, WriterSlot::HandOff::kAfterPatience);
+  for (std::thread& other : others) other.join();
 }
 
 // The slot is a lock: what is done under it is never done twice at once.
@@ -98,12 +164,13 @@ TEST(WriterSlotTest, ManyThreadsNeverOverlap) {
   std::vector<std::thread> threads;
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&, i] {
+      WriterSlot::Writer writer;
       for (int round = 0; round < 500; ++round) {
-        ASSERT_TRUE(slot.take_until(steady_clock::now() + kFar, never));
+        ASSERT_TRUE(slot.take_until(writer, steady_clock::now() + kFar, never));
         ASSERT_EQ(++inside, 1);
         ++done;
         --inside;
-        slot.give_back(i % 2 ? WriterSlot::HandOff::kAlways : WriterSlot::HandOff::kAfterPatience);
+        slot.give_back(writer, i % 2 ? WriterSlot::HandOff::kAlways : WriterSlot::HandOff::kAfterPatience);
       }
     });
   }

@@ -106,19 +106,51 @@ PageRef Branch::with_cap(BranchSlot* slot) const {
   return ref;
 }
 
+PageRef Branch::shown(PageSlot* slot) const {
+  return slot && slot->on_branch ? with_cap(static_cast<BranchSlot*>(slot)) : PageRef{slot, main_cap_};
+}
+
 PageRef Branch::find(PageNo page) const {
   if (!parent_) return {main_pages_.find(page)};
-  pages_lock_.lock_shared();
-  BranchSlot* slot = pages_.find(page);
-  pages_lock_.unlock_shared();
-  return slot ? with_cap(slot) : PageRef{main_pages_.find(page), main_cap_};
+  const PageFront* const front = front_.load(std::memory_order_acquire);
+  PageSlot* const slot = front ? front->find(page) : nullptr;
+  return slot ? shown(slot) : find_in_trie(page);
+}
+
+PageRef Branch::find_in_trie(PageNo page) const {
+  if (!predecessor || finds_.load(std::memory_order_relaxed) < kFindsForFront) {
+    if (predecessor) finds_.fetch_add(1, std::memory_order_relaxed);
+    pages_lock_.lock_shared();
+    BranchSlot* const slot = pages_.find(page);
+    pages_lock_.unlock_shared();
+    return slot ? with_cap(slot) : PageRef{main_pages_.find(page), main_cap_};
+  }
+  std::lock_guard lock(pages_lock_);
+  BranchSlot* const in_trie = pages_.find(page);
+  PageSlot* const slot = in_trie ? in_trie : main_pages_.find(page);
+  if (!front_owner_) {
+    front_owner_ = std::make_unique<PageFront>();
+    front_.store(front_owner_.get(), std::memory_order_release);
+  }
+  if (slot) front_owner_->note(page, slot);
+  return shown(slot);
+}
+
+// Whether the next version of the page may go into this slot (B1).
+bool Branch::is_own(const PageSlot* slot) const {
+  if (!slot || !slot->on_branch) return false;
+  const auto& mine = static_cast<const BranchSlot&>(*slot);
+  return mine.owner == id_ && mine.generation == generation_;
 }
 
 PageSlot& Branch::own(PageNo page) {
   if (!parent_) return main_pages_.at(page);
+  // Nobody forks the branch meanwhile, and so its generation stays.
+  const PageFront* const front = front_.load(std::memory_order_acquire);
+  if (PageSlot* const in_front = front ? front->find(page) : nullptr; is_own(in_front)) return *in_front;
   std::lock_guard lock(pages_lock_);
   BranchSlot* const found = pages_.find(page);
-  if (found && found->owner == id_ && found->generation == generation_) return *found;
+  if (is_own(found)) return *found;
   slots_.push_back(std::make_unique<BranchSlot>());
   BranchSlot& slot = *slots_.back();
   slot.on_branch = true;
@@ -127,6 +159,7 @@ PageSlot& Branch::own(PageNo page) {
   slot.generation = generation_;
   slot.older = found ? with_cap(found) : PageRef{main_pages_.find(page), main_cap_};
   pages_.insert(&slot);
+  if (front_owner_) front_owner_->note(page, &slot);
   return slot;
 }
 
@@ -134,7 +167,7 @@ PageSlot* Branch::own_newest(PageNo page) const {
   if (!parent_) return main_pages_.find(page);
   pages_lock_.lock_shared();
   BranchSlot* const slot = pages_.find(page);
-  const bool mine = slot && slot->owner == id_ && slot->generation == generation_;
+  const bool mine = is_own(slot);
   pages_lock_.unlock_shared();
   return mine ? slot : nullptr;
 }
@@ -153,6 +186,9 @@ void Branch::for_each_slot(const std::function<void(PageNo, PageSlot&)>& visit) 
 std::uint64_t Branch::memory_bytes() const {
   std::uint64_t bytes = sizeof *this + commits_.memory_bytes() + merges().size() * sizeof(BranchMerge);
   if (!parent_) return bytes + main_pages_.memory_bytes();
+  pages_lock_.lock_shared();
+  if (front_owner_) bytes += front_owner_->memory_bytes();
+  pages_lock_.unlock_shared();
   for_each_slot([&bytes](PageNo, PageSlot& slot) {
     slot.lock.lock_shared();
     bytes += sizeof(BranchSlot) + sizeof(PageVersion) * std::max(slot.count, slot.capacity);

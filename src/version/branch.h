@@ -34,6 +34,7 @@
 
 #include "version/commit_index.h"
 #include "version/locks.h"
+#include "version/page_front.h"
 #include "version/page_table.h"
 #include "version/page_trie.h"
 #include "version/version_store.h"
@@ -90,9 +91,9 @@ class Branch {
   void set_head(const ReadPoint& head);
 
   // Takes the writer's place, of which there is one (V2). False: somebody has it.
-  bool begin_write() { return !writing_.exchange(true, std::memory_order_acquire); }
+  bool begin_write() { return !writing_.exchange(true, std::memory_order_seq_cst); }
   void end_write() { writing_.store(false, std::memory_order_release); }
-  bool being_written() const { return writing_.load(std::memory_order_acquire); }
+  bool being_written() const { return writing_.load(std::memory_order_seq_cst); }
 
   // The newest version that is in the log, visible or not.
   ReadPoint ordered_head() const {
@@ -180,6 +181,9 @@ class Branch {
 
   static const Branch* jump_from(const Branch& parent);
   PageRef with_cap(BranchSlot* slot) const;
+  PageRef shown(PageSlot* slot) const;
+  PageRef find_in_trie(PageNo page) const;
+  bool is_own(const PageSlot* slot) const;
   Lsn newest_sync() const;
 
   const BranchId id_;
@@ -214,6 +218,12 @@ class Branch {
   PageTrie pages_;
   std::uint32_t generation_ = 0;
   std::vector<std::unique_ptr<BranchSlot>> slots_;
+  // Of a successor that is read much: more than kFindsForFront times. Noted in under pages_lock_, held
+  // exclusively, and read without it.
+  static constexpr std::uint32_t kFindsForFront = 4096;
+  mutable std::unique_ptr<PageFront> front_owner_;
+  mutable std::atomic<PageFront*> front_{nullptr};
+  mutable std::atomic<std::uint32_t> finds_{0};
 };
 
 }  // namespace dosql::version

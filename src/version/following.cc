@@ -40,6 +40,11 @@ Status Follower::take_news() {
       return {};
     }
     if (!page_.describes(store_.log->database_id())) {
+      // Nobody writes: whatever stands there, the next writer begins the page anew.
+      if (!page_.has_writer()) {
+        seen_ = end;
+        return {};
+      }
       return Error(ErrorCode::kCorrupt, fmt::format("'{}/{}' is damaged: it does not belong to this database",
                                                     store_.directory->describe(), log::kStatusFile));
     }
@@ -71,7 +76,7 @@ void Follower::note_pins() {
 Status StoreImpl::catch_up() { return follower ? follower->catch_up() : Status(); }
 
 Lsn StoreImpl::visible_lsn() const {
-  return options.access == Access::kReadWrite ? visible_end.told().lsn : log->last_lsn();
+  return options.access == Access::kReadWrite ? visible_end.shown_here() : log->last_lsn();
 }
 
 Lsn StoreImpl::oldest_needed() const {

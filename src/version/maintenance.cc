@@ -107,8 +107,13 @@ Status StoreImpl::fold_long_chains() {
 }
 
 Status StoreImpl::close() {
-  for (const Branch* branch : branches.all()) CHECK(!branch->being_written());
   closed = true;
+  for (const Branch* branch : branches.with_dropped()) {
+    if (!branch->being_written()) continue;
+    closed = false;
+    return Error(ErrorCode::kBusy,
+                 fmt::format("a transaction that writes to branch '{}' is open", branch->name()));
+  }
   waiting_stopped = true;
   if (status_page) status_page->wake_waiters();
   if (options.access == Access::kReadOnly) return {};
@@ -135,7 +140,8 @@ Result<bool> VersionStore::maintain([[maybe_unused]] std::uint64_t budget_us) {
     return false;
   }
   const CheckpointGate::Closed closed(store.checkpoint_gate);
-  if (store.checkpoint_gate.spilling()) return true;
+  // Until that transaction has ended there is nothing to be done.
+  if (store.checkpoint_gate.spilling()) return false;
   DOSQL_RETURN_IF_ERROR(store.log->sync());
   for (Branch* branch : store.branches.with_dropped()) branch->show_durable(store.log->durable_lsn());
   store.visible_end.tell();

@@ -137,7 +137,7 @@ Result<log::Appended> StoreImpl::append_name(const NameSummary& summary, std::st
   record.start(RecordType::kName, 0, BranchId{summary.branch});
   record.set_name(summary, name);
   const bool needs_sync = durability == Durability::kFull;
-  Publication publication(visible_end, needs_sync);
+  Publication publication(visible_end, nullptr, needs_sync);
   return log->append(record, needs_sync ? log::WriteStyle::kWrite : log::WriteStyle::kStore, &publication);
 }
 
@@ -240,6 +240,10 @@ Status VersionStore::drop_branch(BranchId id, Durability durability) {
   const CheckpointGate::Pass pass(store.checkpoint_gate);
   std::lock_guard naming(store.names_mutex);
   if (branch.dropped) return branch_gone(branch);
+  // Nobody writes to it while it is dropped, nor afterwards.
+  const WriterPlace place(branch);
+  if (!place.taken())
+    return Error(ErrorCode::kBusy, fmt::format("a transaction is writing to branch '{}'", branch.name()));
   const NameSummary summary{.change = static_cast<std::uint32_t>(NameChange::kDropBranch),
                             .name_bytes = 0,
                             .branch = raw(id),

@@ -167,7 +167,7 @@ class VisibleEndTest : public StatusPageTest {
 TEST_F(VisibleEndTest, OneAfterTheOther) {
   for (std::uint64_t position = 8; position < 80; position += 8) {
     {
-      Publication publication(end_, false);
+      Publication publication(end_, nullptr, false);
       append(publication, position);
       EXPECT_EQ(told(), position);
     }
@@ -177,10 +177,10 @@ TEST_F(VisibleEndTest, OneAfterTheOther) {
 }
 
 TEST_F(VisibleEndTest, WhatWasNeverAppendedKeepsNothingBack) {
-  const Publication waiting(end_, true);
-  { const Publication failed(end_, true); }
+  const Publication waiting(end_, nullptr, true);
+  { const Publication failed(end_, nullptr, true); }
   {
-    Publication publication(end_, false);
+    Publication publication(end_, nullptr, false);
     append(publication, 8);
   }
   EXPECT_EQ(told(), 16u);
@@ -188,11 +188,11 @@ TEST_F(VisibleEndTest, WhatWasNeverAppendedKeepsNothingBack) {
 
 TEST_F(VisibleEndTest, WhatIsNotDurableKeepsBackWhatIsBehindIt) {
   {
-    Publication full(end_, true);
+    Publication full(end_, nullptr, true);
     append(full, 8);
   }
   {
-    Publication normal(end_, false);
+    Publication normal(end_, nullptr, false);
     append(normal, 16);
   }
   EXPECT_EQ(told(), 8u);

@@ -74,7 +74,8 @@ Status VersionStore::close() { return impl_->close(); }
 
 Status VersionStore::catch_up() { return impl_->catch_up(); }
 
-Result<Lsn> VersionStore::wait_for_visible(Lsn after, std::chrono::steady_clock::time_point deadline) {
+Result<Lsn> VersionStore::wait_for_visible(Lsn after, std::chrono::steady_clock::time_point deadline,
+                                           const std::atomic<bool>* cancelled) {
   StoreImpl& store = *impl_;
   if (!store.status_page) {
     return Error(
@@ -88,17 +89,25 @@ Result<Lsn> VersionStore::wait_for_visible(Lsn after, std::chrono::steady_clock:
     if (store.waiting_stopped) return Error(ErrorCode::kInterrupted, "the database is being closed");
     DOSQL_RETURN_IF_ERROR(store.catch_up());
     const Lsn newest = store.visible_lsn();
-    if (newest > after || !in_time) return newest;
+    if (newest > after || !in_time || (cancelled && *cancelled)) return newest;
     in_time = store.status_page->wait(ticket, deadline);
   }
 }
 
 void VersionStore::stop_waiting() {
   impl_->waiting_stopped = true;
+  wake_waiters();
+}
+
+Lsn VersionStore::visible_lsn() const { return impl_->visible_lsn(); }
+
+void VersionStore::wake_waiters() {
   if (impl_->status_page) impl_->status_page->wake_waiters();
 }
 
 Lsn VersionStore::oldest_needed() const { return impl_->oldest_needed(); }
+
+io::Directory& VersionStore::directory() const { return *impl_->directory; }
 
 const StoreOptions& VersionStore::options() const { return impl_->options; }
 

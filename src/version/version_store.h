@@ -22,6 +22,7 @@
 // The store starts no thread, reads no clock and draws no randomness but through what it was given.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -218,11 +219,13 @@ class VersionStore {
   ~VersionStore();
 
   // Makes everything durable, writes the checkpoint and gives the lock back; afterwards only
-  // destruction is allowed. REQUIRES: no active WriteTransaction. On an error the data is as safe as
-  // before, the next open merely replays the log.
+  // destruction is allowed. Errors: kBusy (a WriteTransaction is active; the store stays open), others: the
+  // data is as safe as before, the next open merely replays the log.
   Status close();
 
   const StoreOptions& options() const;
+  // For files beside the log.
+  io::Directory& directory() const;
 
   // Waits until the commit is as durable as it was asked to be, and visible. One sync serves all that wait.
   // Errors: kOutcomeUnknown (a sync failed; the store is poisoned now).
@@ -238,8 +241,13 @@ class VersionStore {
   Status catch_up();
   // The newest LSN that is visible, as soon as it is above `after`; at `deadline` whatever it is then. With a
   // writer in another process it catches up too. Any number of threads may wait. Errors: those of catch_up(),
-  // kInterrupted (stop_waiting() or close()), kInvalidArgument (the role is kSnapshot).
-  Result<Lsn> wait_for_visible(Lsn after, std::chrono::steady_clock::time_point deadline);
+  // kInterrupted (stop_waiting() or close()), kInvalidArgument (the role is kSnapshot). `cancelled`: ends the
+  // wait like the deadline, for who set it and then called wake_waiters().
+  Result<Lsn> wait_for_visible(Lsn after, std::chrono::steady_clock::time_point deadline,
+                               const std::atomic<bool>* cancelled = nullptr);
+  void wake_waiters();
+  // The newest LSN that readers see here.
+  Lsn visible_lsn() const;
   // Ends all waits of this store, also those to come.
   void stop_waiting();
   // What compaction has to keep: all versions that were some branch's newest at this LSN, and all later ones,
@@ -273,7 +281,7 @@ class VersionStore {
   // The id of a branch now: another one than it was when it has been fast-forwarded since.
   BranchId current(BranchId branch) const;
   // Its versions stay readable for who has them pinned, and as part of branches forked off it. Errors: as
-  // above, kInvalidArgument for main. REQUIRES: nobody writes to it.
+  // above, kInvalidArgument for main, kBusy (a transaction is writing to it).
   Status drop_branch(BranchId branch, Durability durability);
   // None: there is none of that name.
   std::optional<BranchInfo> find_branch(std::string_view name) const;

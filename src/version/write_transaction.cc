@@ -21,7 +21,7 @@ using log::EntryKind;
 using log::RecordType;
 
 // Frames a transaction keeps for its next run instead of giving them back to the pool one by one.
-constexpr std::size_t kFramesKept = 64;
+constexpr std::size_t kFramesKept = 16;
 // How many commits a look at all pins is good for, and one more for so many pins.
 constexpr std::uint32_t kCommitsPerLook = 32;
 constexpr std::uint32_t kPinsPerCommit = 16;
@@ -365,7 +365,7 @@ Result<OrderedCommit> WriteTransaction::Overlay::order(Durability durability, co
   const bool needs_sync = durability == Durability::kFull;
   const auto style = needs_sync ? log::WriteStyle::kWrite : log::WriteStyle::kStore;
   const CheckpointGate::Pass pass(store_.checkpoint_gate);
-  Publication publication(store_.visible_end, needs_sync);
+  Publication publication(store_.visible_end, branch_, needs_sync);
   std::lock_guard publishing(branch_->publish_mutex());
   DOSQL_ASSIGN_OR_RETURN(const log::Appended appended, store_.log->append(record_, style, &publication));
   publish_pages(appended);
@@ -469,6 +469,13 @@ Status WriteTransaction::begin(const ReadPoint& base, CacheUse spilled) {
   }
   Branch& branch = store_.branch(base.branch);
   if (!branch.begin_write()) return Error(ErrorCode::kBusy, "another connection is writing to this branch");
+  // Looked at behind begin_write(): who closes or drops does it the other way round.
+  const bool dropped_for_good = branch.dropped && branch.successor == nullptr;
+  if (store_.closed || dropped_for_good) {
+    branch.end_write();
+    if (store_.closed) return Error(ErrorCode::kInvalidArgument, "the database is closed");
+    return Error(ErrorCode::kBranchNotFound, "the branch was dropped");
+  }
   if (branch.dropped || branch.ordered_head() != base) {
     branch.end_write();
     return Error(ErrorCode::kBusySnapshot, "the branch moved on since this transaction began to read");

@@ -16,7 +16,8 @@ struct Point {
 class NameWorkload {
  public:
   NameWorkload(std::mt19937_64& random, const SqlState& state, const std::string& branch)
-      : random_(random), state_(state), branch_(branch), next_{"", std::nullopt, false, false, branch, state} {}
+      : random_(random), state_(state), branch_(branch), next_{"",    std::nullopt, false,
+                                                               false, branch,       state} {}
 
   NameStatement statement() {
     switch (below(10)) {

@@ -3,7 +3,7 @@
 # FOLDER is the repository unless given (check_test.sh gives it broken ones).
 set -euo pipefail
 export LC_ALL=C
-rooms=(base io log version diff merge sql engine)  # each may include itself and those before it
+rooms=(base io log version diff merge cdc sql engine)  # each may include itself and those before it
 lines_max=900
 
 cd "${2:-$(dirname "$0")/../..}"
@@ -11,7 +11,7 @@ problems=0
 
 # Our text files, those about to be committed included. Test data may hold anything.
 files() {
-  git ls-files -z --cached --others --exclude-standard -- "${@:-.}" ':!third_party/package-lock.json' \
+  git ls-files -z --cached --others --exclude-standard -- "${@:-.}" ':!*package-lock.json' \
     ':!fuzz/corpus' ':!tests/*/data' | xargs -0 -r grep -IlsZ '' -- | tr '\0' '\n' || true
 }
 sources() { files '*.cc' '*.h'; }
@@ -52,9 +52,11 @@ check_text() {
 check_machine() {
   refuse "a path of somebody's machine" '(^|[^[:alnum:]_.])/(wor[k]|hom[e]|roo[t]|User[s])/'
   refuse "a package registry's host" 'registr[y]\.(npmjs|yarnpkg)\.'
-  if [ -f third_party/package-lock.json ] && grep -q '"resolved"' third_party/package-lock.json; then
-    report "third_party/package-lock.json: names a registry host; npm reads third_party/.npmrc only there"
-  fi
+  local lock
+  while read -r lock; do
+    report "$lock: names a registry host; npm reads the .npmrc only in its folder"
+  done < <(git ls-files --cached --others --exclude-standard -- '*package-lock.json' |
+    xargs -r -d '\n' grep -l '"resolved"' -- || true)
 }
 
 check_format() {

@@ -55,6 +55,26 @@ printf '    <testcase name="C" status="run" result="skipped" time="0" classname=
 printf '    <testcase name="D" status="notrun" result="suppressed" time="0" classname="A" />\n' >>"$folder/a.xml"
 expect '3 0' 'one case skipped and one disabled'
 
+# node_report NAME FAILURES: what Node's tests report, two of them, with one more skipped.
+node_report() {
+  {
+    echo '<?xml version="1.0" encoding="utf-8"?>'
+    echo '<testsuites>'
+    printf '\t<testcase name="one &lt;testcase" time="0.01" classname="test"/>\n'
+    printf '\t<testcase name="two" time="0.01" classname="test"%s>\n' "$([ "$2" = 0 ] && echo /)"
+    [ "$2" = 0 ] || printf '\t\t<failure type="testCodeFailure" message="m">\n</failure>\n\t</testcase>\n'
+    printf '\t<testcase name="three" time="0.01" classname="test">\n'
+    printf '\t\t<skipped type="skipped" message="true"/>\n\t</testcase>\n'
+    echo '</testsuites>'
+  } >"$folder/$1.xml"
+}
+ran a run b run; node_report a 0; report b 7 0
+expect '9 0' 'tests of Node that pass'
+ran a fail; node_report a 1
+expect '1 1' 'one test of Node that fails'
+ran a fail; node_report a 0
+expect '2 1' 'a file of Node tests that fails outside of them'
+
 if "$count" "$folder" 2>/dev/null; then
   echo "no report at all is not a success"
   failures=$((failures + 1))

@@ -1,0 +1,106 @@
+// .tail: the changes of the database, as they happen.
+
+#include <fmt/format.h>
+
+#include "apps/dosql/change_writer.h"
+#include "apps/dosql/dot_command.h"
+#include "apps/dosql/shell.h"
+#include "apps/dosql/text.h"
+
+namespace dosql::shell {
+
+namespace {
+
+// How soon Ctrl-C is noticed while nothing happens.
+constexpr std::chrono::milliseconds kLook(100);
+
+struct TailOptions {
+  ChangesOptions feed;
+  bool from_now = true;
+  bool json = false;
+  bool end = false;  // when all that there is has been shown
+};
+
+std::vector<std::string> split_names(std::string_view list) {
+  std::vector<std::string> names;
+  while (true) {
+    const std::size_t comma = list.find(',');
+    if (const std::string_view name = trim(list.substr(0, comma)); !name.empty()) names.emplace_back(name);
+    if (comma == std::string_view::npos) return names;
+    list.remove_prefix(comma + 1);
+  }
+}
+
+Result<TailOptions> parse(Arguments arguments) {
+  TailOptions options;
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    const std::string& option = arguments[i];
+    const bool takes_value = option == "-from" || option == "-tables";
+    if (takes_value && ++i == arguments.size())
+      return usage_error("tail", fmt::format("{} needs a value", option));
+    if (option == "-from") {
+      const auto lsn = parse_unsigned(arguments[i]);
+      if (!lsn) return usage_error("tail", fmt::format("'{}' is not an LSN", arguments[i]));
+      options.feed.after_lsn = *lsn;
+      options.from_now = false;
+    } else if (option == "-tables") {
+      options.feed.filter.tables = split_names(arguments[i]);
+      if (options.feed.filter.tables.empty()) return usage_error("tail", "-tables needs names");
+    } else if (option == "-snapshot") {
+      options.feed.snapshot = true;
+      options.from_now = false;
+    } else if (option == "-schema") {
+      options.feed.filter.schema = true;
+    } else if (option == "-json") {
+      options.json = true;
+    } else if (option == "-end") {
+      options.end = true;
+    } else {
+      return usage_error("tail", fmt::format("unknown option '{}'", option));
+    }
+  }
+  return options;
+}
+
+Status run_tail(Shell& shell, Arguments arguments) {
+  DOSQL_ASSIGN_OR_RETURN(TailOptions options, parse(arguments));
+  Connection& connection = shell.connection();
+  if (connection.fixed())
+    return Error(ErrorCode::kInvalidArgument, "this shell stays at a version: nothing new will come");
+  options.feed.branch = connection.current_branch();
+  if (options.from_now) {
+    DOSQL_ASSIGN_OR_RETURN(const VersionId newest, connection.resolve(current()));
+    options.feed.after_lsn = newest.lsn;
+  }
+  DOSQL_ASSIGN_OR_RETURN(Changes changes, shell.database().changes(std::move(options.feed)));
+  while (!shell.interrupts().pending()) {
+    DOSQL_ASSIGN_OR_RETURN(std::optional<Change> change, changes.next());
+    if (!change) {
+      if (options.end) break;
+      DOSQL_RETURN_IF_ERROR(shell.out().flush());
+      DOSQL_ASSIGN_OR_RETURN(change, changes.next(kLook));
+    }
+    if (!change) continue;
+    shell.out().write(options.json ? change_json(*change) : change_text(*change));
+    shell.out().write('\n');
+  }
+  return {};
+}
+
+}  // namespace
+
+std::vector<DotCommand> change_commands() {
+  return {
+      {"tail", "[OPTIONS]", "Show changes of rows as they are committed, until Ctrl-C",
+       "-from LSN    begin behind that LSN; 0: with the first commit (without it: with what comes now)\n"
+       "-snapshot    begin with all rows that there are\n"
+       "-tables A,B  only these tables\n"
+       "-schema      also tables that come, go or are altered\n"
+       "-json        one JSON object a line\n"
+       "-end         end when all that there is has been shown\n"
+       "It follows the branch that this shell is on, also when another process writes.\n",
+       0, kAnyNumber, run_tail},
+  };
+}
+
+}  // namespace dosql::shell

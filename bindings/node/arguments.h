@@ -1,0 +1,43 @@
+// The values that a JavaScript caller gives for a statement's parameters.
+#pragma once
+
+#include <node_api.h>
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include <dosql/result.h>
+#include <dosql/statement.h>
+#include <dosql/value.h>
+
+namespace dosql::node {
+
+class Arguments {
+ public:
+  // Each argument is a value, an array of values (all in a row are for parameters 1, 2, ...), or an object
+  // whose own properties are for the parameters of these names, with or without their prefix. It may run
+  // JavaScript (getters), so nothing else of a call may have begun. Where that threw, the exception is
+  // pending.
+  Status read(napi_env env, std::span<const napi_value> values);
+
+  // Errors: DOSQL_INVALID_ARGUMENT names the parameter that has no value, or not one that SQL knows.
+  Status bind(Statement& statement) const;
+
+ private:
+  struct Named {
+    std::string name;
+    Result<Value> value;  // what is wrong with it matters only where a parameter has its name
+  };
+
+  Status add_value(napi_env env, napi_value value);
+  Status add_array(napi_env env, napi_value array);
+  Status add_names(napi_env env, napi_value object);
+  Status bind_both(Statement& statement) const;
+  const Named* find(std::string_view parameter) const;
+
+  std::vector<Value> positional_;
+  std::vector<Named> named_;
+};
+
+}  // namespace dosql::node

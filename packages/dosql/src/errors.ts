@@ -1,0 +1,70 @@
+/** What went wrong, as far as a program would act differently: docs/errors.md of the repository tells each. */
+export type ErrorCode =
+  | 'DOSQL_SQL'
+  | 'DOSQL_CONSTRAINT'
+  | 'DOSQL_BUSY'
+  | 'DOSQL_BUSY_SNAPSHOT'
+  | 'DOSQL_LOCKED'
+  | 'DOSQL_READ_ONLY'
+  | 'DOSQL_IO'
+  | 'DOSQL_DISK_FULL'
+  | 'DOSQL_OUTCOME_UNKNOWN'
+  | 'DOSQL_POISONED'
+  | 'DOSQL_CORRUPT'
+  | 'DOSQL_NOT_A_DATABASE'
+  | 'DOSQL_FORMAT_TOO_NEW'
+  | 'DOSQL_NOT_FOUND'
+  | 'DOSQL_ALREADY_EXISTS'
+  | 'DOSQL_VERSION_NOT_FOUND'
+  | 'DOSQL_HISTORY_EXPIRED'
+  | 'DOSQL_BRANCH_NOT_FOUND'
+  | 'DOSQL_BRANCH_NOT_MERGED'
+  | 'DOSQL_INVALID_ARGUMENT'
+  | 'DOSQL_FORBIDDEN'
+  | 'DOSQL_INTERRUPTED'
+  | 'DOSQL_OUT_OF_MEMORY'
+  | 'DOSQL_INTERNAL';
+
+/** What is known of a failure beside its message. */
+export interface ErrorDetails {
+  /** What could be done instead. */
+  hint?: string;
+  /** The SQL that failed. */
+  sql?: string;
+  /** Where in `sql`, counted as JavaScript counts. */
+  offset?: number;
+  /** SQLite's extended result code, where the failure came through SQLite. */
+  sqliteCode?: number;
+  cause?: unknown;
+}
+
+/** Every failure of DoSQL. */
+export class DoSQLError extends Error {
+  readonly code: ErrorCode;
+  readonly hint: string | undefined;
+  readonly sql: string | undefined;
+  readonly offset: number | undefined;
+  readonly sqliteCode: number | undefined;
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(message, 'cause' in details ? { cause: details.cause } : undefined);
+    this.name = 'DoSQLError';
+    this.code = code;
+    this.hint = details.hint;
+    this.sql = details.sql;
+    this.offset = details.offset;
+    this.sqliteCode = details.sqliteCode;
+  }
+}
+
+/** A migration that cannot be run, or that did not run as its file says now. */
+export class MigrationError extends DoSQLError {
+  /** The file's name in the folder of migrations. */
+  readonly file: string;
+
+  constructor(file: string, code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(code, `migration ${file}: ${message}`, details);
+    this.name = 'MigrationError';
+    this.file = file;
+  }
+}

@@ -1,0 +1,82 @@
+// The addon's functions, and the memory through which rows come from it (bindings/node/rows.h).
+
+import { createRequire } from 'node:module';
+import { DoSQLError, type ErrorCode, type ErrorDetails } from './errors.js';
+
+type Handle = number;
+type Task = number;
+type StatementNumber = number;
+/** The kind of a time point and its value; both undefined: none. */
+export type NativePoint = [kind: string | undefined, value: string | bigint | number | undefined];
+
+export const Wanted = { rows: 0, firstRow: 1, runResult: 2 } as const;
+export type Wanted = (typeof Wanted)[keyof typeof Wanted];
+
+interface Native {
+  setUp(memory: ArrayBuffer, extras: unknown[], makeError: unknown, settle: () => void): void;
+  takeOutcome(): boolean;
+  takeMore(task: Task): boolean;
+  shapeColumns(shape: number): string[] | undefined;
+
+  makeHandle(): Handle;
+  open(handle: Handle, path: string, options: object): Task;
+  asOf(handle: Handle, fixed: Handle, branch: string | undefined, ...point: NativePoint): Task;
+  close(handle: Handle): Task;
+  query(handle: Handle, wanted: Wanted, sql: string, ...parameters: unknown[]): Task;
+  exec(handle: Handle, sql: string): Task;
+  interrupt(handle: Handle, task: Task): void;
+  inTransaction(handle: Handle): boolean;
+  maintain(handle: Handle): Task;
+
+  prepare(handle: Handle, sql: string): StatementNumber;
+  get(statement: StatementNumber, ...parameters: unknown[]): void;
+  all(statement: StatementNumber, ...parameters: unknown[]): void;
+  start(statement: StatementNumber, ...parameters: unknown[]): void;
+  fetch(statement: StatementNumber, most: number): void;
+  stop(statement: StatementNumber): void;
+  run(statement: StatementNumber, ...parameters: unknown[]): void;
+  columns(statement: StatementNumber): string[];
+  readOnly(statement: StatementNumber): boolean;
+  release(statement: StatementNumber): void;
+
+  branch(handle: Handle, name: string, ...from: NativePoint): Task;
+  checkout(handle: Handle, name: string): Task;
+  currentBranch(handle: Handle): Task;
+  deleteBranch(handle: Handle, name: string, force: boolean): Task;
+  listBranches(handle: Handle): Task;
+  compareBranches(handle: Handle, source: string, target: string): Task;
+  createSnapshot(handle: Handle, name: string, ...at: NativePoint): Task;
+  dropSnapshot(handle: Handle, name: string): Task;
+  listSnapshots(handle: Handle): Task;
+  resolve(handle: Handle, ...point: NativePoint): Task;
+  distance(handle: Handle, branch: string, ...points: [...NativePoint, ...NativePoint]): Task;
+}
+
+const reportBytes = 64;
+const memory = new ArrayBuffer(reportBytes + 8 * 8192);
+
+/** What the addon says beside rows. */
+export const report = new Float64Array(memory, 0, reportBytes / 8);
+export const Report = { rows: 0, shape: 1, more: 2, task: 3, failed: 4 } as const;
+/** Numbers, and NaNs that stand for something else. */
+export const cells = new Float64Array(memory, reportBytes);
+/** The halves of the cells. */
+export const words = new Uint32Array(memory, reportBytes);
+/** Strings, bigints and Uint8Arrays that cells stand for. */
+export const extras: unknown[] = [];
+
+function makeError(code: ErrorCode, message: string, hint: string, sqliteCode: number, sql: string, offset: number) {
+  const details: ErrorDetails = {};
+  if (hint !== '') details.hint = hint;
+  if (sql !== '') details.sql = sql;
+  if (offset >= 0) details.offset = offset;
+  if (sqliteCode !== 0) details.sqliteCode = sqliteCode;
+  return new DoSQLError(code, message, details);
+}
+
+export const native = createRequire(import.meta.url)('./dosql.node') as Native;
+
+/** `settle` is called when outcomes of asynchronous calls are there. */
+export function setUpNative(settle: () => void): void {
+  native.setUp(memory, extras, makeError, settle);
+}

@@ -1,0 +1,100 @@
+// Rows out of the memory that the addon shares with us.
+
+import { cells, extras, native, report, Report, words } from './native.js';
+
+/** A row as an object, its columns by their names. */
+export type Row = Record<string, any>;
+
+// The high halves of cells that are no numbers.
+const nullWord = 0x7ff80001;
+const extraWord = 0x7ff80002;
+
+/** The value of a cell. */
+export function valueAt(cell: number): unknown {
+  const value = cells[cell]!;
+  return value === value ? value : otherValueAt(cell);
+}
+
+function otherValueAt(cell: number): unknown {
+  const high = words[2 * cell + 1]!;
+  if (high === nullWord) return null;
+  const low = words[2 * cell]!;
+  if (high === extraWord) return extras[low];
+  const shared = extras[high & 0xffff] as string;
+  const begin = low >>> 16;
+  return shared.substring(begin, begin + (low & 0xffff));
+}
+
+/** Makes a row of the cells from `cell` on. */
+export type RowMaker<T> = (shape: Shape, cell: number) => T;
+
+/** The columns of some rows. */
+export class Shape {
+  readonly names: readonly string[];
+  // Copies of it have the right properties in the right order, so that all rows are alike to the engine.
+  readonly #empty: Row;
+
+  constructor(names: readonly string[]) {
+    this.names = names;
+    this.#empty = Object.fromEntries(names.map((name) => [name, null]));
+  }
+
+  object(cell: number): Row {
+    const row = { ...this.#empty };
+    const names = this.names;
+    for (let column = 0; column < names.length; ++column) row[names[column]!] = valueAt(cell + column);
+    return row;
+  }
+
+  array(cell: number): unknown[] {
+    const row: unknown[] = [];
+    for (let column = 0; column < this.names.length; ++column) row.push(valueAt(cell + column));
+    return row;
+  }
+}
+
+export const asObject: RowMaker<Row> = (shape, cell) => shape.object(cell);
+export const asArray: RowMaker<unknown[]> = (shape, cell) => shape.array(cell);
+export const asFirstValue: RowMaker<unknown> = (_, cell) => valueAt(cell);
+
+const mostShapes = 1024;
+const shapes = new Map<number, Shape>();
+// Mostly the same statement runs again.
+let newestNumber = 0;
+let newestShape = new Shape([]);
+
+function shapeOfReport(): Shape {
+  const number = report[Report.shape]!;
+  if (number !== newestNumber) {
+    newestShape = shapeOf(number);
+    newestNumber = number;
+  }
+  return newestShape;
+}
+
+function shapeOf(number: number): Shape {
+  let shape = shapes.get(number);
+  if (shape === undefined) {
+    if (shapes.size >= mostShapes) shapes.clear();
+    shape = new Shape(native.shapeColumns(number) ?? []);
+    shapes.set(number, shape);
+  }
+  return shape;
+}
+
+/** Adds the rows that were just shown; true when there are more. */
+export function takeRows<T>(make: RowMaker<T>, into: T[]): boolean {
+  const rows = report[Report.rows]!;
+  if (rows === 0) return false;
+  const more = report[Report.more] === 1;
+  const shape = shapeOfReport();
+  const columns = shape.names.length;
+  for (let row = 0; row < rows; ++row) into.push(make(shape, row * columns));
+  if (rows > 1) extras.length = 0;
+  return more;
+}
+
+/** The one row that was just shown, or undefined. */
+export function takeRow<T>(make: RowMaker<T>): T | undefined {
+  return report[Report.rows] === 0 ? undefined : make(shapeOfReport(), 0);
+}

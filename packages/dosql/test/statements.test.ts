@@ -1,0 +1,99 @@
+// Synchronous statements, as users of better-sqlite3 know them.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { fails, openDatabase } from './support.ts';
+
+const db = await openDatabase();
+await db.exec(`CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT);
+  WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000) INSERT INTO t SELECT i, 'v' || i FROM n`);
+
+test('get, all, run', () => {
+  const get = db.prepare('SELECT * FROM t WHERE id = ?');
+  assert.deepEqual(get.get(7), { id: 7, v: 'v7' });
+  assert.deepEqual(get.get([8]), { id: 8, v: 'v8' });
+  assert.equal(get.get(0), undefined);
+  assert.equal(db.prepare('SELECT * FROM t').all().length, 1000);
+  assert.deepEqual(db.prepare('SELECT * FROM t WHERE id > 999').all(), [{ id: 1000, v: 'v1000' }]);
+  assert.deepEqual(db.prepare('UPDATE t SET v = v WHERE id <= ?').run(3).changes, 3);
+  assert.deepEqual(db.prepare('SELECT ?, ?, ?').raw().get(1, 'b', null), [1, 'b', null]);
+  const seventeen = Array.from({ length: 17 }, (_, index) => index);
+  assert.deepEqual(db.prepare(`SELECT ${seventeen.map(() => '?').join()}`).raw().get(...seventeen), seventeen);
+});
+
+test('raw and pluck', () => {
+  const statement = db.prepare('SELECT id, v FROM t WHERE id < 3 ORDER BY id');
+  assert.deepEqual(statement.raw().all(), [[1, 'v1'], [2, 'v2']]);
+  assert.deepEqual(statement.pluck().all(), [1, 2]);
+  assert.deepEqual(statement.pluck(false).all(), [{ id: 1, v: 'v1' }, { id: 2, v: 'v2' }]);
+  assert.deepEqual([...statement.raw().iterate()], [[1, 'v1'], [2, 'v2']]);
+});
+
+test('what a statement tells of itself', () => {
+  const select = db.prepare('SELECT id, v AS w FROM t');
+  assert.deepEqual(select.columns(), ['id', 'w']);
+  assert.deepEqual([select.reader, select.readonly, select.source], [true, true, 'SELECT id, v AS w FROM t']);
+  const write = db.prepare('DELETE FROM t WHERE 0');
+  assert.deepEqual([write.reader, write.readonly, write.columns()], [false, false, []]);
+});
+
+test('iterate: every row once, however it is left', () => {
+  const statement = db.prepare('SELECT id FROM t ORDER BY id').pluck();
+  assert.deepEqual([...statement.iterate()], Array.from({ length: 1000 }, (_, index) => index + 1));
+  for (const id of statement.iterate()) {
+    if (id === 20) break;
+  }
+  assert.throws(() => {
+    for (const id of statement.iterate()) {
+      if (id === 3) throw new Error('out of the loop');
+    }
+  }, /out of the loop/);
+  assert.equal(statement.get(), 1, 'the statement is free again');
+  assert.deepEqual([...db.prepare('SELECT 1 WHERE 0').iterate()], []);
+  statement.iterate(); // never begun: nothing is in use
+  assert.equal(statement.get(), 1);
+});
+
+test('a statement is not used while a loop over it runs; others are', () => {
+  const statement = db.prepare('SELECT id FROM t').pluck();
+  const insert = db.prepare('INSERT INTO t (v) VALUES (?)');
+  let rows = 0;
+  for (const id of statement.iterate()) {
+    if (id === 1) assert.throws(() => statement.get(), fails('DOSQL_INVALID_ARGUMENT', /loop/));
+    if (id <= 1000 && id % 100 === 0) insert.run('more');
+    ++rows;
+  }
+  assert.ok(rows >= 1000);
+  db.prepare('DELETE FROM t WHERE id > 1000').run();
+});
+
+test('a statement follows the schema', async () => {
+  const own = await openDatabase();
+  await own.exec('CREATE TABLE s (a); INSERT INTO s VALUES (1)');
+  const statement = own.prepare('SELECT * FROM s');
+  assert.deepEqual(statement.get(), { a: 1 });
+  await own.exec('ALTER TABLE s ADD COLUMN b DEFAULT 2');
+  assert.deepEqual(statement.get(), { a: 1, b: 2 });
+  assert.deepEqual(statement.all(), [{ a: 1, b: 2 }]);
+  await own.exec('DROP TABLE s');
+  assert.throws(() => statement.get(), fails('DOSQL_SQL', /no such table/));
+  await own.exec('CREATE TABLE s (c)');
+  assert.deepEqual(statement.all(), []);
+  assert.deepEqual(statement.columns(), ['c']);
+});
+
+test('SQL errors at preparing and at running', () => {
+  assert.throws(() => db.prepare('SELEC 1'), fails('DOSQL_SQL', /syntax/));
+  assert.throws(() => db.prepare('  -- nothing'), fails('DOSQL_INVALID_ARGUMENT', /no statement/));
+  assert.throws(() => db.prepare('SELECT 1; SELECT 2'), fails('DOSQL_INVALID_ARGUMENT', /more than one/));
+  const fails_late = db.prepare("SELECT json_extract(v, '$') FROM t WHERE id = ?");
+  assert.throws(() => fails_late.all(1), fails('DOSQL_SQL', /JSON/));
+  assert.throws(() => [...fails_late.iterate(1)], fails('DOSQL_SQL', /JSON/));
+  assert.deepEqual(fails_late.all(0), []);
+});
+
+test('statements that are forgotten are released', async () => {
+  for (let round = 0; round < 5_000; ++round) db.prepare(`SELECT ${round}`).get();
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  assert.deepEqual(db.prepare('SELECT 1 AS one').get(), { one: 1 });
+});

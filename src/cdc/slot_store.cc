@@ -1,0 +1,153 @@
+#include "cdc/slot_store.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace dosql::cdc {
+namespace {
+
+Error in_use_here(std::string_view name) {
+  return Error(ErrorCode::kBusy, fmt::format("slot '{}' is in use in this process", name));
+}
+
+}  // namespace
+
+// --- SlotUse ---
+
+SlotUse::SlotUse(std::string name, SlotFile file, std::unique_ptr<io::DirectoryLock> lock, Clock& clock)
+    : name_(std::move(name)),
+      lock_(std::move(lock)),
+      clock_(clock),
+      file_(std::move(file)),
+      record_(file_.record()) {}
+
+SlotUse::~SlotUse() { flush().ignore("it comes again"); }
+
+SlotRecord SlotUse::record() const {
+  std::lock_guard lock(mutex_);
+  return record_;
+}
+
+Status SlotUse::advance(Lsn lsn) {
+  std::lock_guard lock(mutex_);
+  if (record_.lost != 0) {
+    return Error(ErrorCode::kHistoryExpired,
+                 fmt::format("slot '{}' is lost: it was further behind than its limit", name_))
+        .with_hint("drop it, make it anew and begin with a snapshot");
+  }
+  if (raw(lsn) <= record_.acknowledged_lsn) return {};
+  const TimestampUs now_us = clock_.now_us();
+  record_.acknowledged_lsn = raw(lsn);
+  record_.acknowledged_us = static_cast<std::uint64_t>(now_us);
+  // A clock that steps back does not keep it from being written.
+  const TimestampUs passed_us = now_us - written_us_;
+  return passed_us >= 0 && passed_us < kWriteIntervalUs ? Status() : write();
+}
+
+Status SlotUse::flush() {
+  std::lock_guard lock(mutex_);
+  return record_.acknowledged_lsn == file_.record().acknowledged_lsn ? Status() : write();
+}
+
+Status SlotUse::lose() {
+  std::lock_guard lock(mutex_);
+  record_.lost = 1;
+  return write();
+}
+
+// REQUIRES: mutex_ is held.
+Status SlotUse::write() {
+  written_us_ = clock_.now_us();
+  return file_.write(record_);
+}
+
+// --- SlotStore ---
+
+SlotStore::SlotStore(io::Directory& directory, std::uint64_t database_id, Clock& clock, std::string owner)
+    : directory_(directory), database_id_(database_id), clock_(clock), owner_(std::move(owner)) {}
+
+Status SlotStore::create(const std::string& name, BranchId branch, Lsn acknowledged, std::uint64_t lag_us_max,
+                         std::uint64_t lag_bytes_max) {
+  DOSQL_RETURN_IF_ERROR(check_slot_name(name));
+  DOSQL_ASSIGN_OR_RETURN(const auto held, lock(name));
+  SlotRecord record{};
+  record.branch = raw(branch);
+  record.database_id = database_id_;
+  record.acknowledged_lsn = raw(acknowledged);
+  record.created_us = record.acknowledged_us = static_cast<std::uint64_t>(clock_.now_us());
+  record.lag_us_max = lag_us_max;
+  record.lag_bytes_max = lag_bytes_max;
+  return SlotFile::create(directory_, name, record);
+}
+
+Result<std::vector<SlotStore::Slot>> SlotStore::list() const {
+  DOSQL_ASSIGN_OR_RETURN(const auto names, SlotFile::list(directory_));
+  std::vector<Slot> slots;
+  for (const std::string& name : names) {
+    auto slot = get(name);
+    // Dropped meanwhile.
+    if (!slot && slot.error().code() == ErrorCode::kNotFound) continue;
+    if (!slot) return std::move(slot).error();
+    slots.push_back(*std::move(slot));
+  }
+  return slots;
+}
+
+Result<SlotStore::Slot> SlotStore::get(const std::string& name) const {
+  DOSQL_RETURN_IF_ERROR(check_slot_name(name));
+  if (const auto use = found_use(name)) return Slot{name, use->record(), true};
+  DOSQL_ASSIGN_OR_RETURN(const SlotFile file,
+                         SlotFile::open(directory_, name, io::OpenMode::kReadOnly, database_id_));
+  return Slot{name, file.record(), false};
+}
+
+Result<std::unique_ptr<io::DirectoryLock>> SlotStore::lock(const std::string& name) const {
+  auto held = directory_.lock("slot-" + name + "+lock", owner_);
+  if (held || held.error().code() != ErrorCode::kLocked) return held;
+  return Error(ErrorCode::kLocked, fmt::format("slot '{}' is in use by {}", name, held.error().message()));
+}
+
+std::shared_ptr<SlotUse> SlotStore::found_use(const std::string& name) const {
+  std::lock_guard lock(mutex_);
+  const auto found = uses_.find(name);
+  return found == uses_.end() ? nullptr : found->second.lock();
+}
+
+Result<std::shared_ptr<SlotUse>> SlotStore::open_use(const std::string& name) {
+  // First, so that no lock is made for what is not there.
+  DOSQL_RETURN_IF_ERROR(get(name).and_then(ignore_result));
+  DOSQL_ASSIGN_OR_RETURN(auto held, lock(name));
+  DOSQL_ASSIGN_OR_RETURN(SlotFile file,
+                         SlotFile::open(directory_, name, io::OpenMode::kReadWrite, database_id_));
+  return std::shared_ptr<SlotUse>(new SlotUse(name, std::move(file), std::move(held), clock_));
+}
+
+Result<std::shared_ptr<SlotUse>> SlotStore::use(const std::string& name) {
+  if (found_use(name)) return in_use_here(name);
+  DOSQL_ASSIGN_OR_RETURN(auto use, open_use(name));
+  std::lock_guard lock(mutex_);
+  uses_[name] = use;
+  return use;
+}
+
+Status SlotStore::advance(const std::string& name, Lsn lsn) {
+  if (const auto use = found_use(name)) return use->advance(lsn);
+  DOSQL_ASSIGN_OR_RETURN(const auto use, open_use(name));
+  DOSQL_RETURN_IF_ERROR(use->advance(lsn));
+  return use->flush();
+}
+
+Status SlotStore::drop(const std::string& name) {
+  if (found_use(name)) return in_use_here(name);
+  DOSQL_ASSIGN_OR_RETURN(const auto held, lock(name));
+  // Also one that cannot be read.
+  DOSQL_ASSIGN_OR_RETURN(const auto names, SlotFile::list(directory_));
+  if (std::ranges::find(names, name) == names.end())
+    return Error(ErrorCode::kNotFound, fmt::format("there is no slot '{}'", name));
+  DOSQL_RETURN_IF_ERROR(SlotFile::remove(directory_, name));
+  return directory_.remove("slot-" + name + "+lock");
+}
+
+}  // namespace dosql::cdc

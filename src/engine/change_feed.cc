@@ -1,0 +1,342 @@
+#include "engine/change_feed.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "engine/row_changes.h"
+
+namespace dosql::engine {
+namespace {
+
+using diff::ChangeKind;
+using diff::Field;
+using diff::FieldType;
+using version::Reader;
+using version::ReadPoint;
+
+ChangeType type_of(ChangeKind kind) {
+  switch (kind) {
+    case ChangeKind::kInsert: return ChangeType::kInsert;
+    case ChangeKind::kUpdate: return ChangeType::kUpdate;
+    case ChangeKind::kDelete: break;
+  }
+  return ChangeType::kDelete;
+}
+
+Value value_of(const Field& field, diff::TextEncoding encoding) {
+  switch (field.type) {
+    case FieldType::kNull: break;
+    case FieldType::kInteger: return field.integer;
+    case FieldType::kReal: return field.real;
+    case FieldType::kText: return diff::utf8_text(field.bytes, encoding);
+    case FieldType::kBlob: return Blob(field.bytes.begin(), field.bytes.end());
+  }
+  return nullptr;
+}
+
+// In the version that it is of, as sqlite_schema has it.
+const std::string* create_statement(const VersionSchema& schema, const TableShape* table) {
+  if (table == nullptr) return nullptr;
+  const auto found = std::ranges::find_if(schema.entries, [table](const diff::SchemaEntry& entry) {
+    return entry.type == "table" && entry.name == table->name;
+  });
+  return found == schema.entries.end() ? nullptr : &found->sql;
+}
+
+std::optional<Row> schema_row(const std::string* sql) {
+  static const auto names = std::make_shared<const std::vector<std::string>>(1, "sql");
+  if (sql == nullptr) return std::nullopt;
+  return Row(names, {Value(*sql)});
+}
+
+bool is_users(const TableShape& table) {
+  return !table.shadow && !diff::folded(table.name).starts_with("sqlite_");
+}
+
+}  // namespace
+
+// --- Values and names ---
+
+const ChangeWriter::Shown& ChangeWriter::shown(Side& side, const std::shared_ptr<const VersionSchema>& schema,
+                                               const TableShape& table) {
+  if (side.schema != schema) side = {schema, {}};
+  const auto [found, is_new] = side.tables.try_emplace(&table);
+  Shown& shown = found->second;
+  if (!is_new) return shown;
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < table.columns.size(); ++i) {
+    if (table.columns[i].generated == Generated::kVirtual) continue;
+    shown.columns.push_back(i);
+    names.push_back(table.columns[i].name);
+  }
+  shown.names = std::make_shared<const std::vector<std::string>>(std::move(names));
+  return shown;
+}
+
+Row ChangeWriter::row(const Shown& shown, std::span<const Field> values, diff::TextEncoding encoding) {
+  std::vector<Value> row;
+  row.reserve(shown.columns.size());
+  for (const std::size_t column : shown.columns) row.push_back(value_of(values[column], encoding));
+  return Row(shown.names, std::move(row));
+}
+
+Status ChangeWriter::write(const TablePairs& pairs, const TablePair& table, RowChanges& rows,
+                           Change& change) {
+  change.table = table.name();
+  std::span<const Field> before;
+  std::span<const Field> after;
+  if (rows.kind() != ChangeKind::kInsert) {
+    DOSQL_ASSIGN_OR_RETURN(before, rows.before());
+    change.before = row(shown(before_, pairs.before, *table.before), before, pairs.before->encoding);
+  }
+  if (rows.kind() != ChangeKind::kDelete) {
+    DOSQL_ASSIGN_OR_RETURN(after, rows.after());
+    change.after = row(shown(after_, pairs.after, *table.after), after, pairs.after->encoding);
+  }
+  const bool deleted = rows.kind() == ChangeKind::kDelete;
+  const std::span<const Field> row = deleted ? before : after;
+  std::vector<Field> key;
+  for (const KeyPart& part : (deleted ? table.before : table.after)->key) key.push_back(row[part.column]);
+  if (key.empty()) key.push_back({.type = FieldType::kInteger, .integer = rows.rowid()});
+  diff::encode_record(key, change.key);
+  return {};
+}
+
+// --- The snapshot ---
+
+// All rows of a version, as the difference to the empty database.
+class ChangeFeed::Snapshot {
+ public:
+  static Result<std::unique_ptr<Snapshot>> open(ConnectionState& connection, const ReadPoint& point) {
+    version::VersionStore& store = connection.core().store();
+    std::unique_ptr<Snapshot> made(new Snapshot(store, connection.db(), point));
+    const ReadPoint nothing = store.branch_info(kMainBranch).fork;
+    made->empty_.pin(nothing);
+    made->reader_.pin(point);
+    DOSQL_ASSIGN_OR_RETURN(made->changes_, diff::PageChanges::between(store, made->empty_, made->reader_));
+    DOSQL_ASSIGN_OR_RETURN(made->pairs_, pair_tables(store, connection.schemas(), nothing, point));
+    made->order_ = parents_first(made->pairs_);
+    return made;
+  }
+
+  // To the next row. False: there are no more.
+  Result<bool> next(const ChangeFeed& feed) {
+    while (true) {
+      if (rows_) {
+        DOSQL_ASSIGN_OR_RETURN(const bool found, rows_->next());
+        if (found) return true;
+        rows_.reset();
+      }
+      if (tables_done_ == order_.size()) return false;
+      table_ = &pairs_.pairs[order_[tables_done_++]];
+      if (!has_events(*table_->after) || !feed.wants(*table_)) continue;
+      DOSQL_ASSIGN_OR_RETURN(rows_, RowChanges::open(empty_, reader_, changes_, pairs_, *table_, handle_));
+    }
+  }
+
+  const ReadPoint& point() const { return point_; }
+  const TablePairs& pairs() const { return pairs_; }
+  const TablePair& table() const { return *table_; }
+  RowChanges& rows() { return *rows_; }
+
+ private:
+  Snapshot(version::VersionStore& store, sqlite3* handle, const ReadPoint& point)
+      : handle_(handle), point_(point), empty_(store), reader_(store) {}
+
+  sqlite3* const handle_;
+  const ReadPoint point_;
+  Reader empty_;
+  Reader reader_;
+  diff::PageChanges changes_;
+  TablePairs pairs_;
+  std::vector<std::size_t> order_;
+  std::size_t tables_done_ = 0;
+  const TablePair* table_ = nullptr;
+  std::unique_ptr<RowChanges> rows_;
+};
+
+// --- The feed ---
+
+ChangeFeed::ChangeFeed(std::shared_ptr<ConnectionState> connection, ChangesOptions options)
+    : connection_(std::move(connection)), options_(std::move(options)), after_{options_.after_lsn} {
+  for (const std::string& table : options_.filter.tables) tables_.insert(diff::folded(table));
+}
+
+ChangeFeed::~ChangeFeed() = default;
+
+Result<std::shared_ptr<ChangeFeed>> ChangeFeed::open(DatabaseCore& core, ChangesOptions options) {
+  DOSQL_ASSIGN_OR_RETURN(auto connection, ConnectionState::open(core));
+  DOSQL_RETURN_IF_ERROR(connection->checkout(options.branch));
+  std::shared_ptr<ChangeFeed> feed(new ChangeFeed(std::move(connection), std::move(options)));
+  if (feed->options_.snapshot) {
+    DOSQL_RETURN_IF_ERROR(feed->begin_snapshot());
+  } else {
+    DOSQL_ASSIGN_OR_RETURN(feed->next_, first_version_behind(core.store(), feed->branch(), feed->after_));
+  }
+  return feed;
+}
+
+Result<Version> first_version_behind(const version::VersionStore& store, BranchId branch, Lsn lsn) {
+  const ReadPoint head = store.head(branch);
+  if (lsn >= head.lsn) return Version{raw(head.version) + 1};
+  const auto point = store.at_lsn(branch, lsn);
+  // In front of the first commit there is no version.
+  if (!point && point.error().code() == ErrorCode::kVersionNotFound) return Version{1};
+  if (!point) return point.error();
+  const bool in_its_middle = point->lsn > lsn;
+  return Version{raw(point->version) + (in_its_middle ? 0 : 1)};
+}
+
+Status ChangeFeed::begin_snapshot() {
+  const ReadPoint head = store().head(branch());
+  after_ = head.lsn;
+  next_ = Version{raw(head.version) + 1};
+  if (raw(head.version) == 0) return {};
+  DOSQL_ASSIGN_OR_RETURN(snapshot_, Snapshot::open(*connection_, head));
+  return {};
+}
+
+bool ChangeFeed::wants(const TablePair& table) const {
+  return tables_.empty() || tables_.contains(diff::folded(table.name()));
+}
+
+bool ChangeFeed::wants(const TablePair& table, ChangeKind kind) const {
+  const ChangeFilter& filter = options_.filter;
+  const bool kind_wanted = kind == ChangeKind::kInsert   ? filter.inserts
+                           : kind == ChangeKind::kUpdate ? filter.updates
+                                                         : filter.deletes;
+  return kind_wanted && wants(table);
+}
+
+Result<ChangeFeed::Found> ChangeFeed::next(TimePoint deadline) {
+  for (Lsn seen{};;) {
+    DOSQL_ASSIGN_OR_RETURN(auto change, next_now());
+    if (change || stopped()) return change;
+    if (std::chrono::steady_clock::now() >= deadline) return Found();
+    DOSQL_ASSIGN_OR_RETURN(seen, store().wait_for_visible(seen, deadline, &stopped_));
+  }
+}
+
+Result<ChangeFeed::Found> ChangeFeed::next_now() {
+  while (!stopped()) {
+    auto change = snapshot_ ? next_of_snapshot() : next_of_commit();
+    if (!change) commit_.reset();
+    if (!change || *change) return change;
+    if (snapshot_) {
+      snapshot_.reset();
+      continue;
+    }
+    if (commit_) end_commit();
+    DOSQL_ASSIGN_OR_RETURN(const bool opened, open_next_commit());
+    if (!opened) break;
+  }
+  return Found();
+}
+
+Result<ChangeFeed::Found> ChangeFeed::next_of_snapshot() {
+  while (true) {
+    DOSQL_ASSIGN_OR_RETURN(const bool found, snapshot_->next(*this));
+    if (!found) return Found();
+    const ReadPoint& point = snapshot_->point();
+    DOSQL_ASSIGN_OR_RETURN(const version::CommitInfo info, store().commit_info(point.branch, point.version));
+    Change change{.type = ChangeType::kInsert,
+                  .lsn = raw(point.lsn),
+                  .transaction = raw(point.lsn),
+                  .timestamp = Timestamp{std::chrono::microseconds{info.timestamp_us}},
+                  .snapshot = true};
+    DOSQL_RETURN_IF_ERROR(writer_.write(snapshot_->pairs(), snapshot_->table(), snapshot_->rows(), change));
+    if (!options_.filter.predicate || options_.filter.predicate(change)) return Found(std::move(change));
+  }
+}
+
+Result<bool> ChangeFeed::open_next_commit() {
+  DOSQL_RETURN_IF_ERROR(connection_->catch_up());
+  const ReadPoint head = store().head(branch());
+  if (head.version < next_) return false;
+  if (durable_ < next_ && store().options().access == version::Access::kReadWrite) {
+    DOSQL_RETURN_IF_ERROR(store().await_visible({head, head.lsn}));
+    durable_ = head.version;
+  }
+  DOSQL_ASSIGN_OR_RETURN(const ReadPoint point, store().at_version(branch(), next_));
+  DOSQL_ASSIGN_OR_RETURN(commit_,
+                         CommitEvents::open(store(), connection_->schemas(), point, connection_->db()));
+  // In the middle of a commit its beginning has been given.
+  part_ = after_ > commit_->info().first_lsn ? Part::kRows : Part::kBegin;
+  schema_pair_ = 0;
+  return true;
+}
+
+void ChangeFeed::end_commit() {
+  after_ = std::max(after_, commit_->info().last_lsn);
+  next_ = Version{raw(next_) + 1};
+  commit_.reset();
+}
+
+Change ChangeFeed::event(ChangeType type, Lsn lsn) const {
+  const version::CommitInfo& info = commit_->info();
+  return {.type = type,
+          .lsn = raw(lsn),
+          .transaction = raw(info.last_lsn),
+          .timestamp = Timestamp{std::chrono::microseconds{info.timestamp_us}}};
+}
+
+Result<ChangeFeed::Found> ChangeFeed::next_of_commit() {
+  if (!commit_) return Found();
+  const ChangeFilter& filter = options_.filter;
+  if (part_ == Part::kBegin) {
+    part_ = Part::kSchema;
+    if (filter.transactions) return Found(event(ChangeType::kBegin, commit_->info().first_lsn));
+  }
+  if (part_ == Part::kSchema) {
+    if (filter.schema) {
+      if (Found change = next_schema_change()) return change;
+    }
+    part_ = Part::kRows;
+  }
+  if (part_ == Part::kRows) {
+    DOSQL_ASSIGN_OR_RETURN(auto change, next_row());
+    if (change) return change;
+    part_ = Part::kCommit;
+    if (filter.transactions) return Found(event(ChangeType::kCommit, commit_->info().last_lsn));
+  }
+  return Found();
+}
+
+ChangeFeed::Found ChangeFeed::next_schema_change() {
+  const TablePairs& pairs = commit_->pairs();
+  while (pairs.before != pairs.after && schema_pair_ < pairs.pairs.size()) {
+    const TablePair& pair = pairs.pairs[schema_pair_++];
+    if (!is_users(pair.after != nullptr ? *pair.after : *pair.before) || !wants(pair)) continue;
+    const std::string* const before = create_statement(*pairs.before, pair.before);
+    const std::string* const after = create_statement(*pairs.after, pair.after);
+    if (before != nullptr && after != nullptr && *before == *after) continue;
+    Change change = event(ChangeType::kSchema, commit_->info().first_lsn);
+    change.table = pair.name();
+    change.before = schema_row(before);
+    change.after = schema_row(after);
+    return change;
+  }
+  return Found();
+}
+
+Result<ChangeFeed::Found> ChangeFeed::next_row() {
+  while (true) {
+    DOSQL_ASSIGN_OR_RETURN(const bool found, commit_->next());
+    if (!found) return Found();
+    if (commit_->lsn() <= after_) continue;
+    RowChanges& rows = commit_->row();
+    if (!wants(commit_->table(), rows.kind())) continue;
+    Change change = event(type_of(rows.kind()), commit_->lsn());
+    DOSQL_RETURN_IF_ERROR(writer_.write(commit_->pairs(), commit_->table(), rows, change));
+    after_ = commit_->lsn();
+    if (!options_.filter.predicate || options_.filter.predicate(change)) return Found(std::move(change));
+  }
+}
+
+void ChangeFeed::stop() {
+  stopped_.store(true, std::memory_order_relaxed);
+  store().wake_waiters();
+}
+
+}  // namespace dosql::engine

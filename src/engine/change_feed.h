@@ -1,0 +1,115 @@
+// The events of one branch behind an LSN, for the faces that show them (docs of include/dosql/changes.h).
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <dosql/changes.h>
+#include <dosql/result.h>
+
+#include "engine/connection_state.h"
+#include "engine/event_order.h"
+
+namespace dosql::engine {
+
+// Makes the values and names of changes, and keeps the names for the next ones.
+class ChangeWriter {
+ public:
+  // Fills in table, key and row images of the change that `rows` is at.
+  Status write(const TablePairs& pairs, const TablePair& table, RowChanges& rows, Change& change);
+
+ private:
+  using Names = std::shared_ptr<const std::vector<std::string>>;
+
+  // What is shown of a table's rows.
+  struct Shown {
+    std::vector<std::size_t> columns;
+    Names names;
+  };
+
+  // Of one version's schema; another one takes its place.
+  struct Side {
+    std::shared_ptr<const VersionSchema> schema;
+    std::map<const TableShape*, Shown> tables;
+  };
+
+  static const Shown& shown(Side& side, const std::shared_ptr<const VersionSchema>& schema,
+                            const TableShape& table);
+  static Row row(const Shown& shown, std::span<const diff::Field> values, diff::TextEncoding encoding);
+
+  Side before_;
+  Side after_;
+};
+
+// The first version of the branch of which something lies behind the LSN; it may be one that is still to
+// come. Errors: kIo.
+Result<Version> first_version_behind(const version::VersionStore& store, BranchId branch, Lsn lsn);
+
+// One thread at a time, but for stop().
+class ChangeFeed {
+ public:
+  using TimePoint = std::chrono::steady_clock::time_point;
+  // None: there is none now.
+  using Found = std::optional<Change>;
+
+  // Errors: kBranchNotFound, those of connecting.
+  static Result<std::shared_ptr<ChangeFeed>> open(DatabaseCore& core, ChangesOptions options);
+  ~ChangeFeed();
+
+  // None: there was none before `deadline`, or it was stopped.
+  Result<Found> next(TimePoint deadline);
+  // Of those that are there.
+  Result<Found> next_now();
+
+  // Has the feed keep something for as long as it lives.
+  void keep(std::shared_ptr<const void> kept) { kept_ = std::move(kept); }
+
+  void stop();
+  bool stopped() const { return stopped_.load(std::memory_order_relaxed); }
+
+ private:
+  // What of a commit comes next.
+  enum class Part : std::uint8_t { kBegin, kSchema, kRows, kCommit };
+
+  ChangeFeed(std::shared_ptr<ConnectionState> connection, ChangesOptions options);
+  Status begin_snapshot();
+  Result<Found> next_of_snapshot();
+  Result<bool> open_next_commit();
+  Result<Found> next_of_commit();
+  Result<Found> next_row();
+  Found next_schema_change();
+  void end_commit();
+  bool wants(const TablePair& table) const;
+  bool wants(const TablePair& table, diff::ChangeKind kind) const;
+  Change event(ChangeType type, Lsn lsn) const;
+
+  version::VersionStore& store() const { return connection_->core().store(); }
+  BranchId branch() const { return connection_->file().branch(); }
+
+  std::shared_ptr<const void> kept_;
+  std::shared_ptr<ConnectionState> connection_;
+  const ChangesOptions options_;
+  std::set<std::string> tables_;  // of the filter, folded
+  std::atomic<bool> stopped_{false};
+
+  // All up to here was given.
+  Lsn after_{};
+  Version next_{};  // the commit that comes next; of the one that is open, that
+  Version durable_{};
+  std::unique_ptr<CommitEvents> commit_;
+  Part part_ = Part::kBegin;
+  std::size_t schema_pair_ = 0;
+  ChangeWriter writer_;
+
+  // The rows that were there when it began; null: they have come, or were not asked for.
+  class Snapshot;
+  std::unique_ptr<Snapshot> snapshot_;
+};
+
+}  // namespace dosql::engine

@@ -1,0 +1,254 @@
+#include <gmock/gmock.h>
+
+#include <thread>
+
+#include "diff/record.h"
+#include "engine/engine_test_support.h"
+#include "testing/run_length.h"
+
+namespace dosql::engine {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+std::string row_line(const std::optional<Row>& row) {
+  if (!row) return "-";
+  std::string line;
+  for (const Value& value : row->values()) line += (line.empty() ? "" : ",") + value_text(value);
+  return line;
+}
+
+// "update t 1,a -> 1,b"
+std::string line_of(const Change& change) {
+  const std::string name(change_type_name(change.type));
+  if (change.type == ChangeType::kBegin || change.type == ChangeType::kCommit) return name;
+  return name + " " + change.table + " " + row_line(change.before) + " -> " + row_line(change.after);
+}
+
+std::vector<Change> take_all(Changes& changes) {
+  std::vector<Change> all;
+  while (true) {
+    auto change = changes.next();
+    EXPECT_TRUE(change) << failure_text(change.error());
+    if (!change || !*change) return all;
+    all.push_back(**std::move(change));
+  }
+}
+
+class ChangeFeedTest : public ::testing::Test {
+ protected:
+  void run(const std::string& sql) { DOSQL_EXPECT_OK(connection_.exec(sql)); }
+
+  std::vector<Change> changes_of(ChangesOptions options = {}) {
+    Changes changes = database_.changes(std::move(options)).value();
+    return take_all(changes);
+  }
+  std::vector<std::string> lines_of(ChangesOptions options = {}) {
+    std::vector<std::string> lines;
+    for (const Change& change : changes_of(std::move(options))) lines.push_back(line_of(change));
+    return lines;
+  }
+  std::uint64_t newest() { return connection_.resolve(current()).value().lsn; }
+
+  Database database_ = open_in_memory();
+  Connection connection_ = database_.connect().value();
+};
+
+TEST_F(ChangeFeedTest, NetChangesInCanonicalOrder) {
+  run("CREATE TABLE t(id INTEGER PRIMARY KEY, v TEXT); INSERT INTO t VALUES (1, 'a'), (2, 'b')");
+  run("BEGIN; INSERT INTO t VALUES (3, 'c'); UPDATE t SET v = 'x' WHERE id = 1; UPDATE t SET v = 'y' WHERE "
+      "id = "
+      "1; INSERT INTO t VALUES (4, 'd'); DELETE FROM t WHERE id = 4; DELETE FROM t WHERE id = 2; COMMIT");
+  EXPECT_THAT(lines_of(), ElementsAre("insert t - -> 1,a", "insert t - -> 2,b", "delete t 2,b -> -",
+                                      "update t 1,a -> 1,y", "insert t - -> 3,c"));
+}
+
+TEST_F(ChangeFeedTest, WhatAnEventCarries) {
+  run("CREATE TABLE t(a TEXT, b INTEGER, c REAL AS (b * 2), d AS (b + 1) STORED, PRIMARY KEY (b, a))");
+  run("INSERT INTO t VALUES ('x', 5)");
+  const std::vector<Change> changes = changes_of();
+  ASSERT_EQ(changes.size(), 1u);
+  const Change& change = changes[0];
+  EXPECT_THAT(change.after->columns(), ElementsAre("a", "b", "d")) << "a VIRTUAL column is not stored";
+  const VersionId head = connection_.resolve(current()).value();
+  EXPECT_EQ(change.transaction, head.lsn);
+  EXPECT_GT(change.lsn, connection_.resolve(relative(-1)).value().lsn);
+  EXPECT_LE(change.lsn, head.lsn);
+  EXPECT_EQ(rows_text(connection_, "SELECT CAST(strftime('%s', timestamp) AS INT) FROM dosql_log LIMIT 1"),
+            std::to_string(std::chrono::floor<seconds>(change.timestamp).time_since_epoch().count()));
+  std::vector<diff::Field> key;
+  DOSQL_ASSERT_OK(diff::decode_record(change.key, key));
+  ASSERT_EQ(key.size(), 2u);
+  EXPECT_EQ(key[0].integer, 5);
+  EXPECT_EQ(key[1].bytes.size(), 1u);
+}
+
+TEST_F(ChangeFeedTest, OnlyWhatTheFilterLetsThrough) {
+  run("CREATE TABLE t(id INTEGER PRIMARY KEY, v); CREATE TABLE u(id INTEGER PRIMARY KEY, v)");
+  run("BEGIN; INSERT INTO t VALUES (1, 1), (2, 2); INSERT INTO u VALUES (1, 1); COMMIT; UPDATE t SET v = 9 "
+      "WHERE id = 1; DELETE FROM t WHERE id = 2");
+  EXPECT_THAT(lines_of({.filter = {.tables = {"U"}}}), ElementsAre("insert u - -> 1,1"));
+  EXPECT_THAT(lines_of({.filter = {.inserts = false, .deletes = false}}), ElementsAre("update t 1,1 -> 1,9"));
+  const auto odd = [](const Change& change) { return change.after && (*change.after)[1].integer() % 2 == 1; };
+  EXPECT_THAT(lines_of({.filter = {.predicate = odd}}),
+              ElementsAre("insert t - -> 1,1", "insert u - -> 1,1", "update t 1,1 -> 1,9"));
+  // LSNs are those of the whole.
+  const std::vector<Change> all = changes_of();
+  EXPECT_EQ(changes_of({.filter = {.tables = {"u"}}})[0].lsn, all[2].lsn);
+}
+
+TEST_F(ChangeFeedTest, MarksAndSchemaEvents) {
+  run("CREATE TABLE t(id INTEGER PRIMARY KEY)");
+  run("INSERT INTO t VALUES (1)");
+  run("BEGIN; ALTER TABLE t RENAME TO u; INSERT INTO u VALUES (2); COMMIT");
+  run("DROP TABLE u");
+  EXPECT_THAT(lines_of({.filter = {.transactions = true, .schema = true}}),
+              ElementsAre("begin", "schema t - -> CREATE TABLE t(id INTEGER PRIMARY KEY)", "commit",  //
+                          "begin", "insert t - -> 1", "commit",                                       //
+                          "begin",
+                          "schema u CREATE TABLE t(id INTEGER PRIMARY KEY) -> CREATE TABLE \"u\"(id INTEGER "
+                          "PRIMARY KEY)",
+                          "insert u - -> 2", "commit",  //
+                          "begin", "schema u CREATE TABLE \"u\"(id INTEGER PRIMARY KEY) -> -",
+                          "delete u 1 -> -", "delete u 2 -> -", "commit"));
+}
+
+TEST_F(ChangeFeedTest, ASnapshotThenWhatComesAfterIt) {
+  run("CREATE TABLE child(id INTEGER PRIMARY KEY, p REFERENCES t); CREATE TABLE t(id INTEGER PRIMARY KEY, "
+      "v)");
+  run("INSERT INTO t VALUES (1, 'a'), (2, 'b'); INSERT INTO child VALUES (7, 1); DELETE FROM t WHERE id = 2");
+  Changes changes = database_.changes({.snapshot = true}).value();
+  const std::uint64_t lsn = newest();
+  run("INSERT INTO t VALUES (3, 'c')");
+  const std::vector<Change> all = take_all(changes);
+  ASSERT_EQ(all.size(), 3u);
+  EXPECT_EQ(line_of(all[0]), "insert t - -> 1,a") << "parents first";
+  EXPECT_EQ(line_of(all[1]), "insert child - -> 7,1");
+  EXPECT_EQ(line_of(all[2]), "insert t - -> 3,c");
+  EXPECT_TRUE(all[0].snapshot && all[1].snapshot && !all[2].snapshot);
+  EXPECT_EQ(all[1].lsn, lsn);
+}
+
+TEST_F(ChangeFeedTest, ABranchBeginsWithItsParentsChanges) {
+  run("CREATE TABLE t(id INTEGER PRIMARY KEY, v); INSERT INTO t VALUES (1, 1); CREATE BRANCH b; INSERT INTO "
+      "t "
+      "VALUES (2, 2); CHECKOUT b; INSERT INTO t VALUES (3, 3); CHECKOUT main");
+  EXPECT_THAT(lines_of({.branch = "b"}), ElementsAre("insert t - -> 1,1", "insert t - -> 3,3"));
+  EXPECT_THAT(lines_of(), ElementsAre("insert t - -> 1,1", "insert t - -> 2,2"));
+  DOSQL_EXPECT_ERROR(database_.changes({.branch = "c"}), kBranchNotFound);
+  // Who reads a branch's feed is on it.
+  Changes changes = database_.changes({.branch = "b"}).value();
+  DOSQL_EXPECT_ERROR(connection_.delete_branch("b", {.force = true}), kInvalidArgument);
+}
+
+TEST_F(ChangeFeedTest, NothingBeforeItsTime) {
+  EXPECT_THAT(changes_of(), IsEmpty());
+  run("CREATE TABLE t(id INTEGER PRIMARY KEY)");
+  Changes changes = database_.changes({.after_lsn = newest() + 1'000'000}).value();
+  for (int i = 0; i < 3; ++i) run("INSERT INTO t VALUES (NULL)");
+  EXPECT_THAT(take_all(changes), IsEmpty());
+  while (newest() < 2'000'000) run("INSERT INTO t VALUES (NULL)");
+  EXPECT_GT(take_all(changes).front().lsn, 1'000'000u);
+}
+
+TEST_F(ChangeFeedTest, WaitsForWhatIsComing) {
+  run("CREATE TABLE t(id INTEGER PRIMARY KEY)");
+  Changes changes = database_.changes({.after_lsn = newest()}).value();
+  EXPECT_FALSE(changes.next(milliseconds(5)).value());
+  std::thread writer([this] { run("INSERT INTO t VALUES (1)"); });
+  const auto change = changes.next(seconds(60)).value();
+  writer.join();
+  ASSERT_TRUE(change);
+  EXPECT_EQ(line_of(*change), "insert t - -> 1");
+}
+
+TEST_F(ChangeFeedTest, StopEndsAWait) {
+  Changes changes = database_.changes().value();
+  std::thread other([&changes] { changes.stop(); });
+  EXPECT_FALSE(changes.next(std::chrono::hours(1)).value());
+  other.join();
+  EXPECT_TRUE(changes.stopped());
+  run("CREATE TABLE t(x); INSERT INTO t VALUES (1)");
+  EXPECT_FALSE(changes.next().value());
+}
+
+// Resuming behind any event gives exactly those that came after it; and all of them together, played back,
+// make the tables what they are.
+class RandomFeedTest : public ChangeFeedTest {
+ protected:
+  std::string random_statement(std::mt19937_64& random) {
+    const auto one_of = [&random](int count) { return std::to_string(random() % count); };
+    switch (random() % 8) {
+      case 0: return "DELETE FROM t WHERE id % 7 = " + one_of(7);
+      case 1: return "UPDATE t SET v = v || 'x' WHERE id > " + one_of(60);
+      case 2: return "REPLACE INTO w VALUES ('k" + one_of(9) + "', " + one_of(100) + ")";
+      case 3: return "DELETE FROM w WHERE n > " + one_of(100);
+      case 4:
+        return "INSERT INTO t(v) SELECT printf('%.*c', 300 * " + one_of(9) + ", 'y') FROM w LIMIT " +
+               one_of(5);
+      default: return "INSERT OR REPLACE INTO t VALUES (" + one_of(60) + ", 'v" + one_of(1000) + "')";
+    }
+  }
+
+  void random_commits(std::mt19937_64& random, int count) {
+    for (int i = 0; i < count; ++i) {
+      run("BEGIN");
+      for (std::uint64_t left = random() % 4; left-- > 0;) {
+        run("SAVEPOINT s");
+        run(random_statement(random));
+        if (random() % 4 == 0) run("ROLLBACK TO s");
+        run("RELEASE s");
+      }
+      run(random() % 5 == 0 ? "ROLLBACK" : "COMMIT");
+    }
+  }
+
+  static std::string described(const std::vector<Change>& changes, std::size_t first) {
+    std::string text;
+    for (std::size_t i = first; i < changes.size(); ++i)
+      text += std::to_string(changes[i].lsn) + " " + line_of(changes[i]) + "\n";
+    return text;
+  }
+
+  void play_back(const std::vector<Change>& changes) {
+    std::map<std::string, std::map<std::string, std::string>> tables{{"t", {}}, {"w", {}}};
+    for (const Change& change : changes) {
+      auto& rows = tables[change.table];
+      const Row& row = change.after ? *change.after : *change.before;
+      const std::string key = value_text(row[0]);
+      EXPECT_EQ(rows.contains(key), change.before.has_value()) << line_of(change);
+      if (change.before) EXPECT_EQ(rows[key], row_line(change.before));
+      if (change.after) rows[key] = row_line(change.after);
+      if (!change.after) rows.erase(key);
+    }
+    for (const auto& [table, rows] : tables) {
+      std::size_t count = 0;
+      for (const Row& row : connection_.query("SELECT * FROM " + table).value()) {
+        ++count;
+        EXPECT_EQ(rows.at(value_text(row[0])), row_line(row));
+      }
+      EXPECT_EQ(count, rows.size());
+    }
+  }
+};
+
+TEST_F(RandomFeedTest, EveryPlaceCanBeResumedFrom) {
+  const std::uint64_t seed = test_seed();
+  SCOPED_TRACE("DOSQL_SEED=" + std::to_string(seed));
+  std::mt19937_64 random(seed);
+  run("CREATE TABLE t(id INTEGER PRIMARY KEY, v); CREATE TABLE w(k TEXT PRIMARY KEY, n) WITHOUT ROWID");
+  random_commits(random, testing::scaled(60));
+  const std::vector<Change> all = changes_of();
+  play_back(all);
+  for (std::size_t i = 1; i < all.size(); ++i) EXPECT_LT(all[i - 1].lsn, all[i].lsn);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    ASSERT_EQ(described(changes_of({.after_lsn = all[i].lsn}), 0), described(all, i + 1))
+        << "behind event " << i;
+  }
+}
+
+}  // namespace
+}  // namespace dosql::engine

@@ -1,0 +1,160 @@
+// A writer stands on the newest commit in the log, which may not be visible yet, because it waits for its
+// sync: what its statements, and those who ask for the schema or the log, make of that.
+
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "engine/engine_test_support.h"
+#include "testing/simulated_disk.h"
+
+namespace dosql::engine {
+namespace {
+
+class UnseenCommitsTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    DOSQL_ASSERT_OK(conn.exec("CREATE TABLE t(id INTEGER PRIMARY KEY, n INT); INSERT INTO t VALUES (1, 0)"));
+  }
+
+  // A commit of another writer that is in the log and waits for its sync: page 1 with another number at
+  // `offset`.
+  version::OrderedCommit commit_unseen(std::uint32_t offset, std::uint32_t add) {
+    version::VersionStore& store = DatabaseAccess::core(db).store();
+    version::Reader reader(store);
+    version::WriteTransaction write(store);
+    EXPECT_TRUE(write.begin(reader.pin_ordered_head(kMainBranch)));
+    std::array<std::byte, kPageBytes> page;
+    EXPECT_TRUE(reader.read(PageNo{1}, 0, page));
+    store_big32(page.data() + offset, load_big32(page.data() + offset) + add);
+    EXPECT_TRUE(write.write(PageNo{1}, page));
+    return write.order(version::Durability::kFull).value();
+  }
+  static constexpr std::uint32_t kSchemaCookie = 40;
+  static constexpr std::uint32_t kUserVersion = 60;
+
+  testing::SimulatedDisk disk;
+  Database db = open_on(disk.directory()).value();
+  Connection conn = db.connect().value();
+};
+
+TEST_F(UnseenCommitsTest, TheLogIsShownUpToWhatTheTransactionStandsOn) {
+  commit_unseen(kUserVersion, 7);
+  DOSQL_ASSERT_OK(conn.exec("BEGIN IMMEDIATE"));
+  EXPECT_EQ(rows_text(conn, "SELECT max(version), count(*) FROM dosql_log"), "3|3");
+  DOSQL_ASSERT_OK(conn.exec("COMMIT"));
+  DOSQL_EXPECT_OK(conn.exec("INSERT INTO t SELECT 100 + max(version), 0 FROM dosql_log"));
+}
+
+// SQLite compiles for the schema that is visible; one that is not yet it would ask for again and again.
+TEST_F(UnseenCommitsTest, AWriteWaitsForASchemaThatIsNotVisible) {
+  DOSQL_ASSERT_OK(conn.exec("UPDATE t SET n = 1"));
+  commit_unseen(kSchemaCookie, 1);
+  DOSQL_EXPECT_OK(conn.exec("UPDATE t SET n = 2"));
+  commit_unseen(kSchemaCookie, 1);
+  DOSQL_EXPECT_OK(conn.exec("BEGIN IMMEDIATE; UPDATE t SET n = n + 1; COMMIT"));
+  EXPECT_EQ(rows_text(conn, "SELECT n FROM t"), "3");
+}
+
+TEST_F(UnseenCommitsTest, DefinitionsBesideWriters) {
+  constexpr int kRounds = 40;
+  std::atomic<bool> over = false;
+  std::vector<std::thread> writers;
+  for (int i = 0; i < 3; ++i) {
+    writers.emplace_back([this, &over] {
+      Connection writer = db.connect().value();
+      while (!over) DOSQL_EXPECT_OK(writer.exec("INSERT INTO t(n) VALUES (1)"));
+    });
+  }
+  for (int i = 0; i < kRounds; ++i) DOSQL_EXPECT_OK(conn.exec("CREATE TABLE u" + std::to_string(i) + "(x)"));
+  over = true;
+  for (std::thread& writer : writers) writer.join();
+  EXPECT_EQ(rows_text(conn, "SELECT count(*) FROM sqlite_schema WHERE name LIKE 'u%'"),
+            std::to_string(kRounds));
+}
+
+TEST_F(UnseenCommitsTest, AFailedSyncIsToldToWhoWaitsForItsTurn) {
+  DOSQL_ASSERT_OK(conn.exec("BEGIN IMMEDIATE; UPDATE t SET n = 1"));
+  std::thread waiter([this] {
+    Connection other = db.connect().value();
+    DOSQL_EXPECT_ERROR(other.exec("UPDATE t SET n = 2"), kPoisoned);
+  });
+  WriterSlot& slot = DatabaseAccess::core(db).slots().of(kMainBranch);
+  while (slot.waiting() == 0) std::this_thread::yield();
+  disk.fail_at(disk.operation_count() + 1, testing::SimulatedDisk::Fault::kFailedSync);
+  DOSQL_EXPECT_ERROR(conn.exec("COMMIT"), kOutcomeUnknown);
+  waiter.join();
+}
+
+// --- After the end -----------------------------------------------------------------------------------------
+
+class AfterTheEndTest : public UnseenCommitsTest {
+ protected:
+  // A statement of the raw handle, which keeps it when its Connection goes.
+  sqlite3_stmt* insert_of(Connection& connection) {
+    sqlite3_stmt* statement = nullptr;
+    sqlite3_prepare_v2(connection.sqlite_handle(), "INSERT INTO t(n) VALUES (5)", -1, &statement, nullptr);
+    return statement;
+  }
+};
+
+TEST_F(AfterTheEndTest, NobodyWritesToABranchThatWasDropped) {
+  DOSQL_ASSERT_OK(conn.branch("b"));
+  sqlite3_stmt* left = nullptr;
+  {
+    Connection on_b = db.connect().value();
+    DOSQL_ASSERT_OK(on_b.checkout("b"));
+    left = insert_of(on_b);
+  }
+  DOSQL_ASSERT_OK(conn.delete_branch("b", {.force = true}));
+  EXPECT_NE(sqlite3_step(left), SQLITE_DONE);
+  sqlite3_finalize(left);
+  DOSQL_EXPECT_OK(conn.exec("INSERT INTO t(n) VALUES (6)"));
+}
+
+TEST_F(AfterTheEndTest, NobodyWritesToADatabaseThatWasClosed) {
+  sqlite3_stmt* left = nullptr;
+  {
+    Connection gone = std::move(conn);
+    left = insert_of(gone);
+  }
+  DOSQL_ASSERT_OK(db.close());
+  EXPECT_NE(sqlite3_step(left), SQLITE_DONE);
+  sqlite3_finalize(left);
+  Database again = open_on(disk.directory()).value();
+  Connection reader = again.connect().value();
+  EXPECT_EQ(rows_text(reader, "SELECT count(*) FROM t"), "1");
+}
+
+TEST_F(AfterTheEndTest, ATransactionThatIsLeftKeepsItOpen) {
+  sqlite3* handle = nullptr;
+  sqlite3_stmt* left = nullptr;
+  {
+    Connection gone = std::move(conn);
+    handle = gone.sqlite_handle();
+    left = insert_of(gone);
+  }
+  // The connection rolled its transaction back when it went; the handle begins another one.
+  ASSERT_EQ(sqlite3_exec(handle, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr), SQLITE_OK);
+  DOSQL_EXPECT_ERROR(db.close(), kBusy);
+  ASSERT_EQ(sqlite3_exec(handle, "COMMIT", nullptr, nullptr, nullptr), SQLITE_OK);
+  sqlite3_finalize(left);
+  DOSQL_EXPECT_OK(db.close());
+}
+
+TEST_F(AfterTheEndTest, ConnectingAndClosingAtTheSameTime) {
+  for (int round = 0; round < 20; ++round) {
+    testing::SimulatedDisk other;
+    Database shared = open_on(other.directory()).value();
+    std::thread closer([&shared] { shared.close().ignore("it may be in use"); });
+    if (auto connection = shared.connect()) {
+      EXPECT_TRUE(connection->exec("CREATE TABLE t(x)")) << "connected, and closed all the same";
+    } else {
+      EXPECT_EQ(connection.error().code(), ErrorCode::kInvalidArgument);
+    }
+    closer.join();
+  }
+}
+
+}  // namespace
+}  // namespace dosql::engine
