@@ -34,15 +34,42 @@ struct MergedTable {
   std::uint64_t conflicts = 0;
 };
 
+// Where the two sides cannot both have their way: main is the branch that is merged into, branch the one that
+// is merged, base what both began with. Values are JSON: a row is an object of its columns (of an
+// update_update: those in question), null where there is none; a BLOB is {"blob": "00ff"}.
+struct MergeConflict {
+  std::int64_t id = 0;  // from 1
+  std::string table;
+  std::string key;   // of the row: a value, or an array of them; of a schema conflict the thing's name
+  std::string kind;  // update_update, insert_insert, key_collision, update_delete, delete_update, unique,
+                     // check, not_null, foreign_key, schema or base: docs/merge.md says what each is
+  std::string base;
+  std::string main;
+  std::string branch;
+};
+
+// What becomes of a conflict.
+struct ConflictResolution {
+  enum class Take : std::uint8_t {
+    kMain,    // main's side stays
+    kBranch,  // the branch's is taken
+    kDelete,  // the row goes
+    kValue,   // the row gets these values
+  };
+  Take take = Take::kMain;
+  std::string value;  // JSON: an object of columns, as MergeConflict has it, or the one value in question
+};
+
 struct MergeResult {
   // The target has all of the source's commits: nothing happened.
   bool already_merged = false;
   // The target had no commits of its own: it is the source's newest version now, and no commit was made.
   bool fast_forward = false;
   // The target's newest version afterwards; of a dry run, its newest version now.
-  VersionId version;
-  std::vector<MergedTable> tables;  // those that changed or have conflicts; none of a fast-forward
-  std::uint64_t conflicts = 0;
+  VersionId version = {};
+  std::vector<MergedTable> tables = {};  // those that changed or have conflicts; none of a fast-forward
+  // With any, nothing was changed.
+  std::vector<MergeConflict> conflicts = {};
 };
 
 }  // namespace dosql

@@ -38,6 +38,7 @@ enum class ErrorCode : std::uint8_t {
   kHistoryExpired,   // a point in time that retention has dropped
   kBranchNotFound,
   kBranchNotMerged,  // it has commits that no other branch contains
+  kMergeConflict,    // both sides changed the same, differently: nothing was merged
   kInvalidArgument,  // the caller's mistake: bad option, wrong parameter, wrong order of calls
   kForbidden,        // needs a permission that was not given (for example allow_files)
   kInterrupted,

@@ -23,6 +23,7 @@ std::string_view error_code_name(ErrorCode code) {
     case ErrorCode::kHistoryExpired: return "DOSQL_HISTORY_EXPIRED";
     case ErrorCode::kBranchNotFound: return "DOSQL_BRANCH_NOT_FOUND";
     case ErrorCode::kBranchNotMerged: return "DOSQL_BRANCH_NOT_MERGED";
+    case ErrorCode::kMergeConflict: return "DOSQL_MERGE_CONFLICT";
     case ErrorCode::kInvalidArgument: return "DOSQL_INVALID_ARGUMENT";
     case ErrorCode::kForbidden: return "DOSQL_FORBIDDEN";
     case ErrorCode::kInterrupted: return "DOSQL_INTERRUPTED";

@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "engine/connection_state.h"
+#include "engine/merge_staging.h"
 #include "engine/time_points.h"
 #include "engine/time_text.h"
 #include "sql/branch_name.h"
@@ -76,6 +77,7 @@ Status drop_branch(ConnectionState& connection, std::string_view name, const Dro
   if (branch->is_main()) return Error(ErrorCode::kInvalidArgument, "branch 'main' cannot be dropped");
   DOSQL_RETURN_IF_ERROR(refuse_in_use(connection, *branch));
   if (!how.force) DOSQL_RETURN_IF_ERROR(refuse_unmerged(store, *branch));
+  DOSQL_RETURN_IF_ERROR(MergeStaging::drop(store, branch->name, connection.session().durability()));
   return store.drop_branch(branch->id, connection.session().durability());
 }
 

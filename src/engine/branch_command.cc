@@ -9,6 +9,7 @@
 #include "engine/branch_actions.h"
 #include "engine/connection_state.h"
 #include "engine/merge_actions.h"
+#include "engine/row_json.h"
 #include "engine/time_points.h"
 #include "sql/branch_name.h"
 
@@ -26,52 +27,28 @@ bool is_about_snapshots(StatementKind kind) {
   return kind == StatementKind::kCreateSnapshot || kind == StatementKind::kDropSnapshot;
 }
 
-// Statements whose words are known and whose work is not done yet.
-bool is_to_come(StatementKind kind) {
-  switch (kind) {
-    case StatementKind::kCompleteMerge:
-    case StatementKind::kAbortMerge:
-    case StatementKind::kRevert:
-    case StatementKind::kCherryPick: return true;
-    default: return false;
-  }
-}
-
 // A row for each table, or one row where there is none.
 constexpr std::string_view kMergeRows = DOSQL_OWN_SQL R"(
     SELECT value->>0 AS outcome, value->>1 AS version, value->>2 AS "table", value->>3 AS inserted,
       value->>4 AS updated, value->>5 AS deleted, value->>6 AS conflicts
     FROM json_each(?1))";
 
-std::string_view outcome_of(const MergeResult& result, const MergeOptions& options) {
+std::string_view outcome_of(StatementKind kind, const MergeResult& result, const MergeOptions& options) {
+  if (kind == StatementKind::kRevert) return "reverted";
+  if (kind == StatementKind::kCherryPick) return "picked";
   if (result.already_merged) return "already merged";
   if (result.fast_forward) return options.dry_run ? "would fast-forward" : "fast-forward";
-  if (options.dry_run) return result.conflicts > 0 ? "would conflict" : "would merge";
-  return "merged";
+  if (options.dry_run) return result.conflicts.empty() ? "would merge" : "would conflict";
+  return result.conflicts.empty() ? "merged" : "waits for decisions";
 }
 
-std::string json_text(std::string_view text) {
-  std::string out(1, '"');
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
-    } else {
-      out += c;
-    }
-  }
-  return out + '"';
-}
-
-std::string json_rows(const MergeResult& result, const MergeOptions& options) {
-  const std::string start =
-      fmt::format("{}, {}", json_text(outcome_of(result, options)), json_text(result.version.to_string()));
+std::string json_rows(StatementKind kind, const MergeResult& result, const MergeOptions& options) {
+  const std::string start = fmt::format("{}, {}", text_json(outcome_of(kind, result, options)),
+                                        text_json(result.version.to_string()));
   if (result.tables.empty()) return fmt::format("[[{}]]", start);
   std::string rows;
   for (const MergedTable& table : result.tables) {
-    rows += fmt::format("{}[{}, {}, {}, {}, {}, {}]", rows.empty() ? "" : ", ", start, json_text(table.table),
+    rows += fmt::format("{}[{}, {}, {}, {}, {}, {}]", rows.empty() ? "" : ", ", start, text_json(table.table),
                         table.inserted, table.updated, table.deleted, table.conflicts);
   }
   return fmt::format("[{}]", rows);
@@ -83,12 +60,7 @@ Error at(sql::Span span, Error error) { return std::move(error).with_sql_offset(
 
 Result<BranchCommand> BranchCommand::make(std::string_view sql, const sql::Recognition& recognition) {
   const sql::BranchStatement& statement = *recognition.statement;
-  if (is_to_come(statement.kind)) {
-    return Error(ErrorCode::kInvalidArgument,
-                 fmt::format("{} is not part of this release", part(sql, statement.words)))
-        .with_sql_offset(statement.words.begin);
-  }
-  if (statement.name->text && !is_about_snapshots(statement.kind)) {
+  if (statement.name && statement.name->text && !is_about_snapshots(statement.kind)) {
     if (Status good = sql::check_branch_name(*statement.name->text); !good)
       return std::move(good).error().with_sql_offset(statement.name->span.begin);
   }
@@ -96,7 +68,8 @@ Result<BranchCommand> BranchCommand::make(std::string_view sql, const sql::Recog
 }
 
 std::string BranchCommand::select_text() const {
-  const std::string_view name = statement_.name->text ? "NULL" : part(text_, statement_.name->span);
+  const std::string_view name =
+      !statement_.name || statement_.name->text ? "NULL" : part(text_, statement_.name->span);
   std::string_view point = "NULL";
   // Without an expression it is VERSION CURRENT: no offset, which NULL is not.
   if (statement_.point && !statement_.point->name) {
@@ -117,9 +90,7 @@ std::string BranchCommand::select_text() const {
                      name, point, options[0], options[1]);
 }
 
-std::string BranchCommand::rows_text() const {
-  return std::string(statement_.kind == StatementKind::kMergeBranch ? kMergeRows : "");
-}
+std::string BranchCommand::rows_text() const { return std::string(merges() ? kMergeRows : ""); }
 
 Result<std::string> BranchCommand::text_of(const sql::StatementText& said, const Value& value,
                                            std::string_view what) const {
@@ -167,9 +138,12 @@ Result<ReadPoint> BranchCommand::point_of(ConnectionState& connection, const Val
 }
 
 Result<std::string> BranchCommand::run(ConnectionState& connection, const Input& input) const {
-  DOSQL_ASSIGN_OR_RETURN(const std::string name, text_of(*statement_.name, input.name, "name"));
+  std::string name;
+  if (statement_.name) {
+    DOSQL_ASSIGN_OR_RETURN(name, text_of(*statement_.name, input.name, "name"));
+  }
   const auto begun = std::chrono::steady_clock::now();
-  auto done = statement_.kind == StatementKind::kMergeBranch
+  auto done = merges()
                   ? run_merge(connection, name, input)
                   : run_named(connection, name, input.point).and_then([] { return Result<std::string>(""); });
   if (connection.hooks().traces())
@@ -178,21 +152,48 @@ Result<std::string> BranchCommand::run(ConnectionState& connection, const Input&
   // What a transaction is in the way of is the statement, whatever its name.
   const bool in_transaction = sqlite3_get_autocommit(connection.db()) == 0;
   const bool is_checkout = statement_.kind == StatementKind::kCheckout;
-  return at(in_transaction && !is_checkout ? statement_.words : statement_.name->span,
-            std::move(done).error());
+  const bool is_words = (in_transaction && !is_checkout) || !statement_.name;
+  return at(is_words ? statement_.words : statement_.name->span, std::move(done).error());
 }
 
 Result<std::string> BranchCommand::run_merge(ConnectionState& connection, const std::string& name,
                                              const Input& input) const {
   DOSQL_ASSIGN_OR_RETURN(const MergeOptions options, merge_options(input));
-  DOSQL_ASSIGN_OR_RETURN(const MergeResult result, merge(connection, name, options));
-  return json_rows(result, options);
+  DOSQL_ASSIGN_OR_RETURN(const MergeResult result, merged(connection, name, options, input));
+  const bool waits = options.strategy == MergeStrategy::kManual;
+  if (!result.conflicts.empty() && !options.dry_run && !waits) return conflict_error(result.conflicts);
+  return json_rows(statement_.kind, result, options);
+}
+
+bool BranchCommand::merges() const {
+  switch (statement_.kind) {
+    case StatementKind::kMergeBranch:
+    case StatementKind::kCompleteMerge:
+    case StatementKind::kRevert:
+    case StatementKind::kCherryPick: return true;
+    default: return false;
+  }
+}
+
+Result<MergeResult> BranchCommand::merged(ConnectionState& connection, const std::string& name,
+                                          const MergeOptions& options, const Input& input) const {
+  if (statement_.kind == StatementKind::kMergeBranch) return merge(connection, name, options);
+  if (statement_.kind == StatementKind::kCompleteMerge) return complete_merge(connection, options.message);
+  if (statement_.kind == StatementKind::kCherryPick) {
+    if (input.point.type() != Value::Type::kInteger || input.point.integer() < 0)
+      return at(statement_.point->span,
+                Error(ErrorCode::kInvalidArgument, "an LSN is a whole number from 0 on"));
+    return cherry_pick(connection, Lsn{static_cast<std::uint64_t>(input.point.integer())});
+  }
+  DOSQL_ASSIGN_OR_RETURN(const ReadPoint commit, point_of(connection, input.point));
+  return revert(connection, commit);
 }
 
 Status BranchCommand::run_named(ConnectionState& connection, const std::string& name,
                                 const Value& point) const {
   switch (statement_.kind) {
     case StatementKind::kCheckout: return connection.checkout(name);
+    case StatementKind::kAbortMerge: return abort_merge(connection);
     case StatementKind::kCreateBranch: {
       if (statement_.if_not_exists && connection.core().store().find_branch(name)) return {};
       DOSQL_ASSIGN_OR_RETURN(const ReadPoint from, point_of(connection, point));

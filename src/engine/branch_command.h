@@ -52,6 +52,10 @@ class BranchCommand {
   Result<version::ReadPoint> point_of(ConnectionState& connection, const Value& value) const;
   Result<std::string> run_merge(ConnectionState& connection, const std::string& name,
                                 const Input& input) const;
+  // MERGE BRANCH, REVERT, CHERRY PICK.
+  bool merges() const;
+  Result<MergeResult> merged(ConnectionState& connection, const std::string& name,
+                             const MergeOptions& options, const Input& input) const;
   Status run_named(ConnectionState& connection, const std::string& name, const Value& point) const;
 
   std::string text_;

@@ -120,7 +120,7 @@ TEST_F(BranchCommandTest, RefusalsSayWhereAndWhy) {
   expect_refused("MERGE BRANCH main", ErrorCode::kInvalidArgument,
                  "branch 'main' cannot be merged into itself", 13);
   expect_refused("MERGE BRANCH y", ErrorCode::kBranchNotFound, "branch 'y' does not exist", 13);
-  expect_refused("REVERT main@1", ErrorCode::kInvalidArgument, "REVERT is not part of this release", 0);
+  expect_refused("COMPLETE MERGE", ErrorCode::kNotFound, "no merge is waiting for decisions", 0);
   DOSQL_ASSERT_OK(conn.exec("BEGIN"));
   expect_refused("CHECKOUT x", ErrorCode::kInvalidArgument, "CHECKOUT inside a transaction is not possible",
                  9);

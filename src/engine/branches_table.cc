@@ -1,12 +1,15 @@
 #include "engine/branches_table.h"
 
+#include "engine/merge_staging.h"
 #include "engine/time_text.h"
 
 namespace dosql::engine {
 
 Status BranchRows::begin(int, const char*, std::span<sqlite3_value* const>) {
   unmerged_ = context_.core.store().unmerged_commits();
-  begin_with(context_.core.store().branches());
+  std::vector<version::BranchInfo> branches = context_.core.store().branches();
+  std::erase_if(branches, [](const version::BranchInfo& branch) { return is_hidden_branch(branch.name); });
+  begin_with(std::move(branches));
   return {};
 }
 

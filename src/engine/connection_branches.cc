@@ -5,6 +5,7 @@
 #include "engine/branch_actions.h"
 #include "engine/connection_state.h"
 #include "engine/merge_actions.h"
+#include "engine/merge_staging.h"
 #include "engine/time_points.h"
 
 namespace dosql {
@@ -53,6 +54,7 @@ std::vector<BranchInfo> Connection::list_branches() const {
   const version::VersionStore& store = state_->core().store();
   std::vector<BranchInfo> infos;
   for (const version::BranchInfo& branch : store.branches()) {
+    if (engine::is_hidden_branch(branch.name)) continue;
     infos.push_back(describe(branch));
     infos.back().current = !fixed() && branch.id == store.current(state_->file().branch());
   }
@@ -61,6 +63,32 @@ std::vector<BranchInfo> Connection::list_branches() const {
 
 Result<MergeResult> Connection::merge(std::string_view source, const MergeOptions& options) {
   return engine::merge(*state_, source, options);
+}
+
+Result<std::vector<MergeConflict>> Connection::conflicts() { return engine::waiting_conflicts(*state_); }
+
+Status Connection::resolve_conflict(std::int64_t id, const ConflictResolution& resolution) {
+  using Take = ConflictResolution::Take;
+  engine::Resolution decided{.take = engine::Resolution::Take::kValue, .value = resolution.value};
+  if (resolution.take == Take::kMain) decided.take = engine::Resolution::Take::kOurs;
+  if (resolution.take == Take::kBranch) decided.take = engine::Resolution::Take::kTheirs;
+  if (resolution.take == Take::kDelete) decided.take = engine::Resolution::Take::kDelete;
+  return engine::resolve_conflict(*state_, id, decided);
+}
+
+Result<MergeResult> Connection::complete_merge(const std::string& message) {
+  return engine::complete_merge(*state_, message);
+}
+
+Status Connection::abort_merge() { return engine::abort_merge(*state_); }
+
+Result<MergeResult> Connection::revert(const TimePoint& commit) {
+  DOSQL_ASSIGN_OR_RETURN(const ReadPoint point, engine::resolve(*state_, commit));
+  return engine::revert(*state_, point);
+}
+
+Result<MergeResult> Connection::cherry_pick(std::uint64_t lsn) {
+  return engine::cherry_pick(*state_, Lsn{lsn});
 }
 
 Status Connection::create_snapshot(const std::string& name, const SnapshotOptions& options) {

@@ -18,7 +18,7 @@ Result<std::unique_ptr<LastChanges>> LastChanges::of(VersionStore& store, Versio
                                    (is_later ? pairs.after : pairs.before)->encoding, handle));
   std::unique_ptr<LastChanges> changes(new LastChanges(std::move(order)));
   const Version base =
-      std::min({store.merge_base(before.branch, after.branch).version, before.version, after.version});
+      std::min({store.shared_version(before.branch, after.branch).version, before.version, after.version});
   // A table that one side does not have was dropped on its line, or came on the other one's.
   const TableShape& table_before = pair.before != nullptr ? *pair.before : *pair.after;
   const TableShape& table_after = pair.after != nullptr ? *pair.after : *pair.before;

@@ -3,9 +3,15 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 
+#include <algorithm>
+#include <map>
+#include <tuple>
+
 #include "engine/connection_state.h"
 #include "engine/held_head.h"
+#include "engine/merge_staging.h"
 #include "engine/time_points.h"
+#include "engine/version_merge.h"
 
 namespace dosql::engine {
 namespace {
@@ -38,6 +44,168 @@ VersionId on_branch(const ConnectionState& connection, const ReadPoint& point) {
   return {.branch = connection.branch_name(), .version = raw(point.version), .lsn = raw(point.lsn)};
 }
 
+merge::Preference preference_of(MergeStrategy strategy) {
+  switch (strategy) {
+    case MergeStrategy::kOurs: return merge::Preference::kOurs;
+    case MergeStrategy::kTheirs: return merge::Preference::kTheirs;
+    default: return merge::Preference::kNone;
+  }
+}
+
+// SQLite would go on reading what is no longer so.
+Status refuse_running(ConnectionState& connection, std::string_view action) {
+  for (sqlite3_stmt* statement = nullptr;
+       (statement = sqlite3_next_stmt(connection.db(), statement)) != nullptr;) {
+    if (sqlite3_stmt_busy(statement) == 0) continue;
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("{} while a statement is running is not possible: {}", action,
+                             sqlite3_sql(statement)))
+        .with_hint("run it to its end, or reset it");
+  }
+  return {};
+}
+
+// `result` begins with what is known of it.
+Result<MergeResult> merge_changed(ConnectionState& connection, const VersionMerge& what, MergeResult result) {
+  DOSQL_ASSIGN_OR_RETURN(VersionMergeResult merged, merge_versions(connection, what));
+  for (const TableMergeCounts& counts : merged.tables) {
+    result.tables.push_back({.table = counts.table,
+                             .inserted = static_cast<std::uint64_t>(counts.inserted),
+                             .updated = static_cast<std::uint64_t>(counts.updated),
+                             .deleted = static_cast<std::uint64_t>(counts.deleted),
+                             .conflicts = static_cast<std::uint64_t>(counts.conflicts)});
+  }
+  for (Conflict& conflict : merged.conflicts) {
+    result.conflicts.push_back({.id = static_cast<std::int64_t>(result.conflicts.size()) + 1,
+                                .table = std::move(conflict.table),
+                                .key = std::move(conflict.key),
+                                .kind = std::string(merge::conflict_name(conflict.kind)),
+                                .base = std::move(conflict.base),
+                                .main = std::move(conflict.main),
+                                .branch = std::move(conflict.branch)});
+  }
+  const bool committed =
+      what.keep && result.conflicts.empty() && sqlite3_get_autocommit(connection.db()) != 0;
+  if (committed) result.version = on_branch(connection, connection.file().point());
+  return result;
+}
+
+// Does to the connection's branch what leads from base to theirs.
+Result<MergeResult> apply_change(ConnectionState& connection, std::string_view action, const ReadPoint& base,
+                                 const ReadPoint& theirs, std::string message) {
+  if (connection.fixed()) {
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("{} is not possible here: this connection stays at {}", action,
+                             connection.session().fixed_at))
+        .with_hint("open another connection");
+  }
+  DOSQL_RETURN_IF_ERROR(refuse_running(connection, action));
+  HeldHead head(connection);
+  DOSQL_RETURN_IF_ERROR(head.hold(true));
+  VersionMerge what{.theirs = theirs, .bases = {base}};
+  what.marks.message = std::move(message);
+  return merge_changed(connection, what, {.version = on_branch(connection, connection.file().point())});
+}
+
+Result<ReadPoint> parent_of(const VersionStore& store, const ReadPoint& commit) {
+  if (commit.version == Version{0})
+    return Error(ErrorCode::kVersionNotFound,
+                 "the empty database is no commit that could be undone or picked");
+  // Before main's first commit there is the empty database.
+  if (commit.version == Version{1}) return ReadPoint{.branch = kMainBranch};
+  return store.at_version(commit.branch, Version{raw(commit.version) - 1});
+}
+
+// The commit whose range of LSNs has this one.
+Result<ReadPoint> commit_with(const VersionStore& store, Lsn lsn) {
+  const auto exact = store.at_commit(lsn);
+  if (exact && !is_hidden_branch(store.branch_info(exact->branch).name)) return *exact;
+  for (const version::BranchInfo& branch : store.branches()) {
+    if (is_hidden_branch(branch.name)) continue;
+    const auto point = store.at_lsn(branch.id, branch.head.lsn < lsn ? branch.head.lsn : lsn);
+    if (!point || point->version == Version{0}) continue;
+    DOSQL_ASSIGN_OR_RETURN(const version::CommitInfo info, store.commit_info(point->branch, point->version));
+    if (info.first_lsn < lsn && lsn <= info.last_lsn) return *point;
+  }
+  return Error(ErrorCode::kVersionNotFound, fmt::format("no commit has the LSN {}", raw(lsn)));
+}
+
+Status refuse_in_transaction(const ConnectionState& connection, std::string_view action) {
+  if (sqlite3_get_autocommit(connection.db()) != 0) return {};
+  return Error(ErrorCode::kInvalidArgument,
+               fmt::format("{} inside a transaction is not possible: what waits is no part of it", action))
+      .with_hint("COMMIT or ROLLBACK first");
+}
+
+Status refuse_another_staging(ConnectionState& connection) {
+  DOSQL_RETURN_IF_ERROR(refuse_in_transaction(connection, "STRATEGY manual"));
+  DOSQL_ASSIGN_OR_RETURN(const auto waiting, MergeStaging::find(connection.core(), connection.branch_name()));
+  if (!waiting) return {};
+  DOSQL_ASSIGN_OR_RETURN(const StagedMerge merge, waiting->merge());
+  return Error(
+             ErrorCode::kInvalidArgument,
+             fmt::format("a merge of '{}' is waiting already for its conflicts to be resolved", merge.source))
+      .with_hint("COMPLETE MERGE ends it, ABORT MERGE forgets it");
+}
+
+Result<std::unique_ptr<MergeStaging>> need_staging(ConnectionState& connection) {
+  DOSQL_RETURN_IF_ERROR(connection.catch_up());
+  DOSQL_ASSIGN_OR_RETURN(auto staging, MergeStaging::find(connection.core(), connection.branch_name()));
+  if (!staging) return Error(ErrorCode::kNotFound, "no merge is waiting for decisions");
+  return staging;
+}
+
+Status drop_staging(ConnectionState& connection) {
+  return MergeStaging::drop(connection.core().store(), connection.branch_name(),
+                            connection.session().durability());
+}
+
+// By what a conflict is about: the same conflict, with the same values, may come in another order.
+using ConflictName = std::tuple<std::string, std::string, std::string>;
+ConflictName name_of(const MergeConflict& conflict) { return {conflict.table, conflict.key, conflict.kind}; }
+
+class Decisions {
+ public:
+  explicit Decisions(std::vector<StagedConflict> staged) {
+    for (StagedConflict& one : staged) staged_.emplace(name_of(one.conflict), std::move(one));
+  }
+
+  // Null: nothing was decided, or about other values.
+  const Resolution* find(const Conflict& conflict) const {
+    const auto found =
+        staged_.find({conflict.table, conflict.key, std::string(merge::conflict_name(conflict.kind))});
+    if (found == staged_.end() || !found->second.resolution) return nullptr;
+    const MergeConflict& then = found->second.conflict;
+    const bool same =
+        then.base == conflict.base && then.main == conflict.main && then.branch == conflict.branch;
+    return same ? &*found->second.resolution : nullptr;
+  }
+
+  // All conflicts that there are: those that nothing was decided about, and those that something was.
+  std::vector<StagedConflict> with(const std::vector<MergeConflict>& open) const {
+    std::vector<StagedConflict> all;
+    for (const MergeConflict& conflict : open) all.push_back({conflict});
+    for (const auto& [name, staged] : staged_) {
+      const bool is_open =
+          std::ranges::any_of(open, [&](const MergeConflict& one) { return name_of(one) == name; });
+      if (!is_open && staged.resolution) all.push_back(staged);
+    }
+    std::int64_t id = 0;
+    for (StagedConflict& staged : all) staged.conflict.id = ++id;
+    return all;
+  }
+
+ private:
+  std::map<ConflictName, StagedConflict> staged_;
+};
+
+version::MergeMark mark_of(const ReadPoint& theirs, bool squash) {
+  return {.kind = squash ? version::MergeKind::kSquash : version::MergeKind::kParent,
+          .branch = theirs.branch,
+          .version = theirs.version,
+          .lsn = theirs.lsn};
+}
+
 // Nobody writes to the target while this is decided and done: the connection has its writer slot.
 Result<MergeResult> merge_held(ConnectionState& connection, const version::BranchInfo& source,
                                const MergeOptions& options) {
@@ -52,9 +220,29 @@ Result<MergeResult> merge_held(ConnectionState& connection, const version::Branc
   }
   const bool in_transaction = sqlite3_get_autocommit(connection.db()) == 0;
   if (in_transaction || options.squash || !store.goes_through(source.head, target)) {
-    return Error(ErrorCode::kInvalidArgument,
-                 "MERGE BRANCH where both branches have commits of their own, with SQUASH or inside a "
-                 "transaction is not part of this release");
+    DOSQL_RETURN_IF_ERROR(refuse_running(connection, "MERGE BRANCH"));
+    VersionMerge what{.theirs = source.head,
+                      .bases = lineage.bases,
+                      .preference = preference_of(options.strategy),
+                      .renumber = options.renumber,
+                      .keep = !options.dry_run};
+    what.marks.merges.push_back(mark_of(source.head, options.squash));
+    what.marks.message = options.message;
+    const bool waits = options.strategy == MergeStrategy::kManual && !options.dry_run;
+    if (waits) DOSQL_RETURN_IF_ERROR(refuse_another_staging(connection));
+    DOSQL_ASSIGN_OR_RETURN(MergeResult merged, merge_changed(connection, what, std::move(result)));
+    if (waits && !merged.conflicts.empty()) {
+      std::vector<StagedConflict> staged;
+      for (const MergeConflict& conflict : merged.conflicts) staged.push_back({conflict});
+      DOSQL_RETURN_IF_ERROR(MergeStaging::stage(connection,
+                                                {.source = source.name,
+                                                 .theirs = source.head.lsn,
+                                                 .squash = options.squash,
+                                                 .renumber = options.renumber,
+                                                 .message = options.message},
+                                                staged));
+    }
+    return merged;
   }
   result.fast_forward = true;
   if (options.dry_run) return result;
@@ -81,6 +269,85 @@ Result<MergeResult> merge(ConnectionState& connection, std::string_view name, co
   HeldHead head(connection);
   DOSQL_RETURN_IF_ERROR(head.hold(!options.dry_run));
   return merge_held(connection, *source, options);
+}
+
+Result<MergeResult> revert(ConnectionState& connection, const ReadPoint& commit) {
+  const VersionStore& store = connection.core().store();
+  DOSQL_ASSIGN_OR_RETURN(const ReadPoint parent, parent_of(store, commit));
+  return apply_change(connection, "REVERT", commit, parent,
+                      fmt::format("revert of {}", version_id(store, commit).to_string()));
+}
+
+Result<MergeResult> cherry_pick(ConnectionState& connection, Lsn lsn) {
+  DOSQL_RETURN_IF_ERROR(connection.catch_up());
+  const VersionStore& store = connection.core().store();
+  DOSQL_ASSIGN_OR_RETURN(const ReadPoint commit, commit_with(store, lsn));
+  DOSQL_ASSIGN_OR_RETURN(const ReadPoint parent, parent_of(store, commit));
+  return apply_change(connection, "CHERRY PICK", parent, commit,
+                      fmt::format("pick of {}", version_id(store, commit).to_string()));
+}
+
+Result<std::vector<MergeConflict>> waiting_conflicts(ConnectionState& connection) {
+  DOSQL_ASSIGN_OR_RETURN(const auto staging, need_staging(connection));
+  DOSQL_ASSIGN_OR_RETURN(std::vector<StagedConflict> staged, staging->conflicts());
+  std::vector<MergeConflict> conflicts;
+  for (StagedConflict& one : staged) conflicts.push_back(std::move(one.conflict));
+  return conflicts;
+}
+
+Status resolve_conflict(ConnectionState& connection, std::int64_t id, const Resolution& resolution) {
+  DOSQL_ASSIGN_OR_RETURN(const auto staging, need_staging(connection));
+  return staging->resolve(id, resolution);
+}
+
+Result<MergeResult> complete_merge(ConnectionState& connection, std::string_view message) {
+  DOSQL_RETURN_IF_ERROR(refuse_in_transaction(connection, "COMPLETE MERGE"));
+  DOSQL_RETURN_IF_ERROR(refuse_running(connection, "COMPLETE MERGE"));
+  VersionStore& store = connection.core().store();
+  DOSQL_ASSIGN_OR_RETURN(const auto staging, need_staging(connection));
+  DOSQL_ASSIGN_OR_RETURN(const StagedMerge staged, staging->merge());
+  DOSQL_ASSIGN_OR_RETURN(std::vector<StagedConflict> conflicts, staging->conflicts());
+  DOSQL_ASSIGN_OR_RETURN(const ReadPoint theirs, store.at_commit(staged.theirs));
+  HeldHead head(connection);
+  DOSQL_RETURN_IF_ERROR(head.hold(true));
+  const ReadPoint target = connection.file().point();
+  DOSQL_ASSIGN_OR_RETURN(const version::LineageComparison lineage, store.compare(theirs, target));
+  MergeResult result{.version = on_branch(connection, target)};
+  if (lineage.ahead == 0) {
+    result.already_merged = true;
+    DOSQL_RETURN_IF_ERROR(drop_staging(connection));
+    return result;
+  }
+  const Decisions decisions(std::move(conflicts));
+  VersionMerge what{.theirs = theirs,
+                    .bases = lineage.bases,
+                    .renumber = staged.renumber,
+                    .resolution = [&](const Conflict& conflict) { return decisions.find(conflict); }};
+  what.marks = {.merges = {mark_of(theirs, staged.squash)},
+                .message = message.empty() ? staged.message : std::string(message)};
+  DOSQL_ASSIGN_OR_RETURN(result, merge_changed(connection, what, std::move(result)));
+  if (result.conflicts.empty()) {
+    DOSQL_RETURN_IF_ERROR(drop_staging(connection));
+  } else {
+    DOSQL_RETURN_IF_ERROR(staging->replace_conflicts(decisions.with(result.conflicts)));
+  }
+  return result;
+}
+
+Status abort_merge(ConnectionState& connection) {
+  DOSQL_RETURN_IF_ERROR(refuse_in_transaction(connection, "ABORT MERGE"));
+  DOSQL_RETURN_IF_ERROR(need_staging(connection).and_then(ignore_result));
+  return drop_staging(connection);
+}
+
+Error conflict_error(const std::vector<MergeConflict>& conflicts) {
+  const MergeConflict& first = conflicts[0];
+  const std::string count =
+      conflicts.size() == 1 ? "there is a conflict" : fmt::format("there are {} conflicts", conflicts.size());
+  return Error(ErrorCode::kMergeConflict, fmt::format("nothing was merged: {}{} {} in {}, key {}", count,
+                                                      conflicts.size() == 1 ? ":" : ", the first is",
+                                                      first.kind, first.table, first.key))
+      .with_hint("DRY RUN counts them by table; STRATEGY ours or theirs decides them");
 }
 
 }  // namespace dosql::engine

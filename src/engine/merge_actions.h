@@ -2,9 +2,14 @@
 #pragma once
 
 #include <string_view>
+#include <vector>
 
 #include <dosql/merge.h>
 #include <dosql/result.h>
+
+#include "base/ids.h"
+#include "engine/merge_context.h"
+#include "version/version_store.h"
 
 namespace dosql::engine {
 
@@ -14,5 +19,22 @@ class ConnectionState;
 // is as durable on return as the connection's `synchronous` says. Errors: kBranchNotFound, kInvalidArgument,
 // kReadOnly, kBusy, kInterrupted, those of writing.
 Result<MergeResult> merge(ConnectionState& connection, std::string_view source, const MergeOptions& options);
+
+// Undoes what the commit that made `commit` did. Errors: as above, kVersionNotFound (no commit did).
+Result<MergeResult> revert(ConnectionState& connection, const version::ReadPoint& commit);
+// Does what the commit that has that LSN did, on whatever branch. Errors: as above, kVersionNotFound.
+Result<MergeResult> cherry_pick(ConnectionState& connection, Lsn lsn);
+
+// Of a merge with STRATEGY manual that met conflicts. Errors: kNotFound (none waits for the connection's
+// branch), kInvalidArgument (inside a transaction).
+Result<std::vector<MergeConflict>> waiting_conflicts(ConnectionState& connection);
+Status resolve_conflict(ConnectionState& connection, std::int64_t id, const Resolution& resolution);
+// Merges again, with the decisions at hand. Errors: those of merge(). With conflicts that nothing was decided
+// about nothing is changed: they wait now, in place of those that waited before.
+Result<MergeResult> complete_merge(ConnectionState& connection, std::string_view message);
+Status abort_merge(ConnectionState& connection);
+
+// DOSQL_MERGE_CONFLICT, naming the first of the conflicts. REQUIRES: there are some.
+Error conflict_error(const std::vector<MergeConflict>& conflicts);
 
 }  // namespace dosql::engine

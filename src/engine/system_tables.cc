@@ -8,6 +8,7 @@
 #include "engine/branches_table.h"
 #include "engine/changes_table.h"
 #include "engine/computed_table.h"
+#include "engine/conflicts_table.h"
 #include "engine/diff_summary.h"
 #include "engine/log_table.h"
 #include "engine/slots_table.h"
@@ -21,6 +22,7 @@ constexpr const char* kLog = "dosql_log";
 constexpr const char* kStatus = "dosql_status";
 constexpr const char* kBranches = "dosql_branches";
 constexpr const char* kSnapshots = "dosql_snapshots";
+constexpr const char* kConflicts = "dosql_conflicts";
 constexpr const char* kDiff = "dosql_diff";
 constexpr const char* kDiffSummary = "dosql_diff_summary";
 constexpr const char* kDiffSchema = "dosql_diff_schema";
@@ -57,16 +59,19 @@ Status register_system_tables(DatabaseCore& core, const std::shared_ptr<Session>
   tables.add<StatusRows>(kStatus, core, file);
   tables.add<BranchRows>(kBranches, core, file);
   tables.add<SnapshotRows>(kSnapshots, core);
+  tables.add<ConflictRows>(kConflicts, core, file);
   tables.add<DiffSummaryRows>(kDiffSummary, *session);
   tables.add<DiffSchemaRows>(kDiffSchema, *session);
   tables.add<ChangesRows>(kChanges, *session);
   tables.add<SlotRows>(kSlots, *session);
-  return tables.result();
+  DOSQL_RETURN_IF_ERROR(tables.result());
+  const int rc = register_resolve_function(session, core, file);
+  return rc == SQLITE_OK ? Status() : connection_error(*session, rc);
 }
 
 bool is_system_table(std::string_view name) {
   const auto all = std::to_array<std::string_view>(
-      {kLog, kStatus, kBranches, kSnapshots, kDiff, kDiffSummary, kDiffSchema, kChanges, kSlots});
+      {kLog, kStatus, kBranches, kSnapshots, kConflicts, kDiff, kDiffSummary, kDiffSchema, kChanges, kSlots});
   return std::any_of(all.begin(), all.end(),
                      [&](std::string_view one) { return sql::equals_ignoring_case(one, name); });
 }

@@ -1,5 +1,5 @@
-// The tables that every connection has: dosql_log, dosql_status, dosql_branches, dosql_snapshots, and the
-// functions dosql_diff_summary and dosql_diff_schema.
+// The tables that every connection has: dosql_log, dosql_status, dosql_branches, dosql_snapshots,
+// dosql_conflicts, and the functions dosql_diff_summary and dosql_diff_schema.
 #pragma once
 
 #include <memory>

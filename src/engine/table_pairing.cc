@@ -197,7 +197,7 @@ Result<TablePairs> pair_tables(VersionStore& store, VersionSchemas& schemas, con
   Pairing pairing(*result.before, *result.after);
   if (!same_names(names_of(*result.before), names_of(*result.after))) {
     const Version shared =
-        std::min({store.merge_base(before.branch, after.branch).version, before.version, after.version});
+        std::min({store.shared_version(before.branch, after.branch).version, before.version, after.version});
     // Version 0 has no tables, so that there is nothing to follow.
     if (raw(shared) > 0) {
       DOSQL_ASSIGN_OR_RETURN(const ReadPoint base, store.at_version(before.branch, shared));

@@ -1,0 +1,40 @@
+// dosql_conflicts: the conflicts of the merge that waits for the connection's branch, by id; and the function
+// that resolves one, dosql_resolve_conflict(id, 'ours' | 'theirs' | 'delete' | json).
+#pragma once
+
+#include <memory>
+#include <span>
+
+#include <dosql/result.h>
+
+#include "engine/computed_table.h"
+#include "engine/database_core.h"
+#include "engine/main_file.h"
+#include "engine/merge_staging.h"
+
+namespace dosql::engine {
+
+// Rows of a ComputedTable; gathered when the scan begins.
+class ConflictRows : public GatheredRows<StagedConflict> {
+ public:
+  struct Context {
+    DatabaseCore& core;
+    MainFile& file;
+  };
+
+  static constexpr const char* kSchema =
+      "CREATE TABLE dosql_conflicts(id INTEGER, \"table\" TEXT, key TEXT, kind TEXT, base TEXT, main TEXT, "
+      "branch TEXT, resolution TEXT)";
+
+  explicit ConflictRows(Context& context) : context_(context) {}
+  Status begin(int, const char*, std::span<sqlite3_value* const>);
+  Status column(sqlite3_context* out, int column);
+
+ private:
+  Context& context_;
+};
+
+// Returns SQLite's result code.
+int register_resolve_function(const std::shared_ptr<Session>& session, DatabaseCore& core, MainFile& file);
+
+}  // namespace dosql::engine

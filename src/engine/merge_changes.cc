@@ -1,0 +1,190 @@
+#include "engine/merge_changes.h"
+
+#include <fmt/format.h>
+#include <sqlite3.h>
+
+#include <algorithm>
+
+#include "engine/connection_state.h"
+#include "engine/foreign_key_merge.h"
+#include "engine/own_statement.h"
+#include "engine/schema_merge.h"
+#include "engine/table_merge.h"
+#include "engine/version_pair.h"
+#include "engine/virtual_merge.h"
+#include "sql/lexer.h"
+
+namespace dosql::engine {
+namespace {
+
+// What happened on both sides already must not happen again.
+class WithoutSideEffects {
+ public:
+  explicit WithoutSideEffects(sqlite3* db) : db_(db) {
+    for (Setting& setting : settings_) {
+      sqlite3_db_config(db_, setting.what, -1, &setting.before);
+      sqlite3_db_config(db_, setting.what, 0, nullptr);
+    }
+  }
+  ~WithoutSideEffects() {
+    for (const Setting& setting : settings_) sqlite3_db_config(db_, setting.what, setting.before, nullptr);
+  }
+  WithoutSideEffects(const WithoutSideEffects&) = delete;
+  WithoutSideEffects& operator=(const WithoutSideEffects&) = delete;
+
+  bool enforced_foreign_keys() const { return settings_[0].before != 0; }
+
+ private:
+  struct Setting {
+    int what;
+    int before = 0;
+  };
+  sqlite3* const db_;
+  Setting settings_[2] = {{SQLITE_DBCONFIG_ENABLE_FKEY}, {SQLITE_DBCONFIG_ENABLE_TRIGGER}};
+};
+
+// The schema of the version that the transaction stands on has to be the one that it sees.
+Status refuse_changed_schema(ConnectionState& connection, const VersionSchema& schema) {
+  DOSQL_ASSIGN_OR_RETURN(
+      OwnStatement rows,
+      OwnStatement::prepare(connection,
+                            "SELECT type, name, ifnull(sql, '') FROM main.sqlite_schema ORDER BY rowid"));
+  bool same = true;
+  std::size_t count = 0;
+  int rc = SQLITE_OK;
+  while ((rc = rows.step()) == SQLITE_ROW) {
+    if (count < schema.entries.size()) {
+      const diff::SchemaEntry& entry = schema.entries[count];
+      same = same && entry.type == rows.text(0) && entry.name == rows.text(1) && entry.sql == rows.text(2);
+    }
+    ++count;
+  }
+  if (rc != SQLITE_DONE) return connection.error(rc);
+  if (same && count == schema.entries.size()) return {};
+  return Error(ErrorCode::kInvalidArgument,
+               "a merge in a transaction that has changed the schema is not possible")
+      .with_hint("COMMIT first");
+}
+
+class ChangeMerge {
+ public:
+  ChangeMerge(MergeContext& context, const MergeSource& source, VersionPair& theirs, VersionPair& ours)
+      : context_(context), source_(source), theirs_(theirs), schema_(context, ours, theirs) {}
+
+  Status run() {
+    DOSQL_ASSIGN_OR_RETURN(merged_, schema_.merge_tables());
+    DOSQL_RETURN_IF_ERROR(find_foreign_keys());
+    for (const TableTask& task : merged_.tables) DOSQL_RETURN_IF_ERROR(choose_new_keys(task));
+    for (const TableTask& task : merged_.tables) DOSQL_RETURN_IF_ERROR(merge_rows(task));
+    DOSQL_RETURN_IF_ERROR(merge_counters());
+    for (const VirtualTask& task : merged_.virtual_tables)
+      DOSQL_RETURN_IF_ERROR(merge_virtual_table(context_, source_, theirs_, task));
+    DOSQL_RETURN_IF_ERROR(rebuild_text_indexes(context_, theirs_, merged_.virtual_tables));
+    return schema_.merge_rest();
+  }
+
+  Status verify_foreign_keys() {
+    for (const TableTask& task : merged_.tables) {
+      const auto changes = [&] { return theirs_.changes(task.base, task.theirs, task.merged); };
+      DOSQL_RETURN_IF_ERROR(engine::verify_foreign_keys(context_, foreign_keys_, task.merged,
+                                                        context_.counts_of(task.merged.name), changes));
+    }
+    return {};
+  }
+
+ private:
+  Status find_foreign_keys() { return foreign_keys_.read(context_.connection); }
+
+  Status choose_new_keys(const TableTask& task) {
+    const bool wanted = task.merged.rowid_column && (context_.renumber || task.merged.autoincrement);
+    if (!wanted) return {};
+    DOSQL_ASSIGN_OR_RETURN(merge::KeyedChanges changes, theirs_.changes(task.base, task.theirs, task.merged));
+    DOSQL_ASSIGN_OR_RETURN(NewNumbers numbers,
+                           TableMerge::choose_new_numbers(context_, task.merged, changes));
+    const std::string& column = task.merged.columns[*task.merged.rowid_column].name;
+    if (!numbers.empty()) context_.new_keys[task.merged.name] = {column, std::move(numbers)};
+    return {};
+  }
+
+  Status merge_rows(const TableTask& task) {
+    TableMergeCounts& counts = context_.counts_of(task.merged.name);
+    const std::vector<NumberReference> references = foreign_keys_.renumbered(context_, task.merged);
+    DOSQL_ASSIGN_OR_RETURN(merge::KeyedChanges changes, theirs_.changes(task.base, task.theirs, task.merged));
+    TableMerge rows(context_, task.merged, counts, references);
+    return rows.run([&](merge::KeyedChange& change) { return changes.next(change); });
+  }
+
+  // The highest numbers that AUTOINCREMENT has given out.
+  Status merge_counters() {
+    constexpr const char* kCounters = "sqlite_sequence";
+    const TableShape* const theirs = theirs_.tables().after->find(kCounters);
+    if (theirs == nullptr || merged_.tables.empty()) return {};
+    MergedTable table;
+    table.name = kCounters;
+    table.columns = {{.name = "name"}, {.name = "seq"}};
+    table.changes = {.base = theirs->stored_columns(), .theirs = theirs->stored_columns()};
+    DOSQL_ASSIGN_OR_RETURN(merge::KeyedChanges changes,
+                           theirs_.changes(theirs_.tables().before->find(kCounters), theirs, table));
+    DOSQL_ASSIGN_OR_RETURN(
+        OwnStatement raise,
+        OwnStatement::prepare(context_.connection,
+                              "UPDATE main.sqlite_sequence SET seq = max(seq, ?2) WHERE name = ?1"));
+    DOSQL_ASSIGN_OR_RETURN(
+        OwnStatement add,
+        OwnStatement::prepare(context_.connection,
+                              "INSERT INTO main.sqlite_sequence(name, seq) SELECT ?1, ?2 WHERE NOT EXISTS "
+                              "(SELECT 1 FROM main.sqlite_sequence WHERE name = ?1)"));
+    merge::KeyedChange change;
+    while (true) {
+      DOSQL_ASSIGN_OR_RETURN(const bool found, changes.next(change));
+      if (!found) return {};
+      if (!change.in_theirs) continue;
+      const std::string name = diff::utf8_text(change.theirs[0].bytes, context_.encoding);
+      const auto task = std::ranges::find_if(merged_.tables, [&](const TableTask& one) {
+        return one.theirs != nullptr && sql::equals_ignoring_case(one.theirs->name, name);
+      });
+      if (task == merged_.tables.end() || !task->merged.autoincrement) continue;
+      for (OwnStatement* const statement : {&raise, &add}) {
+        statement->bind(1, std::string_view(task->merged.name));
+        statement->bind(2, change.theirs[1], context_.encoding);
+        if (const int rc = statement->run(); rc != SQLITE_DONE) return context_.connection.error(rc);
+      }
+    }
+  }
+
+  MergeContext& context_;
+  const MergeSource& source_;
+  VersionPair& theirs_;
+  SchemaMerge schema_;
+  MergedSchema merged_;
+  ForeignKeys foreign_keys_;
+};
+
+}  // namespace
+
+Status merge_changes(MergeContext& context, const MergeSource& source) {
+  ConnectionState& connection = context.connection;
+  version::VersionStore& store = connection.core().store();
+  VersionSchemas schemas(connection.core());
+  DOSQL_ASSIGN_OR_RETURN(const auto theirs,
+                         VersionPair::make(store, schemas, connection.db(), source.base, source.theirs));
+  DOSQL_ASSIGN_OR_RETURN(const auto ours, VersionPair::make(store, schemas, connection.db(), source.base,
+                                                            connection.file().point()));
+  const VersionSchema& our_schema = *ours->tables().after;
+  const VersionSchema& their_schema = *theirs->tables().after;
+  DOSQL_RETURN_IF_ERROR(refuse_changed_schema(connection, our_schema));
+  const bool both_have_tables = !our_schema.entries.empty() && !their_schema.entries.empty();
+  if (both_have_tables && our_schema.encoding != their_schema.encoding)
+    return Error(ErrorCode::kInvalidArgument, "the two branches encode text differently");
+  context.encoding = their_schema.encoding;
+  const WithoutSideEffects quiet(connection.db());
+  ChangeMerge merge(context, source, *theirs, *ours);
+  DOSQL_RETURN_IF_ERROR(merge.run());
+  if (quiet.enforced_foreign_keys()) DOSQL_RETURN_IF_ERROR(merge.verify_foreign_keys());
+  std::erase_if(context.tables, [](const TableMergeCounts& counts) {
+    return counts.inserted + counts.updated + counts.deleted + counts.conflicts == 0;
+  });
+  return {};
+}
+
+}  // namespace dosql::engine

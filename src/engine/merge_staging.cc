@@ -1,0 +1,188 @@
+#include "engine/merge_staging.h"
+
+#include <fmt/format.h>
+#include <sqlite3.h>
+
+#include <utility>
+
+#include "engine/connection_state.h"
+#include "engine/own_statement.h"
+
+namespace dosql::engine {
+namespace {
+
+// No name that a user can give begins like this.
+constexpr std::string_view kHidden = "\x01";
+constexpr std::size_t kNameBytesMax = 255;
+
+std::string branch_of(std::string_view target) { return fmt::format("{}{}", kHidden, target); }
+
+constexpr const char* kTables =
+    "CREATE TABLE merge(source TEXT, theirs INTEGER, squash INTEGER, renumber INTEGER, message TEXT);"
+    "CREATE TABLE conflict(id INTEGER PRIMARY KEY, \"table\" TEXT, key TEXT, kind TEXT, base TEXT, main "
+    "TEXT, "
+    "branch TEXT, resolution TEXT)";
+
+Status run(ConnectionState& state, OwnStatement& statement) {
+  const int rc = statement.run();
+  return rc == SQLITE_DONE ? Status() : Status(state.error(rc));
+}
+
+}  // namespace
+
+bool is_hidden_branch(std::string_view name) { return name.starts_with(kHidden); }
+
+Resolution resolution_of(std::string_view text) {
+  using Take = Resolution::Take;
+  if (text == "ours") return {.take = Take::kOurs, .value = ""};
+  if (text == "theirs") return {.take = Take::kTheirs, .value = ""};
+  if (text == "delete") return {.take = Take::kDelete, .value = ""};
+  return {.take = Take::kValue, .value = std::string(text)};
+}
+
+std::string resolution_text(const Resolution& resolution) {
+  switch (resolution.take) {
+    case Resolution::Take::kOurs: return "ours";
+    case Resolution::Take::kTheirs: return "theirs";
+    case Resolution::Take::kDelete: return "delete";
+    case Resolution::Take::kValue: break;
+  }
+  return resolution.value;
+}
+
+Result<std::unique_ptr<MergeStaging>> MergeStaging::open(DatabaseCore& core, const std::string& branch) {
+  DOSQL_ASSIGN_OR_RETURN(std::shared_ptr<ConnectionState> state, ConnectionState::open(core));
+  DOSQL_RETURN_IF_ERROR(state->checkout(branch));
+  return std::unique_ptr<MergeStaging>(new MergeStaging(std::move(state)));
+}
+
+Result<std::unique_ptr<MergeStaging>> MergeStaging::find(DatabaseCore& core, std::string_view target) {
+  const std::string branch = branch_of(target);
+  if (!core.store().find_branch(branch)) return std::unique_ptr<MergeStaging>();
+  DOSQL_ASSIGN_OR_RETURN(std::unique_ptr<MergeStaging> staging, open(core, branch));
+  // A process that ended while it staged left the branch empty.
+  DOSQL_ASSIGN_OR_RETURN(OwnStatement tables,
+                         OwnStatement::prepare(*staging->state_, "SELECT count(*) FROM main.sqlite_schema"));
+  if (const int rc = tables.step(); rc != SQLITE_ROW) return staging->state_->error(rc);
+  const bool whole = tables.integer(0) == 2;
+  tables.reset();
+  return whole ? std::move(staging) : nullptr;
+}
+
+Status MergeStaging::stage(ConnectionState& target, const StagedMerge& merge,
+                           const std::vector<StagedConflict>& conflicts) {
+  version::VersionStore& store = target.core().store();
+  const std::string branch = branch_of(target.branch_name());
+  if (branch.size() > kNameBytesMax) {
+    return Error(
+        ErrorCode::kInvalidArgument,
+        fmt::format("the name of branch '{}' is too long for a merge that waits", target.branch_name()));
+  }
+  const version::Durability durability = target.session().durability();
+  DOSQL_RETURN_IF_ERROR(drop(store, target.branch_name(), durability));
+  // It begins with the empty database.
+  DOSQL_RETURN_IF_ERROR(
+      store.create_branch(branch, {.branch = kMainBranch}, durability).and_then(ignore_result));
+  DOSQL_ASSIGN_OR_RETURN(const std::unique_ptr<MergeStaging> staging, open(target.core(), branch));
+  ConnectionState& state = *staging->state_;
+  state.session().synchronous = target.session().synchronous;
+  DOSQL_RETURN_IF_ERROR(run_own(state, "BEGIN IMMEDIATE"));
+  DOSQL_RETURN_IF_ERROR(run_own(state, kTables));
+  {
+    DOSQL_ASSIGN_OR_RETURN(OwnStatement insert,
+                           OwnStatement::prepare(state, "INSERT INTO merge VALUES(?1, ?2, ?3, ?4, ?5)"));
+    insert.bind(1, std::string_view(merge.source));
+    insert.bind(2, static_cast<std::int64_t>(raw(merge.theirs)));
+    insert.bind(3, std::int64_t{merge.squash});
+    insert.bind(4, std::int64_t{merge.renumber});
+    insert.bind(5, std::string_view(merge.message));
+    DOSQL_RETURN_IF_ERROR(run(state, insert));
+  }
+  DOSQL_RETURN_IF_ERROR(staging->write(conflicts));
+  return run_own(state, "COMMIT");
+}
+
+Status MergeStaging::drop(version::VersionStore& store, std::string_view target,
+                          version::Durability durability) {
+  const auto branch = store.find_branch(branch_of(target));
+  return branch ? store.drop_branch(branch->id, durability) : Status();
+}
+
+Status MergeStaging::write(const std::vector<StagedConflict>& conflicts) {
+  DOSQL_ASSIGN_OR_RETURN(
+      OwnStatement insert,
+      OwnStatement::prepare(*state_,
+                            "INSERT INTO conflict VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, nullif(?8, ''))"));
+  for (const StagedConflict& staged : conflicts) {
+    const MergeConflict& conflict = staged.conflict;
+    const std::string resolution = staged.resolution ? resolution_text(*staged.resolution) : "";
+    insert.bind(1, conflict.id);
+    int parameter = 2;
+    for (const std::string* const text : {&conflict.table, &conflict.key, &conflict.kind, &conflict.base,
+                                          &conflict.main, &conflict.branch, &resolution})
+      insert.bind(parameter++, std::string_view(*text));
+    DOSQL_RETURN_IF_ERROR(run(*state_, insert));
+  }
+  return {};
+}
+
+Result<StagedMerge> MergeStaging::merge() {
+  DOSQL_ASSIGN_OR_RETURN(OwnStatement row, OwnStatement::prepare(*state_, "SELECT * FROM merge"));
+  if (const int rc = row.step(); rc != SQLITE_ROW) return state_->error(rc);
+  StagedMerge merge{.source = row.text(0),
+                    .theirs = Lsn{static_cast<std::uint64_t>(row.integer(1))},
+                    .squash = row.integer(2) != 0,
+                    .renumber = row.integer(3) != 0,
+                    .message = row.text(4)};
+  row.reset();
+  return merge;
+}
+
+Result<std::vector<StagedConflict>> MergeStaging::conflicts() {
+  DOSQL_ASSIGN_OR_RETURN(OwnStatement rows,
+                         OwnStatement::prepare(*state_, "SELECT * FROM conflict ORDER BY id"));
+  std::vector<StagedConflict> conflicts;
+  int rc = SQLITE_OK;
+  while ((rc = rows.step()) == SQLITE_ROW) {
+    StagedConflict& staged = conflicts.emplace_back();
+    staged.conflict = {.id = rows.integer(0),
+                       .table = rows.text(1),
+                       .key = rows.text(2),
+                       .kind = rows.text(3),
+                       .base = rows.text(4),
+                       .main = rows.text(5),
+                       .branch = rows.text(6)};
+    if (!rows.is_null(7)) staged.resolution = resolution_of(rows.text(7));
+  }
+  if (rc != SQLITE_DONE) return state_->error(rc);
+  return conflicts;
+}
+
+Status MergeStaging::resolve(std::int64_t id, const Resolution& resolution) {
+  const std::string text = resolution_text(resolution);
+  if (resolution.take == Resolution::Take::kValue) {
+    DOSQL_ASSIGN_OR_RETURN(OwnStatement valid, OwnStatement::prepare(*state_, "SELECT json_valid(?1)"));
+    valid.bind(1, std::string_view(text));
+    if (valid.step() != SQLITE_ROW || valid.integer(0) == 0) {
+      return Error(
+          ErrorCode::kInvalidArgument,
+          fmt::format("a conflict is resolved by ours, theirs, delete or a JSON value, not by {}", text));
+    }
+  }
+  DOSQL_ASSIGN_OR_RETURN(OwnStatement update,
+                         OwnStatement::prepare(*state_, "UPDATE conflict SET resolution = ?2 WHERE id = ?1"));
+  update.bind(1, id);
+  update.bind(2, std::string_view(text));
+  DOSQL_RETURN_IF_ERROR(run(*state_, update));
+  if (sqlite3_changes(state_->db()) > 0) return {};
+  return Error(ErrorCode::kNotFound, fmt::format("there is no conflict {}", id));
+}
+
+Status MergeStaging::replace_conflicts(const std::vector<StagedConflict>& conflicts) {
+  DOSQL_RETURN_IF_ERROR(run_own(*state_, "BEGIN IMMEDIATE"));
+  DOSQL_RETURN_IF_ERROR(run_own(*state_, "DELETE FROM conflict"));
+  DOSQL_RETURN_IF_ERROR(write(conflicts));
+  return run_own(*state_, "COMMIT");
+}
+
+}  // namespace dosql::engine

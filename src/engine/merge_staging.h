@@ -1,0 +1,74 @@
+// A merge whose conflicts wait for decisions.
+//
+// It is kept as the rows of two tables on a branch of its own, which nobody sees: so it is as durable as any
+// commit, is there again after a restart and is copied with a backup. Of the merge itself nothing is kept:
+// completing it merges again, into what the target is by then, with the decisions at hand.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <dosql/merge.h>
+#include <dosql/result.h>
+
+#include "base/ids.h"
+#include "engine/merge_context.h"
+#include "version/version_store.h"
+
+namespace dosql::engine {
+
+class ConnectionState;
+class DatabaseCore;
+
+struct StagedMerge {
+  std::string source;
+  Lsn theirs{};  // the version of the source that is merged
+  bool squash = false;
+  bool renumber = false;
+  std::string message;
+};
+
+struct StagedConflict {
+  MergeConflict conflict;
+  std::optional<Resolution> resolution = {};
+};
+
+// Whether a branch is one of those that nobody sees.
+bool is_hidden_branch(std::string_view name);
+
+// What waits for one branch, by its name. One thread at a time. Errors of all: those of reading and writing a
+// branch.
+class MergeStaging {
+ public:
+  // Null: nothing waits for `target`.
+  static Result<std::unique_ptr<MergeStaging>> find(DatabaseCore& core, std::string_view target);
+  // REQUIRES: nothing waits for it.
+  static Status stage(ConnectionState& target, const StagedMerge& merge,
+                      const std::vector<StagedConflict>& conflicts);
+  // None is no error.
+  static Status drop(version::VersionStore& store, std::string_view target, version::Durability durability);
+
+  Result<StagedMerge> merge();
+  // By id.
+  Result<std::vector<StagedConflict>> conflicts();
+  // Errors: kNotFound (no such conflict).
+  Status resolve(std::int64_t id, const Resolution& resolution);
+  Status replace_conflicts(const std::vector<StagedConflict>& conflicts);
+
+ private:
+  explicit MergeStaging(std::shared_ptr<ConnectionState> state) : state_(std::move(state)) {}
+  static Result<std::unique_ptr<MergeStaging>> open(DatabaseCore& core, const std::string& branch);
+  Status write(const std::vector<StagedConflict>& conflicts);
+
+  std::shared_ptr<ConnectionState> state_;  // a connection of its own, on the hidden branch
+};
+
+// 'ours', 'theirs', 'delete', or JSON.
+Resolution resolution_of(std::string_view text);
+std::string resolution_text(const Resolution& resolution);
+
+}  // namespace dosql::engine

@@ -1,0 +1,40 @@
+#include "engine/merged_table.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "sql/lexer.h"
+
+namespace dosql::engine {
+
+bool MergedTable::has_key(std::span<const diff::Field> row) const {
+  return !known_by_rowid() && std::ranges::none_of(key, [&](const Key& part) {
+    return row[part.column].type == diff::FieldType::kNull;
+  });
+}
+
+std::string MergedTable::where_text(std::string_view prefix, bool by_rowid, int first_parameter) const {
+  if (by_rowid || known_by_rowid())
+    return fmt::format("{}{} = ?{}", prefix, sql::quoted(rowid_name), first_parameter);
+  std::string text;
+  for (const Key& part : key) {
+    text +=
+        fmt::format("{}{}{} = ?{} COLLATE {}", text.empty() ? "" : " AND ", prefix,
+                    sql::quoted(columns[part.column].name), first_parameter++, sql::quoted(part.collation));
+  }
+  return text;
+}
+
+int bind_address(OwnStatement& statement, const MergedTable& table, const RowAddress& row,
+                 diff::TextEncoding encoding, int first_parameter) {
+  if (row.key_of.empty() || table.known_by_rowid()) {
+    statement.bind(first_parameter, row.rowid);
+    return first_parameter + 1;
+  }
+  for (const MergedTable::Key& part : table.key)
+    statement.bind(first_parameter++, row.key_of[part.column], encoding);
+  return first_parameter;
+}
+
+}  // namespace dosql::engine

@@ -1,0 +1,61 @@
+// A table as a merge leaves it: which columns its rows have, and by what they are known.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/own_statement.h"
+#include "engine/table_shape.h"
+#include "merge/keyed_changes.h"
+
+namespace dosql::engine {
+
+struct MergedColumn {
+  std::string name;
+  Affinity affinity = Affinity::kBlob;
+  std::string collation = "BINARY";
+  bool in_theirs = true;
+};
+
+// By the names in the version that is merged into. Generated columns are none of its columns.
+struct MergedTable {
+  struct Key {
+    std::uint32_t column = 0;
+    std::string collation;
+  };
+
+  std::string name;
+  std::vector<MergedColumn> columns;
+  // The PRIMARY KEY; empty: rows are known by their rowid.
+  std::vector<Key> key;
+  // An INTEGER PRIMARY KEY: the rowid under another name.
+  std::optional<std::uint32_t> rowid_column;
+  // What SQL calls the rowid; empty: the table has none, or hides it behind columns of all its names.
+  std::string rowid_name;
+  bool autoincrement = false;
+  // How base and theirs store these columns.
+  merge::ChangeColumns changes;
+
+  bool known_by_rowid() const { return key.empty(); }
+  // Whether the row is known by its key: a NULL in it is none.
+  bool has_key(std::span<const diff::Field> row) const;
+  // The row whose key, or rowid, is in the parameters from `first_parameter` on. `prefix` is before the
+  // names.
+  std::string where_text(std::string_view prefix, bool by_rowid, int first_parameter) const;
+};
+
+// Which row is meant.
+struct RowAddress {
+  // Its values, of which those of the key count; empty: it is known by its rowid.
+  std::span<const diff::Field> key_of = {};
+  std::int64_t rowid = 0;
+};
+// REQUIRES: `statement` was compiled with where_text() of the same kind of address. Gives the next parameter.
+int bind_address(OwnStatement& statement, const MergedTable& table, const RowAddress& row,
+                 diff::TextEncoding encoding, int first_parameter);
+
+}  // namespace dosql::engine

@@ -1,0 +1,34 @@
+// Rows as JSON, as conflicts show them, and back.
+//
+// A row is an object of its columns. Numbers, text and NULL are themselves; a BLOB is {"blob": "00ff"}, and a
+// number that JSON has not is {"real": "inf"} or {"real": "-inf"}.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <dosql/result.h>
+
+#include "diff/record.h"
+#include "diff/schema.h"
+#include "engine/row_copy.h"
+
+namespace dosql::engine {
+
+class ConnectionState;
+
+std::string value_json(const diff::Field& value, diff::TextEncoding encoding);
+std::string text_json(std::string_view utf8);
+
+// The values of a JSON text by column: of an object those of its members, of another value `alone`'s. Text is
+// in the database's encoding. Errors: kInvalidArgument (no JSON, a value that no column can have).
+struct NamedField {
+  std::string name;
+  RowCopy value;  // one
+};
+Result<std::vector<NamedField>> fields_of_json(ConnectionState& connection, const std::string& json,
+                                               std::string_view alone);
+
+}  // namespace dosql::engine

@@ -1,0 +1,103 @@
+// Brings the changes of the schema into the version that is merged into, and says which of its tables is
+// which of theirs.
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <dosql/result.h>
+
+#include "engine/merge_context.h"
+#include "engine/merged_table.h"
+#include "engine/table_pairing.h"
+#include "engine/table_shape.h"
+#include "engine/version_pair.h"
+
+namespace dosql::engine {
+
+// A table whose rows are to be merged; base or theirs may be missing. Views the schemas.
+struct TableTask {
+  const TableShape* base = nullptr;
+  const TableShape* theirs = nullptr;
+  MergedTable merged;
+};
+
+// The same for a virtual table, by its name in the version that is merged into.
+struct VirtualTask {
+  const TableShape* base = nullptr;
+  const TableShape* theirs = nullptr;
+  std::string name;
+};
+
+struct MergedSchema {
+  std::vector<TableTask> tables;
+  std::vector<VirtualTask> virtual_tables;
+};
+
+// What has an effect on rows comes before them, indexes and what else is made of tables after them: an index
+// that is built of the rows costs less than one that follows them, and its UNIQUE holds at the end only.
+//
+// A definition that only they changed is taken. Where both changed a table, what they added, dropped and
+// renamed is done to ours too; where that does not make sense, it is a conflict.
+class SchemaMerge {
+ public:
+  // Base beside ours and beside theirs. All must outlive it.
+  SchemaMerge(MergeContext& context, VersionPair& ours, VersionPair& theirs)
+      : context_(context),
+        our_pair_(ours),
+        their_pair_(theirs),
+        base_(*theirs.tables().before),
+        ours_(*ours.tables().after),
+        theirs_(*theirs.tables().after) {}
+
+  // REQUIRES of both: inside a transaction, the schema is ours. Errors: what SQLite says of a definition.
+  Result<MergedSchema> merge_tables();
+  Status merge_rest();
+
+ private:
+  struct Trio {
+    const TableShape* base = nullptr;
+    const TableShape* ours = nullptr;
+    const TableShape* theirs = nullptr;
+  };
+  struct Alteration;
+
+  std::vector<Trio> trios() const;
+  Status drop_gone();
+  Status merge_table(const Trio& trio, MergedSchema& merged);
+  Status create_table(const Trio& trio, MergedSchema& merged);
+  Status merge_both_created(const Trio& trio, MergedSchema& merged);
+  Status merge_dropped_by_theirs(const Trio& trio);
+  Status merge_dropped_by_us(const Trio& trio, MergedSchema& merged);
+  Status merge_definitions(const Trio& trio, MergedSchema& merged);
+  Result<bool> alter(const Trio& trio, Alteration& alteration);
+  Status replace_table(const Trio& trio, MergedSchema& merged);
+  Status replace_emptied(const Trio& trio, MergedSchema& merged);
+  void add_task(const Trio& trio, const Alteration& alteration, MergedSchema& merged) const;
+  void add_plain_task(const TableShape* base, const TableShape* ours, const TableShape* theirs,
+                      MergedSchema& merged) const;
+
+  enum class Decision : std::uint8_t { kOurs, kTheirs, kUndecided };
+  Decision decide(const std::string& name, const std::string& base, const std::string& ours,
+                  const std::string& theirs);
+
+  static const diff::SchemaEntry* entry_of(const VersionSchema& schema, std::string_view type,
+                                           std::string_view name);
+  static const std::string& definition(const VersionSchema& schema, const TableShape* table);
+  Result<std::optional<std::string>> live_definition(std::string_view type, const std::string& name) const;
+  Status create(const std::string& sql, const std::string& name);
+  Status merge_object(const diff::SchemaEntry& theirs);
+
+  MergeContext& context_;
+  VersionPair& our_pair_;
+  VersionPair& their_pair_;
+  const VersionSchema& base_;
+  const VersionSchema& ours_;
+  const VersionSchema& theirs_;
+};
+
+}  // namespace dosql::engine

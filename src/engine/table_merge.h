@@ -1,0 +1,105 @@
+// Brings the changes of one table's rows into the version that is merged into.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include <dosql/result.h>
+
+#include "engine/merge_context.h"
+#include "engine/merged_table.h"
+#include "engine/row_copy.h"
+#include "engine/table_statements.h"
+#include "merge/keyed_changes.h"
+#include "merge/row_merge.h"
+
+namespace dosql::engine {
+
+// A column of the table that refers to rows of another by the number that is their key.
+struct NumberReference {
+  std::uint32_t column = 0;
+  const NewNumbers* numbers = nullptr;
+};
+
+// What they made refer to a row of theirs refers to the same row under its new number.
+void renumber(std::span<const NumberReference> references, const MergedTable& table,
+              merge::KeyedChange& change);
+
+// Most rows that they changed are as they were in base: so each change is tried as one statement that has an
+// effect only then, and only where it has none, our row is read and the three versions are merged. What a
+// UNIQUE constraint is in the way of is done again once all else is: two rows may have swapped values.
+//
+// Afterwards the table holds what both sides agree on, and what was decided about the rest; conflicts are in
+// the context. REQUIRES: inside a transaction, with triggers and foreign keys off.
+class TableMerge {
+ public:
+  // All must outlive it.
+  TableMerge(MergeContext& context, const MergedTable& table, TableMergeCounts& counts,
+             std::span<const NumberReference> references);
+
+  // Errors: those of the changes, what SQLite reports.
+  using NextChange = std::function<Result<bool>(merge::KeyedChange&)>;
+  Status run(const NextChange& next);
+
+  // What incoming rows whose numbers are taken get instead. REQUIRES: table.rowid_column.
+  static Result<NewNumbers> choose_new_numbers(MergeContext& context, const MergedTable& table,
+                                               merge::KeyedChanges& changes);
+
+ private:
+  using Values = std::span<const diff::Field>;
+
+  // A row that waits for the others.
+  struct Waiting {
+    std::optional<RowCopy> base;
+    std::optional<FoundRow> ours;  // taken out meanwhile
+    RowCopy row;
+    std::optional<std::int64_t> rowid;
+  };
+
+  Status take(merge::KeyedChange& change);
+  Status take_delete(const merge::KeyedChange& change);
+  Status take_update(const merge::KeyedChange& change);
+  Status take_insert(const merge::KeyedChange& change);
+  Status merge_with_ours(const merge::KeyedChange& change);
+  Status decide(const merge::KeyedChange& change, const std::optional<FoundRow>& ours,
+                const merge::RowOutcome& outcome);
+  Status apply(const merge::KeyedChange& change, const std::optional<FoundRow>& ours,
+               const merge::RowOutcome& outcome);
+  Status put(const merge::KeyedChange& change, const std::optional<FoundRow>& ours, Values row);
+  Status erase(const FoundRow& ours, const RowAddress& address);
+  Result<RowCopy> resolved_row(Values row, std::string_view json, std::span<const std::uint32_t> columns);
+
+  Status insert_new(const merge::KeyedChange& change);
+  Status refused(const merge::KeyedChange& change, const std::optional<FoundRow>& ours, Values row);
+  Status place_waiting();
+  Status place(const Waiting& waiting);
+  Status settle_refused(const Waiting& waiting);
+  Result<std::vector<FoundRow>> find_blocking(Values row);
+
+  RowAddress address_of(const merge::KeyedChange& change) const;
+  RowAddress address_of(const FoundRow& found) const;
+  bool is_left_alone(const merge::KeyedChange& change) const;
+  // What was done to the row, for who compares merges.
+  void note(Values row, std::int64_t rowid, merge::RowValues now, std::span<const std::uint32_t> columns);
+  void note(Values row, std::int64_t rowid, merge::RowValues now) { note(row, rowid, now, all_columns_); }
+  std::string key_json(Values row, std::int64_t rowid) const;
+  std::string row_json(merge::RowValues row, std::span<const std::uint32_t> columns) const;
+  std::string row_json(merge::RowValues row) const { return row_json(row, all_columns_); }
+  merge::ConflictKind kind_of_refusal() const;
+  std::optional<std::int64_t> hidden_rowid(std::int64_t rowid) const;
+
+  MergeContext& context_;
+  const MergedTable& table_;
+  TableMergeCounts& counts_;
+  const std::span<const NumberReference> references_;
+  TableStatements statements_;
+  std::vector<std::uint32_t> all_columns_;
+  std::vector<std::uint32_t> changed_;
+  merge::RowOutcome outcome_;
+  std::vector<Waiting> waiting_;
+};
+
+}  // namespace dosql::engine

@@ -1,0 +1,43 @@
+// A merge of versions as one transaction on a connection: all of it or nothing.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <dosql/result.h>
+
+#include "engine/merge_changes.h"
+#include "engine/merge_context.h"
+#include "version/version_store.h"
+
+namespace dosql::engine {
+
+class ConnectionState;
+
+struct VersionMerge {
+  version::ReadPoint theirs;
+  // What theirs is compared with. With more than one, what they disagree about is a conflict.
+  std::vector<version::ReadPoint> bases;
+  merge::Preference preference = merge::Preference::kNone;
+  bool renumber = false;
+  bool keep = true;  // false: only find out what would happen
+  // Of the commit.
+  version::CommitMarks marks = {};
+  std::function<const Resolution*(const Conflict&)> resolution = {};
+};
+
+struct VersionMergeResult {
+  std::deque<TableMergeCounts> tables;
+  // Without any, and if it was to be kept, the merge is done; else nothing was changed.
+  std::vector<Conflict> conflicts;
+};
+
+// Outside of a transaction it commits, as durable as the connection's `synchronous` says; in the user's it is
+// a part of that, and undone with it. A commit that has marks makes a version, also where no row changed.
+// REQUIRES: no statement of the connection is running. Errors: those of merge_changes(), of waiting for the
+// writer slot and of committing.
+Result<VersionMergeResult> merge_versions(ConnectionState& connection, const VersionMerge& what);
+
+}  // namespace dosql::engine

@@ -1,0 +1,116 @@
+#include "engine/version_merge.h"
+
+#include "engine/engine_test_support.h"
+#include "engine/merge_test_support.h"
+
+namespace dosql::engine {
+namespace {
+
+using merge::ConflictKind;
+
+class VersionMergeTest : public ::testing::Test {
+ protected:
+  version::ReadPoint head(const char* branch) {
+    version::VersionStore& store = bench_.core().store();
+    return store.head(store.find_branch(branch)->id);
+  }
+  MergeBench bench_{"CREATE TABLE t(id INTEGER PRIMARY KEY, a, b); INSERT INTO t VALUES(1, 1, 1), (2, 1, 1)"};
+};
+
+// What is a change from one common ancestor is none from the other.
+TEST_F(VersionMergeTest, WhatTwoBasesDisagreeAboutIsAConflict) {
+  const version::ReadPoint older = head("main");
+  bench_.begin_again("UPDATE t SET a = 2 WHERE id = 1");
+  const version::ReadPoint newer = head("main");
+  bench_.theirs("UPDATE t SET a = 3 WHERE id = 1; UPDATE t SET b = 7 WHERE id = 2");
+  auto state = ConnectionState::open(bench_.core()).value();
+  VersionMerge what{.theirs = head("x"), .bases = {newer, older}};
+  const auto merged = merge_versions(*state, what);
+  DOSQL_ASSERT_OK(merged);
+  ASSERT_EQ(merged->conflicts.size(), 1U);
+  EXPECT_EQ(merged->conflicts[0].kind, ConflictKind::kBase);
+  EXPECT_EQ(merged->conflicts[0].key, "1");
+  EXPECT_EQ(bench_.rows("SELECT * FROM t"), "1|2|1\n2|1|1\n");
+  what.preference = merge::Preference::kOurs;
+  DOSQL_ASSERT_OK(merge_versions(*state, what));
+  EXPECT_EQ(bench_.rows("SELECT * FROM t"), "1|2|1\n2|1|7\n");
+}
+
+TEST_F(VersionMergeTest, IsAPartOfTheTransactionThatIsOpen) {
+  const version::ReadPoint base = head("main");
+  bench_.theirs("UPDATE t SET a = 3 WHERE id = 1; UPDATE t SET b = 7 WHERE id = 2");
+  auto state = ConnectionState::open(bench_.core()).value();
+  VersionMerge what{.theirs = head("x"), .bases = {base}};
+  what.marks.message = "three";
+  DOSQL_ASSERT_OK(run_own(*state, "BEGIN; UPDATE t SET b = 9 WHERE id = 2"));
+  // What the transaction did before counts as ours.
+  auto merged = merge_versions(*state, what);
+  DOSQL_ASSERT_OK(merged);
+  EXPECT_EQ(merged->conflicts.size(), 1U);
+  DOSQL_ASSERT_OK(run_own(*state, "UPDATE t SET b = 1 WHERE id = 2"));
+  merged = merge_versions(*state, what);
+  DOSQL_ASSERT_OK(merged);
+  EXPECT_TRUE(merged->conflicts.empty());
+  EXPECT_EQ(bench_.rows("SELECT * FROM t"), "1|1|1\n2|1|1\n");
+  DOSQL_ASSERT_OK(run_own(*state, "COMMIT"));
+  EXPECT_EQ(bench_.rows("SELECT * FROM t"), "1|3|1\n2|1|7\n");
+}
+
+TEST_F(VersionMergeTest, IsUndoneWithTheTransaction) {
+  const version::ReadPoint base = head("main");
+  bench_.theirs("UPDATE t SET a = 3");
+  auto state = ConnectionState::open(bench_.core()).value();
+  DOSQL_ASSERT_OK(run_own(*state, "BEGIN"));
+  DOSQL_ASSERT_OK(merge_versions(*state, {.theirs = head("x"), .bases = {base}}));
+  DOSQL_ASSERT_OK(run_own(*state, "ROLLBACK"));
+  EXPECT_EQ(head("main"), base);
+  DOSQL_ASSERT_OK(run_own(*state, "BEGIN; CREATE TABLE u(x)"));
+  DOSQL_EXPECT_ERROR(merge_versions(*state, {.theirs = head("x"), .bases = {base}}), kInvalidArgument);
+}
+
+TEST_F(VersionMergeTest, OnlyFindsOutWhatWouldHappen) {
+  const version::ReadPoint base = head("main");
+  bench_.theirs("UPDATE t SET a = 3; CREATE TABLE u(x); INSERT INTO u VALUES(1)");
+  auto state = ConnectionState::open(bench_.core()).value();
+  const auto found = merge_versions(*state, {.theirs = head("x"), .bases = {base}, .keep = false});
+  DOSQL_ASSERT_OK(found);
+  ASSERT_EQ(found->tables.size(), 2U);
+  EXPECT_EQ(head("main"), base);
+}
+
+// Triggers and cascades did their work where the rows were changed; to do it again would do it twice.
+TEST_F(VersionMergeTest, HasNoSideEffects) {
+  bench_.begin_again(
+      "CREATE TABLE log(x); CREATE TABLE c(id INTEGER PRIMARY KEY, t REFERENCES t ON DELETE CASCADE);"
+      "INSERT INTO c VALUES(1, 1); CREATE TRIGGER tr AFTER UPDATE ON t BEGIN INSERT INTO log VALUES(1); END");
+  const version::ReadPoint base = head("main");
+  bench_.theirs("UPDATE t SET a = 3 WHERE id = 2; DELETE FROM t WHERE id = 1");
+  bench_.ours("INSERT INTO t VALUES(5, 5, 5)");
+  auto state = ConnectionState::open(bench_.core()).value();
+  const auto merged = merge_versions(*state, {.theirs = head("x"), .bases = {base}});
+  DOSQL_ASSERT_OK(merged);
+  EXPECT_TRUE(merged->conflicts.empty());
+  EXPECT_EQ(bench_.rows("SELECT count(*) FROM log"), "1\n");
+  EXPECT_EQ(bench_.rows("SELECT count(*) FROM c"), "0\n");
+}
+
+// The commit itself as base, its parent as theirs.
+TEST_F(VersionMergeTest, UndoingACommitTwiceIsNothing) {
+  const version::ReadPoint before = head("main");
+  bench_.ours(
+      "BEGIN; UPDATE t SET a = 5 WHERE id = 1; DELETE FROM t WHERE id = 2; CREATE INDEX i ON t(b); COMMIT");
+  const version::ReadPoint commit = head("main");
+  bench_.ours("UPDATE t SET b = 6 WHERE id = 1");
+  auto state = ConnectionState::open(bench_.core()).value();
+  DOSQL_ASSERT_OK(merge_versions(*state, {.theirs = before, .bases = {commit}}));
+  EXPECT_EQ(bench_.rows("SELECT * FROM t"), "1|1|6\n2|1|1\n");
+  const version::ReadPoint undone = head("main");
+  const version::ReadPoint parent =
+      bench_.core().store().at_version(kMainBranch, Version{raw(undone.version) - 1}).value();
+  DOSQL_ASSERT_OK(merge_versions(*state, {.theirs = parent, .bases = {undone}}));
+  EXPECT_EQ(bench_.rows("SELECT * FROM t"), "1|5|6\n");
+  EXPECT_EQ(bench_.rows("SELECT name FROM sqlite_schema WHERE type = 'index'"), "i\n");
+}
+
+}  // namespace
+}  // namespace dosql::engine

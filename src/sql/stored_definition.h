@@ -1,0 +1,34 @@
+// The statements that sqlite_schema keeps: CREATE TABLE, INDEX, VIEW, TRIGGER as SQLite has stored them,
+// without IF NOT EXISTS, TEMP and the schema's name.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace dosql::sql {
+
+// Whether both have the same tokens: words in any case of letters, whatever is between them.
+bool same_definition(std::string_view a, std::string_view b);
+
+// With `name`, as it has to be written, in the place of the created thing's name. Empty: `sql` is no stored
+// definition.
+std::string with_created_name(std::string_view sql, std::string_view name);
+
+// The parts of CREATE TABLE name (...); views of its text.
+struct TableDefinition {
+  struct Column {
+    std::string name;
+    std::string_view text;  // the whole definition, the name included
+    std::string_view rest;  // what is behind the name
+  };
+  std::vector<Column> columns;
+  std::vector<std::string_view> constraints;  // of the table: PRIMARY KEY (...), CHECK (...), ...
+  std::string_view options;                   // WITHOUT ROWID, STRICT
+};
+
+// None: it is no such statement (a virtual table's).
+std::optional<TableDefinition> table_definition(std::string_view sql);
+
+}  // namespace dosql::sql

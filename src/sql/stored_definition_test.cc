@@ -1,0 +1,42 @@
+#include "sql/stored_definition.h"
+
+#include <gtest/gtest.h>
+
+namespace dosql::sql {
+namespace {
+
+TEST(StoredDefinition, IsTheSameWhateverTheSpacesAndLetters) {
+  EXPECT_TRUE(same_definition("CREATE TABLE t(a INT)", "create  table T (\n a int -- key\n)"));
+  EXPECT_FALSE(same_definition("CREATE TABLE t(a)", "CREATE TABLE t(b)"));
+  EXPECT_FALSE(same_definition("CREATE TABLE t(a DEFAULT 'x')", "CREATE TABLE t(a DEFAULT 'X')"));
+  EXPECT_FALSE(same_definition("CREATE TABLE t(a)", "CREATE TABLE t(a, b)"));
+}
+
+TEST(StoredDefinition, GetsAnotherName) {
+  EXPECT_EQ(with_created_name("CREATE UNIQUE INDEX \"i i\" ON t(a)", "main.x"),
+            "CREATE UNIQUE INDEX main.x ON t(a)");
+  EXPECT_EQ(with_created_name("CREATE VIRTUAL TABLE f USING fts5(a)", "main.f"),
+            "CREATE VIRTUAL TABLE main.f USING fts5(a)");
+  EXPECT_EQ(with_created_name("CREATE TRIGGER tr AFTER INSERT ON t BEGIN SELECT 1; END", "x"),
+            "CREATE TRIGGER x AFTER INSERT ON t BEGIN SELECT 1; END");
+  EXPECT_EQ(with_created_name("SELECT 1", "x"), "");
+}
+
+TEST(StoredDefinition, HasColumnsAndConstraints) {
+  const auto table = table_definition(
+      "CREATE TABLE t(id INTEGER PRIMARY KEY, \"b c\" NUM(1, 2) DEFAULT (1, 2), d, "
+      "CONSTRAINT u UNIQUE (d, id), CHECK (d > 0)) WITHOUT ROWID");
+  ASSERT_TRUE(table);
+  ASSERT_EQ(table->columns.size(), 3U);
+  EXPECT_EQ(table->columns[1].name, "b c");
+  EXPECT_EQ(table->columns[1].text, "\"b c\" NUM(1, 2) DEFAULT (1, 2)");
+  EXPECT_EQ(table->columns[2].rest, "");
+  ASSERT_EQ(table->constraints.size(), 2U);
+  EXPECT_EQ(table->constraints[1], "CHECK (d > 0)");
+  EXPECT_EQ(table->options, " WITHOUT ROWID");
+  EXPECT_FALSE(table_definition("CREATE VIRTUAL TABLE f USING fts5(a)"));
+  EXPECT_FALSE(table_definition("CREATE TABLE t(a"));
+}
+
+}  // namespace
+}  // namespace dosql::sql
