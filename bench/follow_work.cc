@@ -174,7 +174,7 @@ void bench_publish(Report& report) {
                  [&](int) {
                    const Stopwatch watch;
                    for (int i = 0; i < count; ++i) {
-                     version::Publication publication(end, false);
+                     version::Publication publication(end, nullptr, false);
                      position += 8;
                      publication.on_append({.position = log::Position{position}, .last_lsn = Lsn{position}},
                                            log::Position{position + 8});

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <utility>
 
+#include "base/json_text.h"
 #include "engine/branch_actions.h"
 #include "engine/connection_state.h"
 #include "engine/merge_actions.h"
@@ -43,13 +44,14 @@ std::string_view outcome_of(StatementKind kind, const MergeResult& result, const
 }
 
 std::string json_rows(StatementKind kind, const MergeResult& result, const MergeOptions& options) {
-  const std::string start = fmt::format("{}, {}", text_json(outcome_of(kind, result, options)),
-                                        text_json(result.version.to_string()));
+  const std::string start = fmt::format("{}, {}", json_string(outcome_of(kind, result, options)),
+                                        json_string(result.version.to_string()));
   if (result.tables.empty()) return fmt::format("[[{}]]", start);
   std::string rows;
   for (const MergedTable& table : result.tables) {
-    rows += fmt::format("{}[{}, {}, {}, {}, {}, {}]", rows.empty() ? "" : ", ", start, text_json(table.table),
-                        table.inserted, table.updated, table.deleted, table.conflicts);
+    rows +=
+        fmt::format("{}[{}, {}, {}, {}, {}, {}]", rows.empty() ? "" : ", ", start, json_string(table.table),
+                    table.inserted, table.updated, table.deleted, table.conflicts);
   }
   return fmt::format("[{}]", rows);
 }

@@ -220,9 +220,12 @@ class RandomFeedTest : public ChangeFeedTest {
       const Row& row = change.after ? *change.after : *change.before;
       const std::string key = value_text(row[0]);
       EXPECT_EQ(rows.contains(key), change.before.has_value()) << line_of(change);
-      if (change.before) EXPECT_EQ(rows[key], row_line(change.before));
-      if (change.after) rows[key] = row_line(change.after);
-      if (!change.after) rows.erase(key);
+      EXPECT_EQ(rows.contains(key) ? rows[key] : "-", row_line(change.before));
+      if (change.after) {
+        rows[key] = row_line(change.after);
+      } else {
+        rows.erase(key);
+      }
     }
     for (const auto& [table, rows] : tables) {
       std::size_t count = 0;

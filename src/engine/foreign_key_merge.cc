@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 
+#include "base/json_text.h"
 #include "diff/row.h"
 #include "engine/connection_state.h"
 #include "engine/own_statement.h"
@@ -90,7 +91,7 @@ class ShownTable {
     std::string text = "{";
     for (std::size_t i = 0; i < columns_.size(); ++i) {
       if (i > 0) text += ',';
-      text += text_json(columns_[i]) + ":" + value_json(row.value(static_cast<int>(i) + 1), encoding);
+      text += json_string(columns_[i]) + ":" + value_json(row.value(static_cast<int>(i) + 1), encoding);
     }
     return text + "}";
   }
@@ -105,7 +106,7 @@ class ShownTable {
       const Field value =
           column == columns_.end() ? Field{} : row.value(static_cast<int>(column - columns_.begin()) + 1);
       if (i > 0) text += ',';
-      text += text_json(key.parent + "." + key.parent_columns[i]) + ":" + value_json(value, encoding);
+      text += json_string(key.parent + "." + key.parent_columns[i]) + ":" + value_json(value, encoding);
     }
     return text + "}";
   }

@@ -3,9 +3,7 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 
-#include <cmath>
-#include <limits>
-
+#include "base/json_text.h"
 #include "engine/connection_state.h"
 #include "engine/own_statement.h"
 
@@ -14,24 +12,6 @@ namespace {
 
 using diff::Field;
 using diff::FieldType;
-
-std::string hex(Bytes bytes) {
-  std::string text;
-  text.reserve(bytes.size() * 2);
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  for (const std::byte byte : bytes) {
-    text += kDigits[std::to_integer<unsigned>(byte) >> 4];
-    text += kDigits[std::to_integer<unsigned>(byte) & 0xf];
-  }
-  return text;
-}
-
-std::string real_json(double real) {
-  if (std::isinf(real)) return real > 0 ? R"({"real":"inf"})" : R"({"real":"-inf"})";
-  std::string text = fmt::format("{}", real);
-  if (text.find_first_of(".e") == std::string::npos) text += ".0";
-  return text;
-}
 
 // SQLite's own functions read the JSON: one row for each member, or for the value itself.
 constexpr std::string_view kMembers =
@@ -48,28 +28,13 @@ bool is_object(std::string_view type) { return type == "object"; }
 
 }  // namespace
 
-std::string text_json(std::string_view utf8) {
-  std::string json = "\"";
-  for (const char c : utf8) {
-    if (c == '"' || c == '\\') {
-      json += '\\';
-      json += c;
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      json += fmt::format("\\u{:04x}", static_cast<unsigned char>(c));
-    } else {
-      json += c;
-    }
-  }
-  return json + "\"";
-}
-
 std::string value_json(const Field& value, diff::TextEncoding encoding) {
   switch (value.type) {
     case FieldType::kNull: return "null";
     case FieldType::kInteger: return std::to_string(value.integer);
-    case FieldType::kReal: return real_json(value.real);
-    case FieldType::kText: return text_json(diff::utf8_text(value.bytes, encoding));
-    case FieldType::kBlob: return fmt::format(R"({{"blob":"{}"}})", hex(value.bytes));
+    case FieldType::kReal: return json_real(value.real);
+    case FieldType::kText: return json_string(diff::utf8_text(value.bytes, encoding));
+    case FieldType::kBlob: return json_blob(value.bytes);
   }
   return "null";
 }

@@ -20,7 +20,6 @@ namespace dosql::engine {
 class ConnectionState;
 
 std::string value_json(const diff::Field& value, diff::TextEncoding encoding);
-std::string text_json(std::string_view utf8);
 
 // The values of a JSON text by column: of an object those of its members, of another value `alone`'s. Text is
 // in the database's encoding. Errors: kInvalidArgument (no JSON, a value that no column can have).

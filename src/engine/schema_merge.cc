@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/json_text.h"
 #include "engine/column_matching.h"
 #include "engine/connection_state.h"
 #include "engine/own_statement.h"
@@ -31,7 +32,7 @@ bool is_mergeable(const TableShape* table) {
   return table == nullptr || (!table->shadow && !is_internal(table->name));
 }
 
-std::string sql_json(const std::string& sql) { return sql.empty() ? "null" : text_json(sql); }
+std::string sql_json(const std::string& sql) { return sql.empty() ? "null" : json_string(sql); }
 
 // What is not a column of the rows: what the table computes.
 bool has_value(const ColumnShape& column) { return column.generated == Generated::kNo && !column.hidden; }
@@ -99,7 +100,7 @@ SchemaMerge::Decision SchemaMerge::decide(const std::string& name, const std::st
   const Resolution* const resolution =
       context_.settle(context_.counts_of(name), {.kind = ConflictKind::kSchema,
                                                  .table = name,
-                                                 .key = text_json(name),
+                                                 .key = json_string(name),
                                                  .base = sql_json(base),
                                                  .main = sql_json(ours),
                                                  .branch = sql_json(theirs)});
@@ -484,10 +485,10 @@ Status SchemaMerge::merge_object(const SchemaEntry& theirs) {
   // Of the rows that came together some have the same values.
   context_.settle(context_.counts_of(theirs.table), {.kind = ConflictKind::kUnique,
                                                      .table = theirs.table,
-                                                     .key = text_json(theirs.name),
+                                                     .key = json_string(theirs.name),
                                                      .base = "null",
                                                      .main = "null",
-                                                     .branch = text_json(theirs.sql)});
+                                                     .branch = json_string(theirs.sql)});
   return {};
 }
 

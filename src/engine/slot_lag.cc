@@ -39,8 +39,9 @@ bool over_limit(const SlotInfo& info) {
 }  // namespace
 
 Result<version::BranchInfo> branch_of_slot(const VersionStore& store, const SlotStore::Slot& slot) {
+  const BranchId id = store.current(BranchId{slot.record.branch});
   for (version::BranchInfo& branch : store.branches()) {
-    if (raw(branch.id) == slot.record.branch) return std::move(branch);
+    if (branch.id == id) return std::move(branch);
   }
   return Error(ErrorCode::kBranchNotFound, fmt::format("the branch of slot '{}' was dropped", slot.name));
 }

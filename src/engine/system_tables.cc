@@ -26,7 +26,6 @@ constexpr const char* kConflicts = "dosql_conflicts";
 constexpr const char* kDiff = "dosql_diff";
 constexpr const char* kDiffSummary = "dosql_diff_summary";
 constexpr const char* kDiffSchema = "dosql_diff_schema";
-
 constexpr const char* kChanges = "dosql_changes";
 constexpr const char* kSlots = "dosql_slots";
 

@@ -7,6 +7,7 @@
 #include <limits>
 #include <numeric>
 
+#include "base/json_text.h"
 #include "diff/row.h"
 #include "engine/connection_state.h"
 #include "engine/row_json.h"
@@ -145,7 +146,7 @@ std::string TableMerge::row_json(RowValues row, std::span<const std::uint32_t> c
   std::string text = "{";
   for (const std::uint32_t column : columns) {
     if (text.size() > 1) text += ',';
-    text += text_json(table_.columns[column].name) + ":" + value_json((*row)[column], context_.encoding);
+    text += json_string(table_.columns[column].name) + ":" + value_json((*row)[column], context_.encoding);
   }
   return text + "}";
 }

@@ -79,7 +79,7 @@ TEST_F(UnseenCommitsTest, AFailedSyncIsToldToWhoWaitsForItsTurn) {
     Connection other = db.connect().value();
     DOSQL_EXPECT_ERROR(other.exec("UPDATE t SET n = 2"), kPoisoned);
   });
-  WriterSlot& slot = DatabaseAccess::core(db).slots().of(kMainBranch);
+  WriterSlot& slot = DatabaseAccess::core(db).slots().of(version::kMainName);
   while (slot.waiting() == 0) std::this_thread::yield();
   disk.fail_at(disk.operation_count() + 1, testing::SimulatedDisk::Fault::kFailedSync);
   DOSQL_EXPECT_ERROR(conn.exec("COMMIT"), kOutcomeUnknown);
@@ -91,9 +91,9 @@ TEST_F(UnseenCommitsTest, AFailedSyncIsToldToWhoWaitsForItsTurn) {
 class AfterTheEndTest : public UnseenCommitsTest {
  protected:
   // A statement of the raw handle, which keeps it when its Connection goes.
-  sqlite3_stmt* insert_of(Connection& connection) {
+  sqlite3_stmt* statement_of(Connection& connection, const char* sql = "INSERT INTO t(n) VALUES (5)") {
     sqlite3_stmt* statement = nullptr;
-    sqlite3_prepare_v2(connection.sqlite_handle(), "INSERT INTO t(n) VALUES (5)", -1, &statement, nullptr);
+    sqlite3_prepare_v2(connection.sqlite_handle(), sql, -1, &statement, nullptr);
     return statement;
   }
 };
@@ -104,7 +104,7 @@ TEST_F(AfterTheEndTest, NobodyWritesToABranchThatWasDropped) {
   {
     Connection on_b = db.connect().value();
     DOSQL_ASSERT_OK(on_b.checkout("b"));
-    left = insert_of(on_b);
+    left = statement_of(on_b);
   }
   DOSQL_ASSERT_OK(conn.delete_branch("b", {.force = true}));
   EXPECT_NE(sqlite3_step(left), SQLITE_DONE);
@@ -116,7 +116,7 @@ TEST_F(AfterTheEndTest, NobodyWritesToADatabaseThatWasClosed) {
   sqlite3_stmt* left = nullptr;
   {
     Connection gone = std::move(conn);
-    left = insert_of(gone);
+    left = statement_of(gone);
   }
   DOSQL_ASSERT_OK(db.close());
   EXPECT_NE(sqlite3_step(left), SQLITE_DONE);
@@ -127,18 +127,18 @@ TEST_F(AfterTheEndTest, NobodyWritesToADatabaseThatWasClosed) {
 }
 
 TEST_F(AfterTheEndTest, ATransactionThatIsLeftKeepsItOpen) {
-  sqlite3* handle = nullptr;
-  sqlite3_stmt* left = nullptr;
+  sqlite3_stmt* begin = nullptr;
+  sqlite3_stmt* commit = nullptr;
   {
     Connection gone = std::move(conn);
-    handle = gone.sqlite_handle();
-    left = insert_of(gone);
+    begin = statement_of(gone, "BEGIN IMMEDIATE");
+    commit = statement_of(gone, "COMMIT");
   }
-  // The connection rolled its transaction back when it went; the handle begins another one.
-  ASSERT_EQ(sqlite3_exec(handle, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr), SQLITE_OK);
+  ASSERT_EQ(sqlite3_step(begin), SQLITE_DONE);
   DOSQL_EXPECT_ERROR(db.close(), kBusy);
-  ASSERT_EQ(sqlite3_exec(handle, "COMMIT", nullptr, nullptr, nullptr), SQLITE_OK);
-  sqlite3_finalize(left);
+  ASSERT_EQ(sqlite3_step(commit), SQLITE_DONE);
+  sqlite3_finalize(begin);
+  sqlite3_finalize(commit);
   DOSQL_EXPECT_OK(db.close());
 }
 

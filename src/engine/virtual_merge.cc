@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 
+#include "base/json_text.h"
 #include "engine/connection_state.h"
 #include "engine/own_statement.h"
 #include "engine/row_json.h"
@@ -165,10 +166,10 @@ Status merge_tree_table(MergeContext& context, const MergeSource& source, const 
 Status refuse(MergeContext& context, const VirtualTask& task, const std::string& definition) {
   if (context.preference == merge::Preference::kOurs) return {};
   TableMergeCounts& counts = context.counts_of(task.name);
-  const std::string json = text_json(definition);
+  const std::string json = json_string(definition);
   Conflict conflict{.kind = merge::ConflictKind::kSchema,
                     .table = task.name,
-                    .key = text_json(task.name),
+                    .key = json_string(task.name),
                     .base = task.base == nullptr ? "null" : json,
                     .main = json,
                     .branch = json};

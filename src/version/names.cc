@@ -225,7 +225,8 @@ Result<BranchInfo> VersionStore::fast_forward(BranchId id, const ReadPoint& to, 
 }
 
 BranchId VersionStore::current(BranchId id) const {
-  const Branch* branch = &impl_->branch(id);
+  const Branch* branch = impl_->branches.get(id);
+  if (!branch) return id;
   while (const Branch* next = branch->successor.load(std::memory_order_acquire)) branch = next;
   return branch->id();
 }
