@@ -25,7 +25,7 @@ void expect_sensible(const Error& error, ErrorCode wanted) {
 // A store after a failed call: either it works on, or it says that it does not.
 void expect_usable_or_poisoned(VersionStore& store) {
   version::Reader reader(store);
-  reader.pin_head(kMainBranch);
+  reader.pin_head(store.current(kMainBranch));
   Page page;
   if (reader.point().page_count > 0) {
     const Status read = reader.read(PageNo{1}, 0, page);
