@@ -140,12 +140,13 @@ Status SlotStore::advance(const std::string& name, Lsn lsn) {
 }
 
 Status SlotStore::drop(const std::string& name) {
+  DOSQL_RETURN_IF_ERROR(check_slot_name(name));
   if (found_use(name)) return in_use_here(name);
-  DOSQL_ASSIGN_OR_RETURN(const auto held, lock(name));
   // Also one that cannot be read.
   DOSQL_ASSIGN_OR_RETURN(const auto names, SlotFile::list(directory_));
   if (std::ranges::find(names, name) == names.end())
     return Error(ErrorCode::kNotFound, fmt::format("there is no slot '{}'", name));
+  DOSQL_ASSIGN_OR_RETURN(const auto held, lock(name));
   DOSQL_RETURN_IF_ERROR(SlotFile::remove(directory_, name));
   return directory_.remove("slot-" + name + "+lock");
 }

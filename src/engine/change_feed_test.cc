@@ -175,6 +175,107 @@ TEST_F(ChangeFeedTest, StopEndsAWait) {
   EXPECT_FALSE(changes.next().value());
 }
 
+// --- Slots
+// ---------------------------------------------------------------------------------------------------
+
+class SlotsTest : public ::testing::Test {
+ protected:
+  void run(const std::string& sql) { DOSQL_EXPECT_OK(connection_.exec(sql)); }
+  ManualClock clock_{1'800'000'000'000'000};
+  Options options_ = [this] {
+    Options options;
+    options.clock = &clock_;
+    return options;
+  }();
+  Database database_ = open_in_memory(options_);
+  Connection connection_ = database_.connect().value();
+  Slots slots_ = database_.slots();
+};
+
+TEST_F(SlotsTest, ASubscriptionGoesOnWhereTheLastOneStopped) {
+  run("CREATE TABLE t(id INTEGER PRIMARY KEY)");
+  DOSQL_ASSERT_OK(slots_.create("s", {.after_lsn = 0}));
+  run("INSERT INTO t VALUES (1), (2), (3)");
+  {
+    Changes changes = slots_.subscribe("s").value();
+    EXPECT_EQ(line_of(**changes.next()), "insert t - -> 1");
+    const Change second = **changes.next();
+    DOSQL_EXPECT_OK(slots_.acknowledge("s", second.lsn));
+    EXPECT_EQ(line_of(**changes.next()), "insert t - -> 3") << "dealt with, and not acknowledged";
+    DOSQL_EXPECT_ERROR(slots_.subscribe("s"), kBusy);
+    DOSQL_EXPECT_ERROR(slots_.drop("s"), kBusy);
+  }
+  EXPECT_EQ(rows_text(connection_, "SELECT lag_events, lag_commits FROM dosql_slots"), "1|1");
+  Changes again = slots_.subscribe("s").value();
+  EXPECT_EQ(line_of(**again.next()), "insert t - -> 3");
+  EXPECT_FALSE(*again.next());
+}
+
+TEST_F(SlotsTest, ANewSlotBeginsNow) {
+  run("CREATE TABLE t(id INTEGER PRIMARY KEY); INSERT INTO t VALUES (1)");
+  DOSQL_ASSERT_OK(slots_.create("s"));
+  run("INSERT INTO t VALUES (2)");
+  Changes changes = slots_.subscribe("s").value();
+  EXPECT_EQ(line_of(**changes.next()), "insert t - -> 2");
+}
+
+TEST_F(SlotsTest, FollowsItsBranchThroughAFastForward) {
+  run("CREATE TABLE t(id INTEGER PRIMARY KEY)");
+  DOSQL_ASSERT_OK(slots_.create("s"));
+  run("CREATE BRANCH b; CHECKOUT b; INSERT INTO t VALUES (1); CHECKOUT main; MERGE BRANCH b");
+  run("INSERT INTO t VALUES (2)");
+  Changes changes = slots_.subscribe("s").value();
+  EXPECT_EQ(line_of(**changes.next()), "insert t - -> 1");
+  EXPECT_EQ(line_of(**changes.next()), "insert t - -> 2");
+}
+
+TEST_F(SlotsTest, TooFarBehindIsLost) {
+  run("CREATE TABLE t(id INTEGER PRIMARY KEY)");
+  DOSQL_ASSERT_OK(slots_.create("aged", {.lag_max = seconds(60)}));
+  DOSQL_ASSERT_OK(slots_.create("large", {.lag_bytes_max = 1'000}));
+  run("INSERT INTO t VALUES (1)");
+  clock_.set_us(clock_.now_us() + 59'000'000);
+  EXPECT_FALSE(slots_.get("aged")->lost);
+  EXPECT_FALSE(slots_.get("large")->lost);
+  clock_.set_us(clock_.now_us() + 2'000'000);
+  for (int i = 2; i < 20; ++i) run("INSERT INTO t VALUES (" + std::to_string(i) + ")");
+  EXPECT_EQ(rows_text(connection_, "SELECT name, lost FROM dosql_slots"), "aged|1\nlarge|1");
+  DOSQL_EXPECT_ERROR(slots_.subscribe("aged"), kHistoryExpired);
+  DOSQL_EXPECT_ERROR(slots_.acknowledge("large", 1), kHistoryExpired);
+  DOSQL_EXPECT_OK(slots_.drop("aged"));
+}
+
+TEST_F(SlotsTest, Refusals) {
+  run("CREATE TABLE t(id INTEGER PRIMARY KEY); CREATE BRANCH b");
+  DOSQL_EXPECT_ERROR(slots_.create("s", {.branch = "c"}), kBranchNotFound);
+  DOSQL_EXPECT_ERROR(slots_.create("../s"), kInvalidArgument);
+  DOSQL_ASSERT_OK(slots_.create("s", {.branch = "b"}));
+  DOSQL_EXPECT_ERROR(slots_.create("s"), kAlreadyExists);
+  DOSQL_EXPECT_ERROR(slots_.acknowledge("s", 1'000'000'000), kInvalidArgument);
+  DOSQL_EXPECT_ERROR(slots_.subscribe("none"), kNotFound);
+  DOSQL_EXPECT_OK(connection_.delete_branch("b"));
+  DOSQL_EXPECT_ERROR(slots_.subscribe("s"), kBranchNotFound);
+  EXPECT_TRUE(slots_.get("s")->lost);
+}
+
+TEST_F(SlotsTest, ChangesInSql) {
+  run("CREATE TABLE t(id INTEGER PRIMARY KEY, v); CREATE TABLE u(x); INSERT INTO t VALUES (1, 'a')");
+  run("INSERT INTO u VALUES (1.5); UPDATE t SET v = NULL");
+  EXPECT_EQ(
+      rows_text(connection_, "SELECT change, table_name, hex(key), before, after FROM dosql_changes(0)"),
+      "insert|t|0209|NULL|{\"id\":1,\"v\":\"a\"}\n"
+      "insert|u|0209|NULL|{\"x\":1.5}\n"
+      "update|t|0209|{\"id\":1,\"v\":\"a\"}|{\"id\":1,\"v\":null}");
+  EXPECT_EQ(rows_text(connection_, "SELECT count(*) FROM dosql_changes(0, 'U , nothing')"), "1");
+  EXPECT_EQ(
+      rows_text(connection_, "SELECT change FROM dosql_changes((SELECT max(lsn) - 1 FROM dosql_changes(0)))"),
+      "update");
+  EXPECT_EQ(rows_text(connection_, "SELECT * FROM dosql_changes('x')").substr(0, 6), "error:");
+}
+
+// --- Random
+// --------------------------------------------------------------------------------------------------
+
 // Resuming behind any event gives exactly those that came after it; and all of them together, played back,
 // make the tables what they are.
 class RandomFeedTest : public ChangeFeedTest {

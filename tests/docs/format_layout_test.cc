@@ -10,6 +10,7 @@
 #include <regex>
 #include <set>
 
+#include "cdc/slot_file.h"
 #include "log/format.h"
 #include "tests/docs/markdown.h"
 #include "version/checkpoint.h"
@@ -168,6 +169,20 @@ TEST_F(FormatDocument, TheStatusPageIsAsTheTablesSay) {
   const std::vector<Field> slot{FIELD(FollowerSlot, pid), FIELD(FollowerSlot, lsn_plus_one)};
   EXPECT_THAT(documented_in(status_document_, "FollowerSlot"), ::testing::ContainerEq(slot));
   expect_no_gaps(slot, sizeof(FollowerSlot));
+}
+
+TEST_F(FormatDocument, SlotsAreAsTheTableSays) {
+  using cdc::SlotRecord;
+  const std::vector<Field> record{FIELD(SlotRecord, magic),      FIELD(SlotRecord, format_version),
+                                  FIELD(SlotRecord, branch),     FIELD(SlotRecord, database_id),
+                                  FIELD(SlotRecord, sequence),   FIELD(SlotRecord, acknowledged_lsn),
+                                  FIELD(SlotRecord, created_us), FIELD(SlotRecord, acknowledged_us),
+                                  FIELD(SlotRecord, lag_us_max), FIELD(SlotRecord, lag_bytes_max),
+                                  FIELD(SlotRecord, lost),       FIELD(SlotRecord, reserved),
+                                  FIELD(SlotRecord, checksum)};
+  EXPECT_THAT(documented_in(read_document("docs/format/slots.md"), "SlotRecord"),
+              ::testing::ContainerEq(record));
+  expect_no_gaps(record, sizeof(SlotRecord));
 }
 
 TEST_F(FormatDocument, NamesInTheCheckpointAreAsTheTablesSay) {
