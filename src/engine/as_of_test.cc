@@ -192,6 +192,18 @@ TEST_F(AsOfTest, SameSchemaCookieAndAnotherSchema) {
 }
 
 // More points than there can be attachments, in an order that brings back some that are gone.
+// An attachment that moves on must not show a cookie that its version before had of its own.
+TEST_F(AsOfTest, EachVersionHasItsSchemaHoweverManyThereAre) {
+  constexpr int kVersions = 130;
+  exec("CREATE TABLE t(c1)");
+  for (int i = 2; i <= kVersions; ++i) exec(fmt::format("ALTER TABLE t ADD COLUMN c{}", i));
+  for (int i = 1; i <= kVersions; ++i) {
+    const Statement select =
+        conn.prepare(fmt::format("SELECT * FROM t FOR SYSTEM_TIME AS OF SNAPSHOT 'main@{}'", i)).value();
+    ASSERT_EQ(select.column_count(), i);
+  }
+}
+
 TEST_F(AsOfTest, HundredsOfPointsInOneConnection) {
   exec("CREATE TABLE t(n); INSERT INTO t VALUES (0)");
   for (int i = 1; i <= 300; ++i) {

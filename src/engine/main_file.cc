@@ -83,7 +83,9 @@ void MainFile::look_at(const version::ReadPoint& point) {
 
 void MainFile::show_another_schema() {
   CHECK(lock_ == SQLITE_LOCK_NONE && fixed_);
-  ++schema_cookie_;
+  // Never one that a version has of its own, which this file may have shown before: those count up from 1.
+  constexpr std::uint32_t kFirst = 1u << 31;
+  schema_cookie_ = schema_cookie_ == 0 ? kFirst : schema_cookie_ + 1;
 }
 
 int MainFile::fail(Error error, int io_code) {
