@@ -11,12 +11,10 @@
 // store does not keep (invariant V5), so each file keeps one of its own:
 //
 //   M1  Whatever part of page 1 is read, the counter in it is this file's.
-//   M2  The counter is left alone by a commit through this file (the pager itself counted up), and counts up
-//   when the
-//       version that is pinned is not the one this file pinned or committed last.
-//   M3  After a counter that the pager wrote but did not commit, this file continues behind it: the pager may
-//   have
-//       taken note of it.
+//   M2  The counter is left alone by a commit through this file (the pager itself counted up), and counts
+//       up when the version that is pinned is not the one this file pinned or committed last.
+//   M3  After a counter that the pager wrote but did not commit, this file continues behind it: the pager
+//       may have taken note of it.
 //
 // One thread at a time, as its connection. The methods return SQLite result codes; what the store had to say
 // is in the session's `failure`.

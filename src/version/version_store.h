@@ -10,8 +10,7 @@
 // Invariants (docs/format/log.md numbers those of the bytes on disk):
 //   V1  A ReadPoint once handed out reads the same bytes for as long as it is pinned.
 //   V2  At most one WriteTransaction is active on a branch; it was begun at the branch's ordered head: the
-//   newest
-//       commit that is in the log.
+//       newest commit that is in the log.
 //   V3  A commit becomes visible to readers when its durability mode is met and the commit before it is
 //       visible. Only the branch's next writer reads it earlier.
 //   V4  A page's newest image is in the pool or can be rebuilt from the log; nothing else holds it.
