@@ -80,6 +80,8 @@ say "6. Ask the past in SQL, and put it right."
 show dosql -box world "SELECT now.name, old.lat AS was, now.lat AS is_now FROM cities AS now JOIN cities FOR SYSTEM_TIME AS OF VERSION CURRENT - 1 AS old USING (id) WHERE now.country = 'IS' LIMIT 3"
 show dosql world "UPDATE cities SET lat = old.lat, lng = old.lng FROM cities FOR SYSTEM_TIME AS OF SNAPSHOT 'main@$((mistake - 1))' AS old WHERE old.id = cities.id AND cities.country = 'IS'" "SELECT name, lat, lng FROM cities WHERE name = 'Reykjavík'"
 [ "$(dosql world "SELECT count(*) FROM cities WHERE country = 'IS' AND lat = 0")" = 0 ] || fail "the mistake is still there"
+show dosql -box world "SELECT name, lat, _dosql_version, _dosql_valid_from, _dosql_valid_to FROM cities FOR SYSTEM_TIME ALL WHERE id = (SELECT id FROM cities WHERE name = 'Reykjavík')"
+show dosql -box world "SELECT table_name, inserts, updates, deletes FROM dosql_diff_summary('main@$((mistake - 1))', 'main@$mistake')" "SELECT change, after_name, before_lat, after_lat FROM dosql_diff('cities', 'main@$((mistake - 1))', 'main@$mistake') LIMIT 2"
 
 say "7. Try a change on a branch: it costs nothing and touches nothing else."
 show dosql world "CREATE BRANCH north FROM main@$mistake; CHECKOUT north; DELETE FROM cities WHERE lat < 60; SELECT count(*) || ' cities on ' || branch FROM cities, (SELECT branch FROM dosql_log LIMIT 1)" "CHECKOUT main; SELECT count(*) || ' cities on main' FROM cities"
@@ -88,10 +90,15 @@ show dosql -box world "SELECT name, version, parent, fork_version, unmerged FROM
 [ "$(sqlite3 north.sqlite "SELECT count(*) FROM cities WHERE lat < 60")" = 0 ] || fail "the branch did not keep its change"
 [ "$(dosql world "SELECT count(*) FROM cities WHERE lat < 60")" -gt 100000 ] || fail "main has a branch's change"
 
-say "8. Databases come in the same way."
+say "8. Merge: both sides changed the same row, in different columns."
+show dosql world "CREATE BRANCH names; CHECKOUT names; UPDATE cities SET name = 'Reykjavik' WHERE name = 'Reykjavík'; CHECKOUT main; UPDATE cities SET admin2 = 'capital' WHERE name = 'Reykjavík'"
+show dosql -box world "MERGE BRANCH names MESSAGE 'names without accents'" "SELECT name, admin2 FROM cities WHERE admin2 = 'capital'" "SELECT version, parent, merged, message FROM dosql_log LIMIT 1"
+[ "$(dosql world "SELECT name FROM cities WHERE admin2 = 'capital'")" = Reykjavik ] || fail "the merge lost a side"
+
+say "9. Databases come in the same way."
 show dosql copy ".import-sqlite before.sqlite" "SELECT count(*) || ' cities' FROM cities" .log
 
-say "9. One process writes, others read what it has committed. Pull the plug (kill -9): what was acknowledged is there."
+say "10. One process writes, others read what it has committed. Pull the plug (kill -9): what was acknowledged is there."
 dosql world "CREATE TABLE beats(n INTEGER PRIMARY KEY, at TEXT)"
 mkfifo statements
 dosql world <statements >acknowledged &
@@ -110,13 +117,13 @@ survived=$(dosql world "SELECT max(n) FROM beats")
 echo "  acknowledged before the kill: $acknowledged"
 [ "$survived" -ge "$acknowledged" ] || fail "an acknowledged transaction is gone"
 
-say "10. What changed, row by row, since before the mistake?"
+say "11. What changed, row by row, since before the mistake?"
 before=$(dosql world "SELECT lsn_last FROM dosql_log WHERE version = $((mistake - 1))")
 show dosql world ".once changes" ".tail -from $before -tables cities -end"
 show head -n 2 changes
 echo "  ... $(wc -l <changes) changes (without -end, .tail goes on with what is being committed)"
 
-say "11. Look after it."
+say "12. Look after it."
 show dosql world .check
 show dosql world ".backup copy-of-world"
 show dosql world .status

@@ -62,6 +62,7 @@ struct SchemaMerge::Alteration {
 
 std::vector<SchemaMerge::Trio> SchemaMerge::trios() const {
   std::vector<Trio> trios;
+  std::vector<Trio> added;
   for (const TablePair& pair : their_pair_.tables().pairs) {
     Trio trio{.base = pair.before, .theirs = pair.after};
     if (pair.before == nullptr) {
@@ -73,9 +74,9 @@ std::vector<SchemaMerge::Trio> SchemaMerge::trios() const {
       if (found != our_pair_.tables().pairs.end()) trio.ours = found->after;
     }
     if (is_mergeable(trio.base) && is_mergeable(trio.theirs) && is_mergeable(trio.ours))
-      trios.push_back(trio);
+      (trio.base != nullptr ? trios : added).push_back(trio);
   }
-  std::ranges::stable_partition(trios, [](const Trio& trio) { return trio.base != nullptr; });
+  trios.insert(trios.end(), added.begin(), added.end());
   return trios;
 }
 

@@ -139,7 +139,9 @@ class Pairing {
     for (std::size_t i = 0; i < after_.tables.size(); ++i) {
       if (!taken_after_[i]) pairs_.push_back({nullptr, &after_.tables[i]});
     }
-    std::ranges::stable_sort(pairs_, {}, [](const TablePair& pair) { return diff::folded(pair.name()); });
+    std::ranges::sort(pairs_, {}, [](const TablePair& pair) {
+      return std::pair(diff::folded(pair.name()), pair.before == nullptr);
+    });
     return std::move(pairs_);
   }
 
