@@ -88,7 +88,6 @@ TEST(WriterSlotTest, AnImpatientHolderCannotStarveAWaiter) {
 
 TEST(WriterSlotTest, ACancelledWaiterLeavesTheQueue) {
   WriterSlot slot;
-  WriterSlot::Writer writer;
   ASSERT_TRUE(slot.try_take());
   std::atomic<bool> cancelled = false;
   std::thread waiter([&] {
