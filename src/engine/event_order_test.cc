@@ -104,6 +104,7 @@ TEST_F(EventOrderTest, CommitsHaveLsnsEnough) {
       "INSERT INTO t SELECT value FROM generate_rows; INSERT INTO u SELECT value FROM generate_rows";
   for (const char* auto_vacuum : {"NONE", "FULL", "INCREMENTAL"}) {
     SCOPED_TRACE(auto_vacuum);
+    schemas_.reset();
     database_ = open_in_memory();
     connection_ = database_.connect().value();
     schemas_ = std::make_unique<VersionSchemas>(core());

@@ -278,7 +278,10 @@ TEST_P(StoreBitFlipTest, RightAnswersOrNone) {
   RecordProperty("opened", opened);
   RecordProperty("refused", refused);
   EXPECT_GT(opened, 0);
-  EXPECT_GT(refused, 0);
+  // A few may all be harmless.
+  if (flips > 2 * kFlipsPerDatabase) {
+    EXPECT_GT(refused, 0);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Endings, StoreBitFlipTest, ::testing::Values(Ending::kClean, Ending::kUnclean),
