@@ -137,6 +137,7 @@ TEST_F(EventOrderTest, EveryCommitOfARandomWorkload) {
   const int histories = testing::scaled(testing::soak() ? 100 : 3);
   const std::uint64_t seed = testing::test_seed();
   for (int h = 0; h < histories; ++h) {
+    schemas_.reset();
     database_ = open_in_memory();
     connection_ = database_.connect().value();
     schemas_ = std::make_unique<VersionSchemas>(core());
