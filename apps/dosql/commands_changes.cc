@@ -69,11 +69,13 @@ Result<TailOptions> parse(Arguments arguments) {
 Result<Changes> subscribe(Shell& shell, TailOptions& options) {
   if (options.slot.empty()) return shell.database().changes(std::move(options.feed));
   Slots slots = shell.database().slots();
-  if (const auto there = slots.get(options.slot); !there && there.error().code() == ErrorCode::kNotFound) {
+  const auto there = slots.get(options.slot);
+  if (there && !options.from_now)
+    return usage_error("tail", fmt::format("slot '{}' is there and has a place of its own", options.slot));
+  if (!there) {
+    if (there.error().code() != ErrorCode::kNotFound) return there.error();
     DOSQL_RETURN_IF_ERROR(
         slots.create(options.slot, {.branch = options.feed.branch, .after_lsn = options.feed.after_lsn}));
-  } else if (!options.from_now) {
-    return usage_error("tail", fmt::format("slot '{}' is there and has a place of its own", options.slot));
   }
   return slots.subscribe(options.slot, std::move(options.feed.filter));
 }
