@@ -10,6 +10,7 @@
 #include "diff/row.h"
 #include "diff/schema.h"
 #include "diff/table_diff.h"
+#include "testing/random_values.h"
 #include "testing/run_length.h"
 
 namespace dosql::diff {
@@ -131,24 +132,8 @@ class Workload {
     sqlite.exec(pick(2) == 0 ? "ROLLBACK TO s; RELEASE s" : "RELEASE s");
   }
 
-  std::string value() {
-    const std::string number = std::to_string(pick(400));
-    switch (pick(9)) {
-      case 0: return "NULL";
-      case 1: return number;
-      case 2: return "-" + number + ".25";
-      case 3: return "'Text" + number + "'";
-      case 4: return "'tEXT" + number + "'";
-      case 5: return "x'" + std::string(2 + 2 * pick(20), 'a') + "'";
-      case 6: return std::to_string(static_cast<std::int64_t>(random_()));
-      case 7: return number + ".0";
-      default: return "hex(zeroblob(" + std::to_string(pick(20) == 0 ? pick(20'000) : pick(200)) + "))";
-    }
-  }
-  std::string key_value() {
-    const std::string text = value();
-    return text == "NULL" ? "0" : text;
-  }
+  std::string value() { return testing::random_sql_value(random_); }
+  std::string key_value() { return testing::random_sql_key(random_); }
 
   void change(StockSqlite& sqlite) {
     const Table& table = any_table();

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "engine/row_changes.h"
+#include "engine/sqlite_value.h"
 
 namespace dosql::engine {
 namespace {
@@ -22,17 +23,6 @@ ChangeType type_of(ChangeKind kind) {
     case ChangeKind::kDelete: break;
   }
   return ChangeType::kDelete;
-}
-
-Value value_of(const Field& field, diff::TextEncoding encoding) {
-  switch (field.type) {
-    case FieldType::kNull: break;
-    case FieldType::kInteger: return field.integer;
-    case FieldType::kReal: return field.real;
-    case FieldType::kText: return diff::utf8_text(field.bytes, encoding);
-    case FieldType::kBlob: return Blob(field.bytes.begin(), field.bytes.end());
-  }
-  return nullptr;
 }
 
 // In the version that it is of, as sqlite_schema has it.

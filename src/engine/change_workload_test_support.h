@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "engine/engine_test_support.h"
+#include "testing/random_values.h"
 
 namespace dosql::engine {
 
@@ -126,24 +127,8 @@ class ChangeWorkload {
     }
   }
 
-  std::string value() {
-    const std::string number = std::to_string(pick(400));
-    switch (pick(9)) {
-      case 0: return "NULL";
-      case 1: return number;
-      case 2: return "-" + number + ".25";
-      case 3: return "'Text" + number + "'";
-      case 4: return "'tEXT" + number + "'";
-      case 5: return "x'" + std::string(2 + 2 * pick(20), 'a') + "'";
-      case 6: return std::to_string(static_cast<std::int64_t>(random_()));
-      case 7: return number + ".0";
-      default: return "hex(zeroblob(" + std::to_string(pick(20) == 0 ? pick(20'000) : pick(200)) + "))";
-    }
-  }
-  std::string key_value() {
-    const std::string text = value();
-    return text == "NULL" ? "0" : text;
-  }
+  std::string value() { return testing::random_sql_value(random_); }
+  std::string key_value() { return testing::random_sql_key(random_); }
 
   void change() {
     const WorkloadTable& table = tables_[pick(tables_.size())];
