@@ -7,10 +7,10 @@
 #include <set>
 
 #include "diff/diff_test_support.h"
+#include "diff/random_values_test_support.h"
 #include "diff/row.h"
 #include "diff/schema.h"
 #include "diff/table_diff.h"
-#include "testing/random_values.h"
 #include "testing/run_length.h"
 
 namespace dosql::diff {
@@ -132,8 +132,8 @@ class Workload {
     sqlite.exec(pick(2) == 0 ? "ROLLBACK TO s; RELEASE s" : "RELEASE s");
   }
 
-  std::string value() { return testing::random_sql_value(random_); }
-  std::string key_value() { return testing::random_sql_key(random_); }
+  std::string value() { return diff::random_sql_value(random_); }
+  std::string key_value() { return diff::random_sql_key(random_); }
 
   void change(StockSqlite& sqlite) {
     const Table& table = any_table();

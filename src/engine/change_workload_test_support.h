@@ -12,8 +12,8 @@
 #include <string>
 #include <vector>
 
+#include "diff/random_values_test_support.h"
 #include "engine/engine_test_support.h"
-#include "testing/random_values.h"
 
 namespace dosql::engine {
 
@@ -127,8 +127,8 @@ class ChangeWorkload {
     }
   }
 
-  std::string value() { return testing::random_sql_value(random_); }
-  std::string key_value() { return testing::random_sql_key(random_); }
+  std::string value() { return diff::random_sql_value(random_); }
+  std::string key_value() { return diff::random_sql_key(random_); }
 
   void change() {
     const WorkloadTable& table = tables_[pick(tables_.size())];

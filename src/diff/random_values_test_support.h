@@ -5,7 +5,7 @@
 #include <random>
 #include <string>
 
-namespace dosql::testing {
+namespace dosql::diff {
 
 inline std::string random_sql_value(std::mt19937_64& random) {
   const auto pick = [&random](std::uint64_t below) { return random() % below; };
@@ -30,4 +30,4 @@ inline std::string random_sql_key(std::mt19937_64& random) {
   return text == "NULL" ? "0" : text;
 }
 
-}  // namespace dosql::testing
+}  // namespace dosql::diff
