@@ -26,7 +26,7 @@ struct MergeOptions {
 };
 
 // What a merge did to one table of the target.
-struct MergedTable {
+struct TableMergeCounts {
   std::string table;
   std::uint64_t inserted = 0;
   std::uint64_t updated = 0;
@@ -67,7 +67,7 @@ struct MergeResult {
   bool fast_forward = false;
   // The target's newest version afterwards; of a dry run, its newest version now.
   VersionId version = {};
-  std::vector<MergedTable> tables = {};  // those that changed or have conflicts; none of a fast-forward
+  std::vector<TableMergeCounts> tables = {};  // those that changed or have conflicts; none of a fast-forward
   // With any, nothing was changed.
   std::vector<MergeConflict> conflicts = {};
 };

@@ -48,7 +48,7 @@ std::string json_rows(StatementKind kind, const MergeResult& result, const Merge
                                         json_string(result.version.to_string()));
   if (result.tables.empty()) return fmt::format("[[{}]]", start);
   std::string rows;
-  for (const MergedTable& table : result.tables) {
+  for (const TableMergeCounts& table : result.tables) {
     rows +=
         fmt::format("{}[{}, {}, {}, {}, {}, {}]", rows.empty() ? "" : ", ", start, json_string(table.table),
                     table.inserted, table.updated, table.deleted, table.conflicts);

@@ -68,13 +68,7 @@ Status refuse_running(ConnectionState& connection, std::string_view action) {
 // `result` begins with what is known of it.
 Result<MergeResult> merge_changed(ConnectionState& connection, const VersionMerge& what, MergeResult result) {
   DOSQL_ASSIGN_OR_RETURN(VersionMergeResult merged, merge_versions(connection, what));
-  for (const TableMergeCounts& counts : merged.tables) {
-    result.tables.push_back({.table = counts.table,
-                             .inserted = static_cast<std::uint64_t>(counts.inserted),
-                             .updated = static_cast<std::uint64_t>(counts.updated),
-                             .deleted = static_cast<std::uint64_t>(counts.deleted),
-                             .conflicts = static_cast<std::uint64_t>(counts.conflicts)});
-  }
+  result.tables.insert(result.tables.end(), merged.tables.begin(), merged.tables.end());
   for (Conflict& conflict : merged.conflicts) {
     result.conflicts.push_back({.id = static_cast<std::int64_t>(result.conflicts.size()) + 1,
                                 .table = std::move(conflict.table),

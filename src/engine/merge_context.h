@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include <dosql/merge.h>
+
 #include "diff/schema.h"
 #include "merge/conflict.h"
 #include "merge/row_merge.h"
@@ -41,14 +43,6 @@ struct Resolution {
   enum class Take : std::uint8_t { kOurs, kTheirs, kDelete, kValue };
   Take take = Take::kOurs;
   std::string value;  // JSON: an object with columns' values, or the value of the only column in question
-};
-
-struct TableMergeCounts {
-  std::string table;
-  std::int64_t inserted = 0;
-  std::int64_t updated = 0;
-  std::int64_t deleted = 0;
-  std::int64_t conflicts = 0;
 };
 
 // The numbers that rows of a table got instead of those that they have in theirs.
