@@ -46,6 +46,7 @@ Status ChangesRows::begin(int, const char*, std::span<sqlite3_value* const> argu
     return bad_arguments();
   ChangesOptions options{.branch = connection->branch_name(), .after_lsn = static_cast<std::uint64_t>(after)};
   if (arguments.size() == 2) options.filter.tables = names_in(value_of(arguments[1]).text());
+  DOSQL_RETURN_IF_ERROR(connection->file().await_point());
   last_lsn_ = raw(connection->file().point().lsn);
   DOSQL_ASSIGN_OR_RETURN(feed_, ChangeFeed::open(connection->core(), std::move(options)));
   return next();

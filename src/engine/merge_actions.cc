@@ -262,6 +262,7 @@ Result<MergeResult> merge(ConnectionState& connection, std::string_view name, co
   DOSQL_RETURN_IF_ERROR(check_merge(connection, *source, options));
   HeldHead head(connection);
   DOSQL_RETURN_IF_ERROR(head.hold(!options.dry_run));
+  DOSQL_RETURN_IF_ERROR(connection.file().await_point());
   return merge_held(connection, *source, options);
 }
 

@@ -166,6 +166,7 @@ Status merge_changes(MergeContext& context, const MergeSource& source) {
   ConnectionState& connection = context.connection;
   version::VersionStore& store = connection.core().store();
   VersionSchemas schemas(connection.core());
+  DOSQL_RETURN_IF_ERROR(connection.file().await_point());
   DOSQL_ASSIGN_OR_RETURN(const auto theirs,
                          VersionPair::make(store, schemas, connection.db(), source.base, source.theirs));
   DOSQL_ASSIGN_OR_RETURN(const auto ours, VersionPair::make(store, schemas, connection.db(), source.base,

@@ -120,6 +120,7 @@ Result<ReadPoint> timestamp_point(ConnectionState& connection, const Value& valu
 
 // Relative to the version that the open transaction sees, or that the next would.
 Result<ReadPoint> relative_point(ConnectionState& connection, const Value& value) {
+  DOSQL_RETURN_IF_ERROR(connection.file().await_point());
   const ReadPoint now = connection.file().point();
   if (value.type() != Value::Type::kInteger) {
     return Error(ErrorCode::kInvalidArgument,

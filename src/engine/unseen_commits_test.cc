@@ -46,6 +46,25 @@ TEST_F(UnseenCommitsTest, TheLogIsShownUpToWhatTheTransactionStandsOn) {
   DOSQL_EXPECT_OK(conn.exec("INSERT INTO t SELECT 100 + max(version), 0 FROM dosql_log"));
 }
 
+TEST_F(UnseenCommitsTest, WhatReadsVersionsWaitsForThem) {
+  DOSQL_ASSERT_OK(
+      conn.exec("CREATE BRANCH b; CHECKOUT b; INSERT INTO t VALUES (2, 0); CHECKOUT main; "
+                "INSERT INTO t VALUES (3, 0)"));
+  commit_unseen(kUserVersion, 1);
+  EXPECT_EQ(rows_text(conn, "MERGE BRANCH b").substr(0, 13), "merged|main@5");
+  commit_unseen(kUserVersion, 1);
+  DOSQL_EXPECT_OK(conn.exec("REVERT VERSION CURRENT - 1"));
+  for (const char* const query :
+       {"SELECT count(*) FROM dosql_changes(0)", "SELECT count(*) FROM dosql_diff('t', 'main@1', 'current')",
+        "SELECT count(*) FROM dosql_diff_summary('current-1', 'current')",
+        "SELECT count(*) FROM t FOR SYSTEM_TIME ALL"}) {
+    commit_unseen(kUserVersion, 1);
+    DOSQL_ASSERT_OK(conn.exec("BEGIN IMMEDIATE"));
+    EXPECT_NE(rows_text(conn, query).substr(0, 5), "error") << query;
+    DOSQL_ASSERT_OK(conn.exec("ROLLBACK"));
+  }
+}
+
 // SQLite compiles for the schema that is visible; one that is not yet it would ask for again and again.
 TEST_F(UnseenCommitsTest, AWriteWaitsForASchemaThatIsNotVisible) {
   DOSQL_ASSERT_OK(conn.exec("UPDATE t SET n = 1"));
