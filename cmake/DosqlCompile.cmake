@@ -23,10 +23,12 @@ foreach(language C CXX)
   set(CMAKE_${language}_FLAGS_SANITIZE "-O1 -g1 -fno-omit-frame-pointer")
 endforeach()
 
+# Paths below the repository are relative to ccache, so that one checkout gets what another compiled.
 find_program(DOSQL_CCACHE ccache)
 if(DOSQL_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  set(CMAKE_C_COMPILER_LAUNCHER "${DOSQL_CCACHE}")
-  set(CMAKE_CXX_COMPILER_LAUNCHER "${DOSQL_CCACHE}")
+  set(launcher "${CMAKE_COMMAND}" -E env "CCACHE_BASEDIR=${PROJECT_SOURCE_DIR}" CCACHE_NOHASHDIR=1 "${DOSQL_CCACHE}")
+  set(CMAKE_C_COMPILER_LAUNCHER ${launcher})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${launcher})
 endif()
 
 add_library(dosql_instrumentation INTERFACE)
@@ -35,8 +37,10 @@ target_link_libraries(dosql_options INTERFACE dosql_instrumentation)
 
 # No path of the machine in what we build: messages and debug information say src/log/log.cc. It also lets ccache
 # give one build folder what another compiled.
+file(RELATIVE_PATH to_source_dir "${CMAKE_BINARY_DIR}" "${PROJECT_SOURCE_DIR}")
 target_compile_options(dosql_instrumentation INTERFACE
-  "-ffile-prefix-map=${PROJECT_SOURCE_DIR}/=" "-ffile-prefix-map=${CMAKE_BINARY_DIR}=.")
+  "-ffile-prefix-map=${PROJECT_SOURCE_DIR}/=" "-ffile-prefix-map=${to_source_dir}="
+  "-ffile-prefix-map=${CMAKE_BINARY_DIR}=.")
 
 set(DOSQL_FUZZ OFF)
 if(DOSQL_SANITIZE STREQUAL "address")

@@ -1,11 +1,11 @@
 # The shapes of our targets. Sources are globbed: a new file in a folder needs no edit here, and a folder
 # that has no sources yet is no error.
 
-# dosql_room(NAME [LINKS lib...])
+# dosql_room(NAME [LINKS lib...] [THREADS])
 # The library dosql_NAME from the *.cc files of the current folder, and its unit tests dosql_NAME_test from
-# *_test.cc. LINKS are the rooms and packages it may use; its users get them too.
+# *_test.cc (THREADS: see dosql_test). LINKS are the rooms and packages it may use; its users get them too.
 function(dosql_room name)
-  cmake_parse_arguments(arg "" "" "LINKS" ${ARGN})
+  cmake_parse_arguments(arg "THREADS" "" "LINKS" ${ARGN})
   dosql_glob_sources(sources)
   if(sources)
     add_library(dosql_${name} STATIC ${sources})
@@ -18,7 +18,11 @@ function(dosql_room name)
   endif()
   file(GLOB tests CONFIGURE_DEPENDS *_test.cc)
   if(tests)
-    dosql_test(dosql_${name}_test SOURCES ${tests} LIBS dosql_${name})
+    set(threads "")
+    if(arg_THREADS)
+      set(threads THREADS)
+    endif()
+    dosql_test(dosql_${name}_test SOURCES ${tests} LIBS dosql_${name} ${threads})
   endif()
 endfunction()
 
@@ -40,13 +44,17 @@ function(dosql_program name)
   endif()
 endfunction()
 
-# dosql_test(NAME SOURCES file... [LIBS lib...] [LABELS label...] [SHARDS n] [TIMEOUT_S seconds])
+# What the ThreadSanitizer build builds and runs.
+add_custom_target(threaded_tests)
+
+# dosql_test(NAME SOURCES file... [LIBS lib...] [LABELS label...] [SHARDS n] [TIMEOUT_S seconds] [THREADS])
 # A GoogleTest program. One ctest entry per program and shard, because a process per case costs more than most
 # cases; scripts/test.sh counts the cases from the reports in results/. The label `soak` keeps it out of normal
-# runs. SHARDS spreads the cases of a long program over the cores. The macros DOSQL_SOURCE_DIR and
-# DOSQL_BINARY_DIR name the repository and the folder of the programs we built (the shell: "/dosql").
+# runs. SHARDS spreads the cases of a long program over the cores. THREADS: some of its cases have several threads,
+# so that ThreadSanitizer may find something. testing/paths.h says where the repository and the programs we built
+# are.
 function(dosql_test name)
-  cmake_parse_arguments(arg "" "SHARDS;TIMEOUT_S" "SOURCES;LIBS;LABELS" ${ARGN})
+  cmake_parse_arguments(arg "THREADS" "SHARDS;TIMEOUT_S" "SOURCES;LIBS;LABELS" ${ARGN})
   if(NOT arg_SHARDS)
     set(arg_SHARDS 1)
   endif()
@@ -54,8 +62,10 @@ function(dosql_test name)
     set(arg_TIMEOUT_S 600)
   endif()
   dosql_program(${name} SOURCES ${arg_SOURCES} LIBS ${arg_LIBS} dosql_testing GTest::gmock GTest::gtest_main)
-  target_compile_definitions(${name} PRIVATE DOSQL_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
-    DOSQL_BINARY_DIR="${CMAKE_BINARY_DIR}")
+  if(arg_THREADS)
+    list(APPEND arg_LABELS threads)
+    add_dependencies(threaded_tests ${name})
+  endif()
   foreach(shard RANGE 1 ${arg_SHARDS})
     set(entry ${name})
     if(arg_SHARDS GREATER 1)

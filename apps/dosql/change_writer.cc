@@ -4,6 +4,7 @@
 
 #include "apps/dosql/text.h"
 #include "base/json_text.h"
+#include "base/time_text.h"
 
 namespace dosql::shell {
 
@@ -13,23 +14,12 @@ std::string_view bytes_text(const Blob& blob) {
   return {reinterpret_cast<const char*>(blob.data()), blob.size()};
 }
 
-std::string time_text(Timestamp time) {
-  const auto second = std::chrono::floor<std::chrono::seconds>(time);
-  const auto day = std::chrono::floor<std::chrono::days>(second);
-  const std::chrono::year_month_day date(day);
-  const std::chrono::hh_mm_ss clock(second - day);
-  return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}.{:06}", static_cast<int>(date.year()),
-                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                     clock.hours().count(), clock.minutes().count(), clock.seconds().count(),
-                     (time - second).count());
-}
-
 }  // namespace
 
 std::string change_json(const Change& change) {
   std::string json =
       fmt::format(R"({{"lsn":{},"txn":{},"timestamp":"{}","type":"{}")", change.lsn, change.transaction,
-                  time_text(change.timestamp), change_type_name(change.type));
+                  time_text(change.timestamp.time_since_epoch().count()), change_type_name(change.type));
   if (!change.table.empty()) json += ",\"table\":" + json_string(change.table);
   if (!change.key.empty()) json += ",\"key\":\"" + to_hex(bytes_text(change.key)) + "\"";
   if (change.before) json += ",\"before\":" + change.before->to_json();

@@ -5,10 +5,10 @@
 
 #include <mutex>
 
+#include "base/time_text.h"
 #include "engine/connection_state.h"
 #include "engine/merge_staging.h"
 #include "engine/time_points.h"
-#include "engine/time_text.h"
 #include "sql/branch_name.h"
 #include "sql/time_point.h"
 

@@ -58,6 +58,18 @@ std::string json_rows(StatementKind kind, const MergeResult& result, const Merge
 
 Error at(sql::Span span, Error error) { return std::move(error).with_sql_offset(span.begin); }
 
+// What can be done about conflicts depends on the statement that met them.
+std::string conflict_hint(StatementKind kind) {
+  switch (kind) {
+    case StatementKind::kMergeBranch:
+      return "DRY RUN counts them by table; STRATEGY ours or theirs decides them, manual lets you";
+    case StatementKind::kCompleteMerge:
+      return "SELECT * FROM dosql_conflicts shows them, SELECT dosql_resolve_conflict(id, 'ours') decides "
+             "one";
+    default: return "what it would change was changed since";
+  }
+}
+
 }  // namespace
 
 Result<BranchCommand> BranchCommand::make(std::string_view sql, const sql::Recognition& recognition) {
@@ -163,7 +175,8 @@ Result<std::string> BranchCommand::run_merge(ConnectionState& connection, const 
   DOSQL_ASSIGN_OR_RETURN(const MergeOptions options, merge_options(input));
   DOSQL_ASSIGN_OR_RETURN(const MergeResult result, merged(connection, name, options, input));
   const bool waits = options.strategy == MergeStrategy::kManual;
-  if (!result.conflicts.empty() && !options.dry_run && !waits) return conflict_error(result.conflicts);
+  if (!result.conflicts.empty() && !options.dry_run && !waits)
+    return conflict_error(result.conflicts).with_hint(conflict_hint(statement_.kind));
   return json_rows(statement_.kind, result, options);
 }
 

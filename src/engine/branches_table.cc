@@ -1,7 +1,7 @@
 #include "engine/branches_table.h"
 
+#include "base/time_text.h"
 #include "engine/merge_staging.h"
-#include "engine/time_text.h"
 
 namespace dosql::engine {
 

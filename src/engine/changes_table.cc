@@ -2,11 +2,11 @@
 
 #include <sqlite3.h>
 
+#include "base/time_text.h"
 #include "engine/change_feed.h"
 #include "engine/connection_state.h"
 #include "engine/function_arguments.h"
 #include "engine/sqlite_value.h"
-#include "engine/time_text.h"
 
 namespace dosql::engine {
 namespace {

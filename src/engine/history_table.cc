@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/time_text.h"
 #include "engine/computed_table.h"
 #include "engine/connection_state.h"
 #include "engine/diff_table.h"
@@ -15,7 +16,6 @@
 #include "engine/sqlite_value.h"
 #include "engine/table_pairing.h"
 #include "engine/time_points.h"
-#include "engine/time_text.h"
 #include "sql/lexer.h"
 
 namespace dosql::engine {

@@ -6,9 +6,9 @@
 #include <cmath>
 #include <string>
 
+#include "base/time_text.h"
 #include "engine/computed_table.h"
 #include "engine/time_points.h"
-#include "engine/time_text.h"
 
 namespace dosql::engine {
 namespace {

@@ -341,8 +341,7 @@ Error conflict_error(const std::vector<MergeConflict>& conflicts) {
       conflicts.size() == 1 ? "there is a conflict" : fmt::format("there are {} conflicts", conflicts.size());
   return Error(ErrorCode::kMergeConflict, fmt::format("nothing was merged: {}{} {} in {}, key {}", count,
                                                       conflicts.size() == 1 ? ":" : ", the first is",
-                                                      first.kind, first.table, first.key))
-      .with_hint("DRY RUN counts them by table; STRATEGY ours or theirs decides them");
+                                                      first.kind, first.table, first.key));
 }
 
 }  // namespace dosql::engine

@@ -2,10 +2,10 @@
 
 #include <sqlite3.h>
 
+#include "base/time_text.h"
 #include "engine/connection_state.h"
 #include "engine/function_arguments.h"
 #include "engine/slot_lag.h"
-#include "engine/time_text.h"
 
 namespace dosql::engine {
 namespace {

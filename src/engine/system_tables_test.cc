@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/time_text.h"
 #include "engine/engine_test_support.h"
-#include "engine/time_text.h"
 
 namespace dosql::engine {
 namespace {

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "engine/time_text.h"
+#include "base/time_text.h"
 
 namespace dosql {
 namespace {
@@ -49,7 +49,7 @@ TimePoint lsn(std::uint64_t lsn) {
 TimePoint timestamp(std::string_view text) { return {Kind::kTimestamp, Value(text)}; }
 
 TimePoint timestamp(Timestamp time) {
-  return {Kind::kTimestamp, Value(engine::time_text(time.time_since_epoch().count()))};
+  return {Kind::kTimestamp, Value(time_text(time.time_since_epoch().count()))};
 }
 
 TimePoint snapshot(std::string_view name) { return {Kind::kSnapshot, Value(name)}; }

@@ -61,6 +61,15 @@ TEST_F(TimePointTest, EachKindMeansItsVersion) {
   EXPECT_EQ(resolved(snapshot(conn.resolve(relative(-1)).value())), "main@3") << "a version is a point";
 }
 
+// SQLite's own 'now' is the millisecond that began before it.
+TEST_F(TimePointTest, NowIsBehindWhatWasCommittedInThisMillisecond) {
+  clock.set_us(1'800'000'000'000'999);
+  DOSQL_ASSERT_OK(conn.exec("UPDATE t SET n = 5"));
+  EXPECT_EQ(resolved(timestamp("now")), "main@5");
+  EXPECT_EQ(resolved(timestamp("Now")), "main@5") << "in any case, as SQLite reads it";
+  EXPECT_EQ(rows_text(conn, "SELECT n FROM t FOR SYSTEM_TIME AS OF 'now'"), "5");
+}
+
 TEST_F(TimePointTest, CountsOnTheBranchOfTheConnection) {
   DOSQL_ASSERT_OK(conn.checkout("x"));
   EXPECT_EQ(resolved(current()), "x@4");

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "base/nearest_name.h"
+#include "base/time_text.h"
 #include "engine/connection_state.h"
-#include "engine/time_text.h"
 #include "sql/lexer.h"
 
 namespace dosql::engine {
@@ -199,6 +199,8 @@ Error branch_not_found(const VersionStore& store, std::string_view name) {
 Result<TimestampUs> timestamp_of(ConnectionState& connection, const Value& value) {
   if (value.type() == Value::Type::kText) {
     if (const auto exact = timestamp_from_text(value.text())) return *exact;
+    // SQLite's own now has milliseconds, and what was committed within this one would be later than it.
+    if (sqlite3_stricmp(value.text().c_str(), "now") == 0) return connection.core().clock().now_us();
   }
   // Whatever else SQLite reads, to the millisecond. Numbers are seconds since 1970 or Julian days, as it sees
   // fit.

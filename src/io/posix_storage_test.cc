@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "io/file_descriptor.h"
+#include "testing/paths.h"
 
 namespace dosql::io {
 namespace {
@@ -42,7 +43,7 @@ ErrorCode code_of(const Result<T>& result) {
 
 class PosixStorageTest : public ::testing::Test {
  protected:
-  PosixStorageTest() : path_(std::string(DOSQL_BINARY_DIR) + "/dosql_posix_XXXXXX") {
+  PosixStorageTest() : path_(testing::binary_dir() / "dosql_posix_XXXXXX") {
     EXPECT_NE(mkdtemp(path_.data()), nullptr) << path_;
   }
   ~PosixStorageTest() override { std::filesystem::remove_all(path_); }

@@ -18,6 +18,7 @@
 #include "io/posix_directory.h"
 #include "io/posix_storage.h"
 #include "io/storage.h"
+#include "testing/paths.h"
 #include "testing/run_length.h"
 #include "testing/simulated_disk.h"
 
@@ -84,10 +85,10 @@ void PrintTo(const BodyKind& kind, std::ostream* out) { *out << kind.name; }
 std::vector<BodyKind> body_kinds() {
   std::vector<BodyKind> kinds = {
       // The build folder, since the folder for temporary files is often in memory.
-      {"Disk", [] { return std::make_unique<PosixBody>(DOSQL_BINARY_DIR, PosixFeatures{}); }},
+      {"Disk", [] { return std::make_unique<PosixBody>(testing::binary_dir(), PosixFeatures{}); }},
       {"DiskWithoutFallocateAndMapping",
        [] {
-         return std::make_unique<PosixBody>(DOSQL_BINARY_DIR,
+         return std::make_unique<PosixBody>(testing::binary_dir(),
                                             PosixFeatures{.use_fallocate = false, .use_mapping = false});
        }},
       {"Memory", [] { return std::make_unique<MemoryBody>(); }},

@@ -73,6 +73,11 @@ LogPoint Log::end() const {
           .last_timestamp_us = last_timestamp_us_};
 }
 
+ControlSlot Log::control() const {
+  std::lock_guard lock(append_mutex_);
+  return control_.slot();
+}
+
 std::string Log::describe(Position position) const {
   return fmt::format("'{}/{}' at offset {}", directory_.describe(), segment_file_name(segment_of(position)),
                      offset_of(position));

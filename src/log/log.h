@@ -147,7 +147,7 @@ class Log : private SyncSource {
     std::uint64_t end;
   };
   std::vector<SegmentInfo> segments() const;
-  const ControlSlot& control() const { return control_.slot(); }
+  ControlSlot control() const;
 
   // "'shop/log-00000003' at offset 8192", for messages.
   std::string describe(Position position) const;

@@ -203,7 +203,7 @@ Status StoreImpl::write_checkpoint() {
   append_names(*this, body);
   header.names_bytes = body.size() - names_offset;
   DOSQL_RETURN_IF_ERROR(write_file(*directory, header, body));
-  checkpoint_point = point;
+  checkpoint_lsn = point.last_lsn;
   checkpoint_bytes = body.size();
   used_bytes_at_checkpoint = log->used_bytes();
   return {};
@@ -259,10 +259,11 @@ Result<std::optional<log::LogPoint>> StoreImpl::load_checkpoint() {
                                                   directory->describe(), log::kCheckpointFile))
         .with_hint("remove that file: it only saves time");
   }
-  checkpoint_point = point_of(header);
+  const log::LogPoint point = point_of(header);
+  checkpoint_lsn = point.last_lsn;
   checkpoint_bytes = checkpoint_buffer.size();
   used_bytes_at_checkpoint = header.used_bytes;
-  return Outcome(checkpoint_point);
+  return Outcome(point);
 }
 
 Result<std::vector<std::pair<std::uint64_t, std::string>>> check_checkpoint(io::Directory& directory,

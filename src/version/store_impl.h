@@ -102,7 +102,7 @@ class StoreImpl {
 
   // Version arrays loaded from the checkpoint stay where they were read to.
   std::vector<std::byte> checkpoint_buffer;
-  log::LogPoint checkpoint_point;
+  std::atomic<Lsn> checkpoint_lsn{};  // the newest that the checkpoint file covers
   std::uint64_t checkpoint_bytes = 0;
   std::uint64_t used_bytes_at_checkpoint = 0;
   bool checkpoint_damaged = false;

@@ -261,7 +261,7 @@ StoreStatus VersionStore::status() const {
   status.database_id = store.log->database_id();
   status.lsn = store.log->last_lsn();
   status.durable_lsn = store.log->durable_lsn();
-  status.checkpoint_lsn = store.checkpoint_point.last_lsn;
+  status.checkpoint_lsn = store.checkpoint_lsn;
   status.log_bytes = store.log->used_bytes();
   status.segments = static_cast<std::uint32_t>(store.log->segments().size());
   for (const Branch* branch : store.branches.with_dropped()) {

@@ -12,6 +12,7 @@
 
 #include "cdc/slot_file.h"
 #include "log/format.h"
+#include "testing/paths.h"
 #include "tests/docs/markdown.h"
 #include "version/checkpoint.h"
 #include "version/checkpoint_names.h"
@@ -229,7 +230,7 @@ TEST_F(FormatDocument, NumbersOfTypesAndKindsAreAsTheTablesSay) {
 TEST_F(FormatDocument, EveryInvariantThatASourceCitesIsThere) {
   const std::regex citation("\\bL([0-9]+)\\b");
   std::set<std::string> cited;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(DOSQL_SOURCE_DIR "/src")) {
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(testing::source_dir() / "src")) {
     if (entry.path().extension() != ".cc" && entry.path().extension() != ".h") continue;
     std::ifstream file(entry.path());
     const std::string text{std::istreambuf_iterator<char>(file), {}};

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <regex>
 
+#include "testing/paths.h"
 #include "tests/docs/markdown.h"
 
 namespace dosql::docs {
@@ -13,7 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const fs::path kRoot = DOSQL_SOURCE_DIR;
+const fs::path kRoot = testing::source_dir();
 
 std::vector<fs::path> documents() {
   std::vector<fs::path> paths;

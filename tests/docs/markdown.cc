@@ -1,4 +1,5 @@
 #include "tests/docs/markdown.h"
+#include "testing/paths.h"
 
 #include <gtest/gtest.h>
 
@@ -71,7 +72,7 @@ std::vector<std::string> first_groups(const std::string& text, const std::regex&
 }  // namespace
 
 std::string read_document(std::string_view path) {
-  std::ifstream file(std::string(DOSQL_SOURCE_DIR "/") + std::string(path), std::ios::binary);
+  std::ifstream file(testing::source_dir() / path, std::ios::binary);
   EXPECT_TRUE(file) << "cannot read " << path;
   return {std::istreambuf_iterator<char>(file), {}};
 }

@@ -8,6 +8,7 @@
 #include <regex>
 #include <sstream>
 
+#include "testing/paths.h"
 #include "tests/docs/markdown.h"
 #include "tests/shell/process.h"
 
@@ -83,10 +84,10 @@ class Tour : public ::testing::Test {
  protected:
   Tour() {
     fs::create_directories(folder_.path() / "build/release");
-    fs::create_symlink(DOSQL_BINARY_DIR "/dosql", folder_.path() / "build/release/dosql");
-    fs::create_symlink(DOSQL_SOURCE_DIR "/third_party", folder_.path() / "third_party");
+    fs::create_symlink(testing::binary_dir() / "dosql", folder_.path() / "build/release/dosql");
+    fs::create_symlink(testing::source_dir() / "third_party", folder_.path() / "third_party");
     fs::create_directories(folder_.path() / "bin");
-    fs::create_symlink(DOSQL_BINARY_DIR "/stock_sqlite3", folder_.path() / "bin/sqlite3");
+    fs::create_symlink(testing::binary_dir() / "stock_sqlite3", folder_.path() / "bin/sqlite3");
   }
 
   Outcome run(const std::string& line, const std::string& input) {
@@ -117,7 +118,7 @@ TEST_F(Tour, TheProgramPrintsWhatThePageSays) {
   const std::vector<CodeBlock> blocks = code_blocks(section(document_, "A program"));
   ASSERT_EQ(blocks.size(), 2u);
   ASSERT_EQ(blocks[0].language, "cpp");
-  const Outcome outcome = run(DOSQL_BINARY_DIR "/readme_program", "");
+  const Outcome outcome = run(testing::binary_dir() / "readme_program", "");
   EXPECT_EQ(outcome.output, blocks[1].text);
   EXPECT_EQ(outcome.exit_status, 0);
 }

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "testing/paths.h"
 #include "tests/shell/process.h"
 
 namespace dosql {
@@ -11,8 +12,8 @@ using shell_test::Outcome;
 
 void expect_prints(const std::string& program, const std::string& expected) {
   const shell_test::TemporaryFolder folder;
-  const Outcome outcome =
-      shell_test::run_command(folder.path(), DOSQL_BINARY_DIR "/example_" + program + " d", "");
+  const Outcome outcome = shell_test::run_command(
+      folder.path(), (testing::binary_dir() / ("example_" + program + " d")).string(), "");
   EXPECT_EQ(outcome.output, expected);
   EXPECT_EQ(outcome.errors, "");
   EXPECT_EQ(outcome.exit_status, 0);
@@ -60,7 +61,8 @@ TEST(Examples, TimeTravel) {
 
 TEST(Examples, SayWhatIsMissing) {
   const shell_test::TemporaryFolder folder;
-  const Outcome outcome = shell_test::run_command(folder.path(), DOSQL_BINARY_DIR "/example_branches", "");
+  const Outcome outcome =
+      shell_test::run_command(folder.path(), testing::binary_dir() / "example_branches", "");
   EXPECT_EQ(outcome.errors, "usage: example_branches DIRECTORY\n");
   EXPECT_EQ(outcome.exit_status, 2);
 }

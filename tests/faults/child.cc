@@ -10,6 +10,7 @@
 #include <cstdlib>
 
 #include "engine/engine_test_support.h"
+#include "testing/paths.h"
 
 namespace dosql::testing {
 
@@ -18,7 +19,7 @@ using engine::rows_text;
 Child::Child(const std::vector<std::string>& arguments) {
   int ends[2];
   if (pipe(ends) != 0) std::abort();
-  const std::string program = std::string(DOSQL_BINARY_DIR) + "/" + arguments[0];
+  const std::string program = testing::binary_dir() / arguments[0];
   std::vector<char*> pointers;
   for (const std::string& argument : arguments) pointers.push_back(const_cast<char*>(argument.c_str()));
   pointers.push_back(nullptr);

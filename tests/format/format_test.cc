@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "testing/paths.h"
 #include "tests/format/fixture_content.h"
 
 namespace dosql::format_test {
@@ -17,7 +18,7 @@ namespace fs = std::filesystem;
 
 std::vector<fs::path> fixtures() {
   std::vector<fs::path> found;
-  for (const auto& format : fs::directory_iterator(fs::path(DOSQL_SOURCE_DIR) / "tests" / "format")) {
+  for (const auto& format : fs::directory_iterator(testing::source_dir() / "tests" / "format")) {
     if (!format.is_directory()) continue;
     for (const auto& database : fs::directory_iterator(format)) {
       if (database.is_directory()) found.push_back(database.path());

@@ -5,13 +5,14 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "testing/paths.h"
 #include "tests/shell/process.h"
 #include "tests/shell/transcript.h"
 
 namespace dosql::shell_test {
 namespace {
 
-class CaseTest : public testing::Test {
+class CaseTest : public ::testing::Test {
  public:
   explicit CaseTest(const Case& test_case) : case_(test_case) {}
 
@@ -50,7 +51,7 @@ void register_cases(const std::filesystem::path& file) {
 
 void register_all() {
   std::vector<std::filesystem::path> files;
-  for (const auto& entry : std::filesystem::directory_iterator(DOSQL_SOURCE_DIR "/tests/shell/data")) {
+  for (const auto& entry : std::filesystem::directory_iterator(testing::source_dir() / "tests/shell/data")) {
     if (entry.path().extension() == ".case") files.push_back(entry.path());
   }
   if (files.empty()) throw std::runtime_error("no cases found");

@@ -1,4 +1,5 @@
 #include "tests/shell/process.h"
+#include "testing/paths.h"
 
 #include <sys/wait.h>
 
@@ -23,7 +24,7 @@ Outcome run_command(const fs::path& folder, const std::string& command, const st
       "cd '{0}' && env -i PATH='{1}':/usr/local/bin:/usr/bin:/bin HOME='{0}' TERM=dumb LC_ALL=C.UTF-8 "
       "ASAN_OPTIONS=\"$ASAN_OPTIONS\" UBSAN_OPTIONS=\"$UBSAN_OPTIONS\" TSAN_OPTIONS=\"$TSAN_OPTIONS\" "
       "/bin/sh '{2}/command' < '{2}/in' > '{2}/out' 2> '{2}/err'",
-      folder.string(), DOSQL_BINARY_DIR, streams_path);
+      folder.string(), testing::binary_dir().string(), streams_path);
   const int status = std::system(line.c_str());
   Outcome outcome;
   outcome.output = read_file(streams.path() / "out");

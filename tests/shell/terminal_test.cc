@@ -7,19 +7,20 @@
 #include <fstream>
 #include <sstream>
 
+#include "testing/paths.h"
 #include "tests/shell/process.h"
 #include "tests/shell/terminal.h"
 
 namespace dosql::shell_test {
 namespace {
 
-class TerminalTest : public testing::Test {
+class TerminalTest : public ::testing::Test {
  protected:
   Terminal start(std::vector<std::string> arguments, std::map<std::string, std::string> more = {}) {
     std::map<std::string, std::string> environment{
         {"HOME", folder_.path().string()}, {"TERM", "xterm"}, {"PATH", "/usr/bin:/bin"}, {"NO_COLOR", "1"}};
     for (const auto& [name, value] : more) environment[name] = value;
-    arguments.insert(arguments.begin(), DOSQL_BINARY_DIR "/dosql");
+    arguments.insert(arguments.begin(), (testing::binary_dir() / "dosql").string());
     return Terminal(folder_.path(), std::move(arguments), std::move(environment));
   }
 

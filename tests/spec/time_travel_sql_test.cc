@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "engine/engine_test_support.h"
+#include "testing/paths.h"
 
 namespace dosql::spec_test {
 namespace {
@@ -39,7 +40,7 @@ std::vector<std::string> results_of(Connection& connection, std::string_view scr
 }
 
 // A commit a day; after the n-th, `users` has the rows 2..n.
-class TimeTravelSqlTest : public testing::Test {
+class TimeTravelSqlTest : public ::testing::Test {
  protected:
   void SetUp() override {
     for (int version = 1; version <= kVersions; ++version) {
@@ -69,7 +70,7 @@ TEST_F(TimeTravelSqlTest, EveryForm) {
       "SELECT version FROM dosql_log WHERE lsn_first < 12345 AND 12345 <= lsn_last";
   const int at_lsn = std::stoi(rows_text(connection_, owner_of_lsn));
   ASSERT_GT(at_lsn, 1);
-  EXPECT_EQ(results_of(connection_, file_text(DOSQL_SOURCE_DIR "/tests/spec/time_travel.sql")),
+  EXPECT_EQ(results_of(connection_, file_text(testing::source_dir() / "tests/spec/time_travel.sql")),
             (std::vector<std::string>{rows_at(4), rows_at(at_lsn), rows_at(5), rows_at(kVersions) + "99 ",
                                       rows_at(kVersions - 5)}));
 }

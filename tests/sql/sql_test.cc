@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <optional>
 
+#include "testing/paths.h"
 #include "tests/sql/script.h"
 
 namespace dosql::sql_test {
@@ -226,7 +227,7 @@ TEST_P(SqlTest, Script) {
 
 std::vector<Case> all_cases() {
   std::vector<Case> cases;
-  for (const auto& entry : fs::directory_iterator(fs::path(DOSQL_SOURCE_DIR) / "tests" / "sql")) {
+  for (const auto& entry : fs::directory_iterator(testing::source_dir() / "tests" / "sql")) {
     if (entry.path().extension() != ".test") continue;
     for (const auto configuration : {Configuration::kPlain, Configuration::kReopened,
                                      Configuration::kTinyCaches, Configuration::kBesideThePast}) {

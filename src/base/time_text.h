@@ -7,7 +7,7 @@
 
 #include "base/environment.h"
 
-namespace dosql::engine {
+namespace dosql {
 
 // UTC, "2026-11-24 10:00:00.123456"; sorts as text and is what SQLite's date functions read.
 std::string time_text(TimestampUs timestamp_us);
@@ -16,4 +16,4 @@ std::string time_text(TimestampUs timestamp_us);
 // nothing behind. None: it is written in another way.
 std::optional<TimestampUs> timestamp_from_text(std::string_view text);
 
-}  // namespace dosql::engine
+}  // namespace dosql

@@ -1,10 +1,10 @@
-#include "engine/time_text.h"
+#include "base/time_text.h"
 
 #include <fmt/format.h>
 
 #include <chrono>
 
-namespace dosql::engine {
+namespace dosql {
 
 std::string time_text(TimestampUs timestamp_us) {
   using namespace std::chrono;
@@ -43,4 +43,4 @@ std::optional<TimestampUs> timestamp_from_text(std::string_view text) {
   return time.time_since_epoch().count();
 }
 
-}  // namespace dosql::engine
+}  // namespace dosql
