@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <clocale>
-#include <fstream>
 
 #include <fmt/format.h>
 
@@ -25,24 +24,6 @@ constexpr std::uint64_t kIdleBudgetUs = 5'000;
 bool is_regular_file(const std::string& path) {
   struct stat facts = {};
   return ::stat(path.c_str(), &facts) == 0 && S_ISREG(facts.st_mode);
-}
-
-bool is_sqlite_file(const std::string& path) {
-  char magic[16] = {};
-  std::ifstream file(path, std::ios::binary);
-  return is_regular_file(path) && file.read(magic, sizeof magic) &&
-         std::string_view(magic, sizeof magic) == std::string_view("SQLite format 3\0", 16);
-}
-
-std::string import_hint(const std::string& path) {
-  std::string name = path;
-  while (name.ends_with('/')) name.pop_back();
-  const std::size_t dot = name.rfind('.');
-  const std::size_t slash = name.rfind('/');
-  const bool has_ending =
-      dot != std::string::npos && dot > 0 && (slash == std::string::npos || dot > slash + 1);
-  const std::string directory = has_ending ? name.substr(0, dot) : name + ".dosql";
-  return fmt::format("import it into a new database: dosql {} \".import-sqlite {}\"", directory, path);
 }
 
 // Where it cannot be written, it can still be read.
@@ -64,11 +45,6 @@ Result<Database> open_database(const CommandLine& line, Console& console) {
   if (path.empty() || path == ":memory:") {
     return Error(ErrorCode::kInvalidArgument, "a DoSQL database is a directory; there is none in memory")
         .with_hint("dosql DIRECTORY makes one");
-  }
-  if (is_sqlite_file(path)) {
-    return Error(ErrorCode::kNotADatabase,
-                 fmt::format("'{}' is an ordinary SQLite file; a DoSQL database is a directory", path))
-        .with_hint(import_hint(path));
   }
   Options options;
   options.mode = line.read_only         ? OpenMode::kReadOnly

@@ -32,6 +32,17 @@ bool is_sqlite_file(const std::string& path) {
          std::memcmp(magic.data(), "SQLite format 3", 16) == 0;
 }
 
+std::string import_hint(const std::string& path) {
+  std::string name = path;
+  while (name.ends_with('/')) name.pop_back();
+  const std::size_t dot = name.rfind('.');
+  const std::size_t slash = name.rfind('/');
+  const bool has_ending =
+      dot != std::string::npos && dot > 0 && (slash == std::string::npos || dot > slash + 1);
+  const std::string directory = has_ending ? name.substr(0, dot) : name + ".dosql";
+  return fmt::format("import it into a new database: dosql {} \".import-sqlite {}\"", directory, path);
+}
+
 // A path that is a file is a common mistake with a simple way out.
 Status refuse_file(const std::string& path) {
   struct stat about;
@@ -41,8 +52,8 @@ Status refuse_file(const std::string& path) {
                  fmt::format("'{}' is a file; a DoSQL database is a directory", path));
   }
   return Error(ErrorCode::kNotADatabase,
-               fmt::format("'{}' is an SQLite file; a DoSQL database is a directory", path))
-      .with_hint(fmt::format("import it into a new database: dosql NEWDB \".import-sqlite {}\"", path));
+               fmt::format("'{}' is an ordinary SQLite file; a DoSQL database is a directory", path))
+      .with_hint(import_hint(path));
 }
 
 // The store sees files only. Who keeps other things in a directory does not want a database among them.
