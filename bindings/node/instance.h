@@ -14,6 +14,7 @@
 
 #include <dosql/result.h>
 
+#include "bindings/node/feed.h"
 #include "bindings/node/handle.h"
 #include "bindings/node/rows.h"
 #include "bindings/node/slots.h"
@@ -54,11 +55,14 @@ class Instance {
 
   Slots<Handle>& handles() { return handles_; }
   Slots<Prepared>& statements() { return statements_; }
+  Slots<Feed>& feeds() { return feeds_; }
+  std::vector<std::shared_ptr<OpenFeed>> feeds_of(std::int64_t handle_number);
 
-  // Has `work` done on the handle's worker; gives the number under which its outcome comes.
-  std::int64_t submit(Handle& handle, std::string sql, std::function<Status(Outcome&)> work,
+  // Has `work` done on a worker; gives the number under which its outcome comes.
+  std::int64_t submit(Worker& worker, std::string sql, std::function<Status(Outcome&)> work,
                       std::function<void()> when_taken = {});
   std::unique_ptr<Handle> make_handle();
+  std::unique_ptr<Feed> make_feed(std::int64_t handle_number, DatabaseShare share);
 
   // Shows JavaScript the next outcome; false when there is none now.
   bool take_outcome();
@@ -110,6 +114,7 @@ class Instance {
   std::vector<std::unique_ptr<Task>> done_;  // guarded by mutex_
 
   Slots<Handle> handles_;
+  Slots<Feed> feeds_;
   Slots<Prepared> statements_;  // after the handles: they end first
 };
 

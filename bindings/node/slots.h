@@ -41,6 +41,13 @@ class Slots {
     return thing;
   }
 
+  template <class Visit>
+  void for_each(Visit&& visit) const {
+    for (const Place& place : places_) {
+      if (place.thing) visit(*place.thing);
+    }
+  }
+
   // Takes out all for which `chosen(thing)` holds.
   template <class Chosen>
   std::vector<std::unique_ptr<T>> take_all(Chosen&& chosen) {
