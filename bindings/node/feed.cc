@@ -15,7 +15,7 @@ constexpr std::size_t kBatchBytes = std::size_t{1} << 20;
 // stop() ends a wait.
 constexpr std::chrono::hours kWait{1};
 
-// What comes next in a batch; packages/dosql/src/change_batch.ts knows it too.
+// What comes next in a batch; packages/dosql/src/change_event.ts knows it too.
 enum class Entry : std::int64_t {
   kTransaction = 0,  // number, milliseconds since 1970: of what follows
   kTable = 1,        // name, count, names of columns: the first in a batch has the number 0, and so on
@@ -109,8 +109,9 @@ Result<Changes> changes_of(Database& database, const FeedSource& source) {
                            .filter = source.filter});
 }
 
-// None: it was stopped.
-Result<std::optional<Change>> wait_for_change(Changes& changes) {
+// None: it was stopped, or there is none now and it does not wait.
+Result<std::optional<Change>> first_change(Changes& changes, bool waits) {
+  if (!waits) return changes.next();
   while (!changes.stopped()) {
     DOSQL_ASSIGN_OR_RETURN(std::optional<Change> change, changes.next(kWait));
     if (change) return change;
@@ -131,11 +132,11 @@ Status OpenFeed::open(const FeedSource& source) {
   return {};
 }
 
-Status OpenFeed::next(RowBatch& batch) {
+Status OpenFeed::next(bool waits, RowBatch& batch) {
   std::lock_guard use(use_);
   if (closed_) return Error(ErrorCode::kInterrupted, "the database was closed");
   if (!changes_) return Error(ErrorCode::kInvalidArgument, "the feed is not open");
-  DOSQL_ASSIGN_OR_RETURN(std::optional<Change> change, wait_for_change(*changes_));
+  DOSQL_ASSIGN_OR_RETURN(std::optional<Change> change, first_change(*changes_, waits));
   BatchWriter writer(batch);
   while (change) {
     writer.add(*change);

@@ -33,10 +33,10 @@ class OpenFeed {
 
   // Errors: those of Database::changes() and Slots::subscribe().
   Status open(const FeedSource& source);
-  // Waits for changes, and puts those that there are into `batch`, as many as fit into one
-  // (packages/dosql/src/change_batch.ts reads them); none once it is stopped. Errors: those of
+  // Puts the changes that there are into `batch`, as many as fit into one (packages/dosql/src/change_event.ts
+  // reads them); none once it is stopped. Where there are none, it may wait for some. Errors: those of
   // Changes::next(), DOSQL_INTERRUPTED (it is closed).
-  Status next(RowBatch& batch);
+  Status next(bool waits, RowBatch& batch);
   // A call of next() ends now, and so does each later one.
   void stop();
   // Stops it, waits for calls that run, and lets go of slot and database.

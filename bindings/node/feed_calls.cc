@@ -81,11 +81,12 @@ napi_value open_feed(Call& call) {
       call, [source = *std::move(source)](OpenFeed& feed, Outcome&) { return feed.open(source); });
 }
 
-// nextChanges(feed): waits for some; a list of values, empty when the feed was stopped
+// nextChanges(feed, waits): a list of values; it is empty when the feed was stopped, or where there are none
+// now and it does not wait
 napi_value next_changes(Call& call) {
-  return submit_to_feed(call, [](OpenFeed& feed, Outcome& outcome) {
+  return submit_to_feed(call, [waits = call.truth(1)](OpenFeed& feed, Outcome& outcome) {
     outcome.columns = one_column();
-    return feed.next(outcome.rows);
+    return feed.next(waits, outcome.rows);
   });
 }
 

@@ -80,7 +80,7 @@ interface Native {
 
   makeFeed(handle: Handle): Feed;
   openFeed(feed: Feed, ...source: NativeFeedSource): Task;
-  nextChanges(feed: Feed): Task;
+  nextChanges(feed: Feed, waits: boolean): Task;
   closeFeed(feed: Feed): Task;
   createSlot(
     handle: Handle,

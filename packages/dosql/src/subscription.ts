@@ -22,6 +22,9 @@ export interface SubscriptionOptions {
   filter?: ChangeFilter;
 }
 
+// Behind a list of so many values there are more, and they are found while this one is dealt with.
+const muchAtOnce = 4096;
+
 // Feeds whose iterators were forgotten.
 const forgotten = new FinalizationRegistry<number>((feed) => closeFeed(feed).catch(() => {}));
 
@@ -29,11 +32,13 @@ async function closeFeed(feed: number): Promise<void> {
   await ended(native.closeFeed(feed));
 }
 
-/** Gives changes to one loop. It waits for changes beside JavaScript, and takes no more than it has room for. */
+/** Gives changes to one loop. It waits for changes beside JavaScript, and has at most two batches. */
 class ChangeIterator implements AsyncIterableIterator<ChangeEvent, undefined> {
   readonly #start: () => Promise<number>;
   #feed: Promise<number> | undefined;
   #batch: ChangeBatch | undefined;
+  // The batch behind it, on its way.
+  #ahead: Promise<unknown[]> | undefined;
   #ended = false;
   // Calls of next() that cannot be answered yet are answered in their order.
   #answers: Promise<unknown> = Promise.resolve();
@@ -84,10 +89,16 @@ class ChangeIterator implements AsyncIterableIterator<ChangeEvent, undefined> {
   }
 
   async #nextBatch(feed: number): Promise<ChangeBatch | undefined> {
+    let values = (await this.#ahead) ?? [];
+    this.#ahead = undefined;
     if (this.#ended) return undefined;
-    const values = await valuesOf(native.nextChanges(feed));
+    if (values.length === 0) values = await valuesOf(native.nextChanges(feed, true));
     // It was stopped: by close(), or with its handle.
     if (this.#ended) return undefined;
+    if (values.length >= muchAtOnce) {
+      this.#ahead = valuesOf(native.nextChanges(feed, false));
+      this.#ahead.catch(() => {});
+    }
     if (values.length > 0) return new ChangeBatch(values);
     throw new CDCConnectionError('DOSQL_INTERRUPTED', 'the database was closed');
   }

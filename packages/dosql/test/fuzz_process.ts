@@ -174,7 +174,10 @@ async function fuzzAddon(): Promise<void> {
         handles.push(result);
         if (random(2) === 0) native.open(result, db.path, {});
       }
-      if (name === 'prepare' || random(20) === 0) numbers.push(result);
+      if (name === 'makeFeed' && random(2) === 0) {
+        native.openFeed(result, undefined, 'main', 0n, random(2) === 0, undefined, undefined);
+      }
+      if (name === 'prepare' || name === 'makeFeed' || random(20) === 0) numbers.push(result);
       if (handles.length > 20) handles.splice(1, 10).forEach((handle) => native.close(handle));
     });
     if (random(10) === 0) await new Promise((resolve) => setImmediate(resolve));
