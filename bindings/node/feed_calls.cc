@@ -101,7 +101,7 @@ napi_value close_feed(Call& call) {
 }
 
 // Has `work(slots, outcome)` done by the handle in the first argument.
-napi_value submit_to_slots(Call& call, std::function<Status(dosql::Slots, Outcome&)> work) {
+napi_value submit_to_slots(Call& call, std::function<Status(Slots, Outcome&)> work) {
   return submit(call, "", [work = std::move(work)](OpenConnection& opened, Outcome& outcome) {
     return work(opened.share().database().slots(), outcome);
   });
@@ -136,7 +136,7 @@ napi_value create_slot(Call& call) {
   auto options = read_slot_options(call, 2);
   if (!options) return call.fail(options.error());
   return submit_to_slots(call, [name = *std::move(name), options = *std::move(options)](
-                                   dosql::Slots slots, Outcome&) { return slots.create(name, options); });
+                                   Slots slots, Outcome&) { return slots.create(name, options); });
 }
 
 // acknowledge(handle, name, lsn)
@@ -145,7 +145,7 @@ napi_value acknowledge(Call& call) {
   if (!name) return call.fail(name.error());
   auto lsn = call.lsn(2);
   if (!lsn) return call.fail(lsn.error());
-  return submit_to_slots(call, [name = *std::move(name), lsn = *lsn](dosql::Slots slots, Outcome&) {
+  return submit_to_slots(call, [name = *std::move(name), lsn = *lsn](Slots slots, Outcome&) {
     return slots.acknowledge(name, lsn);
   });
 }
@@ -154,8 +154,7 @@ napi_value acknowledge(Call& call) {
 napi_value drop_slot(Call& call) {
   auto name = call.text(1, "a slot's name");
   if (!name) return call.fail(name.error());
-  return submit_to_slots(
-      call, [name = *std::move(name)](dosql::Slots slots, Outcome&) { return slots.drop(name); });
+  return submit_to_slots(call, [name = *std::move(name)](Slots slots, Outcome&) { return slots.drop(name); });
 }
 
 void put_slot(const SlotInfo& slot, RowBatch& rows) {
@@ -182,7 +181,7 @@ const ColumnNames& slot_columns() {
 
 // listSlots(handle)
 napi_value list_slots(Call& call) {
-  return submit_to_slots(call, [](dosql::Slots slots, Outcome& outcome) -> Status {
+  return submit_to_slots(call, [](Slots slots, Outcome& outcome) -> Status {
     DOSQL_ASSIGN_OR_RETURN(const std::vector<SlotInfo> found, slots.list());
     outcome.columns = slot_columns();
     for (const SlotInfo& slot : found) put_slot(slot, outcome.rows);
@@ -194,7 +193,7 @@ napi_value list_slots(Call& call) {
 napi_value get_slot(Call& call) {
   auto name = call.text(1, "a slot's name");
   if (!name) return call.fail(name.error());
-  return submit_to_slots(call, [name = *std::move(name)](dosql::Slots slots, Outcome& outcome) -> Status {
+  return submit_to_slots(call, [name = *std::move(name)](Slots slots, Outcome& outcome) -> Status {
     DOSQL_ASSIGN_OR_RETURN(const SlotInfo slot, slots.get(name));
     outcome.columns = slot_columns();
     put_slot(slot, outcome.rows);

@@ -16,8 +16,8 @@
 
 #include "bindings/node/feed.h"
 #include "bindings/node/handle.h"
+#include "bindings/node/numbered.h"
 #include "bindings/node/rows.h"
-#include "bindings/node/slots.h"
 #include "bindings/node/worker.h"
 
 namespace dosql::node {
@@ -53,9 +53,9 @@ class Instance {
   Status set_up(napi_value memory, napi_value extras, napi_value make_error, napi_value settle);
   bool is_set_up() const { return cells_ != nullptr; }
 
-  Slots<Handle>& handles() { return handles_; }
-  Slots<Prepared>& statements() { return statements_; }
-  Slots<Feed>& feeds() { return feeds_; }
+  Numbered<Handle>& handles() { return handles_; }
+  Numbered<Prepared>& statements() { return statements_; }
+  Numbered<Feed>& feeds() { return feeds_; }
   std::vector<std::shared_ptr<OpenFeed>> feeds_of(std::int64_t handle_number);
 
   // Has `work` done on a worker; gives the number under which its outcome comes.
@@ -113,9 +113,9 @@ class Instance {
   std::mutex mutex_;
   std::vector<std::unique_ptr<Task>> done_;  // guarded by mutex_
 
-  Slots<Handle> handles_;
-  Slots<Feed> feeds_;
-  Slots<Prepared> statements_;  // after the handles: they end first
+  Numbered<Handle> handles_;
+  Numbered<Feed> feeds_;
+  Numbered<Prepared> statements_;  // after the handles: they end first
 };
 
 }  // namespace dosql::node

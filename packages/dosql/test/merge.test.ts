@@ -145,15 +145,17 @@ test('values of conflicts are values of JavaScript, there and back', async () =>
   assert.deepEqual([conflict!.kind, conflict!.key, conflict!.base], ['insert_insert', [new Uint8Array([0, 255]), big], null]);
   assert.deepEqual(conflict!.branch, { k: new Uint8Array([0, 255]), n: big, v: Infinity });
   assert.equal(conflict!.main.v, '"1234567890123456789", [1e99, 12345678901234567890] \\');
-  for (const value of [-big, 0.1234567890123456789, -Infinity, new Uint8Array([1]), 'text', null, true, 1e21]) {
+  const decided: [any, string][] = [
+    [-big, '-4611686018427387905'], [0.25, '0.25'], [1e300, '1e+300'], [-Infinity, '{"real":"-inf"}'], [NaN, 'null'],
+    [new Uint8Array([1, 255]), '{"blob":"01ff"}'], [new Uint16Array([258]), '{"blob":"0201"}'], ['"\\\n', '"\\"\\\\\\n"'],
+    [null, 'null'], [true, '1'], [new Date(0), '"1970-01-01 00:00:00.000"'],
+  ];
+  for (const [value, json] of decided) {
     await db.resolveConflict(conflict!.id, { v: value });
-    const copy = await openDatabase({ name: db.name });
-    await copy.transaction(async (tx) => {
-      const row = await tx.queryOne('SELECT resolution FROM dosql_conflicts');
-      assert.equal(typeof row!['resolution'], 'string');
-    });
-    await copy.close();
+    assert.deepEqual(await db.query('SELECT resolution FROM dosql_conflicts'), [{ resolution: `{"v":${json}}` }]);
   }
+  await db.resolveConflict(conflict!.id, { n: big, k: new Uint8Array([0, 255]), v: Infinity });
+  assert.deepEqual(await db.query('SELECT resolution FROM dosql_conflicts'), [{ resolution: 'theirs' }], 'in any order');
   await db.resolveConflict(conflict!.id, { v: new Uint8Array([7, 8]) });
   await db.completeMerge();
   assert.deepEqual(await db.query('SELECT v FROM t'), [{ v: new Uint8Array([7, 8]) }]);

@@ -10,7 +10,7 @@ namespace dosql::node {
 // One thread. A number is never given twice, as long as fewer than 2^29 things come and go in one place; it
 // fits into a JavaScript number.
 template <class T>
-class Slots {
+class Numbered {
  public:
   std::int64_t add(std::unique_ptr<T> thing) {
     std::size_t place = places_.size();
