@@ -1,5 +1,5 @@
-// Where the repository and the programs that were built from it are. One object file knows, so that all others
-// compile to the same bytes in every checkout.
+// Where the repository and the programs that were built from it are. One object file knows, so that all
+// others compile to the same bytes in every checkout.
 #pragma once
 
 #include <filesystem>

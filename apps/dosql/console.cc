@@ -49,10 +49,15 @@ SourceLine line_at(std::string_view sql, std::size_t offset) {
   return {text, std::min(offset - start, text.size()), number};
 }
 
+bool is_utf8_continuation(char byte) { return (static_cast<unsigned char>(byte) & 0xc0) == 0x80; }
+
 // Cuts a long line to the part around the caret.
 SourceLine shorten(SourceLine line) {
   if (display_width(line.text) <= kLineColumns) return line;
-  std::size_t first = 0;
+  // A line may be megabytes long; of what is in front of the caret only the end is looked at.
+  constexpr std::size_t kBytesBefore = kLineColumns * 4;
+  std::size_t first = line.caret > kBytesBefore ? line.caret - kBytesBefore : 0;
+  while (first < line.caret && is_utf8_continuation(line.text[first])) ++first;
   while (display_width(line.text.substr(first, line.caret - first)) > kLineColumns * 2 / 3) {
     first += decode_utf8(line.text, first).bytes;
   }

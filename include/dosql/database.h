@@ -86,8 +86,8 @@ class Database {
   Result<ExportResult> export_sqlite(const std::string& file, const TimePoint& point,
                                      const Progress& progress = {});
 
-  // Verifies every checksum of every file, those of all branches, and SQLite's integrity_check of main's
-  // newest version.
+  // Verifies every checksum of every file but those of slots, and SQLite's integrity_check of the newest
+  // version of each branch.
   Result<std::vector<Problem>> check(const Progress& progress = {});
 
   // Waits until a commit, or a change of a branch's or snapshot's name, with an LSN above `after_lsn` is

@@ -7,17 +7,17 @@
 #include <cstring>
 
 #include "base/checksum.h"
+#include "log/format.h"
 
 namespace dosql::cdc {
 namespace {
 
-constexpr std::string_view kPrefix = "slot-";
 // A creation that was cut short leaves it; the next one writes over it. No slot's name ends so, because '+'
 // is in none.
 constexpr std::string_view kUnfinished = "+new";
 constexpr std::size_t kNameBytesMax = 64;
 
-std::string file_name(std::string_view name) { return std::string(kPrefix).append(name); }
+std::string file_name(std::string_view name) { return std::string(log::kSlotFilePrefix).append(name); }
 
 bool is_name_byte(char c) {
   return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-' || c == '.';
@@ -98,8 +98,8 @@ Result<std::vector<std::string>> SlotFile::list(io::Directory& directory) {
   DOSQL_ASSIGN_OR_RETURN(const auto files, directory.list());
   std::vector<std::string> names;
   for (const std::string& file : files) {
-    if (!file.starts_with(kPrefix)) continue;
-    const std::string name = file.substr(kPrefix.size());
+    if (!file.starts_with(log::kSlotFilePrefix)) continue;
+    const std::string name = file.substr(log::kSlotFilePrefix.size());
     if (check_slot_name(name)) names.push_back(name);
   }
   return names;

@@ -10,6 +10,7 @@
 #include "engine/merge_staging.h"
 #include "engine/time_points.h"
 #include "sql/branch_name.h"
+#include "sql/name_token.h"
 #include "sql/time_point.h"
 
 namespace dosql::engine {
@@ -49,7 +50,7 @@ Status refuse_unmerged(const VersionStore& store, const version::BranchInfo& bra
                fmt::format("branch '{}' has {} that no other branch contains (newest: {}@{}, {})",
                            branch.name, commits_text(unmerged), branch.name, raw(branch.head.version),
                            time_text(newest.timestamp_us)))
-      .with_hint(fmt::format("DROP BRANCH {} FORCE drops it all the same", branch.name));
+      .with_hint(fmt::format("DROP BRANCH {} FORCE drops it all the same", sql::written_name(branch.name)));
 }
 
 Result<version::BranchInfo> need_branch(const VersionStore& store, std::string_view name) {
@@ -74,7 +75,9 @@ Status drop_branch(ConnectionState& connection, std::string_view name, const Dro
   std::lock_guard lock(connection.core().branch_uses().mutex());
   const auto branch = need_branch(store, name);
   if (!branch) return how.if_exists ? Status() : Status(branch.error());
-  if (branch->is_main()) return Error(ErrorCode::kInvalidArgument, "branch 'main' cannot be dropped");
+  if (branch->is_main())
+    return Error(ErrorCode::kInvalidArgument, "branch 'main' cannot be dropped")
+        .with_hint("every other branch can be");
   DOSQL_RETURN_IF_ERROR(refuse_in_use(connection, *branch));
   if (!how.force) DOSQL_RETURN_IF_ERROR(refuse_unmerged(store, *branch));
   DOSQL_RETURN_IF_ERROR(MergeStaging::drop(store, branch->name, connection.session().durability()));

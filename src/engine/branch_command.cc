@@ -143,6 +143,11 @@ Result<ReadPoint> BranchCommand::point_of(ConnectionState& connection, const Val
   // A variable alone may name anything.
   const bool anything = point.kind == sql::PointKind::kTimestamp && point.has_variables &&
                         point.expression.begin == point.span.begin && value.type() == Value::Type::kText;
+  const version::VersionStore& store = connection.core().store();
+  if (point.kind == sql::PointKind::kBranch && point.name && point.expression == point.span &&
+      !store.find_branch(*point.name)) {
+    if (const auto snapshot = store.find_snapshot(*point.name)) return snapshot->point;
+  }
   const bool negated = operand_of(text_, point) != point.expression;
   auto found = anything
                    ? resolve_named_point(connection, value.text())

@@ -36,13 +36,23 @@ bool is_sqlite_file(const std::string& path) {
 Status refuse_file(const std::string& path) {
   struct stat about;
   if (stat(path.c_str(), &about) != 0 || S_ISDIR(about.st_mode)) return {};
-  if (!is_sqlite_file(path)) {
+  if (!S_ISREG(about.st_mode) || !is_sqlite_file(path)) {
     return Error(ErrorCode::kNotADatabase,
                  fmt::format("'{}' is a file; a DoSQL database is a directory", path));
   }
   return Error(ErrorCode::kNotADatabase,
                fmt::format("'{}' is an SQLite file; a DoSQL database is a directory", path))
       .with_hint(fmt::format("import it into a new database: dosql NEWDB \".import-sqlite {}\"", path));
+}
+
+// The store sees files only. Who keeps other things in a directory does not want a database among them.
+Status refuse_directory_of_others(const std::string& path, io::Directory& directory) {
+  DOSQL_ASSIGN_OR_RETURN(const auto files, directory.list());
+  std::error_code ignored;
+  if (!files.empty() || std::filesystem::is_empty(path, ignored)) return {};
+  return Error(ErrorCode::kNotADatabase,
+               fmt::format("'{}' is a directory with other things, not a DoSQL database", path))
+      .with_hint("name an empty or a new directory to make a database");
 }
 
 Error closed_error() { return Error(ErrorCode::kInvalidArgument, "the database is closed"); }
@@ -59,6 +69,7 @@ Result<Database> Database::open(const std::string& path, const Options& options)
   DOSQL_ASSIGN_OR_RETURN(
       auto directory,
       io::open_posix_directory(path, creates ? io::CreateDirectory::kIfMissing : io::CreateDirectory::kNo));
+  if (creates && existed) DOSQL_RETURN_IF_ERROR(refuse_directory_of_others(path, *directory));
   const std::filesystem::path absolute = std::filesystem::canonical(path, ignored);
   auto core = DatabaseCore::open(std::move(directory), absolute.empty() ? path : absolute.string(), options);
   if (core) return Database(*std::move(core));

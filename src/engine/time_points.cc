@@ -64,7 +64,7 @@ std::string shown(const Value& value) {
   switch (value.type()) {
     case Value::Type::kNull: return "NULL";
     case Value::Type::kInteger: return fmt::format("{}", value.integer());
-    case Value::Type::kReal: return fmt::format("{}", value.real());
+    case Value::Type::kReal: return fmt::format("{:#}", value.real());
     case Value::Type::kText: return fmt::format("'{}'", value.text());
     case Value::Type::kBlob: return "a BLOB";
   }
@@ -229,8 +229,10 @@ Result<TimestampUs> timestamp_of(ConnectionState& connection, const Value& value
       .with_hint(timestamp_hint(connection.core().store(), value));
 }
 
-Result<ReadPoint> resolve_time_point(ConnectionState& connection, sql::PointKind kind,
-                                     const std::optional<std::string>& name, const Value& value) {
+namespace {
+
+Result<ReadPoint> point_of_kind(ConnectionState& connection, sql::PointKind kind,
+                                const std::optional<std::string>& name, const Value& value) {
   const VersionStore& store = connection.core().store();
   switch (kind) {
     case sql::PointKind::kLsn: return lsn_point(connection, value);
@@ -248,7 +250,14 @@ Result<ReadPoint> resolve_time_point(ConnectionState& connection, sql::PointKind
   return Error(ErrorCode::kInternal, "an unknown kind of time point");
 }
 
-Result<ReadPoint> resolve_named_point(ConnectionState& connection, std::string_view text) {
+Result<ReadPoint> with_hint(Result<ReadPoint> found) {
+  if (found || found.error().code() != ErrorCode::kVersionNotFound || !found.error().hint().empty())
+    return found;
+  return std::move(found).error().with_hint(
+      "SELECT version, lsn_last, timestamp FROM dosql_log; shows those there are");
+}
+
+Result<ReadPoint> point_of_name(ConnectionState& connection, std::string_view text) {
   const VersionStore& store = connection.core().store();
   if (auto prefixed = prefixed_point(connection, text)) return *std::move(prefixed);
   if (const auto version = number_of(text))
@@ -259,6 +268,17 @@ Result<ReadPoint> resolve_named_point(ConnectionState& connection, std::string_v
   if (text == "now" || (!text.empty() && text[0] >= '0' && text[0] <= '9'))
     return timestamp_point(connection, Value(std::string(text)));
   return branch_not_found(store, text);
+}
+
+}  // namespace
+
+Result<ReadPoint> resolve_time_point(ConnectionState& connection, sql::PointKind kind,
+                                     const std::optional<std::string>& name, const Value& value) {
+  return with_hint(point_of_kind(connection, kind, name, value));
+}
+
+Result<ReadPoint> resolve_named_point(ConnectionState& connection, std::string_view text) {
+  return with_hint(point_of_name(connection, text));
 }
 
 Result<ReadPoint> resolve(ConnectionState& connection, const TimePoint& point) {

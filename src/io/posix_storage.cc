@@ -36,13 +36,27 @@ Status sync_directory(int descriptor, const std::string& path) {
   return {};
 }
 
+// A directory may come from anybody: what is a link in it leads to somebody else's file, and to open a pipe
+// would wait for the one who writes into it.
+constexpr int kSafely = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+
 int open_flags(OpenMode mode) {
   switch (mode) {
-    case OpenMode::kReadOnly: return O_RDONLY | O_CLOEXEC;
-    case OpenMode::kReadWrite: return O_RDWR | O_CLOEXEC;
-    case OpenMode::kCreate: return O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC;
+    case OpenMode::kReadOnly: return O_RDONLY | kSafely;
+    case OpenMode::kReadWrite: return O_RDWR | kSafely;
+    case OpenMode::kCreate: return O_RDWR | O_CREAT | O_EXCL | kSafely;
   }
   CHECK(false);
+}
+
+Error no_plain_file(std::string_view action, std::string_view path) {
+  return storage_error(ErrorCode::kIo, action, path, "it is not a plain file");
+}
+
+Status check_plain_file(const FileDescriptor& file, std::string_view action, std::string_view path) {
+  struct stat about;
+  if (fstat(file.get(), &about) != 0) return posix_name_error(errno, NameUse::kRead, action, path);
+  return S_ISREG(about.st_mode) ? Status() : no_plain_file(action, path);
 }
 
 // All work goes through the descriptor of the directory: neither a chdir of the process nor a rename of
@@ -80,12 +94,11 @@ Result<std::unique_ptr<File>> PosixDirectory::open(std::string_view name, OpenMo
   const bool reads_only = mode == OpenMode::kReadOnly;
   FileDescriptor file(openat(descriptor_.get(), std::string(name).c_str(), open_flags(mode), kFileMode));
   if (!file.is_open()) {
+    if (errno == ELOOP) return no_plain_file("open", path);
     return posix_name_error(errno, reads_only ? NameUse::kRead : NameUse::kChange,
                             creates ? "create" : "open", path);
   }
-  struct stat about;
-  if (fstat(file.get(), &about) != 0) return posix_name_error(errno, NameUse::kRead, "open", path);
-  if (!S_ISREG(about.st_mode)) return storage_error(ErrorCode::kIo, "open", path, "it is not a plain file");
+  DOSQL_RETURN_IF_ERROR(check_plain_file(file, "open", path));
   return make_posix_file(std::move(file), std::move(path),
                          reads_only ? FileAccess::kRead : FileAccess::kReadAndWrite, features_);
 }
@@ -139,8 +152,12 @@ bool PosixDirectory::is_plain_file(const dirent& entry) const {
 Result<std::unique_ptr<DirectoryLock>> PosixDirectory::lock(std::string_view name, std::string_view owner) {
   const std::string path = path_of(name);
   FileDescriptor file(
-      openat(descriptor_.get(), std::string(name).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, kFileMode));
-  if (!file.is_open()) return posix_name_error(errno, NameUse::kChange, "lock", path);
+      openat(descriptor_.get(), std::string(name).c_str(), O_RDWR | O_CREAT | kSafely, kFileMode));
+  if (!file.is_open()) {
+    if (errno == ELOOP) return no_plain_file("lock", path);
+    return posix_name_error(errno, NameUse::kChange, "lock", path);
+  }
+  DOSQL_RETURN_IF_ERROR(check_plain_file(file, "lock", path));
   return lock_posix_file(std::move(file), path, owner);
 }
 

@@ -141,6 +141,23 @@ TEST_F(PosixStorageTest, ListsPlainFilesOnly) {
   EXPECT_EQ(code_of(directory->open("folder", OpenMode::kReadOnly)), ErrorCode::kIo);
 }
 
+// What a directory holds may have been put there by somebody who means harm.
+TEST_F(PosixStorageTest, LinksAndPipesAreNotFollowedAndNotWaitedFor) {
+  const auto directory = open_directory();
+  std::ofstream(path_ + "/victim") << "precious";
+  std::filesystem::create_symlink("victim", path_ + "/lock");
+  ASSERT_EQ(mkfifo((path_ + "/pipe").c_str(), 0600), 0);
+  for (const OpenMode mode : {OpenMode::kReadOnly, OpenMode::kReadWrite}) {
+    EXPECT_EQ(directory->open("lock", mode).error().message(),
+              "cannot open '" + path_ + "/lock': it is not a plain file");
+    EXPECT_EQ(code_of(directory->open("pipe", mode)), ErrorCode::kIo);
+  }
+  EXPECT_EQ(directory->lock("lock", "me").error().message(),
+            "cannot lock '" + path_ + "/lock': it is not a plain file");
+  EXPECT_EQ(code_of(directory->lock("pipe", "me")), ErrorCode::kIo);
+  EXPECT_EQ(std::filesystem::file_size(path_ + "/victim"), 8u);
+}
+
 // The process may change its working directory, and somebody may move the database.
 TEST_F(PosixStorageTest, AnOpenDirectoryStaysTheSameWhereverItIsMoved) {
   const std::string old_path = path_ + "/old";

@@ -68,7 +68,16 @@ Result<Control> Control::create(io::Directory& directory, const ControlSlot& slo
 Status Control::extend_lease(Lsn lease) {
   ControlSlot next = slot_;
   next.lsn_lease = dosql::raw(lease);
+  next.closed_end = 0;
   ++next.sequence;
+  DOSQL_RETURN_IF_ERROR(write_both(*file_, next));
+  slot_ = next;
+  return {};
+}
+
+Status Control::mark_closed(Position end) {
+  ControlSlot next = slot_;
+  next.closed_end = raw(end);
   DOSQL_RETURN_IF_ERROR(write_both(*file_, next));
   slot_ = next;
   return {};

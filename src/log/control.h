@@ -25,8 +25,11 @@ class Control {
 
   const ControlSlot& slot() const { return slot_; }
 
-  // L2: durable on return. On an error the old lease holds.
+  // L2, and L7: the log is not closed any more. Durable on return. On an error the old lease holds.
   Status extend_lease(Lsn lease);
+
+  // L7: its records end at `end`, and the mark of the close follows. Durable on return.
+  Status mark_closed(Position end);
 
   // Writes a copy that a crash tore again, as the other has it; durable on return.
   Status mend();

@@ -19,7 +19,8 @@ inline constexpr std::string_view kLockFile = "lock";
 inline constexpr std::string_view kControlFile = "control";
 inline constexpr std::string_view kCheckpointFile = "checkpoint";
 inline constexpr std::string_view kCheckpointTemporaryFile = "checkpoint.new";
-inline constexpr std::string_view kStatusFile = "status";  // src/version/status_page.h
+inline constexpr std::string_view kStatusFile = "status";     // src/version/status_page.h
+inline constexpr std::string_view kSlotFilePrefix = "slot-";  // src/cdc/slot_file.h
 
 // --- Positions -----------------------------------------------------------------------------------
 
@@ -50,10 +51,11 @@ struct ControlSlot {
   std::uint32_t format_version;
   std::uint32_t page_bytes;
   std::uint64_t database_id;
-  std::uint64_t sequence;   // +1 at every write of the file
+  std::uint64_t sequence;   // +1 at every write of the file but those that set closed_end
   std::uint64_t lsn_lease;  // L2: no LSN above this was ever handed out
   std::int64_t created_us;
-  std::uint64_t reserved[9];
+  std::uint64_t closed_end;  // L7: where the close record begins; 0: the log was written to since
+  std::uint64_t reserved[8];
   std::uint64_t checksum;  // of all bytes before
 };
 static_assert(sizeof(ControlSlot) == 128);

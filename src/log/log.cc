@@ -175,6 +175,8 @@ Status Log::secure_what_was_found() {
 Status Log::ensure_lease(Lsn last) {
   if (leased_ && dosql::raw(last) <= control_.slot().lsn_lease) return {};
   if (!leased_) DOSQL_RETURN_IF_ERROR(secure_what_was_found());
+  // Whatever becomes of what follows, the mark that the log ends with may not count any more.
+  needs_close_ = true;
   const std::uint64_t lease = std::max(dosql::raw(last), control_.slot().lsn_lease);
   DOSQL_RETURN_IF_ERROR(
       control_.extend_lease(Lsn{lease == control_.slot().lsn_lease ? lease : dosql::raw(last) + kLeaseLsns}));
@@ -301,8 +303,10 @@ Status Log::close() {
   RecordBuilder record(database_id());
   record.start(RecordType::kClose, 0, kMainBranch);
   record.set_close_summary({.control_sequence = control_.slot().sequence});
-  DOSQL_RETURN_IF_ERROR(append(record, WriteStyle::kWrite));
-  return sync();
+  DOSQL_ASSIGN_OR_RETURN(const Appended closed, append(record, WriteStyle::kWrite));
+  DOSQL_RETURN_IF_ERROR(sync());
+  std::lock_guard lock(append_mutex_);
+  return control_.mark_closed(closed.position);
 }
 
 // --- reading ---------------------------------------------------------------------------------------

@@ -24,7 +24,8 @@ Result<DirectoryContent> read_content(io::Directory& directory) {
     if (const auto number = parse_segment_file_name(name)) {
       content.segments.push_back(*number);
     } else if (name != kLockFile && name != kControlFile && name != kCheckpointFile &&
-               name != kCheckpointTemporaryFile && name != kStatusFile) {
+               name != kCheckpointTemporaryFile && name != kStatusFile &&
+               !name.starts_with(kSlotFilePrefix)) {
       content.foreign = true;
     }
   }
@@ -378,6 +379,16 @@ Result<ReplayOutcome> Log::replay(const std::optional<LogPoint>& from, ReplayVis
     if (number > active().header.segment) DOSQL_RETURN_IF_ERROR(judge_void_segment(number, found.last_lsn));
   }
   if (!clean) DOSQL_RETURN_IF_ERROR(judge_tail(found));
+  const Position found_end = make_position(active().header.segment, found.end);
+  if (raw(found_end) < control_.slot().closed_end) {
+    return corrupt(
+               found_end,
+               fmt::format("its records end there, and when the database was closed they went on to '{}' at "
+                           "offset {}: the newest commits are missing",
+                           segment_file_name(segment_of(Position{control_.slot().closed_end})),
+                           offset_of(Position{control_.slot().closed_end})))
+        .with_hint("copy the database once more, or restore a backup");
+  }
   const std::uint64_t end = repair && !found.unproven.empty() ? found.unproven.front().offset : found.end;
   DOSQL_RETURN_IF_ERROR(scan_segment(active(), start, end, visitor, tail));
   for (const auto& segment : segments_) used_bytes_ += segment->end.load() - kFirstRecordOffset;

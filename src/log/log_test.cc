@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "io/memory_storage.h"
+#include "testing/simulated_disk.h"
 
 namespace dosql::log {
 namespace {
@@ -152,6 +153,77 @@ TEST_F(LogTest, DamageBeforeACleanCloseIsReported) {
   Collector seen;
   EXPECT_FALSE(open(seen));
   EXPECT_EQ(replay_error_->code(), ErrorCode::kCorrupt);
+}
+
+// L7: a copy that was cut short, a file that was lost, a sector that cannot be read.
+TEST_F(LogTest, ALogThatIsShorterThanWhenItWasClosedIsReported) {
+  Position first{};
+  std::uint32_t newest = 0;
+  {
+    auto log = open();
+    first = commit(*log).position;
+    for (int i = 0; i < 3; ++i) commit(*log, 200'000);
+    newest = segment_of(commit(*log).position);
+    ASSERT_TRUE(log->close());
+  }
+  ASSERT_GT(newest, 1u);
+  const auto copy = [this](const std::string& without) {
+    auto target = io::make_memory_directory();
+    for (const std::string& name : directory_->list().value()) {
+      if (name == without) continue;
+      auto from = directory_->open(name, io::OpenMode::kReadOnly).value();
+      std::vector<std::byte> bytes(from->size().value());
+      EXPECT_EQ(from->read_at(0, bytes).value(), bytes.size());
+      EXPECT_TRUE(target->open(name, io::OpenMode::kCreate).value()->write_at(0, bytes));
+    }
+    return target;
+  };
+  auto missing = copy(segment_file_name(newest));
+  auto cut = copy("");
+  ASSERT_TRUE(cut->open(segment_file_name(newest), io::OpenMode::kReadWrite).value()->truncate(4096));
+  auto zeroed = copy("");
+  const std::vector<std::byte> nothing(512);
+  ASSERT_TRUE(zeroed->open(segment_file_name(segment_of(first)), io::OpenMode::kReadWrite)
+                  .value()
+                  ->write_at(offset_of(first), nothing));
+  EXPECT_TRUE(open());
+  for (auto* damaged : {&missing, &cut, &zeroed}) {
+    directory_ = std::move(*damaged);
+    Collector seen;
+    EXPECT_FALSE(open(seen));
+    EXPECT_EQ(replay_error_->code(), ErrorCode::kCorrupt);
+  }
+}
+
+// The first append makes the old mark of the close void, also when it then fails itself.
+TEST_F(LogTest, AFailedFirstAppendIsFollowedByACleanClose) {
+  testing::SimulatedDisk disk;
+  directory_ = disk.directory();
+  {
+    auto log = open();
+    commit(*log);
+    ASSERT_TRUE(log->close());
+  }
+  int failed = 0;
+  for (std::uint64_t ahead = 0; failed < 3 || ahead < 12; ++ahead) {
+    ASSERT_LT(ahead, 100u);
+    const auto copy = disk.copy();
+    directory_ = copy->directory();
+    {
+      auto log = open();
+      ASSERT_TRUE(log);
+      copy->fail_at(copy->operation_count() + ahead, testing::SimulatedDisk::Fault::kDiskFull);
+      RecordBuilder record(log->database_id());
+      record.start(RecordType::kCommit, 0, kMainBranch);
+      record.header().lsn_units = 1;
+      failed += !log->append(record, WriteStyle::kWrite);
+      if (!log->close()) continue;
+    }
+    Collector seen;
+    ReplayOutcome outcome;
+    ASSERT_TRUE(open(seen, &outcome)) << ahead;
+    EXPECT_TRUE(outcome.clean) << "operation " << ahead << " behind the open failed";
+  }
 }
 
 // Closing, opening and closing again without a write must not change a byte.

@@ -1,5 +1,7 @@
 #include "sql/name_token.h"
 
+#include "sql/lexer.h"
+
 namespace dosql::sql {
 namespace {
 
@@ -46,6 +48,18 @@ std::optional<NameToken> parse_name(TokenCursor& cursor, BareName bare) {
                                   cursor.kind(1) == TokenKind::kNumber || cursor.text(1) == "/");
   if (is_keyword(cursor) && !goes_on) return std::nullopt;
   return take_bare_name(cursor, bare);
+}
+
+std::string written_name(std::string_view name) {
+  Lexer lexer(name);
+  std::vector<Token> tokens;
+  do {
+    tokens.push_back(lexer.next_significant());
+  } while (tokens.back().kind != TokenKind::kEnd);
+  TokenCursor cursor(name, std::move(tokens));
+  const bool may_be_bare = !cursor.quoted() && cursor.kind() != TokenKind::kVariable;
+  const auto bare = may_be_bare ? parse_name(cursor, BareName::kPlain) : std::nullopt;
+  return bare && bare->text == name ? std::string(name) : quoted(name);
 }
 
 }  // namespace dosql::sql

@@ -24,4 +24,7 @@ enum class BareName : std::uint8_t {
 // reserves is none, so that a forgotten name is not taken for FROM or WHERE; quoted it is.
 std::optional<NameToken> parse_name(TokenCursor& cursor, BareName bare);
 
+// As a statement has to say it: bare where parse_name() would read that, else quoted.
+std::string written_name(std::string_view name);
+
 }  // namespace dosql::sql

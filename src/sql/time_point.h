@@ -38,7 +38,8 @@ struct TimePoint {
 // What may stand for a point besides the forms above.
 enum class BarePoint : std::uint8_t {
   kNothing,
-  kSnapshotOrBranch,  // 'main@5' and main@5 are snapshots, 'x' and x branches: CREATE BRANCH ... FROM
+  kSnapshotOrBranch,  // 'main@5' and main@5 are snapshots, 'x' and x branches or snapshots: CREATE BRANCH ...
+                      // FROM
 };
 
 // Whether it is a version's own name, as main@5 is: a branch's name, then a number.

@@ -59,7 +59,9 @@ std::unique_ptr<Branch> forked(const StoreImpl& store, const log::RecordView& re
 }
 
 Error already_exists(std::string_view kind, std::string_view name) {
-  return Error(ErrorCode::kAlreadyExists, fmt::format("{} '{}' exists already", kind, name));
+  return Error(ErrorCode::kAlreadyExists, fmt::format("{} '{}' exists already", kind, name))
+      .with_hint(fmt::format("SELECT name FROM dosql_{}; shows the names that are taken",
+                             kind == "branch" ? "branches" : "snapshots"));
 }
 
 Error branch_gone(const Branch& branch) {

@@ -87,8 +87,8 @@ TEST_F(FormatDocument, ControlSlotIsAsTheTableSays) {
   EXPECT_DOCUMENTED(ControlSlot, FIELD(ControlSlot, magic), FIELD(ControlSlot, format_version),
                     FIELD(ControlSlot, page_bytes), FIELD(ControlSlot, database_id),
                     FIELD(ControlSlot, sequence), FIELD(ControlSlot, lsn_lease),
-                    FIELD(ControlSlot, created_us), FIELD(ControlSlot, reserved),
-                    FIELD(ControlSlot, checksum));
+                    FIELD(ControlSlot, created_us), FIELD(ControlSlot, closed_end),
+                    FIELD(ControlSlot, reserved), FIELD(ControlSlot, checksum));
 }
 
 TEST_F(FormatDocument, SegmentHeaderIsAsTheTableSays) {

@@ -43,9 +43,9 @@ std::string identifier(std::string text) {
 void register_cases(const std::filesystem::path& file) {
   const std::string suite = "Shell_" + identifier(file.stem().string());
   for (const Case& test_case : read_cases(file)) {
-    testing::RegisterTest(suite.c_str(), identifier(test_case.name).c_str(), nullptr, nullptr, file.c_str(),
-                          static_cast<int>(test_case.source_line),
-                          [test_case]() -> CaseTest* { return new CaseTest(test_case); });
+    ::testing::RegisterTest(suite.c_str(), identifier(test_case.name).c_str(), nullptr, nullptr, file.c_str(),
+                            static_cast<int>(test_case.source_line),
+                            [test_case]() -> CaseTest* { return new CaseTest(test_case); });
   }
 }
 
@@ -63,7 +63,7 @@ void register_all() {
 }  // namespace dosql::shell_test
 
 int main(int argc, char** argv) {
-  testing::InitGoogleTest(&argc, argv);
+  ::testing::InitGoogleTest(&argc, argv);
   dosql::shell_test::register_all();
   return RUN_ALL_TESTS();
 }
