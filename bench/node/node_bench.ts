@@ -5,6 +5,7 @@
 
 import { createRequire } from 'node:module';
 import path from 'node:path';
+import { createCDC } from '../../packages/dosql/dist/cdc.js';
 import { DB } from '../../packages/dosql/dist/index.js';
 import { compare, finish, folder, rate, scaled } from './harness.ts';
 
@@ -127,6 +128,47 @@ async function awaited(): Promise<number> {
   });
 }
 
+const rowsOfCommit = 100;
+const commitRows = `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${rowsOfCommit})
+  INSERT INTO written (name, price) SELECT 'name ' || i, i / 3.0 FROM n`;
+
+async function commitChanges(commits: number): Promise<void> {
+  const insert = db.prepare(commitRows);
+  for (let n = 0; n < commits; ++n) insert.run();
+}
+
+// Takes `count` inserts behind an LSN.
+async function takeChanges(fromLSN: bigint, count: number): Promise<number> {
+  let taken = 0;
+  for await (const change of createCDC(db).subscribe(fromLSN, { filter: { operations: ['INSERT'] } })) {
+    if (change.after!['name'] === undefined) throw new Error('no row');
+    if (++taken === count) break;
+  }
+  return taken;
+}
+
+async function changes(): Promise<number> {
+  const { lsn } = await db.resolve();
+  const commits = scaled(2_000);
+  await commitChanges(commits);
+  const result = await rate(() => takeChanges(lsn, commits * rowsOfCommit));
+  await db.run('DELETE FROM written');
+  return result;
+}
+
+// While they are committed.
+async function liveChanges(): Promise<number> {
+  const { lsn } = await db.resolve();
+  const commits = scaled(2_000);
+  const result = await rate(async () => {
+    const taken = takeChanges(lsn, commits * rowsOfCommit);
+    for (let n = 0; n < commits; n += 20) await Promise.all(Array.from({ length: 20 }, () => db.run(commitRows)));
+    return taken;
+  });
+  await db.run('DELETE FROM written');
+  return result;
+}
+
 await compare({ name: 'node-get', what: 'prepare().get() by key', unit: 'rows/s', ratioMin: 1 }, byKey(db), byKey(better));
 await compare({ name: 'node-get-in-transaction', what: '— in a transaction', unit: 'rows/s' }, byKeyInTransaction(db), byKeyInTransaction(better));
 await compare({ name: 'node-all', what: 'prepare().all() of 10,000 rows', unit: 'rows/s', ratioMin: 1 }, all(db), all(better));
@@ -138,6 +180,9 @@ await compare(
 );
 await compare({ name: 'node-commits', what: 'prepare().run(), a commit each', unit: 'commits/s', ratioMin: 3 }, commits(db), commits(better));
 await compare({ name: 'node-await', what: 'await query() of a row, 64 in flight', unit: 'calls/s', least: 60_000 }, awaited);
+
+await compare({ name: 'node-changes', what: 'for await over 200,000 changes', unit: 'events/s', least: 150_000 }, changes);
+await compare({ name: 'node-changes-live', what: '— while they are committed, 100 at a time', unit: 'events/s', least: 150_000 }, liveChanges);
 
 await db.close();
 better.close();

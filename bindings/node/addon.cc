@@ -48,5 +48,7 @@ NAPI_MODULE_INIT() {
   export_functions(env, exports, *addon, handle_functions());
   export_functions(env, exports, *addon, statement_functions());
   export_functions(env, exports, *addon, version_functions());
+  export_functions(env, exports, *addon, merge_functions());
+  export_functions(env, exports, *addon, feed_functions());
   return exports;
 }

@@ -5,16 +5,9 @@
 namespace dosql::node {
 namespace {
 
-Error refused(std::string message) { return Error(ErrorCode::kInvalidArgument, std::move(message)); }
+constexpr std::uint32_t kMostTexts = 65'536;
 
-std::optional<std::uint64_t> lsn_of(napi_env env, napi_value value) {
-  std::uint64_t number = 0;
-  bool lossless = false;
-  if (napi_get_value_bigint_uint64(env, value, &number, &lossless) == napi_ok)
-    return lossless ? std::optional(number) : std::nullopt;
-  const auto integer = integer_of(env, value);
-  return integer && *integer >= 0 ? std::optional<std::uint64_t>(*integer) : std::nullopt;
-}
+Error refused(std::string message) { return Error(ErrorCode::kInvalidArgument, std::move(message)); }
 
 }  // namespace
 
@@ -46,13 +39,39 @@ Result<std::string> Call::text(std::size_t index, std::string_view what) const {
   return refused(fmt::format("{} must be a string", what));
 }
 
+Result<std::vector<std::string>> Call::texts(std::size_t index, std::string_view what) const {
+  const Error wrong = refused(fmt::format("{} must be an array of strings", what));
+  std::uint32_t length = 0;
+  if (napi_get_array_length(env_, argument(index), &length) != napi_ok || length > kMostTexts) return wrong;
+  std::vector<std::string> texts;
+  for (std::uint32_t place = 0; place < length; ++place) {
+    napi_value value = nullptr;
+    if (napi_get_element(env_, argument(index), place, &value) != napi_ok) return wrong;
+    std::optional<std::string> text = string_of(env_, value);
+    if (!text) return wrong;
+    texts.push_back(*std::move(text));
+  }
+  return texts;
+}
+
+Result<std::uint64_t> Call::lsn(std::size_t index) const {
+  std::uint64_t number = 0;
+  bool lossless = false;
+  if (napi_get_value_bigint_uint64(env_, argument(index), &number, &lossless) == napi_ok) {
+    if (lossless) return number;
+  } else if (const auto integer = integer_of(env_, argument(index)); integer && *integer >= 0) {
+    return static_cast<std::uint64_t>(*integer);
+  }
+  return refused("an LSN is a bigint from 0 to 2^64 - 1");
+}
+
 Result<std::optional<TimePoint>> Call::point(std::size_t index) const {
   if (is_undefined(index)) return std::optional<TimePoint>();
   DOSQL_ASSIGN_OR_RETURN(const std::string kind, text(index, "the kind of a time point"));
   const auto some = [](TimePoint point) { return std::optional<TimePoint>(std::move(point)); };
   if (kind == "lsn") {
-    const auto number = lsn_of(env_, argument(index + 1));
-    return number ? Result(some(dosql::lsn(*number))) : refused("an LSN is a bigint from 0 to 2^64 - 1");
+    DOSQL_ASSIGN_OR_RETURN(const std::uint64_t number, lsn(index + 1));
+    return some(dosql::lsn(number));
   }
   if (kind == "relative") {
     const auto versions = integer_of(env_, argument(index + 1));
@@ -121,8 +140,8 @@ napi_value submit(Call& call, std::string sql, std::function<Status(OpenConnecti
   auto bound = [connection = std::move(opened->connection), work = std::move(work)](Outcome& outcome) {
     return work(*connection, outcome);
   };
-  return call.number_value(
-      static_cast<double>(call.instance().submit(*opened->handle, std::move(sql), std::move(bound))));
+  return call.number_value(static_cast<double>(
+      call.instance().submit(opened->handle->worker(), std::move(sql), std::move(bound))));
 }
 
 }  // namespace dosql::node

@@ -59,6 +59,10 @@ class Call {
   bool truth(std::size_t index) const;
   // Errors: DOSQL_INVALID_ARGUMENT with `what` it should be.
   Result<std::string> text(std::size_t index, std::string_view what) const;
+  // Of an array; it may run JavaScript. Errors: as text(); an exception of JavaScript is pending then.
+  Result<std::vector<std::string>> texts(std::size_t index, std::string_view what) const;
+  // A bigint, or a number. Errors: DOSQL_INVALID_ARGUMENT.
+  Result<std::uint64_t> lsn(std::size_t index) const;
   // From two arguments: which kind, and its value. None: both are undefined. Errors: DOSQL_INVALID_ARGUMENT.
   Result<std::optional<TimePoint>> point(std::size_t index) const;
 
@@ -83,6 +87,8 @@ class Call {
 std::span<const NamedFunction> handle_functions();
 std::span<const NamedFunction> statement_functions();
 std::span<const NamedFunction> version_functions();
+std::span<const NamedFunction> merge_functions();
+std::span<const NamedFunction> feed_functions();
 
 // An open handle by its number, in the first argument. Errors: DOSQL_INVALID_ARGUMENT, it is closed.
 struct OpenHandle {

@@ -13,8 +13,7 @@ constexpr std::uint64_t kMaintainUs = 100'000;
 Error refused(std::string message) { return Error(ErrorCode::kInvalidArgument, std::move(message)); }
 
 const ColumnNames& run_columns() {
-  static const auto kNames = std::make_shared<const std::vector<std::string>>(
-      std::vector<std::string>{"changes", "lastInsertRowId"});
+  static const ColumnNames kNames = column_names({"changes", "lastInsertRowId"});
   return kNames;
 }
 
@@ -101,8 +100,8 @@ napi_value open(Call& call) {
     *found = std::make_shared<OpenConnection>(std::move(share), std::move(connection));
     return {};
   };
-  return call.number_value(static_cast<double>(
-      call.instance().submit(*handle, "", std::move(work), opening(call.instance(), call.number(0), found))));
+  return call.number_value(static_cast<double>(call.instance().submit(
+      handle->worker(), "", std::move(work), opening(call.instance(), call.number(0), found))));
 }
 
 // asOf(handle, newHandle, branch, pointKind, pointValue): `newHandle` stays at the point. The branch on which
@@ -126,10 +125,10 @@ napi_value as_of(Call& call) {
     return {};
   };
   return call.number_value(static_cast<double>(call.instance().submit(
-      *opened->handle, "", std::move(work), opening(call.instance(), call.number(1), found))));
+      opened->handle->worker(), "", std::move(work), opening(call.instance(), call.number(1), found))));
 }
 
-// close(handle): ends its statements too. The outcome says how closing the database went.
+// close(handle): ends its statements and feeds too. The outcome says how closing the database went.
 napi_value close(Call& call) {
   Instance& instance = call.instance();
   const std::int64_t number = call.number(0);
@@ -138,13 +137,16 @@ napi_value close(Call& call) {
   handle->begin_close();
   auto statements = std::make_shared<std::vector<std::unique_ptr<Prepared>>>(instance.statements().take_all(
       [&](const Prepared& prepared) { return prepared.handle_number == number; }));
-  auto work = [statements, connection = handle->open_connection()](Outcome&) {
+  const std::vector<std::shared_ptr<OpenFeed>> feeds = instance.feeds_of(number);
+  for (const auto& feed : feeds) feed->stop();
+  auto work = [statements, feeds, connection = handle->open_connection()](Outcome&) {
     statements->clear();
+    for (const auto& feed : feeds) feed->close().ignore("the share of the handle is the last one, and tells");
     return connection == nullptr ? Status() : connection->close();
   };
   auto forget = [&instance, number] { instance.handles().take(number); };
   return call.number_value(
-      static_cast<double>(instance.submit(*handle, "", std::move(work), std::move(forget))));
+      static_cast<double>(instance.submit(handle->worker(), "", std::move(work), std::move(forget))));
 }
 
 // What query() is to give.
@@ -227,12 +229,11 @@ napi_value in_transaction(Call& call) {
 
 // maintain(handle): one row, whether there is more to do
 napi_value maintain(Call& call) {
-  static const auto kNames =
-      std::make_shared<const std::vector<std::string>>(std::vector<std::string>{"more"});
+  static const ColumnNames kNames = column_names({"more"});
   return submit(call, "", [](OpenConnection& opened, Outcome& outcome) -> Status {
     DOSQL_ASSIGN_OR_RETURN(const bool more, opened.share().database().maintain(kMaintainUs));
     outcome.columns = kNames;
-    put_integer(more ? 1 : 0, outcome.rows);
+    put_truth(more, outcome.rows);
     return {};
   });
 }

@@ -46,6 +46,7 @@ void Instance::shut_down() {
     return true;
   });
   // Each destructor ends its worker, then lets go of the database.
+  feeds_.take_all([](const Feed&) { return true; });
   handles_.take_all([](const Handle&) { return true; });
 }
 
@@ -98,7 +99,20 @@ void Instance::count_in_flight(int change) {
   if (in_flight_ == 0) napi_unref_threadsafe_function(env_, settle_);
 }
 
-std::int64_t Instance::submit(Handle& handle, std::string sql, std::function<Status(Outcome&)> work,
+std::unique_ptr<Feed> Instance::make_feed(std::int64_t handle_number, DatabaseShare share) {
+  return std::make_unique<Feed>(handle_number, std::move(share),
+                                [this](std::unique_ptr<Task> task) { done(std::move(task)); });
+}
+
+std::vector<std::shared_ptr<OpenFeed>> Instance::feeds_of(std::int64_t handle_number) {
+  std::vector<std::shared_ptr<OpenFeed>> found;
+  feeds_.for_each([&](const Feed& feed) {
+    if (feed.handle_number() == handle_number) found.push_back(feed.open_feed());
+  });
+  return found;
+}
+
+std::int64_t Instance::submit(Worker& worker, std::string sql, std::function<Status(Outcome&)> work,
                               std::function<void()> when_taken) {
   auto task = std::make_unique<Task>();
   const std::int64_t number = ++tasks_;
@@ -107,7 +121,7 @@ std::int64_t Instance::submit(Handle& handle, std::string sql, std::function<Sta
   task->when_taken = std::move(when_taken);
   task->outcome.sql = std::move(sql);
   count_in_flight(1);
-  handle.worker().post(std::move(task));
+  worker.post(std::move(task));
   return number;
 }
 

@@ -14,9 +14,10 @@
 
 #include <dosql/result.h>
 
+#include "bindings/node/feed.h"
 #include "bindings/node/handle.h"
+#include "bindings/node/numbered.h"
 #include "bindings/node/rows.h"
-#include "bindings/node/slots.h"
 #include "bindings/node/worker.h"
 
 namespace dosql::node {
@@ -52,13 +53,16 @@ class Instance {
   Status set_up(napi_value memory, napi_value extras, napi_value make_error, napi_value settle);
   bool is_set_up() const { return cells_ != nullptr; }
 
-  Slots<Handle>& handles() { return handles_; }
-  Slots<Prepared>& statements() { return statements_; }
+  Numbered<Handle>& handles() { return handles_; }
+  Numbered<Prepared>& statements() { return statements_; }
+  Numbered<Feed>& feeds() { return feeds_; }
+  std::vector<std::shared_ptr<OpenFeed>> feeds_of(std::int64_t handle_number);
 
-  // Has `work` done on the handle's worker; gives the number under which its outcome comes.
-  std::int64_t submit(Handle& handle, std::string sql, std::function<Status(Outcome&)> work,
+  // Has `work` done on a worker; gives the number under which its outcome comes.
+  std::int64_t submit(Worker& worker, std::string sql, std::function<Status(Outcome&)> work,
                       std::function<void()> when_taken = {});
   std::unique_ptr<Handle> make_handle();
+  std::unique_ptr<Feed> make_feed(std::int64_t handle_number, DatabaseShare share);
 
   // Shows JavaScript the next outcome; false when there is none now.
   bool take_outcome();
@@ -109,8 +113,9 @@ class Instance {
   std::mutex mutex_;
   std::vector<std::unique_ptr<Task>> done_;  // guarded by mutex_
 
-  Slots<Handle> handles_;
-  Slots<Prepared> statements_;  // after the handles: they end first
+  Numbered<Handle> handles_;
+  Numbered<Feed> feeds_;
+  Numbered<Prepared> statements_;  // after the handles: they end first
 };
 
 }  // namespace dosql::node

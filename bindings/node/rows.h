@@ -11,6 +11,7 @@
 
 #include <array>
 #include <bit>
+#include <chrono>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -21,10 +22,21 @@
 #include <vector>
 
 #include <dosql/statement.h>
+#include <dosql/time_point.h>
+#include <dosql/value.h>
 
 namespace dosql::node {
 
 using ColumnNames = std::shared_ptr<const std::vector<std::string>>;
+
+inline ColumnNames column_names(std::vector<std::string> names) {
+  return std::make_shared<const std::vector<std::string>>(std::move(names));
+}
+// Of rows that are a list of values.
+inline const ColumnNames& one_column() {
+  static const ColumnNames kNames = column_names({"value"});
+  return kNames;
+}
 
 // High and low half of the cells that are no numbers; packages/dosql/src/rows.ts knows them too.
 inline constexpr std::uint64_t kNullCell = 0x7FF8'0001'0000'0000;
@@ -49,16 +61,46 @@ void put_integer(std::int64_t value, Sink& sink) {
 }
 
 template <class Sink>
+void put_unsigned(std::uint64_t value, Sink& sink) {
+  put_integer(static_cast<std::int64_t>(value), sink);
+}
+
+template <class Sink>
+void put_truth(bool truth, Sink& sink) {
+  put_integer(truth ? 1 : 0, sink);
+}
+
+// NaN is no number to SQL.
+template <class Sink>
+void put_real(double value, Sink& sink) {
+  std::isnan(value) ? sink.null() : sink.number(value);
+}
+
+// Milliseconds since 1970, for JavaScript's Date.
+template <class Sink>
+void put_time(Timestamp time, Sink& sink) {
+  sink.number(
+      static_cast<double>(std::chrono::floor<std::chrono::milliseconds>(time).time_since_epoch().count()));
+}
+
+template <class Sink>
+void put_value(const Value& value, Sink& sink) {
+  switch (value.type()) {
+    case Value::Type::kNull: sink.null(); break;
+    case Value::Type::kInteger: put_integer(value.integer(), sink); break;
+    case Value::Type::kReal: put_real(value.real(), sink); break;
+    case Value::Type::kText: sink.text(value.text()); break;
+    case Value::Type::kBlob: sink.blob(value.blob()); break;
+  }
+}
+
+template <class Sink>
 void put_row(const Statement& statement, int columns, Sink& sink) {
   for (int column = 0; column < columns; ++column) {
     switch (statement.type(column)) {
       case Value::Type::kNull: sink.null(); break;
       case Value::Type::kInteger: put_integer(statement.integer(column), sink); break;
-      case Value::Type::kReal: {
-        const double value = statement.real(column);
-        std::isnan(value) ? sink.null() : sink.number(value);
-        break;
-      }
+      case Value::Type::kReal: put_real(statement.real(column), sink); break;
       case Value::Type::kText: sink.text(statement.text(column)); break;
       case Value::Type::kBlob: sink.blob(statement.blob(column)); break;
     }
@@ -110,6 +152,8 @@ class RowBatch {
   void blob(std::span<const std::byte> blob);
 
   std::size_t size() const { return cells_.size(); }
+  // Of texts and BLOBs.
+  std::size_t bytes() const { return bytes_.size(); }
 
   // Hands the next `count` cells over to `sink`, in the order in which they came.
   void give(std::size_t count, JsSink& sink);

@@ -177,7 +177,7 @@ napi_value release(Call& call) {
   if (prepared == nullptr || prepared->worker.idle()) return nullptr;
   // The connection is in use: its worker ends the statement when its turn comes.
   Handle* handle = call.instance().handles().find(prepared->handle_number);
-  call.instance().submit(*handle, "",
+  call.instance().submit(handle->worker(), "",
                          [statement = std::shared_ptr<Prepared>(std::move(prepared))](Outcome&) mutable {
                            statement.reset();
                            return Status();

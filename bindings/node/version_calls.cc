@@ -3,26 +3,10 @@
 
 #include <fmt/format.h>
 
-#include <chrono>
-
 #include "bindings/node/call.h"
 
 namespace dosql::node {
 namespace {
-
-ColumnNames names(std::vector<std::string> names) {
-  return std::make_shared<const std::vector<std::string>>(std::move(names));
-}
-
-void put_unsigned(std::uint64_t value, RowBatch& rows) {
-  put_integer(static_cast<std::int64_t>(value), rows);
-}
-
-// Milliseconds since 1970, for JavaScript's Date.
-void put_time(Timestamp time, RowBatch& rows) {
-  rows.number(
-      static_cast<double>(std::chrono::floor<std::chrono::milliseconds>(time).time_since_epoch().count()));
-}
 
 // branch(handle, name, pointKind, pointValue)
 napi_value branch(Call& call) {
@@ -47,7 +31,7 @@ napi_value checkout(Call& call) {
 
 // currentBranch(handle)
 napi_value current_branch(Call& call) {
-  static const ColumnNames kNames = names({"name"});
+  static const ColumnNames kNames = column_names({"name"});
   return submit(call, "", [](OpenConnection& opened, Outcome& outcome) {
     outcome.columns = kNames;
     outcome.rows.text(opened.connection().current_branch());
@@ -67,7 +51,7 @@ napi_value delete_branch(Call& call) {
 // listBranches(handle)
 napi_value list_branches(Call& call) {
   static const ColumnNames kNames =
-      names({"name", "version", "lsn", "parent", "forkVersion", "created", "current"});
+      column_names({"name", "version", "lsn", "parent", "forkVersion", "created", "current"});
   return submit(call, "", [](OpenConnection& opened, Outcome& outcome) {
     outcome.columns = kNames;
     RowBatch& rows = outcome.rows;
@@ -78,7 +62,7 @@ napi_value list_branches(Call& call) {
       branch.fork ? rows.text(branch.fork->branch) : rows.null();
       branch.fork ? put_unsigned(branch.fork->version, rows) : rows.null();
       branch.created ? put_time(*branch.created, rows) : rows.null();
-      put_integer(branch.current ? 1 : 0, rows);
+      put_truth(branch.current, rows);
     }
     return Status();
   });
@@ -86,8 +70,8 @@ napi_value list_branches(Call& call) {
 
 // compareBranches(handle, source, target)
 napi_value compare_branches(Call& call) {
-  static const ColumnNames kNames =
-      names({"source", "target", "sourceAhead", "sourceBehind", "diverged", "canFastForward", "mergeBase"});
+  static const ColumnNames kNames = column_names(
+      {"source", "target", "sourceAhead", "sourceBehind", "diverged", "canFastForward", "mergeBase"});
   auto source = call.text(1, "a branch's name");
   if (!source) return call.fail(source.error());
   auto target = call.text(2, "a branch's name");
@@ -103,8 +87,8 @@ napi_value compare_branches(Call& call) {
                   rows.text(found.target);
                   put_unsigned(found.ahead, rows);
                   put_unsigned(found.behind, rows);
-                  put_integer(found.diverged ? 1 : 0, rows);
-                  put_integer(found.can_fast_forward ? 1 : 0, rows);
+                  put_truth(found.diverged, rows);
+                  put_truth(found.can_fast_forward, rows);
                   rows.text(found.merge_base.to_string());
                   return {};
                 });
@@ -132,7 +116,7 @@ napi_value drop_snapshot(Call& call) {
 
 // listSnapshots(handle)
 napi_value list_snapshots(Call& call) {
-  static const ColumnNames kNames = names({"name", "branch", "version", "lsn", "created"});
+  static const ColumnNames kNames = column_names({"name", "branch", "version", "lsn", "created"});
   return submit(call, "", [](OpenConnection& opened, Outcome& outcome) {
     outcome.columns = kNames;
     RowBatch& rows = outcome.rows;
@@ -149,7 +133,7 @@ napi_value list_snapshots(Call& call) {
 
 // resolve(handle, pointKind, pointValue): of no point, what the handle's next read would see
 napi_value resolve(Call& call) {
-  static const ColumnNames kNames = names({"branch", "version", "lsn"});
+  static const ColumnNames kNames = column_names({"branch", "version", "lsn"});
   auto point = call.point(1);
   if (!point) return call.fail(point.error());
   return submit(call, "", [point = *std::move(point)](OpenConnection& opened, Outcome& outcome) -> Status {
@@ -164,7 +148,7 @@ napi_value resolve(Call& call) {
 
 // distance(handle, branch, fromKind, fromValue, toKind, toValue): both points are counted on the branch
 napi_value distance(Call& call) {
-  static const ColumnNames kNames = names({"commits"});
+  static const ColumnNames kNames = column_names({"commits"});
   auto branch = call.text(1, "a branch's name");
   if (!branch) return call.fail(branch.error());
   auto from = call.point(2);

@@ -1,4 +1,5 @@
-// The thread on which a handle's asynchronous calls run, one after another in the order of their making.
+// The thread on which the asynchronous calls of a handle or a feed run, one after another in the order of
+// their making.
 #pragma once
 
 #include <atomic>

@@ -1,9 +1,10 @@
-// Notes with an undo and drafts: what every version of a database being there gives to a small program.
+// Notes with an undo, drafts and a live feed: what every version of a database being there gives to a small program.
 //
-// A draft is a branch. Undo is a read of the version before, written again: nothing is lost by it, so that undoing
+// A draft is a branch, and publishing it is a merge. The feed is the database's own. Undo is a read of the version before, written again: nothing is lost by it, so that undoing
 // the undo works too.
 
 import { type Database, DB, type DatabaseOptions } from '@dotdo/dosql';
+import { type CDCSubscription, createCDCSubscription } from '@dotdo/dosql/cdc';
 
 export interface Note {
   id: number;
@@ -15,10 +16,12 @@ export interface Note {
 /** Someone asked for what is not there, or gave what cannot be. */
 export class NotesError extends Error {
   readonly status: number;
+  readonly details: object;
 
-  constructor(status: number, message: string) {
+  constructor(status: number, message: string, details: object = {}) {
     super(message);
     this.status = status;
+    this.details = details;
   }
 }
 
@@ -29,6 +32,7 @@ export class Notes {
   readonly #options: DatabaseOptions;
   // One handle for each draft that is in use; '' is what is published.
   readonly #handles = new Map<string, Promise<Database>>();
+  readonly #feeds = new Set<CDCSubscription>();
 
   constructor(name: string, options: DatabaseOptions = {}) {
     this.#name = name;
@@ -92,6 +96,36 @@ export class Notes {
     return this.#with('', (db) => db.branch(branchOf(draft)));
   }
 
+  /**
+   * Makes a draft's changes those of all; the draft ends. Where both changed the same field of a note, nothing
+   * happens, unless it is said whose change counts.
+   */
+  async publish(draft: string, prefer: 'auto' | 'ours' | 'theirs' = 'auto'): Promise<void> {
+    const { conflicts } = await this.#with('', (db) =>
+      db.merge(branchOf(draft), { strategy: prefer, renumber: true, message: `draft ${draft}` }),
+    );
+    if (conflicts.length > 0) throw new NotesError(409, 'the draft and others changed the same', { conflicts });
+    await this.dropDraft(draft);
+  }
+
+  /** What happens to the notes from now on, or behind a change that was seen. */
+  async feed(after?: bigint): Promise<CDCSubscription> {
+    const feed = await this.#with('', async (db) =>
+      createCDCSubscription(db, { fromLSN: after ?? (await db.resolve()).lsn, filter: { tables: ['notes'] } }),
+    );
+    this.#feeds.add(feed);
+    return feed;
+  }
+
+  async endFeed(feed: CDCSubscription): Promise<void> {
+    this.#feeds.delete(feed);
+    await feed.close();
+  }
+
+  async endFeeds(): Promise<void> {
+    for (const feed of this.#feeds) await this.endFeed(feed);
+  }
+
   async dropDraft(draft: string): Promise<void> {
     const handle = this.#handles.get(draft);
     this.#handles.delete(draft);
@@ -100,6 +134,7 @@ export class Notes {
   }
 
   async close(): Promise<void> {
+    await this.endFeeds();
     const handles = [...this.#handles.values()];
     this.#handles.clear();
     for (const handle of handles) await (await handle).close();

@@ -5,8 +5,10 @@
 //   PUT    /notes/7                 {title, body}       POST /undo               takes the newest change back
 //   DELETE /notes/7                                     GET, POST /drafts        lists, starts {name}
 //   DELETE /drafts/x                                    ...?draft=x              all of it, in a draft
+//   POST   /drafts/x/publish        merges it; ...?prefer=ours or theirs decides where both changed the same
+//   GET    /feed                    changes as they come (server-sent events; Last-Event-ID goes on)
 
-import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { DoSQLError } from '@dotdo/dosql';
 import { Notes, NotesError } from './notes.ts';
 
@@ -34,9 +36,9 @@ async function bodyOf(request: IncomingMessage): Promise<any> {
 async function answer(notes: Notes, request: IncomingMessage): Promise<unknown> {
   const url = new URL(request.url ?? '/', 'http://localhost');
   const draft = url.searchParams.get('draft') ?? '';
-  const [, kind, name] = url.pathname.split('/').map(decodeURIComponent);
+  const [, kind, name, action] = url.pathname.split('/').map(decodeURIComponent);
   const id = Number(name);
-  switch (`${request.method} /${kind}${name === undefined ? '' : '/x'}`) {
+  switch (`${request.method} /${kind}${name === undefined ? '' : '/x'}${action === undefined ? '' : `/${action}`}`) {
     case 'GET /notes': {
       const version = url.searchParams.get('version');
       return version === null ? notes.list(draft) : notes.at(Number(version), draft);
@@ -57,13 +59,33 @@ async function answer(notes: Notes, request: IncomingMessage): Promise<unknown> 
       return notes.startDraft((await bodyOf(request)).name);
     case 'DELETE /drafts/x':
       return notes.dropDraft(name!);
+    case 'POST /drafts/x/publish':
+      return notes.publish(name!, (url.searchParams.get('prefer') ?? 'auto') as 'auto');
     default:
       throw new NotesError(404, `there is no ${request.method} ${url.pathname}`);
   }
 }
 
+// Ends when the reader goes, or the server.
+async function sendFeed(notes: Notes, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const seen = request.headers['last-event-id'];
+  const feed = await notes.feed(seen === undefined ? undefined : BigInt(seen as string));
+  response.on('close', () => void notes.endFeed(feed));
+  response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
+  response.flushHeaders();
+  for await (const { lsn, op, data } of feed) {
+    const room = response.write(`id: ${lsn}\nevent: ${op}\ndata: ${JSON.stringify(data)}\n\n`);
+    if (!room) await new Promise((resolve) => response.once('drain', resolve).once('close', resolve));
+  }
+  response.end();
+}
+
 export function serve(notes: Notes): Server {
   return createServer((request, response) => {
+    if (request.method === 'GET' && request.url === '/feed') {
+      sendFeed(notes, request, response).catch((error) => response.destroy(error));
+      return;
+    }
     answer(notes, request).then(
       (value) => {
         response.writeHead(value === undefined ? 204 : 200, { 'content-type': 'application/json' });
@@ -72,7 +94,7 @@ export function serve(notes: Notes): Server {
       (error) => {
         const status = error instanceof NotesError ? error.status : error instanceof DoSQLError ? statuses[error.code] : 500;
         response.writeHead(status ?? 500, { 'content-type': 'application/json' });
-        response.end(JSON.stringify({ error: error.message }));
+        response.end(JSON.stringify({ error: error.message, ...error.details }));
       },
     );
   });
@@ -84,5 +106,8 @@ if (import.meta.main) {
     const address = server.address();
     console.log(`listening on ${typeof address === 'object' ? address?.port : address}`);
   });
-  process.on('SIGTERM', () => server.close(() => notes.close()));
+  process.on('SIGTERM', () => {
+    server.close(() => notes.close());
+    void notes.endFeeds();
+  });
 }

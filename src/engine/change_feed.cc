@@ -212,7 +212,7 @@ Result<ChangeFeed::Found> ChangeFeed::next_now() {
   while (!stopped()) {
     auto change = snapshot_ ? next_of_snapshot() : next_of_commit();
     if (!change) commit_.reset();
-    if (!change || *change) return change;
+    if (!change || *change || stopped()) return change;
     if (snapshot_) {
       snapshot_.reset();
       continue;
@@ -286,7 +286,7 @@ Result<ChangeFeed::Found> ChangeFeed::next_of_commit() {
   }
   if (part_ == Part::kRows) {
     DOSQL_ASSIGN_OR_RETURN(auto change, next_row());
-    if (change) return change;
+    if (change || stopped()) return change;
     part_ = Part::kCommit;
     if (filter.transactions) return Found(event(ChangeType::kCommit, commit_->info().last_lsn));
   }
@@ -311,7 +311,8 @@ ChangeFeed::Found ChangeFeed::next_schema_change() {
 }
 
 Result<ChangeFeed::Found> ChangeFeed::next_row() {
-  while (true) {
+  // Nothing of a commit may be wanted, however large it is.
+  while (!stopped()) {
     DOSQL_ASSIGN_OR_RETURN(const bool found, commit_->next());
     if (!found) return Found();
     if (commit_->lsn() <= after_) continue;
@@ -322,6 +323,7 @@ Result<ChangeFeed::Found> ChangeFeed::next_row() {
     after_ = commit_->lsn();
     if (!options_.filter.predicate || options_.filter.predicate(change)) return Found(std::move(change));
   }
+  return Found();
 }
 
 void ChangeFeed::stop() {

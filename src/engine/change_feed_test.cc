@@ -175,6 +175,22 @@ TEST_F(ChangeFeedTest, StopEndsAWait) {
   EXPECT_FALSE(changes.next().value());
 }
 
+TEST_F(ChangeFeedTest, StopEndsACommitOfWhichNothingIsWanted) {
+  run("CREATE TABLE t(id INTEGER PRIMARY KEY); INSERT INTO t VALUES (1), (2), (3), (4), (5), (6)");
+  Changes* feed = nullptr;
+  int seen = 0;
+  Changes changes = database_
+                        .changes({.filter = {.predicate =
+                                                 [&](const Change&) {
+                                                   if (++seen == 3) feed->stop();
+                                                   return false;
+                                                 }}})
+                        .value();
+  feed = &changes;
+  EXPECT_FALSE(changes.next(std::chrono::hours(1)).value());
+  EXPECT_EQ(seen, 3);
+}
+
 // --- Slots
 // ---------------------------------------------------------------------------------------------------
 

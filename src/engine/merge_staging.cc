@@ -158,8 +158,29 @@ Result<std::vector<StagedConflict>> MergeStaging::conflicts() {
   return conflicts;
 }
 
+// A value that is what one side has means that side, which can do more than put the value: a row of main that
+// is in the way goes, a definition is taken. Members come in any order, and 2.0 is 2.
+Result<std::string> MergeStaging::side_of(std::int64_t id, const std::string& json) {
+  constexpr std::string_view kSides =
+      "WITH side(name, json) AS (SELECT 'ours', main FROM conflict WHERE id = ?1 "
+      "UNION ALL SELECT 'theirs', branch FROM conflict WHERE id = ?1) "
+      "SELECT name FROM side WHERE NOT EXISTS "
+      "(SELECT key, value FROM json_each(?2) EXCEPT SELECT key, value FROM json_each(side.json)) "
+      "AND NOT EXISTS "
+      "(SELECT key, value FROM json_each(side.json) EXCEPT SELECT key, value FROM json_each(?2))";
+  DOSQL_ASSIGN_OR_RETURN(OwnStatement sides, OwnStatement::prepare(*state_, kSides));
+  sides.bind(1, id);
+  sides.bind(2, json);
+  std::string side = json;
+  int count = 0;
+  int rc = SQLITE_OK;
+  while ((rc = sides.step()) == SQLITE_ROW) side = ++count == 1 ? sides.text(0) : json;
+  if (rc != SQLITE_DONE) return state_->error(rc);
+  return side;
+}
+
 Status MergeStaging::resolve(std::int64_t id, const Resolution& resolution) {
-  const std::string text = resolution_text(resolution);
+  std::string text = resolution_text(resolution);
   if (resolution.take == Resolution::Take::kValue) {
     DOSQL_ASSIGN_OR_RETURN(OwnStatement valid, OwnStatement::prepare(*state_, "SELECT json_valid(?1)"));
     valid.bind(1, std::string_view(text));
@@ -168,6 +189,7 @@ Status MergeStaging::resolve(std::int64_t id, const Resolution& resolution) {
           ErrorCode::kInvalidArgument,
           fmt::format("a conflict is resolved by ours, theirs, delete or a JSON value, not by {}", text));
     }
+    DOSQL_ASSIGN_OR_RETURN(text, side_of(id, text));
   }
   DOSQL_ASSIGN_OR_RETURN(OwnStatement update,
                          OwnStatement::prepare(*state_, "UPDATE conflict SET resolution = ?2 WHERE id = ?1"));

@@ -60,6 +60,7 @@ class MergeStaging {
   Status replace_conflicts(const std::vector<StagedConflict>& conflicts);
 
  private:
+  Result<std::string> side_of(std::int64_t id, const std::string& json);
   explicit MergeStaging(std::shared_ptr<ConnectionState> state) : state_(std::move(state)) {}
   static Result<std::unique_ptr<MergeStaging>> open(DatabaseCore& core, const std::string& branch);
   Status write(const std::vector<StagedConflict>& conflicts);

@@ -9,7 +9,7 @@ import path from 'node:path';
 import { after, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { type Block, blocksOf, readDocument } from './document.ts';
-import type { Scenario, SqlScenario, TypeScriptScenario } from './scenarios.ts';
+import type { Scenario, SqlScenario, TypeScriptRun, TypeScriptScenario } from './scenario.ts';
 
 const repository = path.resolve(import.meta.dirname, '../..');
 const packageFolder = path.join(repository, 'packages/dosql');
@@ -98,12 +98,25 @@ async function runTypeScript(
 ): Promise<void> {
   const errors = messages.split('\n').filter((line) => line.startsWith(`${fileOf(block)}.ts(`));
   assert.deepEqual(errors, []);
-  const given = (await scenario.prepare?.()) ?? {};
+  const module = pathToFileURL(path.join(folder, 'out', `${fileOf(block)}.js`)).href;
+  for (const [index, run] of [scenario, ...(scenario.again ?? [])].entries()) await runOnce(`${module}?${index}`, run);
+}
+
+async function runOnce(module: string, { prepare, ends, check }: TypeScriptRun): Promise<void> {
+  const given: any = (await prepare?.()) ?? {};
   const printed: unknown[][] = [];
-  const log = (...values: unknown[]) => void printed.push(values);
-  (globalThis as any).scaffolding = { ...given, console: { log } };
-  const exports = await import(pathToFileURL(path.join(folder, 'out', `${fileOf(block)}.js`)).href);
-  await scenario.check({ printed, exports, given });
+  const log = (...values: unknown[]) => {
+    printed.push(values);
+    given.printing?.(...values);
+  };
+  (globalThis as any).scaffolding = { ...given, console: { log, error: log } };
+  let exports = {};
+  if (ends === undefined) {
+    exports = await import(module);
+  } else {
+    await assert.rejects(import(module), ends);
+  }
+  await check({ printed, exports, given });
 }
 
 async function runSql(block: Block, scenario: SqlScenario): Promise<void> {
@@ -111,5 +124,6 @@ async function runSql(block: Block, scenario: SqlScenario): Promise<void> {
   const shell = path.join(process.env['DOSQL_BINARY_DIR']!, 'dosql');
   const done = spawnSync(shell, ['-bail', directory], { input: block.code, encoding: 'utf8' });
   assert.deepEqual([done.status, done.stderr], [0, '']);
-  assert.equal(done.stdout, prints);
+  const lines = (text: string) => text.split('\n').sort();
+  assert.deepEqual(lines(done.stdout), lines(prints));
 }

@@ -6,41 +6,15 @@ import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { type Database, DB, type TimePoint } from '../../packages/dosql/dist/index.js';
 import { createBranchHistoryManager, createTimeTravelSession } from '../../packages/dosql/dist/timetravel.js';
-
-/** What a block of TypeScript finds in `globalThis.scaffolding`, and what it leaves. */
-export interface Run {
-  /** What the block printed: the arguments of each console.log. */
-  printed: unknown[][];
-  /** What the text behind the block exports. */
-  exports: Record<string, any>;
-  /** What `prepare` gave. */
-  given: any;
-}
-
-export interface TypeScriptScenario {
-  /** Gives what `before` takes from the scaffolding. */
-  prepare?: () => Promise<object>;
-  before?: string;
-  after?: string;
-  check: (run: Run) => Promise<void> | void;
-}
-
-/** Of SQL, through the shell: gives the database's directory, and what the shell must print. */
-export interface SqlScenario {
-  sql: () => Promise<{ directory: string; prints: string }>;
-}
-
-export type Scenario = TypeScriptScenario | SqlScenario | { waitsFor: string };
-
-const typed = (name: string, type: string) => `const ${name} = (globalThis as any).scaffolding.${name} as ${type};\n`;
-const givenDb = typed('db', "import('@dotdo/dosql').Database");
-const givenConsole = 'const console = (globalThis as any).scaffolding.console as { log(...values: unknown[]): void };\n';
+import { feedScenarios } from './feed_scenarios.ts';
+import { mergeScenarios } from './merge_scenarios.ts';
+import { givenConsole, givenDb, type Scenario, typed } from './scenario.ts';
 
 const binaries = process.env['DOSQL_BINARY_DIR']!;
 
-function makeHistory(name: string): string {
+function makeHistory(name: string, ...more: string[]): string {
   const directory = path.join(process.env['DOSQL_DATA']!, name);
-  const made = spawnSync(path.join(binaries, 'spec_history'), [directory], { encoding: 'utf8' });
+  const made = spawnSync(path.join(binaries, 'spec_history'), [directory, ...more], { encoding: 'utf8' });
   assert.equal(made.status, 0, made.stderr);
   return directory;
 }
@@ -61,8 +35,6 @@ async function versionAtLsn(db: Database, lsn: number): Promise<number> {
   return (await db.queryOne('SELECT max(version) AS v FROM dosql_log WHERE lsn_first <= ?', [lsn]))!['v'];
 }
 
-const merge = { waitsFor: 'merge' };
-const feeds = { waitsFor: 'change feeds' };
 const rpc = { waitsFor: 'RPC' };
 const vectors = { waitsFor: 'vector search' };
 
@@ -129,7 +101,15 @@ export const scenarios: Record<number, Scenario> = {
       assert.deepEqual(printed, [['Feature is 1 commits ahead'], ['Feature is 2 commits behind']]);
     },
   },
-  10: { waitsFor: 'row history' },
+  10: {
+    sql: async () => {
+      const directory = makeHistory('history', '42');
+      const day = (days: number) => `2024-01-${String(days).padStart(2, '0')} 00:00:00.000000`;
+      const life = [`42|Ann|10|${day(7)}|${day(17)}\n`, `42|Anne|20|${day(17)}|${day(27)}\n`];
+      const users = idsAt(34).map((id) => `${id}|user ${id}\n`);
+      return { directory, prints: [...life, ...users, '42|Ann\n', '42|Anne\n'].join('') };
+    },
+  },
   11: {
     prepare: async () => {
       makeHistory('my-app');
@@ -173,9 +153,7 @@ export const scenarios: Record<number, Scenario> = {
       await myApp.checkout('main');
     },
   },
-  14: merge,
-  15: merge,
-  16: merge,
+  ...mergeScenarios(() => myApp),
   17: {
     prepare: async () => ({ manager: createBranchHistoryManager(await historyDb('compared-again')) }),
     before: givenConsole + typed('manager', "import('@dotdo/dosql/timetravel').BranchHistoryManager"),
@@ -202,16 +180,8 @@ export const scenarios: Record<number, Scenario> = {
       assert.deepEqual((await given.db.listBranches()).map((branch: any) => branch.name), ['main']);
     },
   },
-  19: feeds,
-  20: feeds,
-  21: feeds,
+  ...feedScenarios,
   22: { waitsFor: 'lakehouse streaming' },
-  23: feeds,
-  24: feeds,
-  25: feeds,
-  26: feeds,
-  27: feeds,
-  28: feeds,
   29: rpc,
   30: rpc,
   31: rpc,

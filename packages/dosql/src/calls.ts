@@ -2,11 +2,12 @@
 
 import { DoSQLError } from './errors.js';
 import { extras, native, report, Report, setUpNative } from './native.js';
-import { asObject, type Row, takeRows } from './rows.js';
+import { asFirstValue, asObject, type Row, type RowMaker, takeRows } from './rows.js';
 
 interface Waiting {
-  rows: Row[];
-  resolve(rows: Row[]): void;
+  make: RowMaker<any>;
+  rows: any[];
+  resolve(rows: any[]): void;
   reject(error: unknown): void;
 }
 
@@ -26,7 +27,7 @@ function takeShown(): void {
     waiting.reject(extras[0]);
     return;
   }
-  if (takeRows(asObject, waiting.rows)) {
+  if (takeRows(waiting.make, waiting.rows)) {
     unfinished.push(task);
   } else {
     waitings.delete(task);
@@ -55,11 +56,20 @@ setUpNative(() => {
   continueLater();
 });
 
+function outcomeOf<T>(task: number, make: RowMaker<T>): Promise<T[]> {
+  return new Promise((resolve, reject) => {
+    waitings.set(task, { make, rows: [], resolve, reject });
+  });
+}
+
 /** The rows of a task. */
 export function rowsOf(task: number): Promise<Row[]> {
-  return new Promise((resolve, reject) => {
-    waitings.set(task, { rows: [], resolve, reject });
-  });
+  return outcomeOf(task, asObject);
+}
+
+/** Of a task that gives a list of values. */
+export function valuesOf(task: number): Promise<unknown[]> {
+  return outcomeOf(task, asFirstValue);
 }
 
 /** Awaits a task without rows. */

@@ -1,9 +1,18 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
-import { ended, rowsOf } from './calls.js';
+import { ended, rowsOf, valuesOf } from './calls.js';
 import { DoSQLError } from './errors.js';
 import { Handle } from './handle.js';
+import {
+  type ConflictResolution,
+  conflictsOf,
+  type MergeConflict,
+  type MergeOptions,
+  type MergeResult,
+  mergeResultOf,
+  nativeResolution,
+} from './merge.js';
 import { migrate, type MigrationOptions } from './migrations.js';
 import { native } from './native.js';
 import type { Row } from './rows.js';
@@ -218,6 +227,55 @@ export class Database extends Scope {
         canFastForward: row['canFastForward'] === 1,
       } as BranchComparison;
     });
+  }
+
+  /**
+   * Merges a branch into the one that this handle is on: cell by cell, all of it or nothing. Where conflicts are in
+   * the result, nothing was changed; with the strategy `manual` they wait then until each is resolved and the merge
+   * is completed.
+   */
+  merge(branch: string, options: MergeOptions = {}): Promise<MergeResult> {
+    const { strategy = 'auto', squash = false, renumber = false, dryRun = false, message = '' } = options;
+    return this.#merge(() => native.merge(this.number, branch, strategy, squash, renumber, dryRun, message));
+  }
+
+  /** The conflicts of the merge that waits for this handle's branch. */
+  listConflicts(): Promise<MergeConflict[]> {
+    return this.enter(async () => conflictsOf(await valuesOf(native.conflicts(this.number))));
+  }
+
+  /** Decides about a conflict that waits. A later decision takes the place of an earlier one. */
+  resolveConflict(id: number, resolution: ConflictResolution): Promise<void> {
+    return this.enter(async () => {
+      await ended(native.resolveConflict(this.number, id, ...nativeResolution(resolution)));
+    });
+  }
+
+  /**
+   * Merges again, into what the handle's branch is by now, with what was decided. Conflicts that nothing was decided
+   * about are in the result: then nothing was changed, and they wait.
+   */
+  completeMerge(options: { message?: string } = {}): Promise<MergeResult> {
+    return this.#merge(() => native.completeMerge(this.number, options.message ?? ''));
+  }
+
+  /** Forgets the merge that waits. */
+  abortMerge(): Promise<void> {
+    return this.enter(() => ended(native.abortMerge(this.number)));
+  }
+
+  /** Makes a commit that undoes the one that made a version, and leaves what came later; merges, as merge() does. */
+  revert(commit: string | TimePoint): Promise<MergeResult> {
+    return this.#merge(() => native.revert(this.number, ...nativePoint(commit)));
+  }
+
+  /** Makes a commit that does what the commit with that LSN, of whatever branch, did; merges, as merge() does. */
+  cherryPick(lsn: bigint | number): Promise<MergeResult> {
+    return this.#merge(() => native.cherryPick(this.number, lsn));
+  }
+
+  #merge(start: () => number): Promise<MergeResult> {
+    return this.enter(async () => mergeResultOf(await valuesOf(start())));
   }
 
   /** Labels a version: the newest one, or that of `at`. */

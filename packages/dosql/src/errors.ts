@@ -58,6 +58,32 @@ export class DoSQLError extends Error {
   }
 }
 
+/** What went wrong with a feed of changes or a slot. */
+export class CDCError extends DoSQLError {
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(code, message, details);
+    this.name = 'CDCError';
+  }
+}
+
+/** The same, where a later try may do better: the slot is in use, the disk failed, the database was closed. */
+export class CDCConnectionError extends CDCError {
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(code, message, details);
+    this.name = 'CDCConnectionError';
+  }
+}
+
+const passing = new Set<ErrorCode>(['DOSQL_BUSY', 'DOSQL_LOCKED', 'DOSQL_IO', 'DOSQL_OUTCOME_UNKNOWN', 'DOSQL_INTERRUPTED']);
+
+/** @internal A failure of the engine as one of CDC. */
+export function cdcFailure(error: unknown): unknown {
+  if (!(error instanceof DoSQLError) || error instanceof CDCError) return error;
+  const { code, message, hint } = error;
+  const details: ErrorDetails = hint === undefined ? { cause: error } : { cause: error, hint };
+  return new (passing.has(code) ? CDCConnectionError : CDCError)(code, message, details);
+}
+
 /** A migration that cannot be run, or that did not run as its file says now. */
 export class MigrationError extends DoSQLError {
   /** The file's name in the folder of migrations. */

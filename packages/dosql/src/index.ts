@@ -14,6 +14,15 @@ export {
   type VersionId,
 } from './database.js';
 export { DoSQLError, type ErrorCode, type ErrorDetails, MigrationError } from './errors.js';
+export type {
+  ConflictKind,
+  ConflictResolution,
+  MergeConflict,
+  MergeOptions,
+  MergeResult,
+  MergeStrategy,
+  TableMergeCounts,
+} from './merge.js';
 export type { MigrationOptions } from './migrations.js';
 export type { Row } from './rows.js';
 export { Scope, Transaction } from './scope.js';

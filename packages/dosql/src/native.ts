@@ -6,11 +6,22 @@ import { DoSQLError, type ErrorCode, type ErrorDetails } from './errors.js';
 type Handle = number;
 type Task = number;
 type StatementNumber = number;
+type Feed = number;
 /** The kind of a time point and its value; both undefined: none. */
 export type NativePoint = [kind: string | undefined, value: string | bigint | number | undefined];
 
 export const Wanted = { rows: 0, firstRow: 1, runResult: 2 } as const;
 export type Wanted = (typeof Wanted)[keyof typeof Wanted];
+
+/** Where a feed comes from; checked by the addon. */
+export type NativeFeedSource = [
+  slot: string | undefined,
+  branch: string | undefined,
+  lsn: bigint | number | undefined,
+  snapshot: boolean | undefined,
+  tables: unknown,
+  operations: unknown,
+];
 
 interface Native {
   setUp(memory: ArrayBuffer, extras: unknown[], makeError: unknown, settle: () => void): void;
@@ -50,6 +61,39 @@ interface Native {
   listSnapshots(handle: Handle): Task;
   resolve(handle: Handle, ...point: NativePoint): Task;
   distance(handle: Handle, branch: string, ...points: [...NativePoint, ...NativePoint]): Task;
+
+  merge(
+    handle: Handle,
+    source: string,
+    strategy: string,
+    squash: boolean,
+    renumber: boolean,
+    dryRun: boolean,
+    message: string,
+  ): Task;
+  conflicts(handle: Handle): Task;
+  resolveConflict(handle: Handle, id: number, take: string, json: string): Task;
+  completeMerge(handle: Handle, message: string): Task;
+  abortMerge(handle: Handle): Task;
+  revert(handle: Handle, ...commit: NativePoint): Task;
+  cherryPick(handle: Handle, lsn: bigint | number): Task;
+
+  makeFeed(handle: Handle): Feed;
+  openFeed(feed: Feed, ...source: NativeFeedSource): Task;
+  nextChanges(feed: Feed, waits: boolean): Task;
+  closeFeed(feed: Feed): Task;
+  createSlot(
+    handle: Handle,
+    name: string,
+    branch: string,
+    lsn: bigint | number | undefined,
+    lagSecondsMax: number | undefined,
+    lagBytesMax: number | undefined,
+  ): Task;
+  acknowledge(handle: Handle, name: string, lsn: bigint | number): Task;
+  dropSlot(handle: Handle, name: string): Task;
+  listSlots(handle: Handle): Task;
+  getSlot(handle: Handle, name: string): Task;
 }
 
 const reportBytes = 64;

@@ -26,10 +26,10 @@ function otherValueAt(cell: number): unknown {
 }
 
 /** Makes a row of the cells from `cell` on. */
-export type RowMaker<T> = (shape: Shape, cell: number) => T;
+export type RowMaker<T> = (columns: Columns, cell: number) => T;
 
 /** The columns of some rows. */
-export class Shape {
+export class Columns {
   readonly names: readonly string[];
   // Copies of it have the right properties in the right order, so that all rows are alike to the engine.
   readonly #empty: Row;
@@ -39,6 +39,15 @@ export class Shape {
     this.#empty = Object.fromEntries(names.map((name) => [name, null]));
   }
 
+  /** The row whose values are in the list from `at` on. */
+  rowOf(values: unknown[], at: number): Row {
+    const row = { ...this.#empty };
+    const names = this.names;
+    for (let column = 0; column < names.length; ++column) row[names[column]!] = values[at + column];
+    return row;
+  }
+
+  /** The row of the cells from `cell` on. */
   object(cell: number): Row {
     const row = { ...this.#empty };
     const names = this.names;
@@ -53,17 +62,17 @@ export class Shape {
   }
 }
 
-export const asObject: RowMaker<Row> = (shape, cell) => shape.object(cell);
-export const asArray: RowMaker<unknown[]> = (shape, cell) => shape.array(cell);
+export const asObject: RowMaker<Row> = (columns, cell) => columns.object(cell);
+export const asArray: RowMaker<unknown[]> = (columns, cell) => columns.array(cell);
 export const asFirstValue: RowMaker<unknown> = (_, cell) => valueAt(cell);
 
 const mostShapes = 1024;
-const shapes = new Map<number, Shape>();
+const shapes = new Map<number, Columns>();
 // Mostly the same statement runs again.
 let newestNumber = 0;
-let newestShape = new Shape([]);
+let newestShape = new Columns([]);
 
-function shapeOfReport(): Shape {
+function shapeOfReport(): Columns {
   const number = report[Report.shape]!;
   if (number !== newestNumber) {
     newestShape = shapeOf(number);
@@ -72,11 +81,11 @@ function shapeOfReport(): Shape {
   return newestShape;
 }
 
-function shapeOf(number: number): Shape {
+function shapeOf(number: number): Columns {
   let shape = shapes.get(number);
   if (shape === undefined) {
     if (shapes.size >= mostShapes) shapes.clear();
-    shape = new Shape(native.shapeColumns(number) ?? []);
+    shape = new Columns(native.shapeColumns(number) ?? []);
     shapes.set(number, shape);
   }
   return shape;

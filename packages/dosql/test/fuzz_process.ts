@@ -4,6 +4,7 @@
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { branch, DB, DoSQLError, lsn, relative, snapshot, timestamp } from '@dotdo/dosql';
+import { createCDC, createCDCSubscription } from '@dotdo/dosql/cdc';
 import { compareBranches, createBranchHistoryManager, createTimeTravelSession } from '@dotdo/dosql/timetravel';
 
 const [target, seedText, roundsText] = process.argv.slice(2);
@@ -47,7 +48,7 @@ function value(depth = 0): any {
     case 3: return random(10);
     case 4: return pick([NaN, Infinity, -0, 1e308, -1, 2 ** 53, 2 ** 31, 2 ** 32, 2 ** 24, 2 ** 24 + 1, 2 ** 24 + 2, 1.5]);
     case 5: return pick([0n, -1n, 2n ** 63n, 2n ** 64n, -(2n ** 63n), 2n ** 200n]);
-    case 6: return pick(['', 'main', 'x', 'main@1', 'main@999', 'current', 'lsn', 'text', 'branch', 'a'.repeat(600), '\0', '🙂', '\udfff']);
+    case 6: return pick(['', 'main', 'x', 'main@1', 'main@999', 'current', 'lsn', 'text', 'branch', 'auto', 'manual', 'theirs', 'delete', 'INSERT', 't', 'slot', 'a'.repeat(600), '\0', '🙂', '\udfff']);
     case 7:
     case 8: return pick(statements);
     case 9: return Symbol('s');
@@ -66,7 +67,7 @@ function value(depth = 0): any {
     case 22: return Array.from({ length: random(4) }, () => value(depth + 1));
     case 23:
     case 24: return { a: value(depth + 1), b: value(depth + 1) };
-    case 25: return { [pick(['from', 'fromLSN', 'at', 'force', 'signal', 'asOf', 'scope', 'branch', 'type', 'lsn'])]: value(depth + 1) };
+    case 25: return { [pick(['fromLSN', 'filter', 'tables', 'operations', 'snapshot', 'strategy', 'squash', 'message', 'from', 'fromLSN', 'at', 'force', 'signal', 'asOf', 'scope', 'branch', 'type', 'lsn'])]: value(depth + 1) };
     default: return { type: pick(['lsn', 'timestamp', 'snapshot', 'branch', 'relative']), lsn: value(3), branch: value(3), versionOffset: value(3) };
   }
 }
@@ -114,6 +115,7 @@ async function fuzzPackage(): Promise<void> {
     if (random(10) === 0) call(() => createTimeTravelSession(db, value()).then((session) => session.close()));
     if (random(10) === 0) call(() => createBranchHistoryManager(db).getDistance(value(), value(), value()));
     if (random(20) === 0) call(() => compareBranches(db, value(), value()));
+    if (random(5) === 0) fuzzChanges(db);
     if (random(20) === 0) await Promise.allSettled(pending);
     if (random(500) === 0) {
       await Promise.allSettled(pending);
@@ -126,6 +128,23 @@ async function fuzzPackage(): Promise<void> {
   await Promise.allSettled(pending);
   await db.exec('ROLLBACK').catch(() => {});
   await db.close();
+}
+
+// Some changes of a feed, and what can be asked of slots.
+function fuzzChanges(db: Awaited<ReturnType<typeof DB>>): void {
+  const { slots } = createCDC(db);
+  call(async () => {
+    const changes = createCDCSubscription(db, random(2) === 0 ? { fromLSN: 0n, filter: value() ?? {} } : value()).iterate();
+    const stops = setTimeout(() => void changes.return!(), 5);
+    for (let taken = random(4); taken > 0; --taken) call(() => changes.next());
+    await changes.next().finally(() => clearTimeout(stops));
+    await changes.return!();
+  });
+  const name = pick(methodsOf(slots));
+  call(async () => {
+    const result = await (slots as any)[name](...(random(2) === 0 ? [pick(['slot', 'other']), ...values()] : values()));
+    if (name === 'subscribeFromSlot') setTimeout(() => void result.close(), 2);
+  });
 }
 
 function methodsOf(object: object): string[] {
@@ -155,7 +174,10 @@ async function fuzzAddon(): Promise<void> {
         handles.push(result);
         if (random(2) === 0) native.open(result, db.path, {});
       }
-      if (name === 'prepare' || random(20) === 0) numbers.push(result);
+      if (name === 'makeFeed' && random(2) === 0) {
+        native.openFeed(result, undefined, 'main', 0n, random(2) === 0, undefined, undefined);
+      }
+      if (name === 'prepare' || name === 'makeFeed' || random(20) === 0) numbers.push(result);
       if (handles.length > 20) handles.splice(1, 10).forEach((handle) => native.close(handle));
     });
     if (random(10) === 0) await new Promise((resolve) => setImmediate(resolve));

@@ -31,7 +31,7 @@ async function start() {
     const text = await response.text();
     return { status: response.status, body: text === '' ? undefined : JSON.parse(text) };
   };
-  return { server, ended, call, get: async (url: string) => (await call('GET', url)).body };
+  return { server, ended, call, port, get: async (url: string) => (await call('GET', url)).body };
 }
 
 const titles = (notes: { title: string }[]) => notes.map(({ title }) => title);
@@ -71,6 +71,47 @@ test('notes, their history, undo and drafts', async () => {
   assert.deepEqual(titles(await again.get('/notes')), ['oat milk', 'bread']);
   again.server.kill('SIGTERM');
   assert.equal(await again.ended, 0);
+});
+
+test('drafts are published, and readers of the feed see it', async () => {
+  const { server, ended, call, get, port } = await start();
+  const feed = await fetch(`http://127.0.0.1:${port}/feed`);
+  const reader = feed.body!.pipeThrough(new TextDecoderStream()).getReader();
+  let received = '';
+  const receive = async (events: number) => {
+    while (received.split('\n\n').length <= events) received += (await reader.read()).value ?? assert.fail('the feed ended');
+    return received.split('\n\n').slice(0, -1).map((event) => {
+      const [, op, data] = /event: (\w+)\ndata: (.*)$/s.exec(event)!;
+      return `${op} ${JSON.parse(data!).title}`;
+    });
+  };
+  const { body: note } = await call('POST', '/notes', { title: 'soap', body: '' });
+  await call('POST', '/drafts', { name: 'tidy' });
+  await call('PUT', `/notes/${note.id}?draft=tidy`, { title: 'green soap', body: '' });
+  await call('POST', '/notes?draft=tidy', { title: 'brush', body: '' });
+  await call('POST', '/notes', { title: 'sponge', body: '' });
+  assert.equal((await call('POST', '/drafts/tidy/publish')).status, 204);
+  assert.deepEqual(titles(await get('/notes')).slice(-3), ['green soap', 'sponge', 'brush']);
+  assert.deepEqual(await get('/drafts'), []);
+  assert.deepEqual(await receive(4), ['INSERT soap', 'INSERT sponge', 'UPDATE green soap', 'INSERT brush']);
+
+  await call('POST', '/drafts', { name: 'clash' });
+  await call('PUT', `/notes/${note.id}?draft=clash`, { title: 'red soap', body: '' });
+  await call('PUT', `/notes/${note.id}`, { title: 'blue soap', body: '' });
+  const refused = await call('POST', '/drafts/clash/publish');
+  assert.equal(refused.status, 409);
+  const [conflict] = refused.body.conflicts;
+  assert.deepEqual([conflict.main.title, conflict.branch.title], ['blue soap', 'red soap']);
+  assert.equal((await call('POST', '/drafts/clash/publish?prefer=theirs')).status, 204);
+  assert.equal((await receive(6))[5], 'UPDATE red soap');
+
+  // Who comes again says what it has seen.
+  const [, seen] = /id: (\d+)\nevent: INSERT\ndata: [^\n]*sponge/.exec(received)!;
+  const again = await fetch(`http://127.0.0.1:${port}/feed`, { headers: { 'last-event-id': seen! } });
+  const { value: first } = await again.body!.pipeThrough(new TextDecoderStream()).getReader().read();
+  assert.match(first!, /^id: \d+\nevent: UPDATE\ndata: [^\n]*green soap/);
+  server.kill('SIGTERM');
+  assert.equal(await ended, 0, 'feeds end with the server');
 });
 
 test('mistakes are told', async () => {

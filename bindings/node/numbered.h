@@ -10,7 +10,7 @@ namespace dosql::node {
 // One thread. A number is never given twice, as long as fewer than 2^29 things come and go in one place; it
 // fits into a JavaScript number.
 template <class T>
-class Slots {
+class Numbered {
  public:
   std::int64_t add(std::unique_ptr<T> thing) {
     std::size_t place = places_.size();
@@ -39,6 +39,13 @@ class Slots {
     ++places_[place].generation;
     free_.push_back(place);
     return thing;
+  }
+
+  template <class Visit>
+  void for_each(Visit&& visit) const {
+    for (const Place& place : places_) {
+      if (place.thing) visit(*place.thing);
+    }
   }
 
   // Takes out all for which `chosen(thing)` holds.
