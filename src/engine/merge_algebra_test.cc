@@ -143,6 +143,10 @@ class Author {
     const int any = static_cast<int>(below(static_cast<std::uint64_t>(bound)));
     return keys_ == Keys::kAll ? any : any / 2 * 2 + (keys_ == Keys::kOdd ? 1 : 0);
   }
+  // Of the same parity: what refers to a row, or has a value that is there once, is of that row's author.
+  int like(int key, int bound) {
+    return static_cast<int>(below(static_cast<std::uint64_t>(bound))) / 2 * 2 + key % 2;
+  }
   std::string value() {
     constexpr std::array<const char*, 7> kValues{"NULL", "1", "1.0", "2.5", "'x'", "'X'", "x'01'"};
     return kValues[below(kValues.size())];
@@ -190,13 +194,13 @@ class Author {
     }
   }
   std::string once() {
+    const int k = number(14);
     switch (below(5)) {
-      case 0: return fmt::format("DELETE FROM once WHERE k = {}", number(14));
-      case 1: return fmt::format("UPDATE once SET v = {} WHERE k = {}", value(), number(14));
-      case 2: return fmt::format("UPDATE OR REPLACE once SET u = {} WHERE k = {}", number(14), number(14));
-      case 3: return fmt::format("UPDATE once SET u = NULL WHERE k = {}", number(14));
-      default:
-        return fmt::format("INSERT OR REPLACE INTO once VALUES({}, {}, {})", number(14), number(14), value());
+      case 0: return fmt::format("DELETE FROM once WHERE k = {}", k);
+      case 1: return fmt::format("UPDATE once SET v = {} WHERE k = {}", value(), k);
+      case 2: return fmt::format("UPDATE OR REPLACE once SET u = {} WHERE k = {}", like(k, 14), k);
+      case 3: return fmt::format("UPDATE once SET u = NULL WHERE k = {}", k);
+      default: return fmt::format("INSERT OR REPLACE INTO once VALUES({}, {}, {})", k, like(k, 14), value());
     }
   }
   std::string bounded() {
@@ -215,12 +219,12 @@ class Author {
     }
   }
   std::string child() {
+    const int k = number(12);
     switch (below(4)) {
-      case 0: return fmt::format("DELETE FROM child WHERE k = {}", number(12));
-      case 1: return fmt::format("UPDATE child SET p = {} WHERE k = {}", number(12), number(12));
-      case 2: return fmt::format("UPDATE child SET v = {} WHERE k = {}", value(), number(12));
-      default:
-        return fmt::format("INSERT OR IGNORE INTO child VALUES({}, {}, {})", number(12), number(12), value());
+      case 0: return fmt::format("DELETE FROM child WHERE k = {}", k);
+      case 1: return fmt::format("UPDATE child SET p = {} WHERE k = {}", like(k, 12), k);
+      case 2: return fmt::format("UPDATE child SET v = {} WHERE k = {}", value(), k);
+      default: return fmt::format("INSERT OR IGNORE INTO child VALUES({}, {}, {})", k, like(k, 12), value());
     }
   }
   std::string counted() {
