@@ -13,7 +13,6 @@ constexpr std::uint32_t kLeafHeaderBytes = 8;
 constexpr std::uint32_t kInteriorHeaderBytes = 12;
 constexpr std::uint32_t kCellCountOffset = 3;
 constexpr std::uint32_t kRightChildOffset = 8;
-constexpr std::uint32_t kPlaceBytes = 2;
 constexpr std::uint32_t kChildBytes = 4;
 
 enum Kind : std::uint8_t { kIndexInterior = 2, kTableInterior = 5, kIndexLeaf = 10, kTableLeaf = 13 };
@@ -61,10 +60,15 @@ PageNo BtreePage::right_child() const {
   return PageNo{load_big32(usable_.data() + header_ + kRightChildOffset)};
 }
 
+bool BtreePage::may_overflow(std::uint32_t place) const {
+  const Varint payload = read_varint(usable_.subspan(place));
+  const auto usable = static_cast<std::uint32_t>(usable_.size());
+  return payload.length == 0 || local_bytes(payload.value, true, usable) < payload.value;
+}
+
 Result<Cell> BtreePage::cell(std::uint32_t index) const {
-  const std::uint32_t place = load_big16(usable_.data() + cells_ + index * kPlaceBytes);
-  if (place < cells_ + cell_count_ * kPlaceBytes || place >= usable_.size())
-    return malformed("a cell is outside of its room");
+  const std::uint32_t place = cell_place(index);
+  if (place < cells_end() || place >= usable_.size()) return malformed("a cell is outside of its room");
   Cell cell;
   Bytes bytes = usable_.subspan(place);
   if (!is_leaf_) {

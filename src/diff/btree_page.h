@@ -50,7 +50,21 @@ class BtreePage {
   // REQUIRES: !is_leaf().
   PageNo right_child() const;
 
+  // The bytes of the page, as it may use them.
+  Bytes usable() const { return usable_; }
+  // Behind the array of the cells' places.
+  std::uint32_t cells_end() const { return cells_ + cell_count_ * kPlaceBytes; }
+  // Where the cell is, which may be anywhere. REQUIRES: index < cell_count().
+  std::uint32_t cell_place(std::uint32_t index) const {
+    return load_big16(usable_.data() + cells_ + index * kPlaceBytes);
+  }
+  // False: all of the cell at that place is in the page. REQUIRES: a leaf of a table; place <
+  // usable().size().
+  bool may_overflow(std::uint32_t place) const;
+
  private:
+  static constexpr std::uint32_t kPlaceBytes = 2;
+
   BtreePage() = default;
   Status read_payload_place(Bytes bytes, Cell& cell) const;
   Error malformed(std::string_view what) const { return malformed_page(page_, what); }

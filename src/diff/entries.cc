@@ -1,5 +1,7 @@
 #include "diff/entries.h"
 
+#include <algorithm>
+
 namespace dosql::diff {
 
 Status Entries::advance() {
@@ -15,6 +17,38 @@ Status Entries::advance() {
   DOSQL_RETURN_IF_ERROR(check_order());
   has_entry_ = true;
   return {};
+}
+
+const BtreePage* Entries::leaf_with_more() const {
+  const std::vector<TreePart>& parts = tree_.parts();
+  if (part_ >= parts.size() || !parts[part_].is_subtree() || parts[part_].level != 0) return nullptr;
+  if (!leaf_.page || leaf_.number != parts[part_].page || index_ >= leaf_.page->cell_count()) return nullptr;
+  return &*leaf_.page;
+}
+
+Status Entries::skip_same(Entries& a, Entries& b, std::optional<LeafComparison>& leaves) {
+  const BtreePage* const leaf_a = a.leaf_with_more();
+  const BtreePage* const leaf_b = b.leaf_with_more();
+  if (leaf_a == nullptr || leaf_b == nullptr) return {};
+  if (!leaves || a.leaf_is_new_ || b.leaf_is_new_) {
+    leaves.emplace(*leaf_a, *leaf_b);
+    a.leaf_is_new_ = false;
+    b.leaf_is_new_ = false;
+  }
+  const std::uint32_t most = std::min(leaf_a->cell_count() - a.index_, leaf_b->cell_count() - b.index_);
+  std::uint32_t count = 0;
+  while (count < most && leaves->same(a.index_ + count, b.index_ + count)) ++count;
+  if (count == 0) return {};
+  DOSQL_RETURN_IF_ERROR(a.skip(count));
+  return b.skip(count);
+}
+
+Status Entries::skip(std::uint32_t count) {
+  rowid_before_ = cell_.rowid;
+  index_ += count;
+  DOSQL_ASSIGN_OR_RETURN(cell_, leaf_.page->cell(index_ - 1));
+  record_.reset();
+  return check_rowid_order();
 }
 
 // False: there is none.
@@ -44,6 +78,7 @@ Result<BtreePage> Entries::page_of(const TreePart& part) {
     open.page.reset();
     DOSQL_ASSIGN_OR_RETURN(open.page, tree_.read_page(part.page, part.level, open.image));
     open.number = part.page;
+    if (part.level == 0) leaf_is_new_ = true;
   }
   return *open.page;
 }

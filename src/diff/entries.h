@@ -11,6 +11,7 @@
 #include "base/bytes.h"
 #include "diff/btree_page.h"
 #include "diff/key_order.h"
+#include "diff/leaf_comparison.h"
 #include "diff/tree.h"
 
 namespace dosql::diff {
@@ -38,6 +39,11 @@ class Entries {
 
   Tree& tree() { return tree_; }
 
+  // Steps both on to the last of the entries behind these that are seen to be the same without being decoded,
+  // if there are such; `leaves` keeps what is known of the two leaves for the next call. REQUIRES: both are
+  // on entries of tables. Errors: kCorrupt.
+  static Status skip_same(Entries& a, Entries& b, std::optional<LeafComparison>& leaves);
+
  private:
   // A page in use. Interior pages have one of their own: their entries come between those of leaves.
   struct OpenPage {
@@ -46,6 +52,9 @@ class Entries {
     std::optional<BtreePage> page;
   };
 
+  // The leaf that it is on, where there are more entries; else null.
+  const BtreePage* leaf_with_more() const;
+  Status skip(std::uint32_t count);
   Result<bool> load_next_cell();
   Result<BtreePage> page_of(const TreePart& part);
   Status count_overflow_pages();
@@ -58,6 +67,7 @@ class Entries {
   std::size_t part_ = 0;     // the next one, or the leaf that is being read
   std::uint32_t index_ = 0;  // of the next cell in that leaf
   OpenPage leaf_;
+  bool leaf_is_new_ = false;  // since the last skip_same()
   OpenPage interior_;
   Cell cell_;
   bool at_end_ = false;

@@ -32,6 +32,7 @@ class TableDiff::Merge {
   VersionPages pages_after_;
   std::optional<Entries> before_;
   std::optional<Entries> after_;
+  std::optional<LeafComparison> leaves_;  // of those two
   // Whose entry was given out, or is the same as the other's.
   bool used_before_ = true;
   bool used_after_ = true;
@@ -75,6 +76,8 @@ Result<bool> TableDiff::Merge::find_next(RowChange& change) {
     used_after_ = order >= 0;
     if (order == 0) {
       DOSQL_ASSIGN_OR_RETURN(const bool same, same_record());
+      if (same && before_->tree().is_table())
+        DOSQL_RETURN_IF_ERROR(Entries::skip_same(*before_, *after_, leaves_));
       if (same) continue;
     }
     const ChangeKind kind = order < 0   ? ChangeKind::kDelete

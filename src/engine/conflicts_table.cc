@@ -3,13 +3,16 @@
 #include <sqlite3.h>
 
 #include <string>
+#include <utility>
 
 namespace dosql::engine {
 namespace {
 
+enum Column : int { kId, kTable, kKey, kKind, kBase, kMain, kBranch, kResolution };
+
 Result<std::unique_ptr<MergeStaging>> staging_of(DatabaseCore& core, const MainFile& file) {
   const version::VersionStore& store = core.store();
-  return MergeStaging::find(core, store.branch_info(store.current(file.branch())).name);
+  return MergeStaging::find_waiting(core, store.branch_info(store.current(file.branch())).name);
 }
 
 // Belongs to the function, and goes with the handle.
@@ -19,41 +22,113 @@ struct Resolver {
   MainFile& file;
 };
 
-Status resolve(Resolver& resolver, sqlite3_value** values) {
-  DOSQL_ASSIGN_OR_RETURN(const auto staging, staging_of(resolver.core, resolver.file));
-  if (!staging) return Error(ErrorCode::kNotFound, "no merge is waiting for decisions");
-  const auto* const text = reinterpret_cast<const char*>(sqlite3_value_text(values[1]));
-  const auto size = static_cast<std::size_t>(sqlite3_value_bytes(values[1]));
-  return staging->resolve(sqlite3_value_int64(values[0]),
-                          resolution_of(text == nullptr ? "null" : std::string_view(text, size)));
+// What one statement decides is one commit, made when SQLite ends the statement.
+class StatementDecisions {
+ public:
+  static Result<std::unique_ptr<StatementDecisions>> begin(const Resolver& resolver) {
+    DOSQL_ASSIGN_OR_RETURN(auto staging, staging_of(resolver.core, resolver.file));
+    if (!staging) return Error(ErrorCode::kNotFound, "no merge is waiting for decisions");
+    staging->write_as(*resolver.session);
+    DOSQL_RETURN_IF_ERROR(staging->begin_decisions());
+    return std::unique_ptr<StatementDecisions>(new StatementDecisions(resolver.session, std::move(staging)));
+  }
+  ~StatementDecisions() {
+    Status ended = staging_->end_decisions(!failed_);
+    if (ended || failed_) return;
+    session_->failure = std::move(ended).error();
+    session_->commit_failed = true;
+  }
+  StatementDecisions(const StatementDecisions&) = delete;
+  StatementDecisions& operator=(const StatementDecisions&) = delete;
+
+  Status resolve(std::int64_t id, std::string_view resolution) {
+    Status done = staging_->resolve(id, resolution_of(resolution));
+    failed_ = failed_ || !done;
+    return done;
+  }
+
+ private:
+  StatementDecisions(std::shared_ptr<Session> session, std::unique_ptr<MergeStaging> staging)
+      : session_(std::move(session)), staging_(std::move(staging)) {}
+
+  const std::shared_ptr<Session> session_;
+  const std::unique_ptr<MergeStaging> staging_;
+  bool failed_ = false;
+};
+
+// SQLite keeps a datum of a negative number for the whole statement, whichever its rows.
+constexpr int kOfStatement = -0x646f;
+
+Result<StatementDecisions*> decisions_of(sqlite3_context* call, const Resolver& resolver) {
+  auto* decisions = static_cast<StatementDecisions*>(sqlite3_get_auxdata(call, kOfStatement));
+  if (decisions != nullptr) return decisions;
+  DOSQL_ASSIGN_OR_RETURN(auto begun, StatementDecisions::begin(resolver));
+  decisions = begun.release();
+  sqlite3_set_auxdata(call, kOfStatement, decisions,
+                      [](void* ended) { delete static_cast<StatementDecisions*>(ended); });
+  return decisions;
 }
 
-void resolve_function(sqlite3_context* out, int, sqlite3_value** values) {
-  auto& resolver = *static_cast<Resolver*>(sqlite3_user_data(out));
-  Status done = resolve(resolver, values);
+Status resolve(sqlite3_context* call, const Resolver& resolver, sqlite3_value** values) {
+  DOSQL_ASSIGN_OR_RETURN(StatementDecisions* const decisions, decisions_of(call, resolver));
+  const auto* const text = reinterpret_cast<const char*>(sqlite3_value_text(values[1]));
+  const auto size = static_cast<std::size_t>(sqlite3_value_bytes(values[1]));
+  return decisions->resolve(sqlite3_value_int64(values[0]),
+                            text == nullptr ? "null" : std::string_view(text, size));
+}
+
+void resolve_function(sqlite3_context* call, int, sqlite3_value** values) {
+  const auto& resolver = *static_cast<Resolver*>(sqlite3_user_data(call));
+  Status done = resolve(call, resolver, values);
   if (done) {
-    sqlite3_result_value(out, values[0]);
+    sqlite3_result_value(call, values[0]);
     return;
   }
-  sqlite3_result_error(out, done.error().message().c_str(), -1);
+  sqlite3_result_error(call, done.error().message().c_str(), -1);
   resolver.session->failure = std::move(done).error();
 }
 
+// What a scan is narrowed by, in the bits of its number; its arguments come in this order.
+enum Narrowing : int { kById = 1, kByTable = 2 };
+
 }  // namespace
 
-Status ConflictRows::begin(int, const char*, std::span<sqlite3_value* const>) {
-  DOSQL_ASSIGN_OR_RETURN(const auto staging, staging_of(context_.core, context_.file));
-  if (!staging) {
-    begin_with({});
-    return {};
+void ConflictRows::plan(sqlite3_index_info& info) {
+  constexpr int kColumns[] = {kId, kTable};
+  int arguments = 0;
+  for (const int column : kColumns) {
+    for (int i = 0; i < info.nConstraint; ++i) {
+      const auto& constraint = info.aConstraint[i];
+      if (!constraint.usable || constraint.iColumn != column || constraint.op != SQLITE_INDEX_CONSTRAINT_EQ)
+        continue;
+      info.aConstraintUsage[i].argvIndex = ++arguments;
+      info.idxNum |= column == kId ? kById : kByTable;
+      break;
+    }
   }
-  DOSQL_ASSIGN_OR_RETURN(std::vector<StagedConflict> conflicts, staging->conflicts());
+  info.estimatedRows = (info.idxNum & kById) != 0 ? 1 : 10'000;
+  info.estimatedCost = 100 + static_cast<double>(info.estimatedRows);
+}
+
+// SQLite compares again: a value of another type narrows nothing.
+Status ConflictRows::begin(int narrowing, const char*, std::span<sqlite3_value* const> arguments) {
+  begin_with({});
+  ConflictFilter filter;
+  if ((narrowing & kById) != 0) {
+    if (sqlite3_value_numeric_type(arguments[0]) == SQLITE_INTEGER)
+      filter.id = sqlite3_value_int64(arguments[0]);
+    arguments = arguments.subspan(1);
+  }
+  if ((narrowing & kByTable) != 0 && sqlite3_value_type(arguments[0]) == SQLITE_TEXT)
+    filter.table = reinterpret_cast<const char*>(sqlite3_value_text(arguments[0]));
+  DOSQL_ASSIGN_OR_RETURN(const auto staging, staging_of(context_.core, context_.file));
+  if (!staging) return {};
+  DOSQL_ASSIGN_OR_RETURN(std::vector<StagedConflict> conflicts, staging->conflicts(filter));
   begin_with(std::move(conflicts));
   return {};
 }
 
 Status ConflictRows::column(sqlite3_context* out, int column) {
-  enum Column { kId, kTable, kKey, kKind, kBase, kMain, kBranch, kResolution };
   const MergeConflict& conflict = row().conflict;
   switch (column) {
     case kId: sqlite3_result_int64(out, conflict.id); break;

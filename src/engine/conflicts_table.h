@@ -1,5 +1,6 @@
 // dosql_conflicts: the conflicts of the merge that waits for the connection's branch, by id; and the function
-// that resolves one, dosql_resolve_conflict(id, 'ours' | 'theirs' | 'delete' | json).
+// that resolves one, dosql_resolve_conflict(id, 'ours' | 'theirs' | 'delete' | json). What one statement
+// decides is decided when it ends, all of it or, where it fails, nothing.
 #pragma once
 
 #include <memory>
@@ -26,8 +27,10 @@ class ConflictRows : public GatheredRows<StagedConflict> {
       "CREATE TABLE dosql_conflicts(id INTEGER, \"table\" TEXT, key TEXT, kind TEXT, base TEXT, main TEXT, "
       "branch TEXT, resolution TEXT)";
 
+  static void plan(sqlite3_index_info& info);
   explicit ConflictRows(Context& context) : context_(context) {}
   Status begin(int, const char*, std::span<sqlite3_value* const>);
+  std::int64_t rowid() const { return row().conflict.id; }
   Status column(sqlite3_context* out, int column);
 
  private:

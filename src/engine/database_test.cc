@@ -148,7 +148,7 @@ TEST_F(DatabaseTest, ASqliteFileIsAnsweredWithHowToImportIt) {
   EXPECT_EQ(opened.error().code(), ErrorCode::kNotADatabase);
   EXPECT_EQ(opened.error().message(), "'" + path + "' is an ordinary SQLite file; a DoSQL database is a directory");
   EXPECT_EQ(opened.error().hint(),
-            "import it into a new database: dosql NEWDB \".import-sqlite " + path + "\"");
+            "import it into a new database: dosql " + path + ".dosql \".import-sqlite " + path + "\"");
 }
 
 TEST_F(DatabaseTest, OtherFilesAndDirectoriesAreRefused) {

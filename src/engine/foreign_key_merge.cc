@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
 
 #include "base/json_text.h"
 #include "diff/row.h"
@@ -284,13 +285,16 @@ Status verify_parents(MergeContext& context, const ForeignKey& key, const Merged
   if (any_gone && !key.child_has_index) {
     DOSQL_ASSIGN_OR_RETURN(all, find_dangling(context, key, shown, Whose::kOurs, find));
   }
+  // The other way round they may have been found already.
+  std::set<std::string> known;
+  if (!all.empty()) {
+    for (const Conflict& conflict : context.conflicts) {
+      if (conflict.kind == merge::ConflictKind::kForeignKey && conflict.table == key.child)
+        known.insert(conflict.key);
+    }
+  }
   for (const Dangling& dangling : all) {
-    // The other way round it has been found already.
-    const bool known = std::ranges::any_of(context.conflicts, [&](const Conflict& conflict) {
-      return conflict.kind == merge::ConflictKind::kForeignKey && conflict.table == dangling.key.child &&
-             conflict.key == dangling.conflict.key;
-    });
-    if (!known) DOSQL_RETURN_IF_ERROR(settle(context, counts, dangling));
+    if (known.insert(dangling.conflict.key).second) DOSQL_RETURN_IF_ERROR(settle(context, counts, dangling));
   }
   return {};
 }

@@ -204,7 +204,7 @@ void MainFile::release_head() {
 int MainFile::commit() {
   if (!write_.active()) return SQLITE_OK;
   const version::Durability durability = session_->durability();
-  const auto ordered = write_.order(durability, marks_);
+  const auto ordered = write_.order(durability, marks());
   // The next writer need not wait for the disk.
   end_write(durability == version::Durability::kFull ? WriterSlot::HandOff::kAlways
                                                      : WriterSlot::HandOff::kAfterPatience);
@@ -226,15 +226,18 @@ int MainFile::commit() {
   return fail(visible.error(), SQLITE_IOERR_WRITE);
 }
 
-void MainFile::add_marks(const version::CommitMarks& marks) {
-  CHECK(writes());
-  marks_.merges.insert(marks_.merges.end(), marks.merges.begin(), marks.merges.end());
-  if (!marks_.message.empty() && !marks.message.empty()) marks_.message += '\n';
-  marks_.message += marks.message;
+version::CommitMarks MainFile::marks() const {
+  version::CommitMarks all;
+  for (const version::CommitMarks& part : marks_) {
+    all.merges.insert(all.merges.end(), part.merges.begin(), part.merges.end());
+    if (!all.message.empty() && !part.message.empty()) all.message += '\n';
+    all.message += part.message;
+  }
+  return all;
 }
 
 void MainFile::end_write(WriterSlot::HandOff hand_off) {
-  if (!marks_.empty()) marks_ = {};
+  marks_.clear();
   journal_.clear();
   give_slot_back(hand_off);
 }

@@ -20,13 +20,16 @@
 // is in the session's `failure`.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "engine/journal_file.h"
 #include "engine/session.h"
 #include "engine/writer_slot.h"
@@ -60,9 +63,17 @@ class MainFile final : public BaseReader {
 
   // What the commit of the open transaction is to say besides its pages; more of it may follow. A commit that
   // has marks makes a version also where no page changed, if the transaction was begun for writing. Undone
-  // with the transaction, not with a savepoint inside it. REQUIRES: writes(); in all, the limits of
-  // CommitMarks.
-  void add_marks(const version::CommitMarks& marks);
+  // with the transaction; for savepoints inside it there is marks_table.h. REQUIRES: writes(); in all, the
+  // limits of CommitMarks.
+  void add_marks(const version::CommitMarks& marks) {
+    CHECK(writes());
+    marks_.push_back(marks);
+  }
+  std::size_t marks_count() const { return marks_.size(); }
+  // All of them as one.
+  version::CommitMarks marks() const;
+  // All but the first `count`.
+  void drop_marks_from(std::size_t count) { marks_.resize(std::min(count, marks_.size())); }
   // The transaction has the writer slot.
   bool writes() const { return write_.active(); }
 
@@ -127,7 +138,7 @@ class MainFile final : public BaseReader {
   bool has_slot_ = false;
   version::Reader reader_;
   version::WriteTransaction write_;
-  version::CommitMarks marks_;  // of the transaction that is open
+  std::vector<version::CommitMarks> marks_;  // of the transaction that is open
   JournalFile journal_;
 
   // Bytes 24-39 of page 1 as the pager last saw them from us: the counter, then its page count and free list.

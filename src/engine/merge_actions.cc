@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <tuple>
 
 #include "engine/connection_state.h"
@@ -133,7 +134,8 @@ Status refuse_in_transaction(const ConnectionState& connection, std::string_view
 
 Status refuse_another_staging(ConnectionState& connection) {
   DOSQL_RETURN_IF_ERROR(refuse_in_transaction(connection, "STRATEGY manual"));
-  DOSQL_ASSIGN_OR_RETURN(const auto waiting, MergeStaging::find(connection.core(), connection.branch_name()));
+  DOSQL_ASSIGN_OR_RETURN(const auto waiting,
+                         MergeStaging::find_waiting(connection.core(), connection.branch_name()));
   if (!waiting) return {};
   DOSQL_ASSIGN_OR_RETURN(const StagedMerge merge, waiting->merge());
   return Error(
@@ -142,10 +144,23 @@ Status refuse_another_staging(ConnectionState& connection) {
       .with_hint("COMPLETE MERGE ends it, ABORT MERGE forgets it");
 }
 
+Error none_waits() { return Error(ErrorCode::kNotFound, "no merge is waiting for decisions"); }
+
+// What was kept, also of a merge that is done meanwhile.
 Result<std::unique_ptr<MergeStaging>> need_staging(ConnectionState& connection) {
   DOSQL_RETURN_IF_ERROR(connection.catch_up());
   DOSQL_ASSIGN_OR_RETURN(auto staging, MergeStaging::find(connection.core(), connection.branch_name()));
-  if (!staging) return Error(ErrorCode::kNotFound, "no merge is waiting for decisions");
+  if (!staging) return none_waits();
+  staging->write_as(connection.session());
+  return staging;
+}
+
+Result<std::unique_ptr<MergeStaging>> need_waiting(ConnectionState& connection) {
+  DOSQL_RETURN_IF_ERROR(connection.catch_up());
+  DOSQL_ASSIGN_OR_RETURN(auto staging,
+                         MergeStaging::find_waiting(connection.core(), connection.branch_name()));
+  if (!staging) return none_waits();
+  staging->write_as(connection.session());
   return staging;
 }
 
@@ -178,11 +193,13 @@ class Decisions {
   // All conflicts that there are: those that nothing was decided about, and those that something was.
   std::vector<StagedConflict> with(const std::vector<MergeConflict>& open) const {
     std::vector<StagedConflict> all;
-    for (const MergeConflict& conflict : open) all.push_back({conflict});
+    std::set<ConflictName> open_names;
+    for (const MergeConflict& conflict : open) {
+      all.push_back({conflict});
+      open_names.insert(name_of(conflict));
+    }
     for (const auto& [name, staged] : staged_) {
-      const bool is_open =
-          std::ranges::any_of(open, [&](const MergeConflict& one) { return name_of(one) == name; });
-      if (!is_open && staged.resolution) all.push_back(staged);
+      if (staged.resolution && !open_names.contains(name)) all.push_back(staged);
     }
     std::int64_t id = 0;
     for (StagedConflict& staged : all) staged.conflict.id = ++id;
@@ -283,7 +300,7 @@ Result<MergeResult> cherry_pick(ConnectionState& connection, Lsn lsn) {
 }
 
 Result<std::vector<MergeConflict>> waiting_conflicts(ConnectionState& connection) {
-  DOSQL_ASSIGN_OR_RETURN(const auto staging, need_staging(connection));
+  DOSQL_ASSIGN_OR_RETURN(const auto staging, need_waiting(connection));
   DOSQL_ASSIGN_OR_RETURN(std::vector<StagedConflict> staged, staging->conflicts());
   std::vector<MergeConflict> conflicts;
   for (StagedConflict& one : staged) conflicts.push_back(std::move(one.conflict));
@@ -291,7 +308,7 @@ Result<std::vector<MergeConflict>> waiting_conflicts(ConnectionState& connection
 }
 
 Status resolve_conflict(ConnectionState& connection, std::int64_t id, const Resolution& resolution) {
-  DOSQL_ASSIGN_OR_RETURN(const auto staging, need_staging(connection));
+  DOSQL_ASSIGN_OR_RETURN(const auto staging, need_waiting(connection));
   return staging->resolve(id, resolution);
 }
 
@@ -331,6 +348,7 @@ Result<MergeResult> complete_merge(ConnectionState& connection, std::string_view
 
 Status abort_merge(ConnectionState& connection) {
   DOSQL_RETURN_IF_ERROR(refuse_in_transaction(connection, "ABORT MERGE"));
+  DOSQL_RETURN_IF_ERROR(refuse_running(connection, "ABORT MERGE"));
   DOSQL_RETURN_IF_ERROR(need_staging(connection).and_then(ignore_result));
   return drop_staging(connection);
 }

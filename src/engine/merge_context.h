@@ -15,6 +15,7 @@
 #include <dosql/merge.h>
 
 #include "diff/schema.h"
+#include "engine/row_copy.h"
 #include "merge/conflict.h"
 #include "merge/row_merge.h"
 
@@ -22,9 +23,16 @@ namespace dosql::engine {
 
 class ConnectionState;
 
-// A row by its table and its key as JSON; and what a merge does to it: its new values, or "null".
+// A row by its table and its key as JSON.
 using RowName = std::pair<std::string, std::string>;
-using RowEffects = std::map<RowName, std::string>;
+
+// What a merge does to a row: its new values as JSON, or "null".
+struct RowEffect {
+  std::string json;
+  RowCopy row;  // by which it is found
+  std::int64_t rowid = 0;
+};
+using RowEffects = std::map<RowName, RowEffect>;
 
 // Values are JSON texts; "null" also stands for a row that is not there.
 struct Conflict {
@@ -61,8 +69,9 @@ struct MergeContext {
   bool has_own_changes = false;
   // Null: nothing was decided about it.
   std::function<const Resolution*(const Conflict&)> resolution = {};
-  // Rows to which nothing is done.
+  // Rows to which nothing is done, but what is said of some here: one effect after the other.
   std::set<RowName> left_alone = {};
+  std::map<RowName, std::vector<RowEffect>> taken = {};
 
   // What came of it.
   std::vector<Conflict> conflicts = {};

@@ -1,10 +1,10 @@
 // Merges of random histories against a merge of maps.
 
 #include <array>
-#include <map>
 #include <random>
 
 #include "engine/engine_test_support.h"
+#include "engine/merge_model_test_support.h"
 #include "engine/merge_test_support.h"
 #include "testing/run_length.h"
 
@@ -12,9 +12,6 @@ namespace dosql::engine {
 namespace {
 
 using merge::Preference;
-
-using Cells = std::vector<std::string>;
-using Table = std::map<std::string, Cells>;  // by key
 
 // A kind of table k, a, b, and how its rows are known.
 struct Kind {
@@ -31,8 +28,8 @@ constexpr std::array<Kind, 4> kKinds{{
      "k"},
 }};
 
-Table table_of(Connection& connection) {
-  Table table;
+ModelRows table_of(Connection& connection) {
+  ModelRows table;
   for (const Row& row :
        connection.query("SELECT quote(k), typeof(a) || quote(a), typeof(b) || quote(b) FROM t").value())
     table[row[0].text()] = {row[1].text(), row[2].text()};
@@ -56,48 +53,6 @@ std::string random_statement(std::mt19937_64& random) {
   }
 }
 
-struct Merged {
-  Table table;
-  std::size_t conflicts = 0;
-};
-
-// Cell by cell over all keys.
-Merged model_of(const Table& base, const Table& ours, const Table& theirs, Preference preference) {
-  Merged merged;
-  Table all = base;
-  all.insert(ours.begin(), ours.end());
-  all.insert(theirs.begin(), theirs.end());
-  const auto row_of = [](const Table& table, const std::string& key) {
-    const auto row = table.find(key);
-    return row == table.end() ? std::nullopt : std::optional(row->second);
-  };
-  for (const auto& [key, unused] : all) {
-    const auto b = row_of(base, key);
-    const auto o = row_of(ours, key);
-    const auto t = row_of(theirs, key);
-    std::optional<Cells> result = o;
-    if (b != t && (b == o || o == t)) {
-      result = t;
-    } else if (b != t && o.has_value() != t.has_value()) {
-      if (preference == Preference::kNone) ++merged.conflicts;
-      if (preference == Preference::kTheirs) result = t;
-    } else if (b != t) {
-      bool clash = false;
-      for (std::size_t i = 0; i < o->size(); ++i) {
-        const bool we_changed = !b || (*b)[i] != (*o)[i];
-        const bool they_changed = !b || (*b)[i] != (*t)[i];
-        const bool both = we_changed && they_changed && (*o)[i] != (*t)[i];
-        clash = clash || both;
-        if (they_changed && (!we_changed || (both && preference == Preference::kTheirs)))
-          (*result)[i] = (*t)[i];
-      }
-      if (clash && preference == Preference::kNone) ++merged.conflicts;
-    }
-    if (result) merged.table[key] = *result;
-  }
-  return merged;
-}
-
 TEST(MergeHistory, IsTheMergeOfMaps) {
   const std::uint64_t seed = testing::test_seed();
   std::mt19937_64 random(seed);
@@ -111,17 +66,17 @@ TEST(MergeHistory, IsTheMergeOfMaps) {
       return text;
     };
     bench.begin_again(statements(40));
-    const Table base = table_of(bench.our_connection());
+    const ModelRows base = table_of(bench.our_connection());
     bench.ours(statements(12));
     bench.theirs(statements(12));
-    const Table ours = table_of(bench.our_connection());
-    const Table theirs = table_of(bench.their_connection());
+    const ModelRows ours = table_of(bench.our_connection());
+    const ModelRows theirs = table_of(bench.their_connection());
     const auto preference = static_cast<Preference>(random() % 3);
-    const Merged expected = model_of(base, ours, theirs, preference);
+    const ModelMerge expected = merge_model_rows(base, ours, theirs, preference);
     const bool clean = bench.merge(preference);
     ASSERT_EQ(bench.context().conflicts.size(), expected.conflicts);
     ASSERT_EQ(clean, expected.conflicts == 0);
-    ASSERT_EQ(table_of(bench.our_connection()), clean ? expected.table : ours);
+    ASSERT_EQ(table_of(bench.our_connection()), clean ? expected.rows : ours);
     ASSERT_EQ(bench.rows("PRAGMA integrity_check"), "ok\n");
   }
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "engine/connection_state.h"
@@ -31,6 +32,12 @@ Status run(ConnectionState& state, OwnStatement& statement) {
 }  // namespace
 
 bool is_hidden_branch(std::string_view name) { return name.starts_with(kHidden); }
+
+std::uint32_t count_hidden_branches(const version::VersionStore& store) {
+  const std::vector<version::BranchInfo> branches = store.branches();
+  return static_cast<std::uint32_t>(std::ranges::count_if(
+      branches, [](const version::BranchInfo& branch) { return is_hidden_branch(branch.name); }));
+}
 
 Resolution resolution_of(std::string_view text) {
   using Take = Resolution::Take;
@@ -69,6 +76,24 @@ Result<std::unique_ptr<MergeStaging>> MergeStaging::find(DatabaseCore& core, std
   return whole ? std::move(staging) : nullptr;
 }
 
+Result<std::unique_ptr<MergeStaging>> MergeStaging::find_waiting(DatabaseCore& core,
+                                                                 std::string_view target) {
+  DOSQL_ASSIGN_OR_RETURN(std::unique_ptr<MergeStaging> staging, find(core, target));
+  if (!staging) return staging;
+  const version::VersionStore& store = core.store();
+  DOSQL_ASSIGN_OR_RETURN(const StagedMerge merge, staging->merge());
+  const auto theirs = store.at_commit(merge.theirs);
+  const auto branch = store.find_branch(target);
+  if (!theirs || !branch) return staging;
+  DOSQL_ASSIGN_OR_RETURN(const version::LineageComparison lineage, store.compare(*theirs, branch->head));
+  return lineage.ahead > 0 ? std::move(staging) : nullptr;
+}
+
+void MergeStaging::write_as(const Session& session) {
+  state_->session().synchronous = session.synchronous;
+  state_->session().busy_timeout_ms = session.busy_timeout_ms;
+}
+
 Status MergeStaging::stage(ConnectionState& target, const StagedMerge& merge,
                            const std::vector<StagedConflict>& conflicts) {
   version::VersionStore& store = target.core().store();
@@ -85,7 +110,7 @@ Status MergeStaging::stage(ConnectionState& target, const StagedMerge& merge,
       store.create_branch(branch, {.branch = kMainBranch}, durability).and_then(ignore_result));
   DOSQL_ASSIGN_OR_RETURN(const std::unique_ptr<MergeStaging> staging, open(target.core(), branch));
   ConnectionState& state = *staging->state_;
-  state.session().synchronous = target.session().synchronous;
+  staging->write_as(target.session());
   DOSQL_RETURN_IF_ERROR(run_own(state, "BEGIN IMMEDIATE"));
   DOSQL_RETURN_IF_ERROR(run_own(state, kTables));
   {
@@ -138,9 +163,15 @@ Result<StagedMerge> MergeStaging::merge() {
   return merge;
 }
 
-Result<std::vector<StagedConflict>> MergeStaging::conflicts() {
-  DOSQL_ASSIGN_OR_RETURN(OwnStatement rows,
-                         OwnStatement::prepare(*state_, "SELECT * FROM conflict ORDER BY id"));
+Result<std::vector<StagedConflict>> MergeStaging::conflicts(const ConflictFilter& filter) {
+  std::string condition;
+  if (filter.id) condition += " AND id = ?1";
+  if (filter.table) condition += " AND \"table\" = ?2";
+  DOSQL_ASSIGN_OR_RETURN(
+      OwnStatement rows,
+      OwnStatement::prepare(*state_, fmt::format("SELECT * FROM conflict WHERE 1{} ORDER BY id", condition)));
+  if (filter.id) rows.bind(1, *filter.id);
+  if (filter.table) rows.bind(2, std::string_view(*filter.table));
   std::vector<StagedConflict> conflicts;
   int rc = SQLITE_OK;
   while ((rc = rows.step()) == SQLITE_ROW) {
@@ -182,23 +213,33 @@ Result<std::string> MergeStaging::side_of(std::int64_t id, const std::string& js
 Status MergeStaging::resolve(std::int64_t id, const Resolution& resolution) {
   std::string text = resolution_text(resolution);
   if (resolution.take == Resolution::Take::kValue) {
-    DOSQL_ASSIGN_OR_RETURN(OwnStatement valid, OwnStatement::prepare(*state_, "SELECT json_valid(?1)"));
-    valid.bind(1, std::string_view(text));
-    if (valid.step() != SQLITE_ROW || valid.integer(0) == 0) {
+    if (!is_json_) {
+      DOSQL_ASSIGN_OR_RETURN(is_json_, OwnStatement::prepare(*state_, "SELECT json_valid(?1)"));
+    }
+    is_json_->bind(1, std::string_view(text));
+    const bool valid = is_json_->step() == SQLITE_ROW && is_json_->integer(0) != 0;
+    is_json_->reset();
+    if (!valid) {
       return Error(
           ErrorCode::kInvalidArgument,
           fmt::format("a conflict is resolved by ours, theirs, delete or a JSON value, not by {}", text));
     }
     DOSQL_ASSIGN_OR_RETURN(text, side_of(id, text));
   }
-  DOSQL_ASSIGN_OR_RETURN(OwnStatement update,
-                         OwnStatement::prepare(*state_, "UPDATE conflict SET resolution = ?2 WHERE id = ?1"));
-  update.bind(1, id);
-  update.bind(2, std::string_view(text));
-  DOSQL_RETURN_IF_ERROR(run(*state_, update));
+  if (!decide_) {
+    DOSQL_ASSIGN_OR_RETURN(
+        decide_, OwnStatement::prepare(*state_, "UPDATE conflict SET resolution = ?2 WHERE id = ?1"));
+  }
+  decide_->bind(1, id);
+  decide_->bind(2, std::string_view(text));
+  DOSQL_RETURN_IF_ERROR(run(*state_, *decide_));
   if (sqlite3_changes(state_->db()) > 0) return {};
   return Error(ErrorCode::kNotFound, fmt::format("there is no conflict {}", id));
 }
+
+Status MergeStaging::begin_decisions() { return run_own(*state_, "BEGIN IMMEDIATE"); }
+
+Status MergeStaging::end_decisions(bool keep) { return run_own(*state_, keep ? "COMMIT" : "ROLLBACK"); }
 
 Status MergeStaging::replace_conflicts(const std::vector<StagedConflict>& conflicts) {
   DOSQL_RETURN_IF_ERROR(run_own(*state_, "BEGIN IMMEDIATE"));

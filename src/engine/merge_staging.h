@@ -17,12 +17,14 @@
 
 #include "base/ids.h"
 #include "engine/merge_context.h"
+#include "engine/own_statement.h"
 #include "version/version_store.h"
 
 namespace dosql::engine {
 
 class ConnectionState;
 class DatabaseCore;
+struct Session;
 
 struct StagedMerge {
   std::string source;
@@ -39,6 +41,13 @@ struct StagedConflict {
 
 // Whether a branch is one of those that nobody sees.
 bool is_hidden_branch(std::string_view name);
+std::uint32_t count_hidden_branches(const version::VersionStore& store);
+
+// Which conflicts are meant: all that fit what is given.
+struct ConflictFilter {
+  std::optional<std::int64_t> id = {};
+  std::optional<std::string> table = {};  // as it is written
+};
 
 // What waits for one branch, by its name. One thread at a time. Errors of all: those of reading and writing a
 // branch.
@@ -46,17 +55,26 @@ class MergeStaging {
  public:
   // Null: nothing waits for `target`.
   static Result<std::unique_ptr<MergeStaging>> find(DatabaseCore& core, std::string_view target);
-  // REQUIRES: nothing waits for it.
+  // The same without what the target has merged since, be it by a COMPLETE MERGE that ended before it could
+  // forget what waited.
+  static Result<std::unique_ptr<MergeStaging>> find_waiting(DatabaseCore& core, std::string_view target);
+  // REQUIRES: nothing waits for it that is still to be merged.
   static Status stage(ConnectionState& target, const StagedMerge& merge,
                       const std::vector<StagedConflict>& conflicts);
   // None is no error.
   static Status drop(version::VersionStore& store, std::string_view target, version::Durability durability);
 
+  // Writes as that session does: how durable, and how long it waits for others.
+  void write_as(const Session& session);
+
   Result<StagedMerge> merge();
   // By id.
-  Result<std::vector<StagedConflict>> conflicts();
+  Result<std::vector<StagedConflict>> conflicts(const ConflictFilter& filter = {});
   // Errors: kNotFound (no such conflict).
   Status resolve(std::int64_t id, const Resolution& resolution);
+  // Several decisions as one commit: all or none.
+  Status begin_decisions();
+  Status end_decisions(bool keep);
   Status replace_conflicts(const std::vector<StagedConflict>& conflicts);
 
  private:
@@ -66,6 +84,8 @@ class MergeStaging {
   Status write(const std::vector<StagedConflict>& conflicts);
 
   std::shared_ptr<ConnectionState> state_;  // a connection of its own, on the hidden branch
+  std::optional<OwnStatement> decide_;      // compiled once
+  std::optional<OwnStatement> is_json_;
 };
 
 // 'ours', 'theirs', 'delete', or JSON.

@@ -66,6 +66,10 @@ void OwnStatement::bind(int index, std::string_view utf8) {
                       SQLITE_UTF8);
 }
 
+void OwnStatement::bind_pointer(int index, const void* pointer, const char* type) {
+  sqlite3_bind_pointer(statement_, index, const_cast<void*>(pointer), type, nullptr);
+}
+
 int OwnStatement::step() {
   const int rc = sqlite3_step(statement_);
   // With the failure's own code, which sqlite3_step() has given as well.

@@ -32,6 +32,8 @@ class OwnStatement {
   void bind(int index, const diff::Field& value, diff::TextEncoding encoding);
   void bind(int index, std::int64_t value);
   void bind(int index, std::string_view utf8);
+  // What sqlite3_value_pointer() gives to functions and modules; `type` must stay for ever.
+  void bind_pointer(int index, const void* pointer, const char* type);
 
   // SQLite's result code; what is neither a row nor the end has been reset.
   int step();

@@ -1,7 +1,6 @@
 #include "sqlite3.c"
 
 #include "engine/sqlite_internals.h"
-#include "engine/sqlite_savepoints.h"
 
 /* The list is an array of the handle's own, or, with main and temp only, one inside of the handle. */
 
@@ -203,5 +202,3 @@ int dosql_collate(const struct dosql_collation* collation, const void* a, int a_
   sqlite3ValueFree(second);
   return order;
 }
-
-int dosql_has_savepoint(const sqlite3* db) { return db->pSavepoint != 0; }

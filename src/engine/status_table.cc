@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 
+#include "engine/merge_staging.h"
+
 namespace dosql::engine {
 namespace {
 
@@ -45,7 +47,7 @@ void StatusRows::add_store(const version::StoreStatus& status) {
   add("durable_lsn", raw(status.durable_lsn));
   add("checkpoint_lsn", raw(status.checkpoint_lsn));
   add("commits", status.commits);
-  add("branches", status.branches);
+  add("branches", status.branches - count_hidden_branches(context_.core.store()));
   add("live_pages", status.live_pages);
   add("page_versions", status.page_versions);
   add("log_bytes", status.log_bytes);

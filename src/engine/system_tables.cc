@@ -11,6 +11,7 @@
 #include "engine/conflicts_table.h"
 #include "engine/diff_summary.h"
 #include "engine/log_table.h"
+#include "engine/marks_table.h"
 #include "engine/slots_table.h"
 #include "engine/status_table.h"
 #include "sql/lexer.h"
@@ -64,13 +65,15 @@ Status register_system_tables(DatabaseCore& core, const std::shared_ptr<Session>
   tables.add<ChangesRows>(kChanges, *session);
   tables.add<SlotRows>(kSlots, *session);
   DOSQL_RETURN_IF_ERROR(tables.result());
-  const int rc = register_resolve_function(session, core, file);
+  int rc = register_resolve_function(session, core, file);
+  if (rc == SQLITE_OK) rc = register_marks_table(session, file);
   return rc == SQLITE_OK ? Status() : connection_error(*session, rc);
 }
 
 bool is_system_table(std::string_view name) {
-  const auto all = std::to_array<std::string_view>(
-      {kLog, kStatus, kBranches, kSnapshots, kConflicts, kDiff, kDiffSummary, kDiffSchema, kChanges, kSlots});
+  const auto all =
+      std::to_array<std::string_view>({kLog, kStatus, kBranches, kSnapshots, kConflicts, kDiff, kDiffSummary,
+                                       kDiffSchema, kChanges, kSlots, kMarksTable});
   return std::any_of(all.begin(), all.end(),
                      [&](std::string_view one) { return sql::equals_ignoring_case(one, name); });
 }

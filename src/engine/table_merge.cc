@@ -90,9 +90,31 @@ Status TableMerge::run(const NextChange& next) {
   KeyedChange change;
   while (true) {
     DOSQL_ASSIGN_OR_RETURN(const bool found, next(change));
-    if (!found) return place_waiting();
+    if (!found) break;
     DOSQL_RETURN_IF_ERROR(take(change));
   }
+  DOSQL_RETURN_IF_ERROR(take_decided());
+  return place_waiting();
+}
+
+// What was decided about rows of which several bases say different things.
+Status TableMerge::take_decided() {
+  const auto first = context_.taken.lower_bound({table_.name, ""});
+  for (auto at = first; at != context_.taken.end() && at->first.first == table_.name; ++at) {
+    for (const RowEffect& effect : at->second) DOSQL_RETURN_IF_ERROR(take_effect(effect));
+  }
+  return {};
+}
+
+Status TableMerge::take_effect(const RowEffect& effect) {
+  const RowAddress address = address_of(effect.row.values(), effect.rowid);
+  DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> ours, statements_.find(address));
+  if (effect.json == "null") return ours ? erase(*ours, address) : Status();
+  const Values before = ours ? ours->row.values() : effect.row.values();
+  DOSQL_ASSIGN_OR_RETURN(const RowCopy row, resolved_row(before, effect.json, all_columns_));
+  const KeyedChange change{
+      .in_theirs = true, .rowid_theirs = effect.rowid, .theirs = {row.values().begin(), row.values().end()}};
+  return put(change, ours, row.values());
 }
 
 Status TableMerge::take(KeyedChange& change) {
@@ -112,18 +134,20 @@ bool TableMerge::is_left_alone(const KeyedChange& change) const {
 
 void TableMerge::note(Values row, std::int64_t rowid, RowValues now, std::span<const std::uint32_t> columns) {
   if (context_.effects == nullptr) return;
-  (*context_.effects)[{table_.name, key_json(row, rowid)}] = row_json(now, columns);
+  (*context_.effects)[{table_.name, key_json(row, rowid)}] = {row_json(now, columns), RowCopy(row), rowid};
 }
 
-RowAddress TableMerge::address_of(const KeyedChange& change) const {
-  const Values row = change.in_base ? change.base : change.theirs;
-  const std::int64_t rowid = change.in_base ? change.rowid_base : change.rowid_theirs;
+RowAddress TableMerge::address_of(Values row, std::int64_t rowid) const {
   return {.key_of = table_.has_key(row) ? row : Values(), .rowid = rowid};
 }
 
+RowAddress TableMerge::address_of(const KeyedChange& change) const {
+  return change.in_base ? address_of(change.base, change.rowid_base)
+                        : address_of(change.theirs, change.rowid_theirs);
+}
+
 RowAddress TableMerge::address_of(const FoundRow& found) const {
-  const Values row = found.row.values();
-  return {.key_of = table_.has_key(row) ? row : Values(), .rowid = found.rowid};
+  return address_of(found.row.values(), found.rowid);
 }
 
 std::optional<std::int64_t> TableMerge::hidden_rowid(std::int64_t rowid) const {
@@ -408,13 +432,12 @@ Status TableMerge::settle_refused(const Waiting& waiting) {
     return {};
   }
   RowCopy row(waiting.row);
-  if (resolution->take == Resolution::Take::kTheirs) {
-    for (const FoundRow& other : blocking) DOSQL_RETURN_IF_ERROR(erase(other, address_of(other)));
-  } else {
+  std::span<const FoundRow> in_the_way = blocking;
+  if (resolution->take != Resolution::Take::kTheirs) {
+    in_the_way = {};
     DOSQL_ASSIGN_OR_RETURN(row, resolved_row(row.values(), resolution->value, all_columns_));
   }
-  DOSQL_ASSIGN_OR_RETURN(const Effect effect,
-                         statements_.insert(TableStatements::Columns::kAll, waiting.rowid, row.values()));
+  DOSQL_ASSIGN_OR_RETURN(const Effect effect, insert_in_place_of(in_the_way, waiting, row.values()));
   if (effect == Effect::kConstraint) {
     return Error(ErrorCode::kConstraint,
                  fmt::format("what was decided about row {} of {} is not possible: {}",
@@ -426,19 +449,36 @@ Status TableMerge::settle_refused(const Waiting& waiting) {
 
 // The rows that have the same values where only one may.
 Result<std::vector<FoundRow>> TableMerge::find_blocking(Values row) {
-  DOSQL_ASSIGN_OR_RETURN(const std::vector<UniqueKey> keys, unique_keys(context_.connection, table_));
+  if (!by_unique_keys_) {
+    DOSQL_ASSIGN_OR_RETURN(const std::vector<UniqueKey> keys, unique_keys(context_.connection, table_));
+    by_unique_keys_.emplace();
+    for (const UniqueKey& key : keys) {
+      MergedTable table = table_;
+      table.key = key.columns;
+      by_unique_keys_->push_back(std::make_unique<ByUniqueKey>(context_.connection, std::move(table),
+                                                               context_.encoding, key.condition));
+    }
+  }
   std::vector<FoundRow> blocking;
-  for (const UniqueKey& key : keys) {
-    const bool has_null = std::ranges::any_of(
-        key.columns, [&](const MergedTable::Key& part) { return row[part.column].type == FieldType::kNull; });
-    if (has_null) continue;
-    MergedTable by_key = table_;
-    by_key.key = key.columns;
-    TableStatements statements(context_.connection, by_key, context_.encoding);
-    DOSQL_ASSIGN_OR_RETURN(std::optional<FoundRow> found, statements.find({.key_of = row}));
+  for (const std::unique_ptr<ByUniqueKey>& by_key : *by_unique_keys_) {
+    if (!by_key->table.has_key(row)) continue;
+    DOSQL_ASSIGN_OR_RETURN(std::optional<FoundRow> found, by_key->statements.find({.key_of = row}));
     if (found) blocking.push_back(*std::move(found));
   }
   return blocking;
+}
+
+// Takes out no more of them than it must: a partial index may have nothing against the row.
+Result<Effect> TableMerge::insert_in_place_of(std::span<const FoundRow> blocking, const Waiting& waiting,
+                                              Values row) {
+  const auto insert = [&] { return statements_.insert(TableStatements::Columns::kAll, waiting.rowid, row); };
+  DOSQL_ASSIGN_OR_RETURN(Effect effect, insert());
+  for (const FoundRow& other : blocking) {
+    if (effect != Effect::kConstraint) break;
+    DOSQL_RETURN_IF_ERROR(erase(other, address_of(other)));
+    DOSQL_ASSIGN_OR_RETURN(effect, insert());
+  }
+  return effect;
 }
 
 // --- New keys ---

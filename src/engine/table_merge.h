@@ -3,8 +3,11 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include <dosql/result.h>
@@ -60,6 +63,8 @@ class TableMerge {
   };
 
   Status take(merge::KeyedChange& change);
+  Status take_decided();
+  Status take_effect(const RowEffect& effect);
   Status take_delete(const merge::KeyedChange& change);
   Status take_update(const merge::KeyedChange& change);
   Status take_insert(const merge::KeyedChange& change);
@@ -78,7 +83,9 @@ class TableMerge {
   Status place(const Waiting& waiting);
   Status settle_refused(const Waiting& waiting);
   Result<std::vector<FoundRow>> find_blocking(Values row);
+  Result<Effect> insert_in_place_of(std::span<const FoundRow> blocking, const Waiting& waiting, Values row);
 
+  RowAddress address_of(Values row, std::int64_t rowid) const;
   RowAddress address_of(const merge::KeyedChange& change) const;
   RowAddress address_of(const FoundRow& found) const;
   bool is_left_alone(const merge::KeyedChange& change) const;
@@ -100,6 +107,16 @@ class TableMerge {
   std::vector<std::uint32_t> changed_;
   merge::RowOutcome outcome_;
   std::vector<Waiting> waiting_;
+
+  // The table as one of its UNIQUE constraints knows its rows.
+  struct ByUniqueKey {
+    ByUniqueKey(ConnectionState& connection, MergedTable known_by, diff::TextEncoding encoding,
+                const std::string& condition)
+        : table(std::move(known_by)), statements(connection, table, encoding, condition) {}
+    const MergedTable table;
+    TableStatements statements;
+  };
+  std::optional<std::vector<std::unique_ptr<ByUniqueKey>>> by_unique_keys_;
 };
 
 }  // namespace dosql::engine

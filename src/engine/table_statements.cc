@@ -41,6 +41,8 @@ Result<OwnStatement*> TableStatements::find_statement(bool by_rowid) {
     for (const MergedColumn& column : table_.columns) text += ", " + sql::quoted(column.name);
     text +=
         fmt::format(" FROM main.{} WHERE {}", sql::quoted(table_.name), table_.where_text("", by_rowid, 1));
+    // On a line of its own: it may end in a comment.
+    if (!condition_.empty()) text += fmt::format(" AND ({}\n)", condition_);
     DOSQL_ASSIGN_OR_RETURN(statement, OwnStatement::prepare(connection_, text));
   }
   return &*statement;

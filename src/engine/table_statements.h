@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <dosql/result.h>
@@ -33,9 +34,10 @@ enum class Effect : std::uint8_t {
 // One thread at a time, as its connection. Errors of all: what SQLite reports, but constraints.
 class TableStatements {
  public:
-  // All must outlive it.
-  TableStatements(ConnectionState& connection, const MergedTable& table, diff::TextEncoding encoding)
-      : connection_(connection), table_(table), encoding_(encoding) {}
+  // All must outlive it. `condition`: find() sees only rows for which that SQL holds; empty: all.
+  TableStatements(ConnectionState& connection, const MergedTable& table, diff::TextEncoding encoding,
+                  std::string condition = {})
+      : connection_(connection), table_(table), encoding_(encoding), condition_(std::move(condition)) {}
   TableStatements(const TableStatements&) = delete;
   TableStatements& operator=(const TableStatements&) = delete;
 
@@ -77,6 +79,7 @@ class TableStatements {
   ConnectionState& connection_;
   const MergedTable& table_;
   const diff::TextEncoding encoding_;
+  const std::string condition_;
   std::array<std::optional<OwnStatement>, 2> find_;
   std::array<std::optional<OwnStatement>, 2> erase_;
   std::array<std::array<std::optional<OwnStatement>, 2>, 2> insert_;

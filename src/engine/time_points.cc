@@ -10,6 +10,7 @@
 #include "base/nearest_name.h"
 #include "base/time_text.h"
 #include "engine/connection_state.h"
+#include "engine/merge_staging.h"
 #include "sql/lexer.h"
 
 namespace dosql::engine {
@@ -190,7 +191,9 @@ std::optional<Result<ReadPoint>> prefixed_point(ConnectionState& connection, std
 Error branch_not_found(const VersionStore& store, std::string_view name) {
   Error error(ErrorCode::kBranchNotFound, fmt::format("branch '{}' does not exist", name));
   std::vector<std::string> names;
-  for (version::BranchInfo& branch : store.branches()) names.push_back(std::move(branch.name));
+  for (version::BranchInfo& branch : store.branches()) {
+    if (!is_hidden_branch(branch.name)) names.push_back(std::move(branch.name));
+  }
   const std::string_view meant = nearest_name(name, names);
   if (meant.empty()) return std::move(error).with_hint("SELECT name FROM dosql_branches; shows all");
   return std::move(error).with_hint(fmt::format("did you mean '{}'?", meant));

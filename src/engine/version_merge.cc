@@ -5,12 +5,14 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <utility>
+#include <vector>
 
 #include "engine/connection_state.h"
+#include "engine/marks_table.h"
 #include "engine/own_statement.h"
 #include "engine/row_json.h"
-#include "engine/sqlite_savepoints.h"
 
 namespace dosql::engine {
 namespace {
@@ -83,36 +85,72 @@ Result<RowEffects> effects_from(ConnectionState& connection, const VersionMerge&
   return effects;
 }
 
-// Leaves alone, or reports, the rows about which the bases disagree.
-Status compare_bases(ConnectionState& connection, const VersionMerge& what, MergeContext& context) {
-  DOSQL_ASSIGN_OR_RETURN(const RowEffects first,
-                         effects_from(connection, what, what.bases[0], context.has_own_changes));
-  std::map<RowName, std::pair<std::string, std::string>> disagreements;
-  for (std::size_t i = 1; i < what.bases.size(); ++i) {
-    DOSQL_ASSIGN_OR_RETURN(const RowEffects other,
-                           effects_from(connection, what, what.bases[i], context.has_own_changes));
-    for (const auto& [row, effect] : first) {
-      const auto found = other.find(row);
-      if (found == other.end() || found->second != effect)
-        disagreements[row] = {effect, found == other.end() ? "null" : found->second};
-    }
-    for (const auto& [row, effect] : other) {
-      if (!first.contains(row)) disagreements[row] = {"null", effect};
+// What each base says of a row; none: it says that nothing happens to it.
+using RowOpinions = std::vector<std::optional<RowEffect>>;
+
+std::map<RowName, RowOpinions> disagreements_of(std::vector<RowEffects> effects) {
+  std::map<RowName, RowOpinions> opinions;
+  for (std::size_t base = 0; base < effects.size(); ++base) {
+    for (auto& [row, effect] : effects[base]) {
+      RowOpinions& all = opinions[row];
+      all.resize(effects.size());
+      all[base] = std::move(effect);
     }
   }
-  for (const auto& [row, effects] : disagreements) {
-    bool keep_ours = context.preference == merge::Preference::kOurs;
-    if (context.preference == merge::Preference::kNone) {
-      const Resolution* const resolution =
-          context.settle(context.counts_of(row.first), {.kind = merge::ConflictKind::kBase,
-                                                        .table = row.first,
-                                                        .key = row.second,
-                                                        .base = "null",
-                                                        .main = effects.first,
-                                                        .branch = effects.second});
-      keep_ours = resolution != nullptr && resolution->take == Resolution::Take::kOurs;
+  std::erase_if(opinions, [](const auto& row) {
+    const RowOpinions& all = row.second;
+    return std::ranges::all_of(
+        all, [&](const std::optional<RowEffect>& one) { return one && all[0] && one->json == all[0]->json; });
+  });
+  return opinions;
+}
+
+// As a conflict shows them: the first base's, and another one that is different.
+std::pair<std::string, std::string> shown(const RowOpinions& opinions) {
+  const auto text = [](const std::optional<RowEffect>& one) { return one ? one->json : "null"; };
+  for (const std::optional<RowEffect>& other : opinions) {
+    if (text(other) != text(opinions[0])) return {text(opinions[0]), text(other)};
+  }
+  return {text(opinions[0]), text(opinions[0])};
+}
+
+enum class Side : std::uint8_t { kUndecided, kOurs, kTheirs };
+
+Result<Side> decide_base(MergeContext& context, const RowName& row, const RowOpinions& opinions) {
+  if (context.preference == merge::Preference::kOurs) return Side::kOurs;
+  if (context.preference == merge::Preference::kTheirs) return Side::kTheirs;
+  auto [main, branch] = shown(opinions);
+  const Resolution* const resolution =
+      context.settle(context.counts_of(row.first), {.kind = merge::ConflictKind::kBase,
+                                                    .table = row.first,
+                                                    .key = row.second,
+                                                    .base = "null",
+                                                    .main = std::move(main),
+                                                    .branch = std::move(branch)});
+  if (resolution == nullptr) return Side::kUndecided;
+  if (resolution->take == Resolution::Take::kOurs) return Side::kOurs;
+  if (resolution->take == Resolution::Take::kTheirs) return Side::kTheirs;
+  return Error(
+      ErrorCode::kInvalidArgument,
+      fmt::format("row {} of {} takes a side: its conflict is of kind base, which ours or theirs resolves",
+                  row.second, row.first));
+}
+
+// Leaves alone, takes whole or reports the rows about which the bases disagree.
+Status compare_bases(ConnectionState& connection, const VersionMerge& what, MergeContext& context) {
+  std::vector<RowEffects> effects;
+  for (const ReadPoint& base : what.bases) {
+    DOSQL_ASSIGN_OR_RETURN(effects.emplace_back(),
+                           effects_from(connection, what, base, context.has_own_changes));
+  }
+  for (auto& [row, opinions] : disagreements_of(std::move(effects))) {
+    DOSQL_ASSIGN_OR_RETURN(const Side side, decide_base(context, row, opinions));
+    if (side == Side::kUndecided) continue;
+    context.left_alone.insert(row);
+    if (side == Side::kOurs) continue;
+    for (std::optional<RowEffect>& opinion : opinions) {
+      if (opinion) context.taken[row].push_back(*std::move(opinion));
     }
-    if (keep_ours) context.left_alone.insert(row);
   }
   return {};
 }
@@ -121,11 +159,6 @@ Status compare_bases(ConnectionState& connection, const VersionMerge& what, Merg
 
 Result<VersionMergeResult> merge_versions(ConnectionState& connection, const VersionMerge& what) {
   const bool has_own_changes = connection.file().writes();
-  // What a ROLLBACK TO undid would still count as merged.
-  if (!what.marks.merges.empty() && dosql_has_savepoint(connection.db()) != 0) {
-    return Error(ErrorCode::kInvalidArgument, "a merge is not possible where a SAVEPOINT is open")
-        .with_hint("RELEASE it first");
-  }
   Undoable transaction(connection);
   DOSQL_RETURN_IF_ERROR(transaction.begin());
   MergeContext context = context_of(connection, what, has_own_changes);
@@ -133,7 +166,7 @@ Result<VersionMergeResult> merge_versions(ConnectionState& connection, const Ver
   DOSQL_RETURN_IF_ERROR(merge_changes(context, {.base = what.bases[0], .theirs = what.theirs}));
   const bool done = what.keep && context.conflicts.empty();
   if (done) {
-    if (!what.marks.empty()) connection.file().add_marks(what.marks);
+    if (!what.marks.empty()) DOSQL_RETURN_IF_ERROR(add_marks(connection, what.marks));
     DOSQL_RETURN_IF_ERROR(transaction.keep());
   } else {
     DOSQL_RETURN_IF_ERROR(transaction.undo());

@@ -1,6 +1,7 @@
 #include "engine/version_merge.h"
 
 #include "engine/engine_test_support.h"
+#include "engine/marks_table.h"
 #include "engine/merge_test_support.h"
 
 namespace dosql::engine {
@@ -66,6 +67,48 @@ TEST_F(VersionMergeTest, IsUndoneWithTheTransaction) {
   EXPECT_EQ(head("main"), base);
   DOSQL_ASSERT_OK(run_own(*state, "BEGIN; CREATE TABLE u(x)"));
   DOSQL_EXPECT_ERROR(merge_versions(*state, {.theirs = head("x"), .bases = {base}}), kInvalidArgument);
+}
+
+// What a savepoint takes back was not merged; what it keeps was.
+TEST_F(VersionMergeTest, IsUndoneWithASavepoint) {
+  bench_.theirs("UPDATE t SET a = 3 WHERE id = 1");
+  Connection& ours = bench_.our_connection();
+  DOSQL_ASSERT_OK(
+      ours.exec("CREATE BRANCH y; CHECKOUT y; UPDATE t SET a = 4 WHERE id = 2; CHECKOUT main;"
+                "UPDATE t SET b = 5"));
+  const auto merged = [&](const char* sql) {
+    DOSQL_EXPECT_OK(ours.exec(sql));
+    return rows_text(ours, "SELECT name, unmerged FROM dosql_branches WHERE name IN ('x', 'y')") + "\n" +
+           bench_.rows("SELECT a FROM t");
+  };
+  const char* const kNeither = "x|1\ny|1\n1\n1\n";
+  EXPECT_EQ(merged("BEGIN; SAVEPOINT a; MERGE BRANCH x; ROLLBACK TO a; COMMIT"), kNeither);
+  EXPECT_EQ(merged("SAVEPOINT a; MERGE BRANCH x; MERGE BRANCH y; ROLLBACK TO a; RELEASE a"), kNeither);
+  EXPECT_EQ(merged("BEGIN; SAVEPOINT a; SAVEPOINT b; MERGE BRANCH x; RELEASE b; ROLLBACK TO a; COMMIT"),
+            kNeither);
+  EXPECT_EQ(merged("BEGIN; SAVEPOINT a; MERGE BRANCH x; RELEASE a; ROLLBACK"), kNeither);
+  EXPECT_EQ(merged("BEGIN; SAVEPOINT a; MERGE BRANCH x; SAVEPOINT b; MERGE BRANCH y; ROLLBACK TO b;"
+                   "RELEASE a; COMMIT"),
+            "x|0\ny|1\n3\n1\n");
+  EXPECT_EQ(
+      merged("SAVEPOINT a; SAVEPOINT b; MERGE BRANCH y MESSAGE 'kept'; RELEASE b; SAVEPOINT c; ROLLBACK TO c;"
+             "RELEASE a"),
+      "x|0\ny|0\n3\n4\n");
+  EXPECT_EQ(rows_text(ours, "SELECT message FROM dosql_log LIMIT 1"), "kept");
+  DOSQL_EXPECT_ERROR(ours.exec("INSERT INTO dosql_marks VALUES(1)"), kSql);
+}
+
+TEST_F(VersionMergeTest, HasNoMoreMarksThanACommitMayHave) {
+  bench_.theirs("UPDATE t SET a = 3");
+  auto state = ConnectionState::open(bench_.core()).value();
+  DOSQL_ASSERT_OK(run_own(*state, "BEGIN IMMEDIATE"));
+  version::CommitMarks marks;
+  marks.message.assign(version::CommitMarks::kMessageBytesMax, 'm');
+  DOSQL_EXPECT_OK(add_marks(*state, marks));
+  marks.message = "one more";
+  DOSQL_EXPECT_ERROR(add_marks(*state, marks), kInvalidArgument);
+  marks = {.merges = std::vector<version::MergeMark>(version::CommitMarks::kMergesMax + 1), .message = ""};
+  DOSQL_EXPECT_ERROR(add_marks(*state, marks), kInvalidArgument);
 }
 
 TEST_F(VersionMergeTest, OnlyFindsOutWhatWouldHappen) {

@@ -1,0 +1,116 @@
+// A merge with very many conflicts is as usable as one with few.
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "engine/engine_test_support.h"
+#include "testing/run_length.h"
+
+namespace dosql::engine {
+namespace {
+
+class ManyConflicts : public ::testing::Test {
+ protected:
+  // `count` rows that both sides changed, `count` more with a value that may be there once, and as many
+  // children of a parent that the other side removed.
+  void SetUp() override {
+    run("PRAGMA foreign_keys = ON");
+    run("CREATE TABLE t(id INTEGER PRIMARY KEY, a, b);"
+        "CREATE TABLE once(id INTEGER PRIMARY KEY, u UNIQUE);"
+        "CREATE TABLE p(id INTEGER PRIMARY KEY); CREATE TABLE c(id INTEGER PRIMARY KEY, p REFERENCES p);"
+        "INSERT INTO p VALUES(1)");
+    insert("t SELECT i, 'base', 0");
+    insert("once SELECT i, i");
+    run("CREATE BRANCH x; CHECKOUT x; UPDATE t SET a = 'branch'; DELETE FROM p");
+    run("UPDATE once SET u = -u WHERE id % 2 = 0");
+    run("CHECKOUT main; UPDATE t SET a = 'main', b = id");
+    run("UPDATE once SET u = -u - 1 WHERE id % 2 = 1");
+    insert("c SELECT i, 1");
+  }
+
+  void run(const std::string& sql) { DOSQL_EXPECT_OK(connection_.exec(sql)); }
+  void insert(const std::string& what) {
+    run(fmt::format(
+        "WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {}) INSERT INTO {} FROM n", count_,
+        what));
+  }
+  Result<MergeResult> merge() {
+    MergeOptions options;
+    options.strategy = MergeStrategy::kManual;
+    return connection_.merge("x", options);
+  }
+  std::string rows(const std::string& sql) { return rows_text(connection_, sql); }
+
+  const int count_ = std::max(1, testing::scaled(5'000)) * 2;
+  Database database_ = open_in_memory();
+  Connection connection_ = database_.connect().value();
+};
+
+TEST_F(ManyConflicts, AreShownAndDecidedByOneStatement) {
+  const auto merged = merge();
+  DOSQL_ASSERT_OK(merged);
+  EXPECT_EQ(rows("SELECT \"table\", kind, count(*) FROM dosql_conflicts GROUP BY 1, 2 ORDER BY 1"),
+            fmt::format("c|foreign_key|{0}\nonce|unique|{1}\nt|update_update|{0}", count_, count_ / 2));
+  const std::size_t all = merged->conflicts.size();
+  EXPECT_EQ(rows("SELECT count(*) FROM dosql_conflicts WHERE \"table\" = 'once'"),
+            std::to_string(count_ / 2));
+  const std::string last = rows("SELECT max(id) FROM dosql_conflicts");
+  EXPECT_EQ(last, std::to_string(all));
+  EXPECT_EQ(rows("SELECT kind, key FROM dosql_conflicts WHERE id = 1"), "unique|2");
+  EXPECT_EQ(rows("SELECT count(*) FROM dosql_conflicts WHERE id IN (1, 2, " + last + ")"), "3");
+  EXPECT_EQ(rows("SELECT id FROM dosql_conflicts WHERE id = 1 OR id = 2"), "1\n2");
+  EXPECT_EQ(rows("SELECT id FROM dosql_conflicts WHERE id = '1' OR id = 1.5 OR id = 2.0"), "1\n2");
+  EXPECT_EQ(rows("SELECT count(*) FROM dosql_conflicts WHERE \"table\" = 7"), "0");
+  // One statement is one decision: where it fails, nothing is decided.
+  EXPECT_EQ(rows("SELECT dosql_resolve_conflict(iif(id = 3, 99999999, id), 'ours') FROM dosql_conflicts"),
+            "error: there is no conflict 99999999");
+  EXPECT_EQ(rows("SELECT count(resolution) FROM dosql_conflicts"), "0");
+  EXPECT_EQ(rows("SELECT count(dosql_resolve_conflict(id, CASE kind WHEN 'update_update' THEN "
+                 "json_object('a', id) WHEN 'unique' THEN 'theirs' ELSE 'delete' END)) FROM dosql_conflicts"),
+            last);
+  EXPECT_EQ(rows("SELECT count(*) FROM dosql_conflicts WHERE resolution IS NULL"), "0");
+  const auto completed = connection_.complete_merge();
+  DOSQL_ASSERT_OK(completed);
+  ASSERT_TRUE(completed->conflicts.empty()) << completed->conflicts[0].kind << completed->conflicts[0].key;
+  // The conflicts of t come behind those of `once`.
+  const std::int64_t sum = std::int64_t{count_} * (count_ + 1) / 2;
+  EXPECT_EQ(rows("SELECT count(*), sum(a), sum(b) FROM t"),
+            fmt::format("{0}|{2}|{1}", count_, sum, sum + std::int64_t{count_} * (count_ / 2)));
+  EXPECT_EQ(rows("SELECT count(*) FROM c"), "0");
+  EXPECT_EQ(rows("SELECT count(*), sum(u < 0) FROM once"), fmt::format("{0}|{0}", count_ - count_ / 2));
+  EXPECT_EQ(rows("PRAGMA integrity_check"), "ok");
+}
+
+// Decisions made while they are completed only in part are kept.
+TEST_F(ManyConflicts, KeepWhatWasDecided) {
+  DOSQL_ASSERT_OK(merge());
+  run("SELECT dosql_resolve_conflict(id, 'ours') FROM dosql_conflicts WHERE \"table\" = 't' AND key <> '1'");
+  const auto completed = connection_.complete_merge();
+  DOSQL_ASSERT_OK(completed);
+  EXPECT_EQ(completed->conflicts.size(), static_cast<std::size_t>(1 + count_ / 2 + count_));
+  EXPECT_EQ(rows("SELECT count(resolution), sum(\"table\" = 't') FROM dosql_conflicts"),
+            fmt::format("{}|{}", count_ - 1, count_));
+}
+
+TEST(CherryPick, MeetsTheConflictsOfAMerge) {
+  Database database = open_in_memory();
+  Connection connection = database.connect().value();
+  DOSQL_ASSERT_OK(connection.exec(
+      "CREATE TABLE t(id INTEGER PRIMARY KEY, a); INSERT INTO t VALUES(1, 'base'), (2, 'base');"
+      "CREATE BRANCH x; CHECKOUT x; UPDATE t SET a = 'picked' WHERE id = 1; CREATE SNAPSHOT first;"
+      "UPDATE t SET a = 'picked' WHERE id = 2; CREATE SNAPSHOT second; CHECKOUT main;"
+      "UPDATE t SET a = 'main' WHERE id = 2"));
+  const auto pick = [&](const char* point) {
+    const std::uint64_t lsn = connection.resolve(snapshot(point)).value().lsn;
+    return connection.exec(fmt::format("CHERRY PICK LSN {}", lsn));
+  };
+  DOSQL_EXPECT_OK(pick("first"));
+  const Status second = pick("second");
+  DOSQL_EXPECT_ERROR(second, kMergeConflict);
+  EXPECT_EQ(second.error().message(), "nothing was merged: there is a conflict: update_update in t, key 2");
+  EXPECT_EQ(rows_text(connection, "SELECT * FROM t"), "1|picked\n2|main");
+}
+
+}  // namespace
+}  // namespace dosql::engine
