@@ -138,10 +138,20 @@ bool PosixDirectory::is_plain_file(const dirent& entry) const {
 
 Result<std::unique_ptr<DirectoryLock>> PosixDirectory::lock(std::string_view name, std::string_view owner) {
   const std::string path = path_of(name);
-  FileDescriptor file(
-      openat(descriptor_.get(), std::string(name).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, kFileMode));
-  if (!file.is_open()) return posix_name_error(errno, NameUse::kChange, "lock", path);
-  return lock_posix_file(std::move(file), path, owner);
+  const std::string file_name(name);
+  while (true) {
+    FileDescriptor file(
+        openat(descriptor_.get(), file_name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, kFileMode));
+    if (!file.is_open()) return posix_name_error(errno, NameUse::kChange, "lock", path);
+    struct stat opened;
+    if (fstat(file.get(), &opened) != 0) return posix_data_error(errno, "look at", path);
+    DOSQL_ASSIGN_OR_RETURN(auto held, lock_posix_file(std::move(file), path, owner));
+    // Its last holder may have removed it meanwhile: others lock the file that has the name now.
+    struct stat named;
+    const bool is_named = fstatat(descriptor_.get(), file_name.c_str(), &named, 0) == 0 &&
+                          named.st_dev == opened.st_dev && named.st_ino == opened.st_ino;
+    if (is_named) return held;
+  }
 }
 
 Result<std::unique_ptr<SharedMemory>> PosixDirectory::open_shared(std::string_view name,
