@@ -36,8 +36,9 @@ class FollowedDatabase {
   void live() {
     disk_->crash_at(one_in(4) ? random_() % 20 : random_() % 150);
     while (!disk_->has_crashed() && !::testing::Test::HasFailure()) open_and_work();
-    lost_power_ = !one_in(4);
-    disk_ = lost_power_ ? disk_->after_power_loss(entropy_) : disk_->after_process_kill();
+    const bool loses_power = !one_in(4);
+    lost_power_ = lost_power_ || loses_power;
+    disk_ = loses_power ? disk_->after_power_loss(entropy_) : disk_->after_process_kill();
   }
 
   // The whole history once more: behind every event comes what came behind it.
@@ -206,11 +207,9 @@ class FollowedDatabase {
   }
 
   void work(Connection& connection) {
-    constexpr const char* kModes[] = {"OFF", "NORMAL", "FULL"};
-    const Status set = connection.exec(fmt::format("PRAGMA synchronous = {}", kModes[random_() % 3]));
-    EXPECT_TRUE(set || crashed());
     for (std::uint64_t steps = 1 + random_() % 60; steps > 0 && !crashed(); --steps) {
       clock_.set_us(clock_.now_us() + static_cast<TimestampUs>(random_() % 30'000));
+      if (one_in(5)) choose_durability(connection);
       switch (random_() % 10) {
         case 0: expect_done(writer_->maintain(1000).has_value()); break;
         case 1: work_on_a_branch(connection); break;
@@ -221,6 +220,11 @@ class FollowedDatabase {
       }
       if (::testing::Test::HasFailure()) return;
     }
+  }
+
+  void choose_durability(Connection& connection) {
+    constexpr const char* kModes[] = {"OFF", "NORMAL", "FULL"};
+    expect_done(connection.exec(fmt::format("PRAGMA synchronous = {}", kModes[random_() % 3])).has_value());
   }
 
   void expect_done(bool done) { EXPECT_TRUE(done || crashed()); }
@@ -249,6 +253,7 @@ class FollowedDatabase {
     run("CHECKOUT " + name);
     for (std::uint64_t left = 1 + random_() % 2; left > 0 && !crashed(); --left) commit(connection);
     run("CHECKOUT main");
+    choose_durability(connection);
     run("MERGE BRANCH " + name + " STRATEGY ours");
   }
 
@@ -270,9 +275,9 @@ class FollowedDatabase {
       return;
     }
     if (one_in(8)) return end_subscription();
-    for (std::uint64_t left = random_() % 6; left > 0; --left) {
+    for (std::uint64_t left = one_in(2) ? 1'000 : random_() % 6; left > 0; --left) {
       if (!take_one()) return;
-      if (one_in(2)) acknowledge(slots);
+      if (one_in(3)) acknowledge(slots);
     }
   }
 
@@ -327,7 +332,7 @@ class FollowedDatabase {
   version::VersionStore* store_ = nullptr;  // of the writer
   std::optional<Changes> feed_;             // the slot's
   bool made_ = false;                       // the tables are there for good
-  bool lost_power_ = false;
+  bool lost_power_ = false;                 // since it was last looked at
   bool slot_is_durable_ = false;
   std::uint64_t branches_ = 0;
   std::map<std::uint64_t, Given> given_;  // to the consumer, by LSN
