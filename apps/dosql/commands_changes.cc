@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "apps/dosql/change_writer.h"
 #include "apps/dosql/dot_command.h"
 #include "apps/dosql/shell.h"
@@ -46,6 +48,7 @@ Result<TailOptions> parse(Arguments arguments) {
       options.from_now = false;
     } else if (option == "-slot") {
       options.slot = arguments[i];
+      if (options.slot.empty()) return usage_error("tail", "-slot needs a name");
     } else if (option == "-tables") {
       options.feed.filter.tables = split_names(arguments[i]);
       if (options.feed.filter.tables.empty()) return usage_error("tail", "-tables needs names");
@@ -72,6 +75,12 @@ Result<Changes> subscribe(Shell& shell, TailOptions& options) {
   const auto there = slots.get(options.slot);
   if (there && !options.from_now)
     return usage_error("tail", fmt::format("slot '{}' is there and has a place of its own", options.slot));
+  if (there && !there->branch.empty() && there->branch != options.feed.branch) {
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("slot '{}' follows branch '{}', this shell is on '{}'", options.slot,
+                             there->branch, options.feed.branch))
+        .with_hint(fmt::format("CHECKOUT {} first", there->branch));
+  }
   if (!there) {
     if (there.error().code() != ErrorCode::kNotFound) return there.error();
     DOSQL_RETURN_IF_ERROR(
@@ -88,9 +97,12 @@ Status flush(Shell& shell, const std::string& slot, std::uint64_t shown_lsn) {
 }
 
 Status follow(Shell& shell, const TailOptions& options, Changes& changes) {
-  for (std::uint64_t shown_lsn = 0; !shell.interrupts().pending();) {
+  std::uint64_t shown_lsn = 0;
+  while (!shell.interrupts().pending()) {
     DOSQL_ASSIGN_OR_RETURN(std::optional<Change> change, changes.next());
     if (!change) {
+      // What the filter left out is dealt with, too.
+      shown_lsn = std::max(shown_lsn, changes.given_lsn());
       DOSQL_RETURN_IF_ERROR(flush(shell, options.slot, shown_lsn));
       if (options.end) break;
       DOSQL_ASSIGN_OR_RETURN(change, changes.next(kLook));
@@ -100,7 +112,8 @@ Status follow(Shell& shell, const TailOptions& options, Changes& changes) {
     shell.out().write('\n');
     shown_lsn = change->lsn;
   }
-  return {};
+  // Ctrl-C may come while more is there.
+  return flush(shell, options.slot, shown_lsn);
 }
 
 Status run_tail(Shell& shell, Arguments arguments) {

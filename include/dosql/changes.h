@@ -99,6 +99,11 @@ class Changes {
   // the feed can be asked again, and goes on in front of the commit that it was in.
   Result<std::optional<Change>> next(std::chrono::milliseconds timeout = std::chrono::milliseconds(0));
 
+  // All changes up to this LSN were given, or left out by the filter: what a consumer may acknowledge that
+  // has dealt with all it was given, so that it does not fall behind on what it does not want. Moves with
+  // each change, and over the rest of a commit when next() is asked for more. 0 while a snapshot is given.
+  std::uint64_t given_lsn() const;
+
   // Any thread: next() returns at once, now and from now on.
   void stop();
   bool stopped() const;

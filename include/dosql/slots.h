@@ -62,7 +62,7 @@ struct SlotInfo {
 class Slots {
  public:
   // Durable on return. Errors: also DOSQL_ALREADY_EXISTS, DOSQL_BRANCH_NOT_FOUND, DOSQL_INVALID_ARGUMENT (the
-  // name: 1 to 64 letters, digits, '_', '-' and '.').
+  // name: 1 to 64 letters, digits, '_', '-' and '.'; a negative `lag_max`).
   Status create(const std::string& name, const SlotOptions& options = {});
   // By name, ascending.
   Result<std::vector<SlotInfo>> list();

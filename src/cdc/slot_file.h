@@ -34,11 +34,12 @@ struct SlotRecord {
   std::uint64_t acknowledged_us;  // when that was last said
   std::uint64_t lag_us_max;       // 0: no limit
   std::uint64_t lag_bytes_max;    // 0: no limit
+  std::uint64_t branch_us;        // when its branch was made, 0 of main: another one may get its id
   std::uint32_t lost;             // 1: it was further behind than a limit allows
   std::uint32_t reserved;
   std::uint64_t checksum;  // checksum64 of the bytes before it, salt 0
 };
-static_assert(sizeof(SlotRecord) == 88);
+static_assert(sizeof(SlotRecord) == 96);
 
 class SlotFile {
  public:

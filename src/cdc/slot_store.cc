@@ -12,6 +12,14 @@ Error in_use_here(std::string_view name) {
   return Error(ErrorCode::kBusy, fmt::format("slot '{}' is in use in this process", name));
 }
 
+// It can only be dropped. Of no branch: none was made at the end of time.
+SlotStore::Slot damaged_slot(const std::string& name) {
+  SlotStore::Slot slot{.name = name};
+  slot.record.branch_us = ~std::uint64_t{0};
+  slot.record.lost = 1;
+  return slot;
+}
+
 }  // namespace
 
 // --- SlotUse ---
@@ -37,10 +45,12 @@ Status SlotUse::advance(Lsn lsn) {
                  fmt::format("slot '{}' is lost: it was further behind than its limit", name_))
         .with_hint("drop it, make it anew and begin with a snapshot");
   }
-  if (raw(lsn) <= record_.acknowledged_lsn) return {};
   const TimestampUs now_us = clock_.now_us();
-  record_.acknowledged_lsn = raw(lsn);
-  record_.acknowledged_us = static_cast<std::uint64_t>(now_us);
+  if (raw(lsn) > record_.acknowledged_lsn) {
+    record_.acknowledged_lsn = raw(lsn);
+    record_.acknowledged_us = static_cast<std::uint64_t>(now_us);
+  }
+  if (record_.acknowledged_lsn == file_.record().acknowledged_lsn) return {};
   // A clock that steps back does not keep it from being written.
   const TimestampUs passed_us = now_us - written_us_;
   return passed_us >= 0 && passed_us < kWriteIntervalUs ? Status() : write();
@@ -68,12 +78,13 @@ Status SlotUse::write() {
 SlotStore::SlotStore(io::Directory& directory, std::uint64_t database_id, Clock& clock, std::string owner)
     : directory_(directory), database_id_(database_id), clock_(clock), owner_(std::move(owner)) {}
 
-Status SlotStore::create(const std::string& name, BranchId branch, Lsn acknowledged, std::uint64_t lag_us_max,
-                         std::uint64_t lag_bytes_max) {
+Status SlotStore::create(const std::string& name, BranchId branch, std::uint64_t branch_us, Lsn acknowledged,
+                         std::uint64_t lag_us_max, std::uint64_t lag_bytes_max) {
   DOSQL_RETURN_IF_ERROR(check_slot_name(name));
   DOSQL_ASSIGN_OR_RETURN(const auto held, lock(name));
   SlotRecord record{};
   record.branch = raw(branch);
+  record.branch_us = branch_us;
   record.database_id = database_id_;
   record.acknowledged_lsn = raw(acknowledged);
   record.created_us = record.acknowledged_us = static_cast<std::uint64_t>(clock_.now_us());
@@ -89,6 +100,8 @@ Result<std::vector<SlotStore::Slot>> SlotStore::list() const {
     auto slot = get(name);
     // Dropped meanwhile.
     if (!slot && slot.error().code() == ErrorCode::kNotFound) continue;
+    // One that is damaged does not hide the others.
+    if (!slot && slot.error().code() == ErrorCode::kCorrupt) slot = damaged_slot(name);
     if (!slot) return std::move(slot).error();
     slots.push_back(*std::move(slot));
   }

@@ -32,8 +32,8 @@ class SlotUse {
   SlotUse& operator=(const SlotUse&) = delete;
 
   SlotRecord record() const;
-  // All up to `lsn` was dealt with. Backwards changes nothing. Errors: kHistoryExpired (the slot is lost),
-  // those of a write.
+  // All up to `lsn` was dealt with. Backwards changes nothing, but what waits may be written then. Errors:
+  // kHistoryExpired (the slot is lost), those of a write.
   Status advance(Lsn lsn);
   // Durable on return. Errors: kIo.
   Status flush();
@@ -67,9 +67,10 @@ class SlotStore {
   };
 
   // Durable on return. Errors of what follows: kNotFound, kLocked (another process has it), kCorrupt,
-  // kReadOnly, kDiskFull, kIo; of this one kAlreadyExists, kInvalidArgument (the name).
-  Status create(const std::string& name, BranchId branch, Lsn acknowledged, std::uint64_t lag_us_max,
-                std::uint64_t lag_bytes_max);
+  // kReadOnly, kDiskFull, kIo; of this one kAlreadyExists, kInvalidArgument (the name). `branch_us`: when
+  // the branch was made, 0 of main.
+  Status create(const std::string& name, BranchId branch, std::uint64_t branch_us, Lsn acknowledged,
+                std::uint64_t lag_us_max, std::uint64_t lag_bytes_max);
   // By name, ascending.
   Result<std::vector<Slot>> list() const;
   Result<Slot> get(const std::string& name) const;

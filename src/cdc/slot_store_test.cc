@@ -25,30 +25,44 @@ class SlotStoreTest : public ::testing::Test {
 };
 
 TEST_F(SlotStoreTest, SurvivesItsStore) {
-  store().create("a", BranchId{3}, Lsn{10}, 5'000'000, 4096).value();
+  store().create("a", BranchId{3}, 0, Lsn{10}, 5'000'000, 4096).value();
   store().advance("a", Lsn{20}).value();
   const SlotStore::Slot slot = store().get("a").value();
   EXPECT_EQ(slot.record.acknowledged_lsn, 20u);
   EXPECT_EQ(slot.record.branch, 3u);
   EXPECT_EQ(slot.record.lag_us_max, 5'000'000u);
   EXPECT_EQ(slot.record.lag_bytes_max, 4096u);
-  store().create("b", BranchId{0}, Lsn{0}, 0, 0).value();
+  store().create("b", BranchId{0}, 0, Lsn{0}, 0, 0).value();
   EXPECT_EQ(store().list().value().size(), 2u);
   store().drop("a").value();
   EXPECT_EQ(store().get("a").error().code(), ErrorCode::kNotFound);
   EXPECT_EQ(store().list().value().size(), 1u);
 }
 
+TEST_F(SlotStoreTest, ADamagedOneDoesNotHideTheOthers) {
+  store().create("a", BranchId{0}, 0, Lsn{10}, 0, 0).value();
+  store().create("b", BranchId{0}, 0, Lsn{20}, 0, 0).value();
+  directory_->open("slot-a", io::OpenMode::kReadWrite).value()->truncate(10).value();
+  EXPECT_EQ(store().get("a").error().code(), ErrorCode::kCorrupt);
+  EXPECT_EQ(store().use("a").error().code(), ErrorCode::kCorrupt);
+  const auto slots = store().list().value();
+  ASSERT_EQ(slots.size(), 2u);
+  EXPECT_EQ(slots[0].record.lost, 1u);
+  EXPECT_EQ(slots[1].record.acknowledged_lsn, 20u);
+  store().drop("a").value();
+  EXPECT_EQ(store().list().value().size(), 1u);
+}
+
 TEST_F(SlotStoreTest, BackwardsChangesNothing) {
   SlotStore slots = store();
-  slots.create("a", BranchId{0}, Lsn{10}, 0, 0).value();
+  slots.create("a", BranchId{0}, 0, Lsn{10}, 0, 0).value();
   slots.advance("a", Lsn{5}).value();
   EXPECT_EQ(slots.get("a").value().record.acknowledged_lsn, 10u);
 }
 
 TEST_F(SlotStoreTest, AcknowledgementsAreWrittenTogether) {
   SlotStore slots = store();
-  slots.create("a", BranchId{0}, Lsn{0}, 0, 0).value();
+  slots.create("a", BranchId{0}, 0, Lsn{0}, 0, 0).value();
   {
     const auto use = slots.use("a").value();
     slots.advance("a", Lsn{1}).value();
@@ -60,13 +74,17 @@ TEST_F(SlotStoreTest, AcknowledgementsAreWrittenTogether) {
     slots.advance("a", Lsn{10}).value();
     EXPECT_EQ(on_disk("a"), 10u);
     slots.advance("a", Lsn{11}).value();
+    clock_.set_us(clock_.now_us() + SlotUse::kWriteIntervalUs);
+    slots.advance("a", Lsn{11}).value();
+    EXPECT_EQ(on_disk("a"), 11u) << "saying it again writes what waits";
+    slots.advance("a", Lsn{12}).value();
   }
-  EXPECT_EQ(on_disk("a"), 11u) << "the end of the use writes what is left";
+  EXPECT_EQ(on_disk("a"), 12u) << "the end of the use writes what is left";
 }
 
 TEST_F(SlotStoreTest, OneHasItAtATime) {
   SlotStore slots = store();
-  slots.create("a", BranchId{0}, Lsn{0}, 0, 0).value();
+  slots.create("a", BranchId{0}, 0, Lsn{0}, 0, 0).value();
   auto use = slots.use("a").value();
   EXPECT_EQ(slots.use("a").error().code(), ErrorCode::kBusy);
   EXPECT_EQ(slots.drop("a").error().code(), ErrorCode::kBusy);
@@ -81,7 +99,7 @@ TEST_F(SlotStoreTest, OneHasItAtATime) {
 
 TEST_F(SlotStoreTest, ALostSlotStaysLost) {
   SlotStore slots = store();
-  slots.create("a", BranchId{0}, Lsn{0}, 1, 0).value();
+  slots.create("a", BranchId{0}, 0, Lsn{0}, 1, 0).value();
   slots.use("a").value()->lose().value();
   EXPECT_EQ(slots.advance("a", Lsn{1}).error().code(), ErrorCode::kHistoryExpired);
   EXPECT_EQ(store().get("a").value().record.lost, 1u);
@@ -90,18 +108,18 @@ TEST_F(SlotStoreTest, ALostSlotStaysLost) {
 TEST_F(SlotStoreTest, NamesAndDoubles) {
   SlotStore slots = store();
   for (const std::string bad : {"", ".a", "a/b", "a b", "ä", "a+new"})
-    EXPECT_EQ(slots.create(bad, BranchId{0}, Lsn{0}, 0, 0).error().code(), ErrorCode::kInvalidArgument)
+    EXPECT_EQ(slots.create(bad, BranchId{0}, 0, Lsn{0}, 0, 0).error().code(), ErrorCode::kInvalidArgument)
         << bad;
-  EXPECT_EQ(slots.create(std::string(65, 'a'), BranchId{0}, Lsn{0}, 0, 0).error().code(),
+  EXPECT_EQ(slots.create(std::string(65, 'a'), BranchId{0}, 0, Lsn{0}, 0, 0).error().code(),
             ErrorCode::kInvalidArgument);
-  slots.create("a.b-c_1", BranchId{0}, Lsn{0}, 0, 0).value();
-  EXPECT_EQ(slots.create("a.b-c_1", BranchId{0}, Lsn{0}, 0, 0).error().code(), ErrorCode::kAlreadyExists);
+  slots.create("a.b-c_1", BranchId{0}, 0, Lsn{0}, 0, 0).value();
+  EXPECT_EQ(slots.create("a.b-c_1", BranchId{0}, 0, Lsn{0}, 0, 0).error().code(), ErrorCode::kAlreadyExists);
   EXPECT_EQ(slots.advance("none", Lsn{1}).error().code(), ErrorCode::kNotFound);
   EXPECT_THAT(directory_->list().value(), ::testing::Not(::testing::Contains("slot-none+lock")));
 }
 
 TEST_F(SlotStoreTest, OneDamagedCopyIsNoLossAndTwoAreDamage) {
-  store().create("a", BranchId{0}, Lsn{1}, 0, 0).value();
+  store().create("a", BranchId{0}, 0, Lsn{1}, 0, 0).value();
   store().advance("a", Lsn{2}).value();
   const auto spoil = [&](std::uint64_t offset) {
     const std::byte junk[8] = {};
@@ -115,7 +133,7 @@ TEST_F(SlotStoreTest, OneDamagedCopyIsNoLossAndTwoAreDamage) {
 }
 
 TEST_F(SlotStoreTest, ASlotOfAnotherDatabaseIsNotTaken) {
-  store().create("a", BranchId{0}, Lsn{1}, 0, 0).value();
+  store().create("a", BranchId{0}, 0, Lsn{1}, 0, 0).value();
   SlotStore other(*directory_, kDatabase + 1, clock_, "process 1");
   EXPECT_EQ(other.get("a").error().code(), ErrorCode::kCorrupt);
 }

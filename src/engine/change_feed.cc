@@ -245,7 +245,8 @@ Result<bool> ChangeFeed::open_next_commit() {
   const ReadPoint head = store().head(branch());
   if (head.version < next_) return false;
   if (durable_ < next_ && store().options().access == version::Access::kReadWrite) {
-    DOSQL_RETURN_IF_ERROR(store().await_visible({head, head.lsn}));
+    // Also the fast-forward that brought the commit here, which is behind it in the log.
+    DOSQL_RETURN_IF_ERROR(store().await_visible({head, store().visible_lsn()}));
     durable_ = head.version;
   }
   DOSQL_ASSIGN_OR_RETURN(const ReadPoint point, store().at_version(branch(), next_));

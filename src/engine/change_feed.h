@@ -67,6 +67,9 @@ class ChangeFeed {
   // Of those that are there.
   Result<Found> next_now();
 
+  // All up to here was given or left out.
+  Lsn given() const { return snapshot_ ? Lsn{} : after_; }
+
   // Has the feed keep something for as long as it lives.
   void keep(std::shared_ptr<const void> kept) { kept_ = std::move(kept); }
 

@@ -26,7 +26,8 @@ struct WorkloadTable {
 };
 
 // All kinds of statements: inserts, REPLACE, updates, deletes, of keys too, with triggers and cascades; in
-// transactions with savepoints, some rolled back; ALTER, VACUUM, tables that go and come; branches.
+// transactions with savepoints in savepoints, some rolled back; ALTER, VACUUM, tables that go and come;
+// branches.
 class ChangeWorkload {
  public:
   ChangeWorkload(Connection& connection, std::uint64_t seed) : connection_(connection), random_(seed) {
@@ -54,11 +55,7 @@ class ChangeWorkload {
     if (pick(10) == 0) return structural_step();
     exec("BEGIN");
     for (std::uint64_t i = 0; i <= pick(4); ++i) change();
-    if (pick(3) == 0) {
-      exec("SAVEPOINT s");
-      change();
-      exec(pick(2) == 0 ? "ROLLBACK TO s; RELEASE s" : "RELEASE s");
-    }
+    if (pick(3) == 0) savepoint(0);
     exec(pick(8) == 0 ? "ROLLBACK" : "COMMIT");
   }
 
@@ -76,6 +73,13 @@ class ChangeWorkload {
   }
 
  private:
+  void savepoint(int depth) {
+    exec("SAVEPOINT s");
+    change();
+    if (depth < 2 && pick(3) == 0) savepoint(depth + 1);
+    exec(pick(2) == 0 ? "ROLLBACK TO s; RELEASE s" : "RELEASE s");
+  }
+
   void exec(const std::string& sql) {
     const Status done = connection_.exec(sql);
     EXPECT_TRUE(done) << failure_text(done.error()) << " in " << sql;
@@ -104,7 +108,7 @@ class ChangeWorkload {
   void structural_step() {
     const std::size_t index = pick(tables_.size());
     WorkloadTable& table = tables_[index];
-    switch (pick(7)) {
+    switch (pick(9)) {
       case 0: exec("VACUUM"); break;
       case 1: exec("PRAGMA incremental_vacuum(3)"); break;
       case 2:
@@ -123,7 +127,23 @@ class ChangeWorkload {
         add_triggers();
         break;
       case 5: exec("DELETE FROM " + table.name); break;
+      case 6:
+      case 7: change_added_column(table); break;
       default: exec("CREATE TABLE IF NOT EXISTS other(z); INSERT INTO other VALUES (zeroblob(9000))"); break;
+    }
+  }
+
+  // Of those that ALTER TABLE added: other values, another name, or gone.
+  void change_added_column(const WorkloadTable& table) {
+    const std::string column = rows_text(
+        connection_, "SELECT name FROM pragma_table_info('" + table.name + "') WHERE name GLOB 'x*' LIMIT 1");
+    if (column.empty()) return;
+    switch (pick(3)) {
+      case 0: exec("ALTER TABLE " + table.name + " DROP COLUMN " + column); break;
+      case 1:
+        exec("ALTER TABLE " + table.name + " RENAME COLUMN " + column + " TO x" + std::to_string(++names_));
+        break;
+      default: try_exec("UPDATE " + table.name + " SET " + column + " = " + value() + " WHERE chance(3)");
     }
   }
 

@@ -30,6 +30,8 @@ Result<std::optional<Change>> Changes::next(std::chrono::milliseconds timeout) {
   return feed_->next(engine::deadline_in(timeout));
 }
 
+std::uint64_t Changes::given_lsn() const { return raw(feed_->given()); }
+
 void Changes::stop() { feed_->stop(); }
 bool Changes::stopped() const { return feed_->stopped(); }
 

@@ -39,9 +39,10 @@ bool over_limit(const SlotInfo& info) {
 }  // namespace
 
 Result<version::BranchInfo> branch_of_slot(const VersionStore& store, const SlotStore::Slot& slot) {
-  const BranchId id = store.current(BranchId{slot.record.branch});
+  // Not by its id: a fast-forward gives it another one, and a power loss can take that, or the branch itself,
+  // back and have the id given to another. No two branches were made at the same time.
   for (version::BranchInfo& branch : store.branches()) {
-    if (branch.id == id) return std::move(branch);
+    if (static_cast<std::uint64_t>(branch.created_us) == slot.record.branch_us) return std::move(branch);
   }
   return Error(ErrorCode::kBranchNotFound, fmt::format("the branch of slot '{}' was dropped", slot.name));
 }

@@ -19,8 +19,12 @@ Status Slots::create(const std::string& name, const SlotOptions& options) {
   DOSQL_RETURN_IF_ERROR(store.catch_up());
   const auto branch = store.find_branch(options.branch);
   if (!branch) return engine::branch_not_found(store, options.branch);
+  if (options.lag_max.count() < 0 || options.lag_max > std::chrono::hours(24 * 365'000))
+    return Error(ErrorCode::kInvalidArgument, "lag_max is out of range");
+  // A power loss must not take the branch and leave the slot.
+  if (!core_->read_only()) DOSQL_RETURN_IF_ERROR(store.await_visible({branch->head, store.visible_lsn()}));
   const Lsn after = options.after_lsn ? Lsn{*options.after_lsn} : branch->head.lsn;
-  return core_->feed_slots().create(name, branch->id, after,
+  return core_->feed_slots().create(name, branch->id, static_cast<std::uint64_t>(branch->created_us), after,
                                     static_cast<std::uint64_t>(options.lag_max.count()) * 1'000'000,
                                     options.lag_bytes_max);
 }
@@ -60,9 +64,13 @@ Result<Changes> Slots::subscribe(const std::string& name, ChangeFilter filter) {
 }
 
 Status Slots::acknowledge(const std::string& name, std::uint64_t lsn) {
-  if (const Lsn newest = core_->store().visible_lsn(); Lsn{lsn} > newest)
-    return Error(ErrorCode::kInvalidArgument,
-                 fmt::format("LSN {} cannot be acknowledged: the newest is {}", lsn, raw(newest)));
+  if (const Lsn newest = core_->store().visible_lsn(); Lsn{lsn} > newest) {
+    // A slot may begin in the future.
+    DOSQL_ASSIGN_OR_RETURN(const auto slot, core_->feed_slots().get(name));
+    if (lsn > slot.record.acknowledged_lsn)
+      return Error(ErrorCode::kInvalidArgument,
+                   fmt::format("LSN {} cannot be acknowledged: the newest is {}", lsn, raw(newest)));
+  }
   return core_->feed_slots().advance(name, Lsn{lsn});
 }
 

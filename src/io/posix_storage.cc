@@ -53,12 +53,6 @@ Error no_plain_file(std::string_view action, std::string_view path) {
   return storage_error(ErrorCode::kIo, action, path, "it is not a plain file");
 }
 
-Status check_plain_file(const FileDescriptor& file, std::string_view action, std::string_view path) {
-  struct stat about;
-  if (fstat(file.get(), &about) != 0) return posix_name_error(errno, NameUse::kRead, action, path);
-  return S_ISREG(about.st_mode) ? Status() : no_plain_file(action, path);
-}
-
 // All work goes through the descriptor of the directory: neither a chdir of the process nor a rename of
 // the directory moves it elsewhere.
 class PosixDirectory final : public Directory {
@@ -98,7 +92,9 @@ Result<std::unique_ptr<File>> PosixDirectory::open(std::string_view name, OpenMo
     return posix_name_error(errno, reads_only ? NameUse::kRead : NameUse::kChange,
                             creates ? "create" : "open", path);
   }
-  DOSQL_RETURN_IF_ERROR(check_plain_file(file, "open", path));
+  struct stat about;
+  if (fstat(file.get(), &about) != 0) return posix_name_error(errno, NameUse::kRead, "open", path);
+  if (!S_ISREG(about.st_mode)) return no_plain_file("open", path);
   return make_posix_file(std::move(file), std::move(path),
                          reads_only ? FileAccess::kRead : FileAccess::kReadAndWrite, features_);
 }
@@ -151,14 +147,23 @@ bool PosixDirectory::is_plain_file(const dirent& entry) const {
 
 Result<std::unique_ptr<DirectoryLock>> PosixDirectory::lock(std::string_view name, std::string_view owner) {
   const std::string path = path_of(name);
-  FileDescriptor file(
-      openat(descriptor_.get(), std::string(name).c_str(), O_RDWR | O_CREAT | kSafely, kFileMode));
-  if (!file.is_open()) {
-    if (errno == ELOOP) return no_plain_file("lock", path);
-    return posix_name_error(errno, NameUse::kChange, "lock", path);
+  const std::string file_name(name);
+  while (true) {
+    FileDescriptor file(openat(descriptor_.get(), file_name.c_str(), O_RDWR | O_CREAT | kSafely, kFileMode));
+    if (!file.is_open()) {
+      if (errno == ELOOP) return no_plain_file("lock", path);
+      return posix_name_error(errno, NameUse::kChange, "lock", path);
+    }
+    struct stat opened;
+    if (fstat(file.get(), &opened) != 0) return posix_data_error(errno, "look at", path);
+    if (!S_ISREG(opened.st_mode)) return no_plain_file("lock", path);
+    DOSQL_ASSIGN_OR_RETURN(auto held, lock_posix_file(std::move(file), path, owner));
+    // Its last holder may have removed it meanwhile: others lock the file that has the name now.
+    struct stat named;
+    const bool is_named = fstatat(descriptor_.get(), file_name.c_str(), &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+                          named.st_dev == opened.st_dev && named.st_ino == opened.st_ino;
+    if (is_named) return held;
   }
-  DOSQL_RETURN_IF_ERROR(check_plain_file(file, "lock", path));
-  return lock_posix_file(std::move(file), path, owner);
 }
 
 Result<std::unique_ptr<SharedMemory>> PosixDirectory::open_shared(std::string_view name,

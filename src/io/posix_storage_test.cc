@@ -13,10 +13,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <functional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "io/file_descriptor.h"
@@ -350,6 +352,28 @@ TEST_F(LockHolderTest, AHolderThatWasJustKilledIsWaitedFor) {
   kill(child, SIGKILL);
   EXPECT_TRUE(open_directory()->lock("LOCK", "me"));
   ASSERT_EQ(waitpid(child, nullptr, 0), child);
+}
+
+// Who holds a lock may remove its file: who opened that just before does not have the lock by it.
+TEST_F(PosixStorageTest, ALockWhoseFileIsRemovedStaysWithOne) {
+  std::atomic<int> holders{0};
+  std::atomic<int> taken{0};
+  const auto work = [&] {
+    const auto directory = open_directory();
+    for (int i = 0; i < 2'000; ++i) {
+      const auto held = directory->lock("LOCK", "me");
+      if (!held) continue;
+      ++taken;
+      EXPECT_EQ(holders.fetch_add(1), 0);
+      std::this_thread::yield();
+      holders.fetch_sub(1);
+      EXPECT_TRUE(directory->remove("LOCK"));
+    }
+  };
+  std::thread other(work);
+  work();
+  other.join();
+  EXPECT_GT(taken.load(), 100);
 }
 
 // Between taking the lock and writing the text, and when the disk was too full for it.

@@ -179,8 +179,8 @@ TEST_F(FormatDocument, SlotsAreAsTheTableSays) {
                                   FIELD(SlotRecord, sequence),   FIELD(SlotRecord, acknowledged_lsn),
                                   FIELD(SlotRecord, created_us), FIELD(SlotRecord, acknowledged_us),
                                   FIELD(SlotRecord, lag_us_max), FIELD(SlotRecord, lag_bytes_max),
-                                  FIELD(SlotRecord, lost),       FIELD(SlotRecord, reserved),
-                                  FIELD(SlotRecord, checksum)};
+                                  FIELD(SlotRecord, branch_us),  FIELD(SlotRecord, lost),
+                                  FIELD(SlotRecord, reserved),   FIELD(SlotRecord, checksum)};
   EXPECT_THAT(documented_in(read_document("docs/format/slots.md"), "SlotRecord"),
               ::testing::ContainerEq(record));
   expect_no_gaps(record, sizeof(SlotRecord));

@@ -59,6 +59,18 @@ TEST(Examples, TimeTravel) {
                 "corrected: 120\n");
 }
 
+TEST(Examples, Consumer) {
+  expect_prints("consumer",
+                "index 1 tea\n"
+                "index 2 cake\n"
+                "(the index does not answer)\n"
+                "index 3 milk\n"
+                "remove 1 tea\n"
+                "handled 4, dead letters 1\n"
+                "4: a name is missing\n"
+                "dead letters mended: 1\n");
+}
+
 TEST(Examples, SayWhatIsMissing) {
   const shell_test::TemporaryFolder folder;
   const Outcome outcome =

@@ -3,7 +3,7 @@
 # FOLDER is the repository unless given (check_test.sh gives it broken ones).
 set -euo pipefail
 export LC_ALL=C
-rooms=(base io log version diff merge cdc sql engine)  # each may include itself and those before it
+rooms=(base io log version diff merge cdc sql engine consumer)  # each may include itself and those before it
 lines_max=900
 
 cd "${2:-$(dirname "$0")/../..}"
