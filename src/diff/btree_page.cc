@@ -62,7 +62,7 @@ PageNo BtreePage::right_child() const {
 }
 
 Result<Cell> BtreePage::cell(std::uint32_t index) const {
-  const std::uint32_t place = load_big16(usable_.data() + cells_ + index * kPlaceBytes);
+  const std::uint32_t place = cell_place(index);
   if (place < cells_ + cell_count_ * kPlaceBytes || place >= usable_.size())
     return malformed("a cell is outside of its room");
   Cell cell;

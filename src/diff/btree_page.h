@@ -18,8 +18,6 @@
 
 namespace dosql::diff {
 
-using PageImage = std::array<std::byte, kPageBytes>;
-
 // An error kCorrupt that names the page.
 Error malformed_page(PageNo page, std::string_view what);
 
@@ -47,8 +45,14 @@ class BtreePage {
   std::uint32_t cell_count() const { return cell_count_; }
   // REQUIRES: index < cell_count(). Errors: kCorrupt.
   Result<Cell> cell(std::uint32_t index) const;
+  // Where the cell begins, if the page is not damaged. REQUIRES: index < cell_count().
+  std::uint32_t cell_place(std::uint32_t index) const {
+    return load_big16(usable_.data() + cells_ + index * std::size_t{2});
+  }
   // REQUIRES: !is_leaf().
   PageNo right_child() const;
+  // The image's.
+  const std::byte* bytes() const { return usable_.data(); }
 
  private:
   BtreePage() = default;

@@ -126,14 +126,20 @@ Status decode_record(Bytes record, std::vector<Field>& fields) {
 }
 
 void encode_record(std::span<const Field> fields, std::vector<std::byte>& record) {
-  std::vector<std::byte> types;
-  for (const Field& field : fields) append_varint(type_of(field), types);
+  std::size_t types_bytes = 0;
+  std::size_t content_bytes = 0;
+  for (const Field& field : fields) {
+    const std::uint64_t type = type_of(field);
+    types_bytes += varint_bytes(type);
+    content_bytes += bytes_of_type(type);
+  }
   // The header's size counts itself.
   std::size_t size_bytes = 1;
-  while (varint_bytes(types.size() + size_bytes) > size_bytes) ++size_bytes;
+  while (varint_bytes(types_bytes + size_bytes) > size_bytes) ++size_bytes;
   record.clear();
-  append_varint(types.size() + size_bytes, record);
-  record.insert(record.end(), types.begin(), types.end());
+  record.reserve(size_bytes + types_bytes + content_bytes);
+  append_varint(types_bytes + size_bytes, record);
+  for (const Field& field : fields) append_varint(type_of(field), record);
   for (const Field& field : fields) append_value(field, type_of(field), record);
 }
 

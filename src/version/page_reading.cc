@@ -11,7 +11,7 @@ namespace dosql::version {
 
 using log::EntryKind;
 
-Status StoreImpl::rebuild(PageNo page, const Chain& chain, std::byte* out) const {
+Status StoreImpl::rebuild(PageNo page, const Chain& chain, std::byte* out, HistoryCache* older) const {
   log::EntryWindow window;
   std::size_t reach = chain.size;
   for (std::size_t i = chain.size; i-- > 0;) {
@@ -28,10 +28,11 @@ Status StoreImpl::rebuild(PageNo page, const Chain& chain, std::byte* out) const
       if (payload.size() != kPageBytes)
         return log->corrupt(entry.position(), "a full page image is too short");
       std::memcpy(out, payload.data(), kPageBytes);
-      continue;
+    } else {
+      if (entry.kind() == EntryKind::kZero) std::memset(out, 0, kPageBytes);
+      if (!apply_patch(payload, out)) return log->corrupt(entry.position(), "a page patch makes no sense");
     }
-    if (entry.kind() == EntryKind::kZero) std::memset(out, 0, kPageBytes);
-    if (!apply_patch(payload, out)) return log->corrupt(entry.position(), "a page patch makes no sense");
+    if (older && i > 0) older->put(entry.position(), out);
   }
   return {};
 }
@@ -81,12 +82,13 @@ Status StoreImpl::read(const ReadPoint& point, PageNo page, std::uint32_t offset
     return {};
   rebuilt_pages.fetch_add(1, std::memory_order_relaxed);
   std::byte image[kPageBytes];
-  DOSQL_RETURN_IF_ERROR(rebuild(page, chain, image));
+  DOSQL_RETURN_IF_ERROR(rebuild(page, chain, image, cache == CacheUse::kKeepOlder ? &history : nullptr));
   std::memcpy(out.data(), image + offset, out.size());
-  if (!is_newest) {
-    history.put(version.position(), image);
-  } else if (cache == CacheUse::kKeep) {
+  if (cache == CacheUse::kBypass) return {};
+  if (is_newest) {
     install(slot, chain, image);
+  } else {
+    history.put(version.position(), image);
   }
   return {};
 }

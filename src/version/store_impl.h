@@ -24,6 +24,9 @@ namespace dosql::version {
 class Follower;
 class IndexBuilder;
 
+// What the header of a commit's record says. REQUIRES of changed_pages and log_bytes: it did not spill.
+CommitInfo info_of(const log::RecordHeader& header, Version version);
+
 class StoreImpl {
  public:
   StoreImpl(std::unique_ptr<io::Directory> directory_in, const StoreOptions& options_in, Clock& clock_in,
@@ -42,8 +45,8 @@ class StoreImpl {
   // --- reading (page_reading.cc) ---
   Status read(const ReadPoint& point, PageNo page, std::uint32_t offset, MutableBytes out, CacheUse cache);
   Lsn written_at(const ReadPoint& point, PageNo page) const;
-  // Rebuilds the image at the head of `chain` into `out` (kPageBytes).
-  Status rebuild(PageNo page, const Chain& chain, std::byte* out) const;
+  // Rebuilds the image at the head of `chain` into `out` (kPageBytes). `older`: takes those on the way to it.
+  Status rebuild(PageNo page, const Chain& chain, std::byte* out, HistoryCache* older = nullptr) const;
 
   // REQUIRES: such a branch exists or existed.
   Branch& branch(BranchId id) const {
