@@ -51,8 +51,6 @@ class BtreePage {
   }
   // REQUIRES: !is_leaf().
   PageNo right_child() const;
-  // The image's.
-  const std::byte* bytes() const { return usable_.data(); }
 
  private:
   BtreePage() = default;

@@ -37,6 +37,7 @@ Result<bool> CommitLeaves::find(PageReplay& replay) {
   pages_.clear();
   leaves_.clear();
   other_roots_.clear();
+  map_changed_ = false;
   DOSQL_ASSIGN_OR_RETURN(const bool is_usual, same_header());
   if (!is_usual) return false;
   DOSQL_ASSIGN_OR_RETURN(const bool is_small, gather_pages());
@@ -73,6 +74,7 @@ Result<bool> CommitLeaves::gather_pages() {
   for (const PageReplay::Written& written : replay_->written()) {
     if (raw(written.page) == 1) continue;
     if (layout.is_map_page(written.page)) {
+      map_changed_ = true;
       gather_entries(written);
     } else {
       pages_.push_back(written.page);
@@ -130,10 +132,18 @@ Result<CommitLeaves::Role> CommitLeaves::role_of(PageNo start, Side side) {
   return role;
 }
 
+Result<CommitLeaves::Role> CommitLeaves::role_after(PageNo page, const Role& before) {
+  if (map_changed_ || before.image == nullptr) return role_of(page, Side::kAfter);
+  Role role = before;
+  DOSQL_ASSIGN_OR_RETURN(role.image, replay_->after(page));
+  if (!role.is_overflow) role.kind = std::to_integer<std::uint8_t>((*role.image)[0]);
+  return role;
+}
+
 // False: more than leaves changed (C2, C3).
 Result<bool> CommitLeaves::add(PageNo page) {
   DOSQL_ASSIGN_OR_RETURN(const Role before, role_of(page, Side::kBefore));
-  DOSQL_ASSIGN_OR_RETURN(const Role after, role_of(page, Side::kAfter));
+  DOSQL_ASSIGN_OR_RETURN(const Role after, role_after(page, before));
   if (before.is_overflow && after.is_overflow) return false;
   if (before.root == kSchemaRoot || after.root == kSchemaRoot) return false;
   const bool moved = before.image != nullptr && after.image != nullptr && before.root != after.root;
@@ -150,11 +160,16 @@ void CommitLeaves::add_leaf(PageNo page, const Role& before, const Role& after) 
   const bool was = before.kind == kTableLeaf;
   const bool is = after.kind == kTableLeaf;
   if (was && is && before.root == after.root) {
-    leaves_.push_back({before.root, page, before.image, after.image});
+    leaves_.push_back({before.root, page, before.image, after.image, written_blocks(page)});
     return;
   }
-  if (was) leaves_.push_back({before.root, page, before.image, nullptr});
-  if (is) leaves_.push_back({after.root, page, nullptr, after.image});
+  if (was) leaves_.push_back({before.root, page, before.image, nullptr, 0});
+  if (is) leaves_.push_back({after.root, page, nullptr, after.image, 0});
+}
+
+std::uint64_t CommitLeaves::written_blocks(PageNo page) const {
+  const auto found = std::ranges::find(replay_->written(), page, &PageReplay::Written::page);
+  return found != replay_->written().end() ? found->blocks : 0;
 }
 
 Status ReplayedPages::read(PageNo page, std::uint32_t offset, MutableBytes out) {

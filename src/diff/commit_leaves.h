@@ -33,6 +33,7 @@ struct CommitLeaf {
   PageNo page{};
   const PageImage* before = nullptr;
   const PageImage* after = nullptr;
+  std::uint64_t blocks = 0;  // of both: PageReplay::Written::blocks; 0: it was not written
 };
 
 // One thread at a time. Keeps its memory for the next commit.
@@ -63,13 +64,16 @@ class CommitLeaves {
   void gather_entries(const version::PageReplay::Written& map_page);
   Result<bool> add(PageNo page);
   Result<Role> role_of(PageNo page, Side side);
+  Result<Role> role_after(PageNo page, const Role& before);
   Result<const PageImage*> image(PageNo page, Side side) {
     return side == Side::kBefore ? replay_->before(page) : replay_->after(page);
   }
   void add_leaf(PageNo page, const Role& before, const Role& after);
+  std::uint64_t written_blocks(PageNo page) const;
 
   version::PageReplay* replay_ = nullptr;
   std::uint32_t usable_bytes_ = 0;
+  bool map_changed_ = false;
   std::vector<PageNo> pages_;
   std::vector<CommitLeaf> leaves_;
   std::vector<PageNo> other_roots_;

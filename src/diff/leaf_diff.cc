@@ -1,49 +1,49 @@
 #include "diff/leaf_diff.h"
 
 #include <algorithm>
-#include <cstring>
+#include <array>
+#include <bit>
 
 namespace dosql::diff {
 namespace {
 
 constexpr std::size_t kBlockBytes = kPageBytes / 64;
 
-// Bit i: the images differ in the i-th of 64 blocks.
-std::uint64_t differing_blocks(const PageImage& a, const PageImage& b) {
-  std::uint64_t blocks = 0;
-  for (std::size_t i = 0; i < 64; ++i) {
-    const bool differs =
-        std::memcmp(a.data() + i * kBlockBytes, b.data() + i * kBlockBytes, kBlockBytes) != 0;
-    blocks |= std::uint64_t{differs} << i;
-  }
-  return blocks;
-}
-
 // The same leaf in two versions.
 class LeafPair {
  public:
-  LeafPair(const BtreePage& before, const BtreePage& after, std::uint64_t differing)
-      : before_(before), after_(after), differing_(differing) {}
+  // `blocks`: where the images may differ, by bits.
+  LeafPair(const BtreePage& before, const BtreePage& after, std::uint64_t blocks)
+      : before_(before), after_(after), blocks_(blocks) {
+    if (blocks == ~std::uint64_t{0}) return;
+    for (std::uint32_t i = 0; i < before.cell_count(); ++i) {
+      const std::uint32_t place = before.cell_place(i);
+      const std::uint64_t behind = place < kPageBytes ? blocks_ >> (place / kBlockBytes) : 0;
+      if (behind == 0) continue;
+      const auto distance = static_cast<std::size_t>(std::countr_zero(behind));
+      if (distance == 0) continue;
+      const std::size_t block = place / kBlockBytes + distance;
+      last_in_front_[block] = std::max(last_in_front_[block], static_cast<std::uint16_t>(place));
+    }
+  }
 
-  // Whether the cells lie in the same place and in none of the blocks that differ.
-  Result<bool> same(std::uint32_t index_before, std::uint32_t index_after) const {
+  // Whether the cells are known to have the same bytes in the same place: cells do not overlap, so of all
+  // that begin in front of a block only the last one may reach into it.
+  bool same(std::uint32_t index_before, std::uint32_t index_after) const {
     const std::uint32_t place = before_.cell_place(index_before);
-    if (place != after_.cell_place(index_after) || place >= kPageBytes) return false;
-    const std::size_t first = place / kBlockBytes;
-    const std::uint64_t behind = differing_ >> first;
+    if (place != after_.cell_place(index_after) || place >= kPageBytes || blocks_ == ~std::uint64_t{0})
+      return false;
+    const std::uint64_t behind = blocks_ >> (place / kBlockBytes);
     if (behind == 0) return true;
-    DOSQL_ASSIGN_OR_RETURN(const Cell cell, before_.cell(index_before));
-    constexpr std::size_t kOverflowBytes = kOverflowHeadBytes;
-    const std::size_t end = static_cast<std::size_t>(cell.local.data() - before_.bytes()) +
-                            cell.local.size() + (raw(cell.overflow) != 0 ? kOverflowBytes : 0);
-    const std::size_t last = (end - 1) / kBlockBytes;
-    return (behind << (63 - (last - first))) == 0;
+    const auto distance = static_cast<std::size_t>(std::countr_zero(behind));
+    return distance > 0 && last_in_front_[place / kBlockBytes + distance] != place;
   }
 
  private:
   const BtreePage& before_;
   const BtreePage& after_;
-  const std::uint64_t differing_;
+  const std::uint64_t blocks_;
+  std::array<std::uint16_t, 64> last_in_front_{};  // by block: the last cell that begins in front of it
 };
 
 Status append_cells(const BtreePage& page, std::uint32_t begin, std::uint32_t end, std::vector<Cell>& cells) {
@@ -83,17 +83,12 @@ Status LeafDiff::add_cells(const CommitLeaf& leaf, std::uint32_t usable_bytes) {
   if (leaf.before == leaf.after) return {};
   DOSQL_ASSIGN_OR_RETURN(const BtreePage before, BtreePage::parse(*leaf.before, leaf.page, usable_bytes));
   DOSQL_ASSIGN_OR_RETURN(const BtreePage after, BtreePage::parse(*leaf.after, leaf.page, usable_bytes));
-  const LeafPair pair(before, after, differing_blocks(*leaf.before, *leaf.after));
+  const LeafPair pair(before, after, leaf.blocks);
   std::uint32_t end_before = before.cell_count();
   std::uint32_t end_after = after.cell_count();
   std::uint32_t begin = 0;
-  for (; begin < std::min(end_before, end_after); ++begin) {
-    DOSQL_ASSIGN_OR_RETURN(const bool same, pair.same(begin, begin));
-    if (!same) break;
-  }
-  while (begin < std::min(end_before, end_after)) {
-    DOSQL_ASSIGN_OR_RETURN(const bool same, pair.same(end_before - 1, end_after - 1));
-    if (!same) break;
+  while (begin < std::min(end_before, end_after) && pair.same(begin, begin)) ++begin;
+  while (begin < std::min(end_before, end_after) && pair.same(end_before - 1, end_after - 1)) {
     --end_before;
     --end_after;
   }

@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <cmath>
+#include <cstring>
 #include <string>
 
 namespace dosql::diff {
@@ -26,9 +27,10 @@ std::uint64_t bytes_of_type(std::uint64_t type) {
 }
 
 std::int64_t signed_integer(Bytes bytes) {
-  std::uint64_t value = std::to_integer<std::uint8_t>(bytes[0]) & 0x80 ? ~std::uint64_t{0} : 0;
-  for (const std::byte byte : bytes) value = value << 8 | std::to_integer<std::uint64_t>(byte);
-  return static_cast<std::int64_t>(value);
+  // Its bytes at the top of a word, and then down again with their sign.
+  std::uint64_t value = 0;
+  std::memcpy(&value, bytes.data(), bytes.size());
+  return static_cast<std::int64_t>(__builtin_bswap64(value)) >> (64 - 8 * bytes.size());
 }
 
 Field real_field(Bytes bytes) {
@@ -92,7 +94,7 @@ void append_varint(std::uint64_t value, std::vector<std::byte>& out) {
 
 }  // namespace
 
-Varint read_varint(Bytes bytes) {
+Varint read_long_varint(Bytes bytes) {
   Varint varint;
   for (std::size_t i = 0; i < bytes.size() && i < 9; ++i) {
     const auto byte = std::to_integer<std::uint64_t>(bytes[i]);

@@ -95,6 +95,16 @@ TEST_F(EventReplayTest, SmallCommitsAreReplayed) {
   EXPECT_GE(compare(replay, 1, last), static_cast<int>(last) - 10) << "leaves that split or merge, too";
 }
 
+// Many rows begin in the bytes that a commit changed, and one reaches into them from in front.
+TEST_F(EventReplayTest, RowsThatShareTheBytesThatChanged) {
+  run("CREATE TABLE t(id INTEGER PRIMARY KEY, v); WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE "
+      "i < 300) INSERT INTO t SELECT i, 1000 + i FROM n");
+  for (int i = 1; i <= 300; ++i)
+    run("UPDATE t SET v = v + 1 WHERE id IN (" + std::to_string(i) + ", " + std::to_string(i % 7 + 1) + ")");
+  EventReplay replay = make();
+  EXPECT_GE(compare(replay, 1, connection_.version()), 300);
+}
+
 TEST_F(EventReplayTest, TablesInOneCommitKeepTheirOrder) {
   run("CREATE TABLE child(id INTEGER PRIMARY KEY, p REFERENCES parent, v); "
       "CREATE TABLE parent(id INTEGER PRIMARY KEY, v); INSERT INTO parent VALUES (1, 0), (2, 0), (3, 0); "

@@ -12,6 +12,12 @@ namespace dosql::version {
 
 using log::EntryKind;
 
+namespace {
+
+constexpr std::uint64_t kAllBlocks = ~std::uint64_t{0};
+
+}  // namespace
+
 PageReplay::PageReplay(VersionStore& store) : store_(store), pin_(store), sets_(kPagesKept / kWays) {}
 
 Result<bool> PageReplay::go_to(BranchId branch, Version version) {
@@ -59,14 +65,15 @@ Result<bool> PageReplay::step(BranchId branch, Version version) {
   after_ = {committer.id(), version, entry.lsn, header.page_count};
   info_ = info_of(header, version);
   Status replayed;
-  record.for_each_entry([&](const log::EntryHead& head, Bytes payload, std::uint32_t) {
-    if (replayed) replayed = replay(head, payload);
+  record.for_each_entry([&](const log::EntryHead& head, Bytes payload, std::uint32_t offset) {
+    const log::Position position{raw(entry.position) + offset};
+    if (replayed) replayed = replay(head, payload, position);
   });
   DOSQL_RETURN_IF_ERROR(replayed);
   return true;
 }
 
-Status PageReplay::replay(const log::EntryHead& head, Bytes payload) {
+Status PageReplay::replay(const log::EntryHead& head, Bytes payload, log::Position position) {
   const PageNo page{head.page};
   Written written{.page = page};
   PageImage* image = nullptr;
@@ -81,18 +88,21 @@ Status PageReplay::replay(const log::EntryHead& head, Bytes payload) {
     image = place_of(page).image.get();
   }
   if (is_patch_of_image || kind == EntryKind::kFull || kind == EntryKind::kZero) {
-    DOSQL_RETURN_IF_ERROR(apply(head, payload, *image));
+    DOSQL_RETURN_IF_ERROR(apply(head, payload, *image, written.blocks));
   } else {
     // It stands on an image that is not here.
+    written.blocks = kAllBlocks;
     DOSQL_RETURN_IF_ERROR(store_.impl().read(after_, page, 0, *image, CacheUse::kBypass));
   }
+  if (kind == EntryKind::kPatch) patches_.add(position, payload);
   if (head.page <= after_.page_count) written.after = image;
   written_.push_back(written);
   return {};
 }
 
-Status PageReplay::apply(const log::EntryHead& head, Bytes payload, PageImage& image) {
+Status PageReplay::apply(const log::EntryHead& head, Bytes payload, PageImage& image, std::uint64_t& blocks) {
   const auto kind = static_cast<EntryKind>(head.kind);
+  if (kind != EntryKind::kPatch) blocks = kAllBlocks;
   const auto corrupt = [&] {
     return Error(ErrorCode::kCorrupt,
                  fmt::format("the commit of version {} is damaged: its entry of page {} makes no sense",
@@ -104,7 +114,7 @@ Status PageReplay::apply(const log::EntryHead& head, Bytes payload, PageImage& i
     return {};
   }
   if (kind == EntryKind::kZero) image.fill(std::byte{0});
-  return apply_patch(payload, image.data()) ? Status() : corrupt();
+  return apply_patch(payload, image.data(), blocks) ? Status() : corrupt();
 }
 
 PageImage& PageReplay::next_before() {
@@ -157,7 +167,7 @@ Result<PageImage*> PageReplay::keep(PageNo page, const ReadPoint& point) {
   }
   Kept& kept = make_room(page);
   kept.page = PageNo{};
-  DOSQL_RETURN_IF_ERROR(store_.impl().read(point, page, 0, *kept.image, CacheUse::kBypass));
+  DOSQL_RETURN_IF_ERROR(store_.impl().read(point, page, 0, *kept.image, CacheUse::kBypass, &patches_));
   kept.page = page;
   return kept.image.get();
 }

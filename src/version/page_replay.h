@@ -5,7 +5,8 @@
 // again and again. Here the patch of a commit is applied to the image that the commit before it left, and the
 // log is read in one go.
 //
-// Memory: kPagesKept images, and two for each page of one commit, of which there are kCommitPagesMax at most.
+// Memory: kPagesKept images (2 MiB), the patches of EntryMemory, and two images for each page of one commit,
+// of which there are kCommitPagesMax at most.
 #pragma once
 
 #include <array>
@@ -19,6 +20,7 @@
 #include "base/ids.h"
 #include "log/record.h"
 #include "log/record_window.h"
+#include "version/entry_memory.h"
 #include "version/version_store.h"
 
 namespace dosql::version {
@@ -26,7 +28,7 @@ namespace dosql::version {
 // One thread at a time.
 class PageReplay {
  public:
-  static constexpr std::size_t kPagesKept = 1024;
+  static constexpr std::size_t kPagesKept = 512;
   static constexpr std::size_t kCommitPagesMax = 64;
 
   // Null: a page that the version does not have.
@@ -34,6 +36,8 @@ class PageReplay {
     PageNo page{};
     const PageImage* before = nullptr;
     const PageImage* after = nullptr;
+    // In which of 64 blocks of the same size they may differ, by bits.
+    std::uint64_t blocks = 0;
   };
 
   explicit PageReplay(VersionStore& store);
@@ -66,8 +70,8 @@ class PageReplay {
 
   Status start(BranchId branch, Version version);
   Result<bool> step(BranchId branch, Version version);
-  Status replay(const log::EntryHead& head, Bytes payload);
-  Status apply(const log::EntryHead& head, Bytes payload, PageImage& image);
+  Status replay(const log::EntryHead& head, Bytes payload, log::Position position);
+  Status apply(const log::EntryHead& head, Bytes payload, PageImage& image, std::uint64_t& blocks);
   Kept* find(PageNo page);
   Kept& make_room(PageNo page);
   Kept& place_of(PageNo page);
@@ -79,6 +83,7 @@ class PageReplay {
   VersionStore& store_;
   Reader pin_;
   log::RecordWindow window_;
+  EntryMemory patches_;
   bool follows_ = false;  // the kept images are those of `after_`
   BranchId branch_{};
   CommitInfo info_;
