@@ -61,8 +61,8 @@ Status StoreImpl::read(const ReadPoint& point, PageNo page, std::uint32_t offset
                        CacheUse cache, const EntryMemory* known) {
   DCHECK(offset + out.size() <= kPageBytes);
   const PageRef ref = dosql::raw(page) <= point.page_count ? branch(point.branch).find(page) : PageRef{};
-  // Not locked yet: a guess that costs little where it is wrong.
-  if (ref.slot && out.size() == kPageBytes && cache != CacheUse::kBypass) {
+  // Not locked yet: a guess that costs little where it is wrong. Who knows patches reads old versions.
+  if (ref.slot && out.size() == kPageBytes && known == nullptr) {
     if (const FrameId frame = ref.slot->frame(); frame != 0) pool.prefetch(frame);
   }
   const VisibleVersion visible = lock_visible(ref, point.lsn);
