@@ -1,16 +1,13 @@
 #include "bench/follow_work.h"
 
 #include <dosql/dosql.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <map>
-#include <thread>
 
 #include "base/environment.h"
+#include "bench/timed_commits.h"
 #include "io/posix_storage.h"
 #include "log/log.h"
 #include "version/visible_end.h"
@@ -19,79 +16,7 @@ namespace dosql::bench {
 namespace {
 
 constexpr int kCommits = 1'000;
-// So that the follower waits again before the next one.
-constexpr std::chrono::milliseconds kPause{1};
 constexpr int kPublications = 1'000'000;
-
-std::int64_t now_ns() {
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return now.tv_sec * 1'000'000'000 + now.tv_nsec;
-}
-
-template <class T>
-T value_of(Result<T> result) {
-  if (!result) fail(result.error().message());
-  return *std::move(result);
-}
-void check(const Status& status) {
-  if (!status) fail(status.error().message());
-}
-
-// A process that commits a row with the time for each commit it is asked for.
-class CommittingChild {
- public:
-  explicit CommittingChild(const std::string& path) {
-    std::array<int, 2> orders{};
-    std::array<int, 2> answers{};
-    if (pipe(orders.data()) != 0 || pipe(answers.data()) != 0) fail("cannot make a pipe");
-    pid_ = fork();
-    if (pid_ < 0) fail("cannot fork");
-    if (pid_ == 0) {
-      close(orders[1]);
-      close(answers[0]);
-      serve(path, orders[0], answers[1]);
-      _exit(0);
-    }
-    close(orders[0]);
-    close(answers[1]);
-    orders_ = orders[1];
-    char ready = 0;
-    if (read(answers[0], &ready, 1) != 1) fail("the child process failed");
-    close(answers[0]);
-  }
-  ~CommittingChild() {
-    close(orders_);
-    waitpid(pid_, nullptr, 0);
-  }
-  CommittingChild(const CommittingChild&) = delete;
-  CommittingChild& operator=(const CommittingChild&) = delete;
-
-  void commit(int count) {
-    if (write(orders_, &count, sizeof count) != sizeof count) fail("the child process is gone");
-  }
-
- private:
-  static void serve(const std::string& path, int orders, int answers) {
-    Database database = value_of(Database::open(path));
-    Connection connection = value_of(database.connect());
-    check(connection.exec(
-        "PRAGMA synchronous = FULL; CREATE TABLE t(id INTEGER PRIMARY KEY, ns INT, before INT)"));
-    if (write(answers, "r", 1) != 1) return;
-    std::int64_t took_ns = 0;  // the commit before
-    for (int count = 0; read(orders, &count, sizeof count) == sizeof count;) {
-      for (int i = 0; i < count; ++i) {
-        std::this_thread::sleep_for(kPause);
-        const std::int64_t begin_ns = now_ns();
-        check(connection.run("INSERT INTO t VALUES(NULL, ?, ?)", begin_ns, took_ns).and_then(ignore_result));
-        took_ns = now_ns() - begin_ns;
-      }
-    }
-  }
-
-  pid_t pid_ = -1;
-  int orders_ = -1;
-};
 
 // Sorted, in milliseconds.
 struct Times {

@@ -30,8 +30,9 @@ std::string readable(double value) {
 }
 
 std::string requirement(const Subject& subject) {
-  if (subject.ratio_min) return fmt::format(">= {:.1f}x", *subject.ratio_min);
+  if (subject.ratio_min) return fmt::format(">= {:.3g}x", *subject.ratio_min);
   if (subject.most) return fmt::format("<= {}", readable(*subject.most));
+  if (subject.least) return fmt::format(">= {}", readable(*subject.least));
   return "";
 }
 
@@ -46,9 +47,12 @@ std::string json_line(const Measurement& measurement) {
       R"("unit": "{}", "required": {}, "required_kind": "{}"}})",
       subject.name, subject.what, measurement.ours, optional_number(measurement.peer),
       optional_number(measurement.ratio), measurement.spread_min, measurement.spread_max, subject.unit,
-      optional_number(subject.ratio_min ? subject.ratio_min : subject.most),
+      optional_number(subject.ratio_min ? subject.ratio_min
+                      : subject.most    ? subject.most
+                                        : subject.least),
       subject.ratio_min ? "ratio at least"
       : subject.most    ? "at most"
+      : subject.least   ? "at least"
                         : "none");
 }
 
@@ -101,7 +105,7 @@ Settings parse_settings(int argc, char** argv) {
 
 bool Measurement::reached() const {
   if (subject.ratio_min) return ratio && *ratio >= *subject.ratio_min;
-  return !subject.most || ours <= *subject.most;
+  return (!subject.most || ours <= *subject.most) && (!subject.least || ours >= *subject.least);
 }
 
 Report::Report(Settings settings) : settings_(std::move(settings)) {
@@ -150,7 +154,7 @@ void Report::add(Measurement measurement) {
   print_line(subject.what, subject.unit, readable(measurement.ours),
              measurement.peer ? readable(*measurement.peer) : "",
              is_ratio ? fmt::format("{:.2f}x", *measurement.ratio) : "", spread, requirement(subject));
-  if (subject.ratio_min || subject.most) {
+  if (subject.ratio_min || subject.most || subject.least) {
     const bool reached = measurement.reached();
     const std::string_view word = reached ? "  ok" : "  missed";
     if (isatty(STDOUT_FILENO) != 0) {

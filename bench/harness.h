@@ -42,6 +42,7 @@ struct Subject {
   Better better = Better::kMore;
   std::optional<double> ratio_min{};  // required: at least this many times as good as the peer
   std::optional<double> most{};       // required: ours is at most this
+  std::optional<double> least{};      // required: ours is at least this
   bool once = false;                  // one round: what is measured does not vary
 };
 

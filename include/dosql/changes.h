@@ -86,7 +86,8 @@ struct ChangesOptions {
 };
 
 // One thread at a time, but for stop(). It keeps the database open and its branch from being dropped. Memory:
-// a few bytes for each page that one commit changed, and one row.
+// at most 6 MiB of page images and patches of the commits before, a few bytes for each page and row that one
+// commit changed, and one row.
 class Changes {
  public:
   Changes(Changes&&) noexcept;

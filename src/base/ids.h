@@ -1,7 +1,9 @@
 // Strong identifiers: an Lsn cannot be passed where a page number is expected.
 #pragma once
 
+#include <array>
 #include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <limits>
@@ -22,6 +24,7 @@ inline constexpr BranchId kMainBranch{0};
 // As an upper bound: none. No commit has an LSN as high as this.
 inline constexpr Lsn kLsnUnbounded{std::numeric_limits<std::uint64_t>::max()};
 inline constexpr std::size_t kPageBytes = 4096;
+using PageImage = std::array<std::byte, kPageBytes>;
 
 constexpr std::uint64_t raw(Lsn id) { return static_cast<std::uint64_t>(id); }
 constexpr std::uint32_t raw(BranchId id) { return static_cast<std::uint32_t>(id); }

@@ -18,8 +18,6 @@
 
 namespace dosql::diff {
 
-using PageImage = std::array<std::byte, kPageBytes>;
-
 // An error kCorrupt that names the page.
 Error malformed_page(PageNo page, std::string_view what);
 

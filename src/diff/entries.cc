@@ -93,6 +93,7 @@ Result<Bytes> Entries::record() {
 
 // Each page belongs to one chain. A thousand records that share a long one would take for ever.
 Status Entries::count_overflow_pages() {
+  if (raw(cell_.overflow) == 0) return {};
   const std::uint64_t page_bytes = tree_.usable_bytes() - kOverflowHeadBytes;
   overflow_pages_ += (cell_.payload_bytes - cell_.local.size()) / page_bytes;
   if (overflow_pages_ <= tree_.pages().page_count()) return {};

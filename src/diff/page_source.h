@@ -25,14 +25,16 @@ class PageSource {
 class VersionPages final : public PageSource {
  public:
   // `reader` must outlive it.
-  explicit VersionPages(version::Reader& reader) : reader_(reader) {}
+  explicit VersionPages(version::Reader& reader, version::CacheUse cache = version::CacheUse::kKeep)
+      : reader_(reader), cache_(cache) {}
   std::uint32_t page_count() const override { return reader_.point().page_count; }
   Status read(PageNo page, std::uint32_t offset, MutableBytes out) override {
-    return reader_.read(page, offset, out);
+    return reader_.read(page, offset, out, cache_);
   }
 
  private:
   version::Reader& reader_;
+  const version::CacheUse cache_;
 };
 
 }  // namespace dosql::diff

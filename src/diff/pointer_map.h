@@ -1,7 +1,6 @@
 // SQLite's pointer map: which page points to a page (fileformat2.html, "Pointer Map or Ptrmap Pages").
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <unordered_map>
@@ -12,6 +11,47 @@
 #include "version/version_store.h"
 
 namespace dosql::diff {
+
+// What the map says of a page.
+struct PointerMapEntry {
+  enum Use : std::uint8_t {
+    kNone = 0,
+    kRoot = 1,
+    kFree = 2,
+    kFirstOverflow = 3,
+    kLaterOverflow = 4,
+    kTree = 5
+  };
+  std::uint8_t use = kNone;  // others in damaged maps
+  PageNo parent{};           // what points to it, where something does
+
+  bool is_overflow() const { return use == kFirstOverflow || use == kLaterOverflow; }
+  bool has_parent() const { return use == kTree || is_overflow(); }
+};
+
+// Where the map has its entries. REQUIRES of all pages: not 1, which has none.
+class PointerMapLayout {
+ public:
+  static constexpr std::uint32_t kEntryBytes = 5;
+
+  explicit PointerMapLayout(std::uint32_t usable_bytes)
+      : pages_per_map_page_(usable_bytes / kEntryBytes + 1) {}
+
+  // The page of the map that has the entry of `page`; itself, where it is one.
+  PageNo map_page_of(PageNo page) const;
+  bool is_map_page(PageNo page) const { return page == map_page_of(page); }
+  // Others are pages of the map, and one that is never used.
+  bool has_entry(PageNo page) const;
+  // In its map page.
+  static std::uint32_t offset_of(PageNo page, PageNo map_page) {
+    return kEntryBytes * (raw(page) - raw(map_page) - 1);
+  }
+  static PointerMapEntry entry(const PageImage& map_image, PageNo page, PageNo map_page);
+  std::uint32_t entries_per_map_page() const { return pages_per_map_page_ - 1; }
+
+ private:
+  std::uint32_t pages_per_map_page_;
+};
 
 // Of one version, which `reader` must keep pinned.
 class PointerMap {
@@ -27,21 +67,14 @@ class PointerMap {
   Result<std::optional<PageNo>> pointing_to(PageNo page);
 
  private:
-  using Page = std::array<std::byte, kPageBytes>;
-  struct Entry {
-    std::uint8_t type;
-    std::uint32_t parent;
-  };
-
-  PointerMap(version::Reader& reader, std::uint32_t usable_bytes);
-  std::uint32_t map_page_of(std::uint32_t page) const;
-  bool has_entry(std::uint32_t page) const;
-  Result<Entry> entry(std::uint32_t page);
+  PointerMap(version::Reader& reader, std::uint32_t usable_bytes) : reader_(&reader), layout_(usable_bytes) {}
+  bool has_entry(PageNo page) const;
+  Result<PointerMapEntry> entry(PageNo page);
 
   version::Reader* reader_;
-  std::uint32_t pages_per_map_page_;
-  std::unordered_map<std::uint32_t, Page> map_pages_;
-  std::unordered_map<std::uint32_t, std::uint32_t> roots_;  // 0: no b-tree
+  PointerMapLayout layout_;
+  std::unordered_map<PageNo, PageImage> map_pages_;
+  std::unordered_map<PageNo, PageNo> roots_;  // 0: no b-tree
 };
 
 }  // namespace dosql::diff

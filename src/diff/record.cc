@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <cmath>
+#include <cstring>
 #include <string>
 
 namespace dosql::diff {
@@ -26,9 +27,10 @@ std::uint64_t bytes_of_type(std::uint64_t type) {
 }
 
 std::int64_t signed_integer(Bytes bytes) {
-  std::uint64_t value = std::to_integer<std::uint8_t>(bytes[0]) & 0x80 ? ~std::uint64_t{0} : 0;
-  for (const std::byte byte : bytes) value = value << 8 | std::to_integer<std::uint64_t>(byte);
-  return static_cast<std::int64_t>(value);
+  // Its bytes at the top of a word, and then down again with their sign.
+  std::uint64_t value = 0;
+  std::memcpy(&value, bytes.data(), bytes.size());
+  return static_cast<std::int64_t>(__builtin_bswap64(value)) >> (64 - 8 * bytes.size());
 }
 
 Field real_field(Bytes bytes) {
@@ -92,7 +94,7 @@ void append_varint(std::uint64_t value, std::vector<std::byte>& out) {
 
 }  // namespace
 
-Varint read_varint(Bytes bytes) {
+Varint read_long_varint(Bytes bytes) {
   Varint varint;
   for (std::size_t i = 0; i < bytes.size() && i < 9; ++i) {
     const auto byte = std::to_integer<std::uint64_t>(bytes[i]);
@@ -126,14 +128,20 @@ Status decode_record(Bytes record, std::vector<Field>& fields) {
 }
 
 void encode_record(std::span<const Field> fields, std::vector<std::byte>& record) {
-  std::vector<std::byte> types;
-  for (const Field& field : fields) append_varint(type_of(field), types);
+  std::size_t types_bytes = 0;
+  std::size_t content_bytes = 0;
+  for (const Field& field : fields) {
+    const std::uint64_t type = type_of(field);
+    types_bytes += varint_bytes(type);
+    content_bytes += bytes_of_type(type);
+  }
   // The header's size counts itself.
   std::size_t size_bytes = 1;
-  while (varint_bytes(types.size() + size_bytes) > size_bytes) ++size_bytes;
+  while (varint_bytes(types_bytes + size_bytes) > size_bytes) ++size_bytes;
   record.clear();
-  append_varint(types.size() + size_bytes, record);
-  record.insert(record.end(), types.begin(), types.end());
+  record.reserve(size_bytes + types_bytes + content_bytes);
+  append_varint(types_bytes + size_bytes, record);
+  for (const Field& field : fields) append_varint(type_of(field), record);
   for (const Field& field : fields) append_value(field, type_of(field), record);
 }
 

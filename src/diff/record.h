@@ -18,7 +18,12 @@ struct Varint {
   std::uint64_t value = 0;
   std::size_t length = 0;
 };
-Varint read_varint(Bytes bytes);
+Varint read_long_varint(Bytes bytes);
+inline Varint read_varint(Bytes bytes) {
+  if (!bytes.empty() && bytes[0] < std::byte{0x80}) [[likely]]
+    return {std::to_integer<std::uint64_t>(bytes[0]), 1};
+  return read_long_varint(bytes);
+}
 
 enum class FieldType : std::uint8_t { kNull, kInteger, kReal, kText, kBlob };
 

@@ -13,7 +13,10 @@ constexpr int kHeightMax = 20;  // SQLite's own limit
 class Lookup {
  public:
   Lookup(version::Reader& reader, std::uint32_t usable_bytes, bool is_table)
-      : reader_(reader), pages_(reader), usable_bytes_(usable_bytes), is_table_(is_table) {}
+      : reader_(reader),
+        pages_(reader, version::CacheUse::kKeepOlder),
+        usable_bytes_(usable_bytes),
+        is_table_(is_table) {}
 
   // `compare(cell)`: how the wanted key compares to the cell's, as Result<int>.
   template <class Compare>

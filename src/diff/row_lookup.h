@@ -29,8 +29,9 @@ struct TreePlace {
   std::uint32_t usable_bytes = 0;  // of its pages (usable_bytes_of()); the schema's changes aside it stays
 };
 
-// In the version that `reader` has pinned. Costs a page for each level
-// of the tree, and those that the row overflows into. Errors: kCorrupt, kIo.
+// In the version that `reader` has pinned. Costs a page for each level of the tree, and those that the row
+// overflows into; where these have to be rebuilt, their older images are kept, for who goes back in time.
+// Errors: kCorrupt, kIo.
 Result<FoundRow> find_row(version::Reader& reader, const TreePlace& table, std::int64_t rowid);
 // Of a WITHOUT ROWID table. REQUIRES: `key` has as many values as `order` has columns.
 Result<FoundRow> find_row(version::Reader& reader, const TreePlace& table, std::span<const Field> key,

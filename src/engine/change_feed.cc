@@ -64,32 +64,31 @@ const ChangeWriter::Shown& ChangeWriter::shown(Side& side, const std::shared_ptr
   return shown;
 }
 
-Row ChangeWriter::row(const Shown& shown, std::span<const Field> values, diff::TextEncoding encoding) {
+Row ChangeWriter::image(const Shown& shown, std::span<const Field> values, diff::TextEncoding encoding) {
   std::vector<Value> row;
   row.reserve(shown.columns.size());
   for (const std::size_t column : shown.columns) row.push_back(value_of(values[column], encoding));
   return Row(shown.names, std::move(row));
 }
 
-Status ChangeWriter::write(const TablePairs& pairs, const TablePair& table, RowChanges& rows,
-                           Change& change) {
+Status ChangeWriter::write(const TablePairs& pairs, const TablePair& table, ChangedRow& row, Change& change) {
   change.table = table.name();
   std::span<const Field> before;
   std::span<const Field> after;
-  if (rows.kind() != ChangeKind::kInsert) {
-    DOSQL_ASSIGN_OR_RETURN(before, rows.before());
-    change.before = row(shown(before_, pairs.before, *table.before), before, pairs.before->encoding);
+  if (row.kind() != ChangeKind::kInsert) {
+    DOSQL_ASSIGN_OR_RETURN(before, row.before());
+    change.before = image(shown(before_, pairs.before, *table.before), before, pairs.before->encoding);
   }
-  if (rows.kind() != ChangeKind::kDelete) {
-    DOSQL_ASSIGN_OR_RETURN(after, rows.after());
-    change.after = row(shown(after_, pairs.after, *table.after), after, pairs.after->encoding);
+  if (row.kind() != ChangeKind::kDelete) {
+    DOSQL_ASSIGN_OR_RETURN(after, row.after());
+    change.after = image(shown(after_, pairs.after, *table.after), after, pairs.after->encoding);
   }
-  const bool deleted = rows.kind() == ChangeKind::kDelete;
-  const std::span<const Field> row = deleted ? before : after;
-  std::vector<Field> key;
-  for (const KeyPart& part : (deleted ? table.before : table.after)->key) key.push_back(row[part.column]);
-  if (key.empty()) key.push_back({.type = FieldType::kInteger, .integer = rows.rowid()});
-  diff::encode_record(key, change.key);
+  const bool deleted = row.kind() == ChangeKind::kDelete;
+  const std::span<const Field> values = deleted ? before : after;
+  key_.clear();
+  for (const KeyPart& part : (deleted ? table.before : table.after)->key) key_.push_back(values[part.column]);
+  if (key_.empty()) key_.push_back({.type = FieldType::kInteger, .integer = row.rowid()});
+  diff::encode_record(key_, change.key);
   return {};
 }
 
@@ -149,7 +148,10 @@ class ChangeFeed::Snapshot {
 // --- The feed ---
 
 ChangeFeed::ChangeFeed(std::shared_ptr<ConnectionState> connection, ChangesOptions options)
-    : connection_(std::move(connection)), options_(std::move(options)), after_{options_.after_lsn} {
+    : connection_(std::move(connection)),
+      options_(std::move(options)),
+      after_{options_.after_lsn},
+      events_(store(), connection_->schemas(), connection_->db()) {
   for (const std::string& table : options_.filter.tables) tables_.insert(diff::folded(table));
 }
 
@@ -211,13 +213,13 @@ Result<ChangeFeed::Found> ChangeFeed::next(TimePoint deadline) {
 Result<ChangeFeed::Found> ChangeFeed::next_now() {
   while (!stopped()) {
     auto change = snapshot_ ? next_of_snapshot() : next_of_commit();
-    if (!change) commit_.reset();
+    if (!change) in_commit_ = false;
     if (!change || *change || stopped()) return change;
     if (snapshot_) {
       snapshot_.reset();
       continue;
     }
-    if (commit_) end_commit();
+    if (in_commit_) end_commit();
     DOSQL_ASSIGN_OR_RETURN(const bool opened, open_next_commit());
     if (!opened) break;
   }
@@ -249,23 +251,22 @@ Result<bool> ChangeFeed::open_next_commit() {
     DOSQL_RETURN_IF_ERROR(store().await_visible({head, store().visible_lsn()}));
     durable_ = head.version;
   }
-  DOSQL_ASSIGN_OR_RETURN(const ReadPoint point, store().at_version(branch(), next_));
-  DOSQL_ASSIGN_OR_RETURN(commit_,
-                         CommitEvents::open(store(), connection_->schemas(), point, connection_->db()));
+  DOSQL_RETURN_IF_ERROR(events_.go_to(branch(), next_));
+  in_commit_ = true;
   // In the middle of a commit its beginning has been given.
-  part_ = after_ > commit_->info().first_lsn ? Part::kRows : Part::kBegin;
+  part_ = after_ > events_.info().first_lsn ? Part::kRows : Part::kBegin;
   schema_pair_ = 0;
   return true;
 }
 
 void ChangeFeed::end_commit() {
-  after_ = std::max(after_, commit_->info().last_lsn);
+  after_ = std::max(after_, events_.info().last_lsn);
   next_ = Version{raw(next_) + 1};
-  commit_.reset();
+  in_commit_ = false;
 }
 
 Change ChangeFeed::event(ChangeType type, Lsn lsn) const {
-  const version::CommitInfo& info = commit_->info();
+  const version::CommitInfo& info = events_.info();
   return {.type = type,
           .lsn = raw(lsn),
           .transaction = raw(info.last_lsn),
@@ -273,11 +274,11 @@ Change ChangeFeed::event(ChangeType type, Lsn lsn) const {
 }
 
 Result<ChangeFeed::Found> ChangeFeed::next_of_commit() {
-  if (!commit_) return Found();
+  if (!in_commit_) return Found();
   const ChangeFilter& filter = options_.filter;
   if (part_ == Part::kBegin) {
     part_ = Part::kSchema;
-    if (filter.transactions) return Found(event(ChangeType::kBegin, commit_->info().first_lsn));
+    if (filter.transactions) return Found(event(ChangeType::kBegin, events_.info().first_lsn));
   }
   if (part_ == Part::kSchema) {
     if (filter.schema) {
@@ -289,20 +290,20 @@ Result<ChangeFeed::Found> ChangeFeed::next_of_commit() {
     DOSQL_ASSIGN_OR_RETURN(auto change, next_row());
     if (change || stopped()) return change;
     part_ = Part::kCommit;
-    if (filter.transactions) return Found(event(ChangeType::kCommit, commit_->info().last_lsn));
+    if (filter.transactions) return Found(event(ChangeType::kCommit, events_.info().last_lsn));
   }
   return Found();
 }
 
 ChangeFeed::Found ChangeFeed::next_schema_change() {
-  const TablePairs& pairs = commit_->pairs();
+  const TablePairs& pairs = events_.pairs();
   while (pairs.before != pairs.after && schema_pair_ < pairs.pairs.size()) {
     const TablePair& pair = pairs.pairs[schema_pair_++];
     if (!is_users(pair.after != nullptr ? *pair.after : *pair.before) || !wants(pair)) continue;
     const std::string* const before = create_statement(*pairs.before, pair.before);
     const std::string* const after = create_statement(*pairs.after, pair.after);
     if (before != nullptr && after != nullptr && *before == *after) continue;
-    Change change = event(ChangeType::kSchema, commit_->info().first_lsn);
+    Change change = event(ChangeType::kSchema, events_.info().first_lsn);
     change.table = pair.name();
     change.before = schema_row(before);
     change.after = schema_row(after);
@@ -314,14 +315,14 @@ ChangeFeed::Found ChangeFeed::next_schema_change() {
 Result<ChangeFeed::Found> ChangeFeed::next_row() {
   // Nothing of a commit may be wanted, however large it is.
   while (!stopped()) {
-    DOSQL_ASSIGN_OR_RETURN(const bool found, commit_->next());
+    DOSQL_ASSIGN_OR_RETURN(const bool found, events_.next());
     if (!found) return Found();
-    if (commit_->lsn() <= after_) continue;
-    RowChanges& rows = commit_->row();
-    if (!wants(commit_->table(), rows.kind())) continue;
-    Change change = event(type_of(rows.kind()), commit_->lsn());
-    DOSQL_RETURN_IF_ERROR(writer_.write(commit_->pairs(), commit_->table(), rows, change));
-    after_ = commit_->lsn();
+    if (events_.lsn() <= after_) continue;
+    ChangedRow& row = events_.row();
+    if (!wants(events_.table(), row.kind())) continue;
+    Change change = event(type_of(row.kind()), events_.lsn());
+    DOSQL_RETURN_IF_ERROR(writer_.write(events_.pairs(), events_.table(), row, change));
+    after_ = events_.lsn();
     if (!options_.filter.predicate || options_.filter.predicate(change)) return Found(std::move(change));
   }
   return Found();

@@ -14,15 +14,15 @@
 #include <dosql/result.h>
 
 #include "engine/connection_state.h"
-#include "engine/event_order.h"
+#include "engine/event_replay.h"
 
 namespace dosql::engine {
 
 // Makes the values and names of changes, and keeps the names for the next ones.
 class ChangeWriter {
  public:
-  // Fills in table, key and row images of the change that `rows` is at.
-  Status write(const TablePairs& pairs, const TablePair& table, RowChanges& rows, Change& change);
+  // Fills in table, key and row images of the change that `row` shows.
+  Status write(const TablePairs& pairs, const TablePair& table, ChangedRow& row, Change& change);
 
  private:
   using Names = std::shared_ptr<const std::vector<std::string>>;
@@ -41,10 +41,11 @@ class ChangeWriter {
 
   static const Shown& shown(Side& side, const std::shared_ptr<const VersionSchema>& schema,
                             const TableShape& table);
-  static Row row(const Shown& shown, std::span<const diff::Field> values, diff::TextEncoding encoding);
+  static Row image(const Shown& shown, std::span<const diff::Field> values, diff::TextEncoding encoding);
 
   Side before_;
   Side after_;
+  std::vector<diff::Field> key_;  // of the row that is being written
 };
 
 // The first version of the branch of which something lies behind the LSN; it may be one that is still to
@@ -105,7 +106,8 @@ class ChangeFeed {
   Lsn after_{};
   Version next_{};  // the commit that comes next; of the one that is open, that
   Version durable_{};
-  std::unique_ptr<CommitEvents> commit_;
+  EventReplay events_;
+  bool in_commit_ = false;  // events_ is at next_
   Part part_ = Part::kBegin;
   std::size_t schema_pair_ = 0;
   ChangeWriter writer_;

@@ -148,6 +148,13 @@ Status CommitEvents::find_versions(VersionSchemas& schemas, const ReadPoint& com
   return {};
 }
 
+Status check_lsns(const version::CommitInfo& commit, std::uint64_t events) {
+  if (events <= raw(commit.last_lsn) - raw(commit.first_lsn)) return {};
+  return Error(ErrorCode::kCorrupt,
+               fmt::format("version {} has {} row changes, more than the LSNs {} to {} that it owns",
+                           raw(commit.version), events, raw(commit.first_lsn) + 1, raw(commit.last_lsn)));
+}
+
 // Most tables did not change, which their root tells.
 bool CommitEvents::may_differ(const TablePair& pair) const {
   if (pair.before == nullptr || pair.after == nullptr || pair.before->root != pair.after->root) return true;
@@ -198,11 +205,7 @@ Status CommitEvents::number() {
     take(table->first_delete, table->deletes);
   for (TableEvents& table : tables_) take(table.first_update, table.updates);
   for (TableEvents& table : tables_) take(table.first_insert, table.inserts);
-  if (next - 1 <= raw(info_.last_lsn)) return {};
-  return Error(ErrorCode::kCorrupt,
-               fmt::format("version {} has {} row changes, more than the LSNs {} to {} that it owns",
-                           raw(info_.version), next - 1 - raw(info_.first_lsn), raw(info_.first_lsn) + 1,
-                           raw(info_.last_lsn)));
+  return check_lsns(info_, next - 1 - raw(info_.first_lsn));
 }
 
 std::uint64_t CommitEvents::events_of(const TableEvents& table) const {

@@ -30,6 +30,9 @@ bool has_events(const TableShape& table);
 // The tables of `pairs` in the order of E2 and E3, by their indexes.
 std::vector<std::size_t> parents_first(const TablePairs& pairs);
 
+// Errors: kCorrupt, when the commit has fewer LSNs than events.
+Status check_lsns(const version::CommitInfo& commit, std::uint64_t events);
+
 // A table that a commit changed, and the LSN of its first change of each kind. Those that follow in the order
 // of the key count up.
 struct TableEvents {

@@ -39,18 +39,16 @@ Status RowChanges::plan(const TablePairs& pairs, const TablePair& pair, sqlite3*
   }
   diff::TablePlace gone;
   diff::TablePlace come;
+  set_table(before, after);
   if (before != nullptr) {
-    before_.columns = before->stored_columns();
     gone.root_before = before->root;
     DOSQL_ASSIGN_OR_RETURN(gone.key, row_order(*before, pairs.before->encoding, handle));
   }
   if (after != nullptr) {
-    after_.columns = after->stored_columns();
     come.root_after = after->root;
     DOSQL_ASSIGN_OR_RETURN(come.key, row_order(*after, pairs.after->encoding, handle));
   }
   if (before != nullptr && after != nullptr && have_same_keys(*before, *after)) {
-    match_columns(*before, *after);
     come.root_before = gone.root_before;
   } else if (before != nullptr) {
     places_.push_back(std::move(gone));
@@ -59,7 +57,16 @@ Status RowChanges::plan(const TablePairs& pairs, const TablePair& pair, sqlite3*
   return {};
 }
 
-void RowChanges::match_columns(const TableShape& before, const TableShape& after) {
+void ChangedRow::set_table(const TableShape* before, const TableShape* after) {
+  shared_.clear();
+  only_before_.clear();
+  only_after_.clear();
+  if (before != nullptr) before_.columns = before->stored_columns();
+  if (after != nullptr) after_.columns = after->stored_columns();
+  if (before != nullptr && after != nullptr) match_columns(*before, *after);
+}
+
+void ChangedRow::match_columns(const TableShape& before, const TableShape& after) {
   for (std::size_t i = 0; i < before.columns.size(); ++i) {
     if (const auto other = after.find_column(before.columns[i].name)) {
       shared_.emplace_back(i, *other);
@@ -73,19 +80,21 @@ void RowChanges::match_columns(const TableShape& before, const TableShape& after
 }
 
 Result<bool> RowChanges::next() {
+  diff::RowChange change;
   while (true) {
-    before_.decoded = after_.decoded = false;
-    DOSQL_ASSIGN_OR_RETURN(const bool found, next_record());
-    if (!found || change_.kind != ChangeKind::kUpdate) return found;
+    DOSQL_ASSIGN_OR_RETURN(const bool found, next_record(change));
+    if (!found) return false;
+    show(change);
+    if (change.kind != ChangeKind::kUpdate) return true;
     DOSQL_ASSIGN_OR_RETURN(const bool changed, differs());
     if (changed) return true;
   }
 }
 
-Result<bool> RowChanges::next_record() {
+Result<bool> RowChanges::next_record(diff::RowChange& change) {
   while (true) {
     if (diff_) {
-      DOSQL_ASSIGN_OR_RETURN(const bool found, diff_->next(change_));
+      DOSQL_ASSIGN_OR_RETURN(const bool found, diff_->next(change));
       if (found) return true;
       diff_.reset();
     }
@@ -97,7 +106,7 @@ Result<bool> RowChanges::next_record() {
   }
 }
 
-Result<std::span<const Field>> RowChanges::decoded(Side& side, Bytes record) {
+Result<std::span<const Field>> ChangedRow::decoded(Side& side, Bytes record) {
   if (!side.decoded) {
     DOSQL_RETURN_IF_ERROR(diff::decode_record(record, side.record));
     diff::decode_row(side.record, change_.rowid, side.columns, side.values);
@@ -106,7 +115,7 @@ Result<std::span<const Field>> RowChanges::decoded(Side& side, Bytes record) {
   return std::span<const Field>(side.values);
 }
 
-Result<bool> RowChanges::differs() {
+Result<bool> ChangedRow::differs() {
   DOSQL_ASSIGN_OR_RETURN(const auto then, before());
   DOSQL_ASSIGN_OR_RETURN(const auto now, after());
   const auto is_default = [](const Side& side, std::size_t column) {

@@ -21,12 +21,58 @@ namespace dosql::engine {
 // difference is all rows of one gone and all of the other come.
 bool have_same_keys(const TableShape& before, const TableShape& after);
 
-// Gives the changes one by one, in the order of the rows' keys. A row that was only stored in another way did
-// not change: an update has a value that differs. Of a column that only one version has, the other has the
-// DEFAULT. Columns that are computed when they are read (VIRTUAL) have no values here.
+// A change of a row of a table, as values of the columns that the table has in each version. Of a column that
+// only one version has, the other has the DEFAULT. Columns that are computed when they are read (VIRTUAL)
+// have no values here.
 //
 // One thread at a time.
-class RowChanges {
+class ChangedRow {
+ public:
+  // REQUIRES of these: a change is shown. Views end with the next one.
+  diff::ChangeKind kind() const { return change_.kind; }
+  // Of a table that has rowids.
+  std::int64_t rowid() const { return change_.rowid; }
+  const diff::RowChange& change() const { return change_; }
+  // By the columns of the table in that version; REQUIRES: there is such a row. Errors: kCorrupt.
+  Result<std::span<const diff::Field>> before() { return decoded(before_, change_.before); }
+  Result<std::span<const diff::Field>> after() { return decoded(after_, change_.after); }
+
+  // Of which table; both must outlive this. Null: the table is not there.
+  void set_table(const TableShape* before, const TableShape* after);
+  // REQUIRES: the table is set; what the records view lasts until another one is shown.
+  void show(const diff::RowChange& change) {
+    change_ = change;
+    before_.decoded = after_.decoded = false;
+  }
+  // Whether a value of an update differs: a row that was only stored in another way did not change. Errors:
+  // kCorrupt.
+  Result<bool> differs();
+
+ private:
+  // One version's side of it.
+  struct Side {
+    std::vector<diff::StoredColumn> columns;
+    std::vector<diff::Field> record;
+    std::vector<diff::Field> values;
+    bool decoded = false;
+  };
+
+  void match_columns(const TableShape& before, const TableShape& after);
+  Result<std::span<const diff::Field>> decoded(Side& side, Bytes record);
+
+  diff::RowChange change_;
+  Side before_;
+  Side after_;
+  // Of the columns that both versions have: their indexes. And those of only one.
+  std::vector<std::pair<std::size_t, std::size_t>> shared_;
+  std::vector<std::size_t> only_before_;
+  std::vector<std::size_t> only_after_;
+};
+
+// Gives the changes one by one, in the order of the rows' keys. An update has a value that differs.
+//
+// One thread at a time.
+class RowChanges : public ChangedRow {
  public:
   // `pair` of `pairs`, between the versions that the readers have pinned, which they must keep, and of which
   // `changes` was made. All arguments must outlive the result; `handle` is for collations. Errors: kCorrupt,
@@ -38,44 +84,17 @@ class RowChanges {
   // False: there are no more. Views of the one before end.
   Result<bool> next();
 
-  // REQUIRES of these: next() was true.
-  diff::ChangeKind kind() const { return change_.kind; }
-  // Of a table that has rowids.
-  std::int64_t rowid() const { return change_.rowid; }
-  const diff::RowChange& change() const { return change_; }
-  // By the columns of the table in that version; REQUIRES: there is such a row.
-  Result<std::span<const diff::Field>> before() { return decoded(before_, change_.before); }
-  Result<std::span<const diff::Field>> after() { return decoded(after_, change_.after); }
-
  private:
-  // One version's side of it.
-  struct Side {
-    std::vector<diff::StoredColumn> columns;
-    std::vector<diff::Field> record;
-    std::vector<diff::Field> values;
-    bool decoded = false;
-  };
-
   RowChanges(version::Reader& before, version::Reader& after, const diff::PageChanges& changes)
       : reader_before_(before), reader_after_(after), changes_(changes) {}
   Status plan(const TablePairs& pairs, const TablePair& pair, sqlite3* handle);
-  void match_columns(const TableShape& before, const TableShape& after);
-  Result<bool> next_record();
-  Result<std::span<const diff::Field>> decoded(Side& side, Bytes record);
-  Result<bool> differs();
+  Result<bool> next_record(diff::RowChange& change);
 
   version::Reader& reader_before_;
   version::Reader& reader_after_;
   const diff::PageChanges& changes_;
   std::vector<diff::TablePlace> places_;  // those still to come; the last one is next
   std::optional<diff::TableDiff> diff_;
-  diff::RowChange change_;
-  Side before_;
-  Side after_;
-  // Of the columns that both versions have: their indexes. And those of only one.
-  std::vector<std::pair<std::size_t, std::size_t>> shared_;
-  std::vector<std::size_t> only_before_;
-  std::vector<std::size_t> only_after_;
 };
 
 }  // namespace dosql::engine

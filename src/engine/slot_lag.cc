@@ -6,7 +6,7 @@
 
 #include "engine/change_feed.h"
 #include "engine/connection_state.h"
-#include "engine/event_order.h"
+#include "engine/event_replay.h"
 
 namespace dosql::engine {
 namespace {
@@ -76,17 +76,14 @@ Result<SlotInfo> describe_slot(DatabaseCore& core, const SlotStore::Slot& slot) 
 Result<std::uint64_t> events_behind(ConnectionState& connection, BranchId branch, Lsn acknowledged) {
   VersionStore& store = connection.core().store();
   DOSQL_ASSIGN_OR_RETURN(const Version first, first_version_behind(store, branch, acknowledged));
+  EventReplay replay(store, connection.schemas(), connection.db());
   std::uint64_t events = 0;
   const std::uint64_t last = raw(store.head(branch).version);
   for (std::uint64_t version = raw(first); version <= last; ++version) {
-    DOSQL_ASSIGN_OR_RETURN(const ReadPoint point, store.at_version(branch, Version{version}));
-    DOSQL_ASSIGN_OR_RETURN(const auto commit,
-                           CommitEvents::open(store, connection.schemas(), point, connection.db()));
-    std::uint64_t of_commit = 0;
-    for (const TableEvents& table : commit->tables())
-      of_commit += table.deletes + table.updates + table.inserts;
+    DOSQL_RETURN_IF_ERROR(replay.go_to(branch, Version{version}));
+    const std::uint64_t of_commit = replay.events();
     // They are numbered without gaps.
-    const std::uint64_t before = raw(commit->info().first_lsn);
+    const std::uint64_t before = raw(replay.info().first_lsn);
     const std::uint64_t dealt_with = raw(acknowledged) > before ? raw(acknowledged) - before : 0;
     events += of_commit - std::min(of_commit, dealt_with);
   }

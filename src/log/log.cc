@@ -376,4 +376,39 @@ Result<RecordView> Log::read_record(Position position, std::vector<std::byte>& b
   return *view;
 }
 
+// Nothing behind the end of what was appended: it may be written later.
+Status Log::fill(RecordWindow& window, Position position, std::size_t size_bytes) const {
+  const Segment* segment = find_segment(segment_of(position));
+  if (!segment) return corrupt(position, "the segment is missing");
+  const std::uint64_t offset = offset_of(position);
+  const std::uint64_t end = std::max(segment->end.load(std::memory_order_acquire), offset + size_bytes);
+  window.begin_ = position;
+  window.filled_ = 0;
+  window.bytes_.resize(std::max(size_bytes, RecordWindow::kBytes));
+  const std::size_t wanted = std::min<std::uint64_t>(window.bytes_.size(), end - offset);
+  DOSQL_ASSIGN_OR_RETURN(window.filled_,
+                         segment->file->read_at(offset, MutableBytes(window.bytes_).first(wanted)));
+  return {};
+}
+
+Result<RecordView> Log::read_record(Position position, RecordWindow& window) const {
+  Bytes bytes = window.from(position);
+  if (bytes.size() < sizeof(RecordHeader)) {
+    DOSQL_RETURN_IF_ERROR(fill(window, position, sizeof(RecordHeader)));
+    bytes = window.from(position);
+    if (bytes.size() < sizeof(RecordHeader)) return corrupt(position, "the file ends inside a record");
+  }
+  const auto header = load<RecordHeader>(bytes.data());
+  if (!plausible_header(header, kRecordBytesMax)) return corrupt(position, "expected a record");
+  const std::size_t record_bytes = sizeof header + header.body_bytes;
+  if (bytes.size() < record_bytes) {
+    DOSQL_RETURN_IF_ERROR(fill(window, position, record_bytes));
+    bytes = window.from(position);
+  }
+  const Segment* const segment = find_segment(segment_of(position));
+  const auto view = parse_record(bytes, segment->header.salt, database_id(), Verify::kEverything);
+  if (!view) return corrupt(position, "a record fails its checksum");
+  return *view;
+}
+
 }  // namespace dosql::log

@@ -30,6 +30,7 @@
 #include "log/entry_window.h"
 #include "log/group_sync.h"
 #include "log/record.h"
+#include "log/record_window.h"
 #include "log/segment.h"
 
 namespace dosql::log {
@@ -134,6 +135,9 @@ class Log : private SyncSource {
   Result<RecordHeader> read_record_header(Position position) const;
   // Reads and verifies a whole record; `buffer` holds its bytes.
   Result<RecordView> read_record(Position position, std::vector<std::byte>& buffer) const;
+  // The same of records that are asked for one after the other: `window` holds its bytes, and those of the
+  // ones behind it.
+  Result<RecordView> read_record(Position position, RecordWindow& window) const;
 
   LogPoint end() const;
   Lsn last_lsn() const { return Lsn{last_lsn_.load(std::memory_order_acquire)}; }
@@ -187,6 +191,7 @@ class Log : private SyncSource {
   Status roll(std::uint64_t record_bytes);
   Status ensure_lease(Lsn last);
   Status secure_what_was_found();
+  Status fill(RecordWindow& window, Position position, std::size_t size_bytes) const;
   Status fill(EntryWindow& window, Position position, std::size_t size_bytes, Position reach) const;
   Status prepare_space(std::uint64_t offset, std::uint64_t record_bytes);
   Status write_record(const RecordBuilder& record, std::uint64_t offset, WriteStyle style);

@@ -251,7 +251,24 @@ std::optional<std::size_t> make_patch(const std::byte* before, const std::byte* 
   return moves;
 }
 
+namespace {
+
+// The bits of the blocks that [begin, begin + length) is in. REQUIRES: length > 0, inside of the page.
+std::uint64_t blocks_of(std::size_t begin, std::size_t length) {
+  constexpr std::size_t kBlockBytes = kPageBytes / 64;
+  const std::size_t first = begin / kBlockBytes;
+  const std::size_t last = (begin + length - 1) / kBlockBytes;
+  return (~std::uint64_t{0} >> (63 - (last - first))) << first;
+}
+
+}  // namespace
+
 bool apply_patch(Bytes patch, std::byte* page) {
+  std::uint64_t ignored = 0;
+  return apply_patch(patch, page, ignored);
+}
+
+bool apply_patch(Bytes patch, std::byte* page, std::uint64_t& blocks) {
   std::byte before[kPageBytes];
   std::size_t at = 0;
   const bool has_moves = patch.size() >= 2 && patch[0] == std::byte{0} && patch[1] == std::byte{0};
@@ -275,6 +292,7 @@ bool apply_patch(Bytes patch, std::byte* page) {
       std::memcpy(page + place, patch.data() + at, length);
       at += length;
     }
+    blocks |= blocks_of(place, length);
     place += length;
   }
   return true;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/check.h"
+#include "version/entry_memory.h"
 #include "version/page_history.h"
 #include "version/page_patch.h"
 #include "version/store_impl.h"
@@ -11,7 +12,8 @@ namespace dosql::version {
 
 using log::EntryKind;
 
-Status StoreImpl::rebuild(PageNo page, const Chain& chain, std::byte* out) const {
+Status StoreImpl::rebuild(PageNo page, const Chain& chain, std::byte* out, HistoryCache* older,
+                          const EntryMemory* known) const {
   log::EntryWindow window;
   std::size_t reach = chain.size;
   for (std::size_t i = chain.size; i-- > 0;) {
@@ -22,16 +24,20 @@ Status StoreImpl::rebuild(PageNo page, const Chain& chain, std::byte* out) const
       while (reach > 0 && log::EntryWindow::reaches(entry.position(), chain.entries[reach - 1].position()))
         --reach;
     }
-    DOSQL_ASSIGN_OR_RETURN(const Bytes payload, log->read_entry(entry.position(), page, entry.kind(),
-                                                                chain.entries[reach].position(), window));
+    Bytes payload = known ? known->find(entry.position()) : Bytes();
+    if (payload.empty()) {
+      DOSQL_ASSIGN_OR_RETURN(payload, log->read_entry(entry.position(), page, entry.kind(),
+                                                      chain.entries[reach].position(), window));
+    }
     if (entry.kind() == EntryKind::kFull) {
       if (payload.size() != kPageBytes)
         return log->corrupt(entry.position(), "a full page image is too short");
       std::memcpy(out, payload.data(), kPageBytes);
-      continue;
+    } else {
+      if (entry.kind() == EntryKind::kZero) std::memset(out, 0, kPageBytes);
+      if (!apply_patch(payload, out)) return log->corrupt(entry.position(), "a page patch makes no sense");
     }
-    if (entry.kind() == EntryKind::kZero) std::memset(out, 0, kPageBytes);
-    if (!apply_patch(payload, out)) return log->corrupt(entry.position(), "a page patch makes no sense");
+    if (older && i > 0) older->put(entry.position(), out);
   }
   return {};
 }
@@ -52,11 +58,11 @@ void StoreImpl::install(PageSlot& slot, const Chain& chain, const std::byte* ima
 }
 
 Status StoreImpl::read(const ReadPoint& point, PageNo page, std::uint32_t offset, MutableBytes out,
-                       CacheUse cache) {
+                       CacheUse cache, const EntryMemory* known) {
   DCHECK(offset + out.size() <= kPageBytes);
   const PageRef ref = dosql::raw(page) <= point.page_count ? branch(point.branch).find(page) : PageRef{};
-  // Not locked yet: a guess that costs nothing where it is wrong.
-  if (ref.slot && out.size() == kPageBytes) {
+  // Not locked yet: a guess that costs little where it is wrong. Who knows patches reads old versions.
+  if (ref.slot && out.size() == kPageBytes && known == nullptr) {
     if (const FrameId frame = ref.slot->frame(); frame != 0) pool.prefetch(frame);
   }
   const VisibleVersion visible = lock_visible(ref, point.lsn);
@@ -81,12 +87,14 @@ Status StoreImpl::read(const ReadPoint& point, PageNo page, std::uint32_t offset
     return {};
   rebuilt_pages.fetch_add(1, std::memory_order_relaxed);
   std::byte image[kPageBytes];
-  DOSQL_RETURN_IF_ERROR(rebuild(page, chain, image));
+  DOSQL_RETURN_IF_ERROR(
+      rebuild(page, chain, image, cache == CacheUse::kKeepOlder ? &history : nullptr, known));
   std::memcpy(out.data(), image + offset, out.size());
-  if (!is_newest) {
-    history.put(version.position(), image);
-  } else if (cache == CacheUse::kKeep) {
+  if (cache == CacheUse::kBypass) return {};
+  if (is_newest) {
     install(slot, chain, image);
+  } else {
+    history.put(version.position(), image);
   }
   return {};
 }

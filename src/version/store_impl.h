@@ -21,8 +21,12 @@
 
 namespace dosql::version {
 
+class EntryMemory;
 class Follower;
 class IndexBuilder;
+
+// What the header of a commit's record says. REQUIRES of changed_pages and log_bytes: it did not spill.
+CommitInfo info_of(const log::RecordHeader& header, Version version);
 
 class StoreImpl {
  public:
@@ -40,10 +44,13 @@ class StoreImpl {
   Result<std::optional<log::LogPoint>> load_checkpoint();  // checkpoint.cc
 
   // --- reading (page_reading.cc) ---
-  Status read(const ReadPoint& point, PageNo page, std::uint32_t offset, MutableBytes out, CacheUse cache);
+  // `known`: payloads that need not be read from the log.
+  Status read(const ReadPoint& point, PageNo page, std::uint32_t offset, MutableBytes out, CacheUse cache,
+              const EntryMemory* known = nullptr);
   Lsn written_at(const ReadPoint& point, PageNo page) const;
-  // Rebuilds the image at the head of `chain` into `out` (kPageBytes).
-  Status rebuild(PageNo page, const Chain& chain, std::byte* out) const;
+  // Rebuilds the image at the head of `chain` into `out` (kPageBytes). `older`: takes those on the way to it.
+  Status rebuild(PageNo page, const Chain& chain, std::byte* out, HistoryCache* older = nullptr,
+                 const EntryMemory* known = nullptr) const;
 
   // REQUIRES: such a branch exists or existed.
   Branch& branch(BranchId id) const {

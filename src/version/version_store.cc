@@ -37,6 +37,8 @@ const Branch& committer_of(const StoreImpl& store, BranchId branch, Version vers
   return store.branch(committed_on(store, {branch, version, Lsn{}, 0}).branch);
 }
 
+}  // namespace
+
 CommitInfo info_of(const log::RecordHeader& header, Version version) {
   return {.branch = BranchId{header.branch},
           .version = version,
@@ -47,8 +49,6 @@ CommitInfo info_of(const log::RecordHeader& header, Version version) {
           .changed_pages = header.entry_count,
           .log_bytes = sizeof header + std::uint64_t{header.body_bytes}};
 }
-
-}  // namespace
 
 VersionStore::VersionStore(std::unique_ptr<StoreImpl> impl) : impl_(std::move(impl)) {}
 
@@ -150,7 +150,8 @@ Result<ReadPoint> VersionStore::at_lsn(BranchId id, Lsn lsn) const {
   while (true) {
     // What is behind the head is not visible yet.
     Version version = std::min(branch->find_commit(lsn), branch->head().version);
-    if (version < branch->head().version) {
+    const bool is_exact = version > branch->fork().version && branch->commit(version).lsn == lsn;
+    if (!is_exact && version < branch->head().version) {
       // Inside the next commit's own range?
       DOSQL_ASSIGN_OR_RETURN(const CommitInfo next, commit_info(branch->id(), Version{raw(version) + 1}));
       if (next.first_lsn < lsn) version = next.version;

@@ -340,8 +340,12 @@ class VersionStore {
   std::unique_ptr<StoreImpl> impl_;
 };
 
-// Whether a read should leave the page in the pool for the next one.
-enum class CacheUse : std::uint8_t { kKeep, kBypass };
+// Whether a read should leave the image that it had to rebuild for the next one.
+enum class CacheUse : std::uint8_t {
+  kKeep,
+  kBypass,
+  kKeepOlder,  // and the images of older versions that rebuilding it comes by: somebody goes back in time
+};
 
 class Reader {
  public:

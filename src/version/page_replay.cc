@@ -1,0 +1,194 @@
+#include "version/page_replay.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include "version/page_patch.h"
+#include "version/store_impl.h"
+
+namespace dosql::version {
+
+using log::EntryKind;
+
+namespace {
+
+constexpr std::uint64_t kAllBlocks = ~std::uint64_t{0};
+
+}  // namespace
+
+PageReplay::PageReplay(VersionStore& store) : store_(store), pin_(store), sets_(kPagesKept / kWays) {}
+
+Result<bool> PageReplay::go_to(BranchId branch, Version version) {
+  const bool is_next = follows_ && branch == branch_ && raw(version) == raw(after_.version) + 1;
+  follows_ = false;
+  written_.clear();
+  beside_.clear();
+  ++turns_;
+  if (raw(version) == 1) return false;
+  if (is_next) {
+    // What is cut off may come again with another content.
+    if (after_.page_count < before_.page_count) forget();
+    before_ = after_;
+  } else {
+    DOSQL_RETURN_IF_ERROR(start(branch, version));
+  }
+  pin_.pin(before_);
+  auto replayed = step(branch, version);
+  follows_ = replayed && *replayed;
+  return replayed;
+}
+
+Status PageReplay::start(BranchId branch, Version version) {
+  forget();
+  DOSQL_ASSIGN_OR_RETURN(before_, store_.at_version(branch, Version{raw(version) - 1}));
+  return {};
+}
+
+void PageReplay::forget() {
+  for (Set& set : sets_) {
+    for (Kept& kept : set) kept.page = PageNo{};
+  }
+}
+
+Result<bool> PageReplay::step(BranchId branch, Version version) {
+  StoreImpl& store = store_.impl();
+  const Branch& committer = store.branch(branch).committer(version);
+  const CommitEntry entry = committer.commit(version);
+  DOSQL_ASSIGN_OR_RETURN(const log::RecordView record, store.log->read_record(entry.position, window_));
+  const log::RecordHeader& header = record.header;
+  if (header.last_lsn != raw(entry.lsn)) return store.log->corrupt(entry.position, "expected another commit");
+  const bool says_more = (header.flags & (log::kHasSpills | log::kHasMarks)) != 0;
+  if (says_more || header.entry_count > kCommitPagesMax) return false;
+  branch_ = branch;
+  after_ = {committer.id(), version, entry.lsn, header.page_count};
+  info_ = info_of(header, version);
+  Status replayed;
+  record.for_each_entry([&](const log::EntryHead& head, Bytes payload, std::uint32_t offset) {
+    const log::Position position{raw(entry.position) + offset};
+    if (replayed) replayed = replay(head, payload, position);
+  });
+  DOSQL_RETURN_IF_ERROR(replayed);
+  return true;
+}
+
+Status PageReplay::replay(const log::EntryHead& head, Bytes payload, log::Position position) {
+  const PageNo page{head.page};
+  Written written{.page = page};
+  PageImage* image = nullptr;
+  const auto kind = static_cast<EntryKind>(head.kind);
+  const bool is_patch_of_image = kind == EntryKind::kPatch && head.page <= before_.page_count;
+  if (head.page <= before_.page_count) {
+    DOSQL_ASSIGN_OR_RETURN(image, keep(page, before_));
+    PageImage& before = next_before();
+    before = *image;
+    written.before = &before;
+  } else {
+    image = place_of(page).image.get();
+  }
+  if (is_patch_of_image || kind == EntryKind::kFull || kind == EntryKind::kZero) {
+    DOSQL_RETURN_IF_ERROR(apply(head, payload, *image, written.blocks));
+  } else {
+    // It stands on an image that is not here.
+    written.blocks = kAllBlocks;
+    DOSQL_RETURN_IF_ERROR(store_.impl().read(after_, page, 0, *image, CacheUse::kBypass));
+  }
+  if (kind == EntryKind::kPatch) patches_.add(position, payload);
+  if (head.page <= after_.page_count) written.after = image;
+  written_.push_back(written);
+  return {};
+}
+
+Status PageReplay::apply(const log::EntryHead& head, Bytes payload, PageImage& image, std::uint64_t& blocks) {
+  const auto kind = static_cast<EntryKind>(head.kind);
+  if (kind != EntryKind::kPatch) blocks = kAllBlocks;
+  const auto corrupt = [&] {
+    return Error(ErrorCode::kCorrupt,
+                 fmt::format("the commit of version {} is damaged: its entry of page {} makes no sense",
+                             raw(after_.version), head.page));
+  };
+  if (kind == EntryKind::kFull) {
+    if (payload.size() != kPageBytes) return corrupt();
+    std::memcpy(image.data(), payload.data(), kPageBytes);
+    return {};
+  }
+  if (kind == EntryKind::kZero) image.fill(std::byte{0});
+  return apply_patch(payload, image.data(), blocks) ? Status() : corrupt();
+}
+
+PageImage& PageReplay::next_before() {
+  const std::size_t used = static_cast<std::size_t>(
+      std::ranges::count_if(written_, [](const Written& written) { return written.before != nullptr; }));
+  if (used == befores_.size()) befores_.push_back(std::make_unique<PageImage>());
+  return *befores_[used];
+}
+
+// --- The images that are kept ---
+
+PageReplay::Kept* PageReplay::find(PageNo page) {
+  Set& set = sets_[raw(page) * 0x9E3779B1u >> 8 & (sets_.size() - 1)];
+  for (Kept& kept : set) {
+    if (kept.page == page) return &kept;
+  }
+  for (const auto& kept : beside_) {
+    if (kept->page == page) return kept.get();
+  }
+  return nullptr;
+}
+
+// In the place of the one that was used longest ago, but for what this turn used.
+PageReplay::Kept& PageReplay::make_room(PageNo page) {
+  Set& set = sets_[raw(page) * 0x9E3779B1u >> 8 & (sets_.size() - 1)];
+  Kept* oldest = &*std::ranges::min_element(
+      set, {}, [](const Kept& kept) { return kept.page == PageNo{} ? 0 : kept.used; });
+  if (oldest->page != PageNo{} && oldest->used == turns_) {
+    beside_.push_back(std::make_unique<Kept>());
+    oldest = beside_.back().get();
+  }
+  if (!oldest->image) oldest->image = std::make_unique<PageImage>();
+  oldest->page = page;
+  oldest->used = turns_;
+  return *oldest;
+}
+
+PageReplay::Kept& PageReplay::place_of(PageNo page) {
+  Kept* const kept = find(page);
+  if (kept == nullptr) return make_room(page);
+  kept->used = turns_;
+  return *kept;
+}
+
+// The image of a page that is the same in `point` and in what is kept.
+Result<PageImage*> PageReplay::keep(PageNo page, const ReadPoint& point) {
+  if (Kept* const kept = find(page)) {
+    kept->used = turns_;
+    return kept->image.get();
+  }
+  Kept& kept = make_room(page);
+  kept.page = PageNo{};
+  DOSQL_RETURN_IF_ERROR(store_.impl().read(point, page, 0, *kept.image, CacheUse::kBypass, &patches_));
+  kept.page = page;
+  return kept.image.get();
+}
+
+const PageReplay::Written* PageReplay::find_written(PageNo page) const {
+  const auto found = std::ranges::find(written_, page, &Written::page);
+  return found != written_.end() ? &*found : nullptr;
+}
+
+Result<const PageImage*> PageReplay::before(PageNo page) {
+  if (const Written* const written = find_written(page)) return written->before;
+  if (raw(page) == 0 || raw(page) > before_.page_count) return nullptr;
+  DOSQL_ASSIGN_OR_RETURN(const PageImage* const image, keep(page, before_));
+  return image;
+}
+
+Result<const PageImage*> PageReplay::after(PageNo page) {
+  if (const Written* const written = find_written(page)) return written->after;
+  if (raw(page) == 0 || raw(page) > after_.page_count) return nullptr;
+  DOSQL_ASSIGN_OR_RETURN(const PageImage* const image, keep(page, after_));
+  return image;
+}
+
+}  // namespace dosql::version

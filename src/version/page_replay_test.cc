@@ -1,0 +1,144 @@
+// The images of a replay against full copies of every version.
+
+#include "version/page_replay.h"
+
+#include <gtest/gtest.h>
+
+#include "io/memory_storage.h"
+#include "version/sqlite_header.h"
+#include "version/store_test_support.h"
+
+namespace dosql::version {
+namespace {
+
+class PageReplayTest : public ::testing::Test {
+ protected:
+  std::unique_ptr<VersionStore> open() {
+    StoreOptions options;
+    options.spill_bytes = 40 * kPageBytes;
+    auto store = VersionStore::open(io::make_memory_directory(), options, system_clock(), system_random());
+    EXPECT_TRUE(store) << (store ? "" : store.error().message());
+    return store ? *std::move(store) : nullptr;
+  }
+
+  // Mostly a few pages; now and then many, some so many that they spill, and some cut off.
+  void commit(VersionStore& store, std::mt19937_64& random) {
+    Image next = versions_.empty() ? Image(1) : versions_.back();
+    WriteTransaction transaction(store);
+    Reader reader(store);
+    ASSERT_TRUE(transaction.begin(reader.pin_head(kMainBranch)));
+    if (random() % 30 == 0 && next.size() > 3) {
+      next.resize(1 + random() % next.size());
+      transaction.truncate(static_cast<std::uint32_t>(next.size()));
+    }
+    const std::size_t writes = random() % 40 == 0 ? 100 : 1 + random() % 4;
+    for (std::size_t i = 0; i < writes; ++i) {
+      const std::size_t number = random() % (next.size() + (next.size() < 2000 ? 3 : 0));
+      if (number >= next.size()) next.resize(number + 1, Page{});
+      change_page(next[number], random);
+      ASSERT_TRUE(transaction.write(PageNo{static_cast<std::uint32_t>(number + 1)}, next[number]));
+    }
+    set_change_counter(next[0].data(), kStoredChangeCounter);
+    if (!versions_.empty() && next == versions_.back()) return;
+    ASSERT_TRUE(transaction.write(kHeaderPage, next[0]));
+    ASSERT_TRUE(transaction.commit(Durability::kOff));
+    versions_.push_back(std::move(next));
+  }
+
+  void expect_image(const Image& version, PageNo page, Result<const PageImage*> image) {
+    ASSERT_TRUE(image) << image.error().message();
+    if (raw(page) > version.size()) {
+      EXPECT_EQ(*image, nullptr);
+    } else {
+      ASSERT_NE(*image, nullptr);
+      EXPECT_TRUE(**image == version[raw(page) - 1]) << "page " << raw(page);
+    }
+  }
+
+  // True: it was replayed.
+  bool expect_commit(PageReplay& replay, std::size_t version, std::mt19937_64& random) {
+    SCOPED_TRACE("version " + std::to_string(version));
+    const auto replayed = replay.go_to(kMainBranch, Version{version});
+    EXPECT_TRUE(replayed) << replayed.error().message();
+    if (!replayed || !*replayed) return false;
+    const Image& before = versions_[version - 2];
+    const Image& after = versions_[version - 1];
+    EXPECT_EQ(replay.before().page_count, before.size());
+    EXPECT_EQ(replay.after().page_count, after.size());
+    std::vector<bool> written(std::max(before.size(), after.size()) + 1);
+    for (const PageReplay::Written& page : replay.written()) {
+      written[raw(page.page)] = true;
+      expect_image(before, page.page, page.before);
+      expect_image(after, page.page, page.after);
+    }
+    for (std::size_t i = 0; i < std::min(before.size(), after.size()); ++i)
+      EXPECT_TRUE(written[i + 1] || before[i] == after[i]);
+    for (int i = 0; i < 10; ++i) {
+      const PageNo page{static_cast<std::uint32_t>(1 + random() % (after.size() + 2))};
+      expect_image(before, page, replay.before(page));
+      expect_image(after, page, replay.after(page));
+    }
+    return true;
+  }
+
+  std::vector<Image> versions_;
+};
+
+TEST_F(PageReplayTest, RandomCommits) {
+  const std::uint64_t seed = test_seed();
+  SCOPED_TRACE("DOSQL_SEED=" + std::to_string(seed));
+  std::mt19937_64 random(seed);
+  const auto store = open();
+  for (int i = 0; i < 600; ++i) commit(*store, random);
+  PageReplay replay(*store);
+  std::size_t replayed = 0;
+  for (std::size_t version = 1; version <= versions_.size(); ++version)
+    replayed += expect_commit(replay, version, random) ? 1 : 0;
+  EXPECT_GT(replayed, versions_.size() * 3 / 4);
+  for (int i = 0; i < 100; ++i) expect_commit(replay, 1 + random() % versions_.size(), random);
+}
+
+// More pages than are kept, and than one set of them has room for.
+TEST_F(PageReplayTest, PagesThatAreNoLongerKept) {
+  std::mt19937_64 random(7);
+  const auto store = open();
+  versions_.emplace_back(3 * PageReplay::kPagesKept);
+  {
+    WriteTransaction transaction(*store);
+    Reader reader(*store);
+    ASSERT_TRUE(transaction.begin(reader.pin_head(kMainBranch)));
+    for (std::uint32_t page = 0; page < versions_[0].size(); ++page) {
+      change_page(versions_[0][page], random);
+      if (page == 0) set_change_counter(versions_[0][0].data(), kStoredChangeCounter);
+      ASSERT_TRUE(transaction.write(PageNo{page + 1}, versions_[0][page]));
+    }
+    ASSERT_TRUE(transaction.commit(Durability::kOff));
+  }
+  // The images of all versions would not fit: only what differs is looked at.
+  PageReplay replay(*store);
+  for (std::size_t i = 0; i < 2 * PageReplay::kPagesKept; ++i) {
+    const std::uint32_t page = 1 + random() % (3 * PageReplay::kPagesKept - 1);
+    const Page before = versions_[0][page];
+    change_page(versions_[0][page], random);
+    if (versions_[0][page] == before) continue;
+    WriteTransaction transaction(*store);
+    Reader reader(*store);
+    ASSERT_TRUE(transaction.begin(reader.pin_head(kMainBranch)));
+    ASSERT_TRUE(transaction.write(PageNo{page + 1}, versions_[0][page]));
+    const auto point = transaction.commit(Durability::kOff);
+    ASSERT_TRUE(point);
+    const auto replayed = replay.go_to(kMainBranch, point->version);
+    ASSERT_TRUE(replayed && *replayed);
+    ASSERT_EQ(replay.written().size(), 1u);
+    EXPECT_TRUE(*replay.written()[0].before == before);
+    EXPECT_TRUE(*replay.written()[0].after == versions_[0][page]);
+    for (int j = 0; j < 20; ++j) {
+      const std::uint32_t other = 1 + random() % (3 * PageReplay::kPagesKept - 1);
+      expect_image(versions_[0], PageNo{other + 1}, replay.after(PageNo{other + 1}));
+    }
+    EXPECT_TRUE(*replay.written()[0].before == before) << "as long as the commit is the present one";
+  }
+}
+
+}  // namespace
+}  // namespace dosql::version
