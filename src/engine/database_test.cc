@@ -146,7 +146,8 @@ TEST_F(DatabaseTest, ASqliteFileIsAnsweredWithHowToImportIt) {
   auto opened = Database::open(path);
   ASSERT_FALSE(opened);
   EXPECT_EQ(opened.error().code(), ErrorCode::kNotADatabase);
-  EXPECT_EQ(opened.error().message(), "'" + path + "' is an ordinary SQLite file; a DoSQL database is a directory");
+  EXPECT_EQ(opened.error().message(),
+            "'" + path + "' is an ordinary SQLite file; a DoSQL database is a directory");
   EXPECT_EQ(opened.error().hint(),
             "import it into a new database: dosql " + path + ".dosql \".import-sqlite " + path + "\"");
 }
