@@ -213,7 +213,7 @@ Status Shell::execute(std::string_view sql) {
 
 Status Shell::execute_one(Statement& statement) {
   DOSQL_RETURN_IF_ERROR(bind_parameters(statement));
-  const std::uint64_t version_before = interactive() ? connection_->version() : 0;
+  const std::string version_before = interactive() ? version_name() : "";
   const std::int64_t changes_before = sqlite3_total_changes64(connection_->sqlite_handle());
   const auto writer = writer_for(statement);
   DOSQL_RETURN_IF_ERROR(step_rows(statement, *writer));
@@ -263,7 +263,11 @@ Status Shell::show_query(std::string_view sql, std::initializer_list<Value> para
   return step_rows(statement, *writer);
 }
 
-void Shell::show_outcome(const Statement& statement, std::uint64_t version_before,
+std::string Shell::version_name() const {
+  return fmt::format("{}@{}", connection_->current_branch(), connection_->version());
+}
+
+void Shell::show_outcome(const Statement& statement, const std::string& version_before,
                          std::int64_t total_changes_before) {
   sqlite3* const handle = connection_->sqlite_handle();
   const std::int64_t total = sqlite3_total_changes64(handle);
@@ -277,9 +281,9 @@ void Shell::show_outcome(const Statement& statement, std::uint64_t version_befor
     text = count_of(static_cast<std::uint64_t>(rows), "row", "rows");
     if (connection_->in_transaction()) text += " · not committed yet";
   }
-  const std::uint64_t version = connection_->version();
+  const std::string version = version_name();
   if (version != version_before || (!text.empty() && !connection_->in_transaction())) {
-    text += fmt::format("{}{}@{}", text.empty() ? "" : " · ", connection_->current_branch(), version);
+    text += (text.empty() ? "" : " · ") + version;
   }
   if (!text.empty()) out_.write(dim(text, colours_wanted(STDOUT_FILENO) ? Colour::kOn : Colour::kOff) + '\n');
 }

@@ -91,7 +91,9 @@ class Shell {
   Status step_rows(Statement& statement, RowWriter& writer);
   Status bind_parameters(Statement& statement);
   std::unique_ptr<RowWriter> writer_for(const Statement& statement);
-  void show_outcome(const Statement& statement, std::uint64_t version_before,
+  // Of the connection: "main@5".
+  std::string version_name() const;
+  void show_outcome(const Statement& statement, const std::string& version_before,
                     std::int64_t total_changes_before);
   void fail(const Error& error, const SqlPlace& place);
   void end_command(const SqlPlace& place);
