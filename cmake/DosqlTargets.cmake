@@ -1,11 +1,12 @@
 # The shapes of our targets. Sources are globbed: a new file in a folder needs no edit here, and a folder
 # that has no sources yet is no error.
 
-# dosql_room(NAME [LINKS lib...] [THREADS])
-# The library dosql_NAME from the *.cc files of the current folder, and its unit tests dosql_NAME_test from
-# *_test.cc (THREADS: see dosql_test). LINKS are the rooms and packages it may use; its users get them too.
+# dosql_room(NAME [LINKS lib...])
+# The library dosql_NAME from the *.cc files of the current folder, and its unit tests from *_test.cc: those that
+# start threads are dosql_NAME_threads_test, the others dosql_NAME_test. LINKS are the rooms and packages it may
+# use; its users get them too.
 function(dosql_room name)
-  cmake_parse_arguments(arg "THREADS" "" "LINKS" ${ARGN})
+  cmake_parse_arguments(arg "" "" "LINKS" ${ARGN})
   dosql_glob_sources(sources)
   if(sources)
     add_library(dosql_${name} STATIC ${sources})
@@ -17,12 +18,19 @@ function(dosql_room name)
     target_include_directories(dosql_${name} INTERFACE "${PROJECT_SOURCE_DIR}/include")
   endif()
   file(GLOB tests CONFIGURE_DEPENDS *_test.cc)
-  if(tests)
-    set(threads "")
-    if(arg_THREADS)
-      set(threads THREADS)
+  set(threaded "")
+  foreach(test ${tests})
+    file(STRINGS ${test} starts_threads REGEX "std::j?thread")
+    if(starts_threads)
+      list(APPEND threaded ${test})
+      list(REMOVE_ITEM tests ${test})
     endif()
-    dosql_test(dosql_${name}_test SOURCES ${tests} LIBS dosql_${name} ${threads})
+  endforeach()
+  if(tests)
+    dosql_test(dosql_${name}_test SOURCES ${tests} LIBS dosql_${name})
+  endif()
+  if(threaded)
+    dosql_test(dosql_${name}_threads_test SOURCES ${threaded} LIBS dosql_${name} THREADS)
   endif()
 endfunction()
 
@@ -50,8 +58,8 @@ add_custom_target(threaded_tests)
 # dosql_test(NAME SOURCES file... [LIBS lib...] [LABELS label...] [SHARDS n] [TIMEOUT_S seconds] [THREADS])
 # A GoogleTest program. One ctest entry per program and shard, because a process per case costs more than most
 # cases; scripts/test.sh counts the cases from the reports in results/. The label `soak` keeps it out of normal
-# runs. SHARDS spreads the cases of a long program over the cores. THREADS: some of its cases have several threads,
-# so that ThreadSanitizer may find something. testing/paths.h says where the repository and the programs we built
+# runs. SHARDS spreads the cases of a long program over the cores. THREADS: some of its cases start threads, so
+# that ThreadSanitizer may find something. testing/paths.h says where the repository and the programs we built
 # are.
 function(dosql_test name)
   cmake_parse_arguments(arg "THREADS" "SHARDS;TIMEOUT_S" "SOURCES;LIBS;LABELS" ${ARGN})
@@ -62,6 +70,8 @@ function(dosql_test name)
     set(arg_TIMEOUT_S 600)
   endif()
   dosql_program(${name} SOURCES ${arg_SOURCES} LIBS ${arg_LIBS} dosql_testing GTest::gmock GTest::gtest_main)
+  # Half of the time that a sanitizer build of them takes.
+  target_compile_options(${name} PRIVATE $<$<CONFIG:Sanitize>:-O0>)
   if(arg_THREADS)
     list(APPEND arg_LABELS threads)
     add_dependencies(threaded_tests ${name})
