@@ -8,6 +8,7 @@
 
 #include "engine/connection_state.h"
 #include "engine/engine_test_support.h"
+#include "testing/run_length.h"
 
 namespace dosql::engine {
 namespace {
@@ -127,7 +128,7 @@ TEST_P(RollbackTest, RandomScriptsLikeStock) {
   const std::uint64_t seed = test_seed();
   SCOPED_TRACE("DOSQL_SEED=" + std::to_string(seed));
   ScriptGenerator script(seed);
-  for (int step = 0; step < 1'000; ++step) {
+  for (int step = 0; step < testing::scaled(1'000); ++step) {
     const std::string sql = script.next();
     SCOPED_TRACE(sql);
     both(sql);
