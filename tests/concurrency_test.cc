@@ -3,9 +3,8 @@
 //
 // Each branch has a chain of entries: a transaction reads the newest entry n and appends n + 1. So
 //   - a branch's history is serialisable when it has each of 1..n once, in the order of its versions;
-//   - a reader that finds n has seen all up to n, never less than was acknowledged before it began, nor less
-//   than
-//     it saw there before;
+//   - a reader that finds n has seen all up to n, never less than was acknowledged before it began, nor
+//     less than it saw there before;
 //   - what a reader finds is visible: an entry that was committed with synchronous=FULL is on disk by then.
 #include <gtest/gtest.h>
 

@@ -1,9 +1,9 @@
 // A consumer: runs a function over the changes that a slot's feed gives, and keeps going.
 //
 //   dosql::DeadLetters dead = dosql::DeadLetters::open(database).value();
-//   dosql::Consumer consumer(database, "search-index", {.create = dosql::SlotOptions{}, .dead_letters =
-//   &dead}); std::thread worker([&] { consumer.run([&](const dosql::Change& change) { return index(change);
-//   }); });
+//   dosql::ConsumerOptions options{.create = dosql::SlotOptions{}, .dead_letters = &dead};
+//   dosql::Consumer consumer(database, "search-index", options);
+//   std::thread worker([&] { consumer.run(index); });  // Status index(const dosql::Change&)
 //   ...
 //   consumer.stop();
 //   worker.join();

@@ -8,8 +8,7 @@
 //   C2  A page that was not written and whose entry stayed is in the same tree in both versions, with the
 //       same content, unless a page above it went from one tree to another. Such commits are not looked at.
 //   C3  So a row that differs is in a leaf that was written or whose entry changed, or has a chain of
-//   overflow
-//       pages of which one was written in its place. Such commits are not looked at either.
+//       overflow pages of which one was written in its place. Such commits are not looked at either.
 //
 // A pointer map that lies makes the result wrong, as for PageChanges.
 #pragma once

@@ -99,7 +99,9 @@ Status create_snapshot(ConnectionState& connection, const std::string& name, con
 
 Status drop_snapshot(ConnectionState& connection, const std::string& name) {
   DOSQL_RETURN_IF_ERROR(refuse_in_transaction(connection, "DROP SNAPSHOT"));
-  return connection.core().store().drop_snapshot(name, connection.session().durability());
+  version::VersionStore& store = connection.core().store();
+  if (!store.find_snapshot(name)) return snapshot_not_found(store, name);
+  return store.drop_snapshot(name, connection.session().durability());
 }
 
 Result<BranchComparison> compare_branches(const VersionStore& store, std::string_view source,

@@ -58,9 +58,11 @@ Status refuse_file(const std::string& path) {
 
 // The store sees files only. Who keeps other things in a directory does not want a database among them.
 Status refuse_directory_of_others(const std::string& path, io::Directory& directory) {
+  std::error_code failure;
+  if (std::filesystem::is_empty(path, failure) || failure) return {};
+  // In this order: another process may be making the database meanwhile, and its files are listed.
   DOSQL_ASSIGN_OR_RETURN(const auto files, directory.list());
-  std::error_code ignored;
-  if (!files.empty() || std::filesystem::is_empty(path, ignored)) return {};
+  if (!files.empty()) return {};
   return Error(ErrorCode::kNotADatabase,
                fmt::format("'{}' is a directory with other things, not a DoSQL database", path))
       .with_hint("name an empty or a new directory to make a database");

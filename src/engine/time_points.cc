@@ -28,16 +28,6 @@ std::optional<std::uint64_t> number_of(std::string_view text) {
   return number;
 }
 
-Error snapshot_not_found(const VersionStore& store, std::string_view name) {
-  Error error(ErrorCode::kNotFound, fmt::format("snapshot '{}' does not exist", name));
-  std::vector<std::string> names;
-  for (version::NamedSnapshot& snapshot : store.snapshots()) names.push_back(std::move(snapshot.name));
-  const std::string_view meant = nearest_name(name, names);
-  if (!meant.empty()) return std::move(error).with_hint(fmt::format("did you mean '{}'?", meant));
-  return std::move(error).with_hint(
-      "SELECT * FROM dosql_snapshots; shows those there are, and 'main@5' is a version");
-}
-
 // 'branch@5'; none: it does not look like that.
 std::optional<Result<ReadPoint>> version_of(const VersionStore& store, std::string_view text) {
   const std::size_t at = text.rfind('@');
@@ -186,7 +176,56 @@ std::optional<Result<ReadPoint>> prefixed_point(ConnectionState& connection, std
   return {};
 }
 
+Result<ReadPoint> point_of_kind(ConnectionState& connection, sql::PointKind kind,
+                                const std::optional<std::string>& name, const Value& value) {
+  const VersionStore& store = connection.core().store();
+  switch (kind) {
+    case sql::PointKind::kLsn: return lsn_point(connection, value);
+    case sql::PointKind::kTimestamp: return timestamp_point(connection, value);
+    case sql::PointKind::kVersion: return relative_point(connection, value);
+    case sql::PointKind::kSnapshot: {
+      DOSQL_ASSIGN_OR_RETURN(const std::string snapshot, name_in(name, value, "snapshot"));
+      return snapshot_point(store, snapshot);
+    }
+    case sql::PointKind::kBranch: {
+      DOSQL_ASSIGN_OR_RETURN(const std::string branch, name_in(name, value, "branch"));
+      return branch_point(store, branch);
+    }
+  }
+  return Error(ErrorCode::kInternal, "an unknown kind of time point");
+}
+
+Result<ReadPoint> with_log_hint(Result<ReadPoint> found) {
+  if (found || found.error().code() != ErrorCode::kVersionNotFound || !found.error().hint().empty())
+    return found;
+  return std::move(found).error().with_hint(
+      "SELECT version, lsn_last, timestamp FROM dosql_log; shows those there are");
+}
+
+Result<ReadPoint> point_of_name(ConnectionState& connection, std::string_view text) {
+  const VersionStore& store = connection.core().store();
+  if (auto prefixed = prefixed_point(connection, text)) return *std::move(prefixed);
+  if (const auto version = number_of(text))
+    return store.at_version(connection.file().branch(), Version{*version});
+  if (const auto snapshot = store.find_snapshot(text)) return snapshot->point;
+  if (auto version = version_of(store, text)) return *std::move(version);
+  if (const auto branch = store.find_branch(text)) return branch->head;
+  if (text == "now" || (!text.empty() && text[0] >= '0' && text[0] <= '9'))
+    return timestamp_point(connection, Value(std::string(text)));
+  return branch_not_found(store, text);
+}
+
 }  // namespace
+
+Error snapshot_not_found(const VersionStore& store, std::string_view name) {
+  Error error(ErrorCode::kNotFound, fmt::format("snapshot '{}' does not exist", name));
+  std::vector<std::string> names;
+  for (version::NamedSnapshot& snapshot : store.snapshots()) names.push_back(std::move(snapshot.name));
+  const std::string_view meant = nearest_name(name, names);
+  if (!meant.empty()) return std::move(error).with_hint(fmt::format("did you mean '{}'?", meant));
+  return std::move(error).with_hint(
+      "SELECT * FROM dosql_snapshots; shows those there are, and 'main@5' is a version");
+}
 
 Error branch_not_found(const VersionStore& store, std::string_view name) {
   Error error(ErrorCode::kBranchNotFound, fmt::format("branch '{}' does not exist", name));
@@ -232,56 +271,13 @@ Result<TimestampUs> timestamp_of(ConnectionState& connection, const Value& value
       .with_hint(timestamp_hint(connection.core().store(), value));
 }
 
-namespace {
-
-Result<ReadPoint> point_of_kind(ConnectionState& connection, sql::PointKind kind,
-                                const std::optional<std::string>& name, const Value& value) {
-  const VersionStore& store = connection.core().store();
-  switch (kind) {
-    case sql::PointKind::kLsn: return lsn_point(connection, value);
-    case sql::PointKind::kTimestamp: return timestamp_point(connection, value);
-    case sql::PointKind::kVersion: return relative_point(connection, value);
-    case sql::PointKind::kSnapshot: {
-      DOSQL_ASSIGN_OR_RETURN(const std::string snapshot, name_in(name, value, "snapshot"));
-      return snapshot_point(store, snapshot);
-    }
-    case sql::PointKind::kBranch: {
-      DOSQL_ASSIGN_OR_RETURN(const std::string branch, name_in(name, value, "branch"));
-      return branch_point(store, branch);
-    }
-  }
-  return Error(ErrorCode::kInternal, "an unknown kind of time point");
-}
-
-Result<ReadPoint> with_hint(Result<ReadPoint> found) {
-  if (found || found.error().code() != ErrorCode::kVersionNotFound || !found.error().hint().empty())
-    return found;
-  return std::move(found).error().with_hint(
-      "SELECT version, lsn_last, timestamp FROM dosql_log; shows those there are");
-}
-
-Result<ReadPoint> point_of_name(ConnectionState& connection, std::string_view text) {
-  const VersionStore& store = connection.core().store();
-  if (auto prefixed = prefixed_point(connection, text)) return *std::move(prefixed);
-  if (const auto version = number_of(text))
-    return store.at_version(connection.file().branch(), Version{*version});
-  if (const auto snapshot = store.find_snapshot(text)) return snapshot->point;
-  if (auto version = version_of(store, text)) return *std::move(version);
-  if (const auto branch = store.find_branch(text)) return branch->head;
-  if (text == "now" || (!text.empty() && text[0] >= '0' && text[0] <= '9'))
-    return timestamp_point(connection, Value(std::string(text)));
-  return branch_not_found(store, text);
-}
-
-}  // namespace
-
 Result<ReadPoint> resolve_time_point(ConnectionState& connection, sql::PointKind kind,
                                      const std::optional<std::string>& name, const Value& value) {
-  return with_hint(point_of_kind(connection, kind, name, value));
+  return with_log_hint(point_of_kind(connection, kind, name, value));
 }
 
 Result<ReadPoint> resolve_named_point(ConnectionState& connection, std::string_view text) {
-  return with_hint(point_of_name(connection, text));
+  return with_log_hint(point_of_name(connection, text));
 }
 
 Result<ReadPoint> resolve(ConnectionState& connection, const TimePoint& point) {

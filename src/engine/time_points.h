@@ -42,5 +42,6 @@ Result<TimestampUs> timestamp_of(ConnectionState& connection, const Value& value
 
 // With a hint at names that are alike.
 Error branch_not_found(const version::VersionStore& store, std::string_view name);
+Error snapshot_not_found(const version::VersionStore& store, std::string_view name);
 
 }  // namespace dosql::engine
