@@ -342,7 +342,7 @@ class SimulatedDisk::LiveDirectory final : public Directory {
     std::lock_guard lock(state_->mutex);
     DOSQL_RETURN_IF_ERROR(state_->check_power("lock", path));
     if (const auto held = state_->lock_owners.find(name); held != state_->lock_owners.end()) {
-      return io::locked_error(held->second, path);
+      return io::locked_error(held->second);
     }
     State::Verdict verdict = state_->begin({Kind::kLock, std::string(name)});
     auto content = state_->names.find(name);

@@ -165,10 +165,9 @@ class MemoryDirectory final : public Directory {
   Status sync() override { return {}; }
 
   Result<std::unique_ptr<DirectoryLock>> lock(std::string_view name, std::string_view owner) override {
-    const std::string path = path_of(name);
     std::lock_guard lock(names_->mutex);
     if (const auto held = names_->lock_owners.find(name); held != names_->lock_owners.end()) {
-      return locked_error(held->second, path);
+      return locked_error(held->second);
     }
     names_->lock_owners.emplace(name, owner);
     names_->files.try_emplace(std::string(name), std::make_shared<Content>());

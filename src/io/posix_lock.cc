@@ -95,7 +95,7 @@ Result<std::unique_ptr<DirectoryLock>> lock_posix_file(FileDescriptor descriptor
     if (errno == EINTR) continue;
     if (errno != EWOULDBLOCK) return posix_data_error(errno, "lock", path);
     const std::string holder = holder_of(descriptor);
-    if (naps++ == kNapsMax || !is_leaving(holder)) return locked_error(holder, path);
+    if (naps++ == kNapsMax || !is_leaving(holder)) return locked_error(holder);
     std::this_thread::sleep_for(kNap);
   }
   if (!write_owner(descriptor, owner)) return posix_data_error(errno, "write the owner into", path);

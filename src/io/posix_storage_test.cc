@@ -382,8 +382,7 @@ TEST_F(PosixStorageTest, AHolderWithoutTextIsReportedWithoutName) {
   std::filesystem::resize_file(path_ + "/LOCK", 0);
   const auto refused = open_directory()->lock("LOCK", "you");
   EXPECT_EQ(code_of(refused), ErrorCode::kLocked);
-  EXPECT_EQ(refused.error().message(),
-            "'" + path_ + "/LOCK' is locked by a process that did not say who it is");
+  EXPECT_EQ(refused.error().message(), "a process that has not said who it is");
 }
 
 }  // namespace

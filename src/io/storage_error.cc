@@ -20,10 +20,9 @@ Error opened_read_only_error(std::string_view action, std::string_view path) {
   return storage_error(ErrorCode::kReadOnly, action, path, "it was opened for reading only");
 }
 
-Error locked_error(std::string_view holder, std::string_view path) {
-  if (!holder.empty()) return Error(ErrorCode::kLocked, std::string(holder));
+Error locked_error(std::string_view holder) {
   return Error(ErrorCode::kLocked,
-               fmt::format("'{}' is locked by a process that did not say who it is", path));
+               std::string(holder.empty() ? "a process that has not said who it is" : holder));
 }
 
 bool is_plain_name(std::string_view name) {

@@ -20,8 +20,8 @@ std::string size_action(std::string_view verb, std::uint64_t size_bytes);
 // A write to a File that was opened with OpenMode::kReadOnly.
 Error opened_read_only_error(std::string_view action, std::string_view path);
 
-// kLocked with the holder's own text; with a general sentence when the holder has not written one yet.
-Error locked_error(std::string_view holder, std::string_view path);
+// kLocked with the holder's own text; with words that fit in its place when it has not written one yet.
+Error locked_error(std::string_view holder);
 
 // Whether `name` can be a file's name within a Directory: not empty, no '/', not "." or "..".
 bool is_plain_name(std::string_view name);
