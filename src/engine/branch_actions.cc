@@ -30,6 +30,7 @@ std::string commits_text(std::uint64_t commits) {
   return commits == 1 ? "a commit" : fmt::format("{} commits", commits);
 }
 
+// REQUIRES: the mutex of the uses is held.
 Status refuse_in_use(ConnectionState& connection, const version::BranchInfo& branch) {
   const int on_it = connection.core().branch_uses().connections_on(branch.name);
   if (on_it == 0) return {};
@@ -72,13 +73,17 @@ Status create_branch(ConnectionState& connection, const std::string& name, const
 Status drop_branch(ConnectionState& connection, std::string_view name, const DropBranch& how) {
   DOSQL_RETURN_IF_ERROR(refuse_in_transaction(connection, "DROP BRANCH"));
   VersionStore& store = connection.core().store();
-  std::lock_guard lock(connection.core().branch_uses().mutex());
+  BranchUses& uses = connection.core().branch_uses();
+  std::unique_lock lock(uses.mutex());
   const auto branch = need_branch(store, name);
   if (!branch) return how.if_exists ? Status() : Status(branch.error());
   if (branch->is_main())
     return Error(ErrorCode::kInvalidArgument, "branch 'main' cannot be dropped")
         .with_hint("every other branch can be");
+  if (uses.dropping(branch->name)) return branch_being_dropped(branch->name);
   DOSQL_RETURN_IF_ERROR(refuse_in_use(connection, *branch));
+  const BranchUses::Drop drop(uses, branch->name);
+  lock.unlock();
   if (!how.force) DOSQL_RETURN_IF_ERROR(refuse_unmerged(store, *branch));
   DOSQL_RETURN_IF_ERROR(MergeStaging::drop(store, branch->name, connection.session().durability()));
   return store.drop_branch(branch->id, connection.session().durability());

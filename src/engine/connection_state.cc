@@ -171,6 +171,7 @@ Status ConnectionState::checkout(std::string_view name) {
   const auto branch = core_.store().find_branch(name);
   if (!branch) return branch_not_found(core_.store(), name);
   if (branch->id == file_->branch()) return {};
+  if (core_.branch_uses().dropping(branch->name)) return branch_being_dropped(branch->name);
   // Else their schemas would be read anew as well.
   if (past_) past_->detach_idle();
   core_.branch_uses().enter(branch->name);

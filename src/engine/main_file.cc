@@ -178,6 +178,8 @@ void MainFile::unlock(int level) {
     write_.rollback();
     forget_written_counter();
     end_write(WriterSlot::HandOff::kAfterPatience);
+    // It may have read what is not visible yet, and must not see less of it in the next transaction.
+    await_point().ignore("a failed sync poisons the store, which the next statement says");
   }
   lock_ = std::min(lock_, level);
   if (lock_ == SQLITE_LOCK_NONE && !held_) let_go();

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <limits>
 #include <string>
 #include <string_view>
 
@@ -55,7 +56,11 @@ int synchronous(const Call& call) {
 }
 
 int busy_timeout(const Call& call) {
-  if (!call.asks()) call.session.busy_timeout_ms = std::max(std::atoi(call.value), 0);
+  if (!call.asks()) {
+    const long long wanted_ms = std::strtoll(call.value, nullptr, 10);  // at most the largest there is
+    call.session.busy_timeout_ms =
+        static_cast<int>(std::clamp<long long>(wanted_ms, 0, std::numeric_limits<int>::max()));
+  }
   return call.integer(call.session.busy_timeout_ms);
 }
 

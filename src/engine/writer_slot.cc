@@ -12,13 +12,16 @@ using std::chrono::steady_clock;
 bool WriterSlot::try_take() {
   std::lock_guard lock(mutex_);
   if (taken_) return false;
-  taken_ = true;
-  return true;
+  has_waited_ = false;
+  return taken_ = true;
 }
 
 bool WriterSlot::take_until(Writer& writer, TimePoint deadline, const std::function<bool()>& cancelled) {
   std::unique_lock lock(mutex_);
-  if (!taken_) return taken_ = true;
+  if (!taken_) {
+    has_waited_ = false;
+    return taken_ = true;
+  }
   Waiter self{writer};
   enqueue(self);
   while (!self.granted) {
@@ -39,7 +42,7 @@ bool WriterSlot::take_until(Writer& writer, TimePoint deadline, const std::funct
 void WriterSlot::enqueue(Waiter& waiter) {
   if (waiters_.empty()) counted_to_ = steady_clock::now();
   waiter.writer.used_ =
-      std::clamp<std::chrono::nanoseconds>(waiter.writer.used_, used_at_turn_, used_at_turn_ + kDebtMax);
+      std::clamp<std::chrono::nanoseconds>(waiter.writer.used_, fair_share_, fair_share_ + kDebtMax);
   const auto behind =
       std::upper_bound(waiters_.begin(), waiters_.end(), &waiter,
                        [](const Waiter* a, const Waiter* b) { return a->writer.used_ < b->writer.used_; });
@@ -47,7 +50,8 @@ void WriterSlot::enqueue(Waiter& waiter) {
 }
 
 void WriterSlot::take(const Writer& writer) {
-  used_at_turn_ = std::max(used_at_turn_, writer.used_);
+  fair_share_ = std::max(fair_share_, writer.used_);
+  has_waited_ = true;
   counted_to_ = steady_clock::now();
 }
 
@@ -59,7 +63,9 @@ void WriterSlot::give_back(Writer& writer, HandOff hand_off) {
     return;
   }
   const TimePoint now = steady_clock::now();
-  writer.used_ = std::max(writer.used_, used_at_turn_) + (now - std::exchange(counted_to_, now));
+  const auto turn = now - std::exchange(counted_to_, now);
+  writer.used_ = (has_waited_ ? writer.used_ : std::max(writer.used_, fair_share_)) + turn;
+  fair_share_ += turn / static_cast<std::int64_t>(waiters_.size() + 1);
   Waiter& first = *waiters_.front();
   if (hand_off == HandOff::kAlways || writer.used_ - first.writer.used_ >= kPatience) {
     waiters_.erase(waiters_.begin());

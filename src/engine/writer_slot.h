@@ -30,7 +30,7 @@ class WriterSlot {
   class Writer {
    private:
     friend class WriterSlot;
-    // It has had the slot for so long while others waited; whoever comes anew has had what the others have.
+    // It has had the slot for so long while others waited; whoever comes anew has had a fair share.
     std::chrono::nanoseconds used_{};
   };
 
@@ -68,9 +68,10 @@ class WriterSlot {
   mutable std::mutex mutex_;
   bool taken_ = false;
   std::vector<Waiter*> waiters_;  // in the order of what they have used, then of their coming
-  // While somebody waits: what the writer who took the slot last had used then, and since when its time
-  // counts.
-  std::chrono::nanoseconds used_at_turn_{};
+  // What somebody has used who has always had his share while others waited.
+  std::chrono::nanoseconds fair_share_{};
+  // Whether whoever has the slot has waited for it, and so keeps its place; and since when its time counts.
+  bool has_waited_ = false;
   TimePoint counted_to_;
 };
 

@@ -155,6 +155,34 @@ TEST(WriterSlotTest, NobodyPaysForALongTransaction) {
   for (std::thread& other : others) other.join();
 }
 
+// Connections that are made for one transaction each come again and again as somebody new.
+TEST(WriterSlotTest, NewcomersDoNotKeepOutWhoHasBeenThere) {
+  constexpr int kNewcomers = 6;
+  constexpr auto kTurn = milliseconds(2);
+  WriterSlot slot;
+  std::atomic<bool> over = false;
+  std::vector<std::thread> newcomers;
+  for (int i = 0; i < kNewcomers; ++i) {
+    newcomers.emplace_back([&] {
+      while (!over) {
+        WriterSlot::Writer writer;
+        ASSERT_TRUE(slot.take_until(writer, steady_clock::now() + kFar, never));
+        std::this_thread::sleep_for(kTurn);
+        slot.give_back(writer, WriterSlot::HandOff::kAfterPatience);
+      }
+    });
+  }
+  WriterSlot::Writer old;
+  for (int turn = 0; turn < 20; ++turn) {
+    while (slot.waiting() < kNewcomers - 1) std::this_thread::yield();
+    ASSERT_TRUE(slot.take_until(old, steady_clock::now() + 200 * kTurn, never)) << turn;
+    std::this_thread::sleep_for(kTurn);
+    slot.give_back(old, WriterSlot::HandOff::kAfterPatience);
+  }
+  over = true;
+  for (std::thread& newcomer : newcomers) newcomer.join();
+}
+
 // The slot is a lock: what is done under it is never done twice at once.
 TEST(WriterSlotTest, ManyThreadsNeverOverlap) {
   WriterSlot slot;

@@ -1,0 +1,140 @@
+// A disk whose syncs wait until the test lets them: who has to wait for it, and who must not.
+
+#include <gtest/gtest.h>
+
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "engine/engine_test_support.h"
+#include "testing/simulated_disk.h"
+#include "version/store_test_support.h"
+
+namespace dosql::engine {
+namespace {
+
+// Syncs wait while it is shut.
+class Gate {
+ public:
+  void shut() {
+    std::lock_guard lock(mutex_);
+    shut_ = true;
+  }
+  void open() {
+    std::lock_guard lock(mutex_);
+    shut_ = false;
+    changed_.notify_all();
+  }
+  void pass() {
+    std::unique_lock lock(mutex_);
+    ++waiting_;
+    changed_.notify_all();
+    changed_.wait(lock, [this] { return !shut_; });
+    --waiting_;
+  }
+  void await_somebody() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return waiting_ > 0; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool shut_ = false;
+  int waiting_ = 0;
+};
+
+class GatedFile final : public io::File {
+ public:
+  GatedFile(std::unique_ptr<io::File> file, Gate& gate) : file_(std::move(file)), gate_(gate) {}
+  Result<std::size_t> read_at(std::uint64_t offset, MutableBytes out) override {
+    return file_->read_at(offset, out);
+  }
+  Status write_at(std::uint64_t offset, Bytes bytes) override { return file_->write_at(offset, bytes); }
+  Status write_pieces_at(std::uint64_t offset, std::span<const Bytes> pieces) override {
+    return file_->write_pieces_at(offset, pieces);
+  }
+  Status store_at(std::uint64_t offset, Bytes bytes) override { return file_->store_at(offset, bytes); }
+  Status allocate(std::uint64_t file_bytes) override { return file_->allocate(file_bytes); }
+  Status truncate(std::uint64_t file_bytes) override { return file_->truncate(file_bytes); }
+  Result<std::uint64_t> size() override { return file_->size(); }
+  Status sync_data() override {
+    gate_.pass();
+    return file_->sync_data();
+  }
+
+ private:
+  std::unique_ptr<io::File> file_;
+  Gate& gate_;
+};
+
+class GatedDirectory final : public version::SharedDirectory {
+ public:
+  GatedDirectory(io::Directory& shared, Gate& gate) : SharedDirectory(shared), gate_(gate) {}
+  Result<std::unique_ptr<io::File>> open(std::string_view name, io::OpenMode mode) override {
+    DOSQL_ASSIGN_OR_RETURN(auto file, SharedDirectory::open(name, mode));
+    return std::unique_ptr<io::File>(std::make_unique<GatedFile>(std::move(file), gate_));
+  }
+
+ private:
+  Gate& gate_;
+};
+
+class SlowSyncTest : public ::testing::Test {
+ protected:
+  Gate gate;
+  testing::SimulatedDisk disk;
+  std::unique_ptr<io::Directory> shared = disk.directory();
+  Database db = open_on(std::make_unique<GatedDirectory>(*shared, gate)).value();
+  Connection conn = db.connect().value();
+};
+
+TEST_F(SlowSyncTest, NobodyWaitsForADropButWhoWantsThatBranch) {
+  DOSQL_ASSERT_OK(
+      conn.exec("CREATE TABLE t(a); INSERT INTO t VALUES (1); CREATE BRANCH kept; CREATE BRANCH gone"));
+  Connection reader = db.connect().value();
+  Connection other = db.connect().value();
+  gate.shut();
+  std::thread dropping([&] { DOSQL_EXPECT_OK(conn.exec("DROP BRANCH gone")); });
+  gate.await_somebody();
+  EXPECT_EQ(rows_text(reader, "SELECT a FROM t"), "1");
+  DOSQL_EXPECT_OK(reader.exec("CHECKOUT kept"));
+  EXPECT_EQ(rows_text(reader, "SELECT a FROM t"), "1");
+  { Connection newcomer = db.connect().value(); }
+  for (const char* const wanted : {"CHECKOUT gone", "DROP BRANCH gone"}) {
+    const Status refused = other.exec(wanted);
+    ASSERT_FALSE(refused) << wanted;
+    EXPECT_EQ(refused.error().code(), ErrorCode::kBusy) << wanted;
+    EXPECT_EQ(refused.error().message(), "branch 'gone' is being dropped") << wanted;
+  }
+  gate.open();
+  dropping.join();
+  EXPECT_EQ(other.exec("CHECKOUT gone").error().code(), ErrorCode::kBranchNotFound);
+  DOSQL_EXPECT_OK(conn.exec("CREATE BRANCH gone; CHECKOUT gone"));
+}
+
+// A writer stands on commits that are not visible yet; whoever has seen one never sees less.
+TEST_F(SlowSyncTest, AfterARollbackNothingIsSeenToGoBack) {
+  DOSQL_ASSERT_OK(conn.exec("CREATE TABLE t(a); INSERT INTO t VALUES (0)"));
+  Connection seeing = db.connect().value();
+  gate.shut();
+  std::thread committing([&] { DOSQL_EXPECT_OK(conn.exec("UPDATE t SET a = 1")); });
+  gate.await_somebody();
+  EXPECT_EQ(rows_text(seeing, "SELECT a FROM t"), "0") << "is not durable";
+  DOSQL_ASSERT_OK(seeing.exec("BEGIN IMMEDIATE"));
+  EXPECT_EQ(rows_text(seeing, "SELECT a FROM t"), "1");
+  std::atomic<bool> rolled_back = false;
+  std::thread rolling_back([&] {
+    DOSQL_EXPECT_OK(seeing.exec("ROLLBACK"));
+    rolled_back = true;
+  });
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  EXPECT_FALSE(rolled_back);
+  gate.open();
+  rolling_back.join();
+  EXPECT_EQ(rows_text(seeing, "SELECT a FROM t"), "1");
+  committing.join();
+}
+
+}  // namespace
+}  // namespace dosql::engine
