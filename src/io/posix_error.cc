@@ -8,12 +8,16 @@
 namespace dosql::io {
 namespace {
 
+// EFBIG: there is no more room for this file, by a limit of the process or of the file system.
+bool says_full(int error_number) {
+  return error_number == ENOSPC || error_number == EDQUOT || error_number == EFBIG;
+}
+
 ErrorCode name_error_code(int error_number, NameUse use) {
+  if (says_full(error_number)) return ErrorCode::kDiskFull;
   switch (error_number) {
     case ENOENT: return ErrorCode::kNotFound;
     case EEXIST: return ErrorCode::kAlreadyExists;
-    case ENOSPC:
-    case EDQUOT: return ErrorCode::kDiskFull;
     case EROFS: return ErrorCode::kReadOnly;
     case EACCES:
     case EPERM: return use == NameUse::kChange ? ErrorCode::kReadOnly : ErrorCode::kIo;
@@ -26,8 +30,8 @@ std::string words(int error_number) { return std::generic_category().message(err
 }  // namespace
 
 Error posix_data_error(int error_number, std::string_view action, std::string_view path) {
-  const bool full = error_number == ENOSPC || error_number == EDQUOT;
-  return storage_error(full ? ErrorCode::kDiskFull : ErrorCode::kIo, action, path, words(error_number));
+  return storage_error(says_full(error_number) ? ErrorCode::kDiskFull : ErrorCode::kIo, action, path,
+                       words(error_number));
 }
 
 Error posix_sync_error(int error_number, std::string_view path) {

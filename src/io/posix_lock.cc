@@ -11,6 +11,7 @@
 #include <string>
 #include <thread>
 
+#include "base/own_process.h"
 #include "io/posix_error.h"
 #include "io/storage_error.h"
 
@@ -27,10 +28,14 @@ class PosixLock final : public DirectoryLock {
   explicit PosixLock(FileDescriptor descriptor) : descriptor_(std::move(descriptor)) {}
   // Closing the descriptor releases the lock. The text goes first, so that nobody can be told of an
   // owner who has left; the file stays, because removing it could remove a successor's.
-  ~PosixLock() override { [[maybe_unused]] const int ignored = ftruncate(descriptor_.get(), 0); }
+  ~PosixLock() override {
+    if (!process_.is_this()) return;  // a child shares its parent's lock
+    [[maybe_unused]] const int ignored = ftruncate(descriptor_.get(), 0);
+  }
 
  private:
   const FileDescriptor descriptor_;
+  const OwnProcess process_;
 };
 
 // The first line of the file. Empty when the holder has not written it yet, or it cannot be read.

@@ -24,6 +24,12 @@ Error poisoned_error() {
   return Error(ErrorCode::kPoisoned, "the database refuses writes after a failed sync until it is reopened");
 }
 
+Error forked_error() {
+  return Error(ErrorCode::kLocked,
+               "the database was opened by the process that this one was forked from, which goes on with it")
+      .with_hint("open it again in this process");
+}
+
 }  // namespace
 
 Log::Log(io::Directory& directory, Access access, Clock& clock, Random& random, Control control)
@@ -217,6 +223,7 @@ Result<Appended> Log::append(RecordBuilder& record, WriteStyle style, AppendObse
   CHECK(replayed_);
   if (access_ == Access::kReadOnly)
     return Error(ErrorCode::kReadOnly, "the database is open for reading only");
+  if (!process_.is_this()) return forked_error();
   if (poisoned()) return poisoned_error();
   RecordHeader& header = record.header();
   const auto type = static_cast<RecordType>(header.type);

@@ -25,6 +25,7 @@
 
 #include "base/environment.h"
 #include "base/ids.h"
+#include "base/own_process.h"
 #include "io/storage.h"
 #include "log/control.h"
 #include "log/entry_window.h"
@@ -113,7 +114,7 @@ class Log : private SyncSource {
 
   // Finishes and appends a record. A commit gets the next LSN range (from header().lsn_units) and
   // timestamp. Not durable on return. Errors: kDiskFull (nothing changed), kIo (nothing changed, or
-  // the log is poisoned), kPoisoned, kReadOnly.
+  // the log is poisoned), kPoisoned, kReadOnly, kLocked (in a child that was forked).
   Result<Appended> append(RecordBuilder& record, WriteStyle style, AppendObserver* observer = nullptr);
 
   // Makes all records appended before the call durable. Errors: kOutcomeUnknown: the log is poisoned.
@@ -142,6 +143,8 @@ class Log : private SyncSource {
   LogPoint end() const;
   Lsn last_lsn() const { return Lsn{last_lsn_.load(std::memory_order_acquire)}; }
   Lsn durable_lsn() const { return Lsn{durable_lsn_.load(std::memory_order_acquire)}; }
+  // Of the process that opened it; no other may append (kLocked).
+  const OwnProcess& process() const { return process_; }
   bool poisoned() const { return poisoned_.load(std::memory_order_acquire); }
   std::uint64_t used_bytes() const { return used_bytes_.load(std::memory_order_relaxed); }
   std::uint64_t syncs() const { return syncs_.load(std::memory_order_relaxed); }
@@ -207,6 +210,7 @@ class Log : private SyncSource {
 
   io::Directory& directory_;
   const Access access_;
+  const OwnProcess process_;
   Clock& clock_;
   Random& random_;
   Control control_;

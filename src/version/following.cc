@@ -131,9 +131,8 @@ void StoreImpl::find_status_page() {
   auto page = StatusPage::open(*directory, CreateShared::kNo);
   if (!page || !(*page)->has_magic()) return;
   status_page = *std::move(page);
-  if (!status_page->become_follower(static_cast<std::uint64_t>(::getpid())).value_or(false)) {
-    status_page.reset();
-  }
+  // Without a slot it still tells how far the log is visible.
+  status_page->become_follower(static_cast<std::uint64_t>(::getpid())).ignore("see is_follower()");
 }
 
 // For the next writer.
@@ -165,7 +164,11 @@ Status StoreImpl::recover_read_only() {
   auto builder = std::make_unique<IndexBuilder>(*this, start ? start->last_lsn : Lsn{});
   DOSQL_RETURN_IF_ERROR(replay(start, *builder, limit));
   overtaken = !limit && is_written();
-  if (status_page) follower = std::make_unique<Follower>(*this, std::move(builder), seen);
+  if (status_page && status_page->is_follower()) {
+    follower = std::make_unique<Follower>(*this, std::move(builder), seen);
+  } else {
+    status_page.reset();  // nobody knows what such a reader needs, so it does not go on
+  }
   return {};
 }
 

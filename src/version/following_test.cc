@@ -216,6 +216,32 @@ TEST_F(FollowingTest, BranchesSnapshotsAndTheirEnd) {
   EXPECT_EQ(byte_of(reader, 2), 2) << "who is on it still reads it";
 }
 
+// It stays at what it found, and must not find what a writer has not made durable yet.
+TEST_F(FollowingTest, AReaderWithoutASlotFindsWhatIsVisible) {
+  const Store writer = write();
+  commit(*writer, 1);
+  std::vector<std::unique_ptr<StatusPage>> others;
+  for (std::uint32_t i = 0; i < kFollowersMax; ++i) {
+    others.push_back(StatusPage::open(*disk_, io::Directory::CreateShared::kNo).value());
+    ASSERT_TRUE(others.back()->become_follower(i).value());
+  }
+  Reader base(*writer);
+  base.pin_head(kMainBranch);
+  WriteTransaction waiting(*writer);
+  ASSERT_TRUE(waiting.begin(base.point()));
+  ASSERT_TRUE(waiting.write(PageNo{2}, image_of(2)));
+  const auto ordered = waiting.order(Durability::kFull, {});
+  ASSERT_TRUE(ordered);
+  const Store reader = follow();
+  EXPECT_EQ(newest_byte(*reader), 1);
+  EXPECT_FALSE(reader->wait_for_visible(Lsn{0}, steady_clock::now())) << "it does not follow";
+  ASSERT_TRUE(writer->await_visible(*ordered));
+  EXPECT_EQ(newest_byte(*writer), 2);
+  EXPECT_EQ(newest_byte(*reader), 1);
+  others.pop_back();
+  EXPECT_EQ(newest_byte(*follow()), 2);
+}
+
 TEST_F(FollowingTest, WritersComeAndGo) {
   Store writer = write();
   commit(*writer, 1);

@@ -108,6 +108,8 @@ Status StoreImpl::fold_long_chains() {
 
 Status StoreImpl::close() {
   closed = true;
+  // What is in the files, and the locks, are the parent's.
+  if (!log->process().is_this()) return {};
   for (const Branch* branch : branches.with_dropped()) {
     if (!branch->being_written()) continue;
     closed = false;
@@ -122,8 +124,8 @@ Status StoreImpl::close() {
     DOSQL_RETURN_IF_ERROR(fold_long_chains());
     DOSQL_RETURN_IF_ERROR(log->close());
   }
-  const std::uint64_t behind = log->used_bytes() - used_bytes_at_checkpoint;
-  if (behind > std::max(options.close_checkpoint_bytes, checkpoint_bytes / kCloseCheckpointPart)) {
+  if (bytes_behind_checkpoint() >
+      std::max(options.close_checkpoint_bytes, checkpoint_bytes / kCloseCheckpointPart)) {
     DOSQL_RETURN_IF_ERROR(write_checkpoint());
   }
   stop_writing();
@@ -131,17 +133,25 @@ Status StoreImpl::close() {
   return {};
 }
 
+std::uint64_t StoreImpl::bytes_behind_checkpoint() const {
+  const std::uint64_t at_checkpoint = used_bytes_at_checkpoint;  // first: what is used only grows
+  return log->used_bytes() - at_checkpoint;
+}
+
+bool StoreImpl::checkpoint_is_due() const {
+  return bytes_behind_checkpoint() >= std::max<std::uint64_t>(options.maintain_checkpoint_bytes,
+                                                              checkpoint_bytes * kMaintainCheckpointTimes);
+}
+
 Result<bool> VersionStore::maintain([[maybe_unused]] std::uint64_t budget_us) {
   StoreImpl& store = *impl_;
-  if (store.options.access == Access::kReadOnly || store.log->poisoned()) return false;
-  const std::uint64_t behind = store.log->used_bytes() - store.used_bytes_at_checkpoint;
-  if (behind <
-      std::max(store.options.maintain_checkpoint_bytes, store.checkpoint_bytes * kMaintainCheckpointTimes)) {
+  if (store.options.access == Access::kReadOnly || store.log->poisoned() || !store.log->process().is_this()) {
     return false;
   }
+  if (!store.checkpoint_is_due()) return false;
   const CheckpointGate::Closed closed(store.checkpoint_gate);
-  // Until that transaction has ended there is nothing to be done.
-  if (store.checkpoint_gate.spilling()) return false;
+  // Until that transaction has ended there is nothing to be done; and another thread may have done it.
+  if (store.checkpoint_gate.spilling() || !store.checkpoint_is_due()) return false;
   DOSQL_RETURN_IF_ERROR(store.log->sync());
   for (Branch* branch : store.branches.with_dropped()) branch->show_durable(store.log->durable_lsn());
   store.visible_end.tell();

@@ -40,6 +40,8 @@ class StoreImpl {
   // Gives pages whose newest image takes more than kColdReadsMax reads an entry that takes no more.
   Status fold_long_chains();  // maintenance.cc
   Status write_checkpoint();  // checkpoint.cc
+  std::uint64_t bytes_behind_checkpoint() const;
+  bool checkpoint_is_due() const;
   // None: there is no usable checkpoint file.
   Result<std::optional<log::LogPoint>> load_checkpoint();  // checkpoint.cc
 
@@ -110,8 +112,8 @@ class StoreImpl {
   // Version arrays loaded from the checkpoint stay where they were read to.
   std::vector<std::byte> checkpoint_buffer;
   std::atomic<Lsn> checkpoint_lsn{};  // the newest that the checkpoint file covers
-  std::uint64_t checkpoint_bytes = 0;
-  std::uint64_t used_bytes_at_checkpoint = 0;
+  std::atomic<std::uint64_t> checkpoint_bytes = 0;
+  std::atomic<std::uint64_t> used_bytes_at_checkpoint = 0;
   bool checkpoint_damaged = false;
 
   std::atomic<std::uint64_t> page_versions{0};
