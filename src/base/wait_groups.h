@@ -9,9 +9,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
+#include <cerrno>
+#include <chrono>
 #include <climits>
 #include <cstdint>
+#include <ctime>
 
 namespace dosql {
 
@@ -23,6 +27,17 @@ class WaitGroups {
   // for no reason. `group` is below 32.
   void wait(unsigned group, std::uint32_t ticket) {
     syscall(SYS_futex, &word_, FUTEX_WAIT_BITSET_PRIVATE, ticket, nullptr, nullptr, 1u << group);
+  }
+  // The same, but not longer than to `deadline`; false: it has passed.
+  bool wait_until(unsigned group, std::uint32_t ticket, std::chrono::steady_clock::time_point deadline) {
+    const auto since = std::max(deadline.time_since_epoch(), std::chrono::steady_clock::duration::zero());
+    const auto seconds = std::chrono::floor<std::chrono::seconds>(since);
+    const timespec time{.tv_sec = seconds.count(),
+                        .tv_nsec = std::chrono::nanoseconds(since - seconds).count()};
+    // With a bit set, the time is a point on the monotonic clock, which steady_clock is.
+    const long rc =
+        syscall(SYS_futex, &word_, FUTEX_WAIT_BITSET_PRIVATE, ticket, &time, nullptr, 1u << group);
+    return rc == 0 || errno != ETIMEDOUT;
   }
   void wake_one(unsigned group) { wake(group, 1); }
   void wake_all(unsigned group) { wake(group, INT_MAX); }

@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "engine/row_changes.h"
 #include "engine/sqlite_value.h"
+#include "version/durable_wait.h"
 
 namespace dosql::engine {
 namespace {
@@ -202,15 +203,16 @@ bool ChangeFeed::wants(const TablePair& table, ChangeKind kind) const {
 }
 
 Result<ChangeFeed::Found> ChangeFeed::next(TimePoint deadline) {
-  for (Lsn seen{};;) {
-    DOSQL_ASSIGN_OR_RETURN(auto change, next_now());
+  while (true) {
+    DOSQL_ASSIGN_OR_RETURN(auto change, next_of_known());
     if (change || stopped()) return change;
-    if (std::chrono::steady_clock::now() >= deadline) return Found();
-    DOSQL_ASSIGN_OR_RETURN(seen, store().wait_for_visible(seen, deadline, &stopped_));
+    DOSQL_ASSIGN_OR_RETURN(const bool more, await_commits(deadline));
+    if (!more) return Found();
   }
 }
 
-Result<ChangeFeed::Found> ChangeFeed::next_now() {
+// Of what may be given without looking whether there is more.
+Result<ChangeFeed::Found> ChangeFeed::next_of_known() {
   while (!stopped()) {
     auto change = snapshot_ ? next_of_snapshot() : next_of_commit();
     if (!change) in_commit_ = false;
@@ -220,8 +222,8 @@ Result<ChangeFeed::Found> ChangeFeed::next_now() {
       continue;
     }
     if (in_commit_) end_commit();
-    DOSQL_ASSIGN_OR_RETURN(const bool opened, open_next_commit());
-    if (!opened) break;
+    if (known_ < next_) break;
+    DOSQL_RETURN_IF_ERROR(open_next_commit());
   }
   return Found();
 }
@@ -242,21 +244,49 @@ Result<ChangeFeed::Found> ChangeFeed::next_of_snapshot() {
   }
 }
 
-Result<bool> ChangeFeed::open_next_commit() {
+// False: nothing new came before `deadline`, or it was stopped.
+Result<bool> ChangeFeed::await_commits(TimePoint deadline) {
   DOSQL_RETURN_IF_ERROR(connection_->catch_up());
-  const ReadPoint head = store().head(branch());
-  if (head.version < next_) return false;
-  if (durable_ < next_ && store().options().access == version::Access::kReadWrite) {
-    // Also the fast-forward that brought the commit here, which is behind it in the log.
-    DOSQL_RETURN_IF_ERROR(store().await_visible({head, store().visible_lsn()}));
-    durable_ = head.version;
+  for (Lsn seen{}; store().head(branch()).version < next_;) {
+    if (stopped() || std::chrono::steady_clock::now() >= deadline) return false;
+    DOSQL_ASSIGN_OR_RETURN(seen, store().wait_for_visible(seen, deadline, &stopped_));
   }
+  DOSQL_RETURN_IF_ERROR(await_durable(deadline));
+  return !stopped();
+}
+
+// REQUIRES: there is a commit to be given.
+Status ChangeFeed::await_durable(TimePoint deadline) {
+  version::VersionStore& store = this->store();
+  if (store.options().access == version::Access::kReadOnly) {
+    known_ = store.head(branch()).version;
+    return {};
+  }
+  ReadPoint head;
+  Lsn newest{};
+  const auto look = [&] {
+    head = store.head(branch());
+    // Also the fast-forward that brought it here, which is behind it in the log.
+    newest = std::max(head.lsn, store.visible_lsn());
+  };
+  look();
+  DOSQL_ASSIGN_OR_RETURN(const bool others_synced,
+                         version::wait_for_durable(store, newest, std::min(next_sync_, deadline), &stopped_));
+  if (stopped()) return {};
+  if (!others_synced) look();
+  DOSQL_RETURN_IF_ERROR(store.await_visible({head, newest}));
+  if (!others_synced) next_sync_ = std::chrono::steady_clock::now() + kSyncPause;
+  known_ = head.version;
+  return {};
+}
+
+Status ChangeFeed::open_next_commit() {
   DOSQL_RETURN_IF_ERROR(events_.go_to(branch(), next_));
   in_commit_ = true;
   // In the middle of a commit its beginning has been given.
   part_ = after_ > events_.info().first_lsn ? Part::kRows : Part::kBegin;
   schema_pair_ = 0;
-  return true;
+  return {};
 }
 
 void ChangeFeed::end_commit() {

@@ -63,10 +63,14 @@ class ChangeFeed {
   static Result<std::shared_ptr<ChangeFeed>> open(DatabaseCore& core, ChangesOptions options);
   ~ChangeFeed();
 
+  // Each kSyncPause at most a feed that waits has the log synced for commits that nobody made durable. Most
+  // of what is committed in between comes together, and costs the writer a sync and a wake-up together.
+  static constexpr std::chrono::milliseconds kSyncPause{5};
+
   // None: there was none before `deadline`, or it was stopped.
   Result<Found> next(TimePoint deadline);
   // Of those that are there.
-  Result<Found> next_now();
+  Result<Found> next_now() { return next(TimePoint::min()); }
 
   // All up to here was given or left out.
   Lsn given() const { return snapshot_ ? Lsn{} : after_; }
@@ -84,7 +88,10 @@ class ChangeFeed {
   ChangeFeed(std::shared_ptr<ConnectionState> connection, ChangesOptions options);
   Status begin_snapshot();
   Result<Found> next_of_snapshot();
-  Result<bool> open_next_commit();
+  Result<Found> next_of_known();
+  Result<bool> await_commits(TimePoint deadline);
+  Status await_durable(TimePoint deadline);
+  Status open_next_commit();
   Result<Found> next_of_commit();
   Result<Found> next_row();
   Found next_schema_change();
@@ -104,8 +111,9 @@ class ChangeFeed {
 
   // All up to here was given.
   Lsn after_{};
-  Version next_{};  // the commit that comes next; of the one that is open, that
-  Version durable_{};
+  Version next_{};   // the commit that comes next; of the one that is open, that
+  Version known_{};  // commits up to here may be given
+  TimePoint next_sync_ = TimePoint::min();
   EventReplay events_;
   bool in_commit_ = false;  // events_ is at next_
   Part part_ = Part::kBegin;

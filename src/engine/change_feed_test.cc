@@ -3,6 +3,7 @@
 #include <thread>
 
 #include "diff/record.h"
+#include "engine/change_feed.h"
 #include "engine/engine_test_support.h"
 #include "engine/feed_test_support.h"
 #include "testing/run_length.h"
@@ -150,6 +151,36 @@ TEST_F(ChangeFeedTest, StopEndsAWait) {
   EXPECT_TRUE(changes.stopped());
   run("CREATE TABLE t(x); INSERT INTO t VALUES (1)");
   EXPECT_FALSE(changes.next().value());
+}
+
+// A sync for each commit, or one after the other, would take the writer's disk and processor.
+TEST_F(ChangeFeedTest, AFeedBesideNormalCommitsSyncsNowAndThen) {
+  run("PRAGMA synchronous = NORMAL; CREATE TABLE t(id INTEGER PRIMARY KEY)");
+  Changes changes = database_.changes({.after_lsn = newest()}).value();
+  const auto syncs = [this] { return DatabaseAccess::core(database_).store().status().syncs; };
+  const std::uint64_t syncs_before = syncs();
+  const auto begun = std::chrono::steady_clock::now();
+  constexpr int kCommits = 3'000;
+  std::thread writer([this] {
+    for (int i = 0; i < kCommits; ++i) run("INSERT INTO t VALUES (NULL)");
+  });
+  for (int i = 0; i < kCommits; ++i) ASSERT_TRUE(changes.next(seconds(60)).value()) << "event " << i;
+  writer.join();
+  const auto pauses = (std::chrono::steady_clock::now() - begun) / ChangeFeed::kSyncPause;
+  EXPECT_LE(syncs() - syncs_before, static_cast<std::uint64_t>(pauses) + 2);
+}
+
+// Who polls, and whose time is up, gets what is there and does not wait for the next sync's turn.
+TEST_F(ChangeFeedTest, APollSyncsAtOnce) {
+  run("PRAGMA synchronous = NORMAL; CREATE TABLE t(id INTEGER PRIMARY KEY)");
+  Changes changes = database_.changes({.after_lsn = newest()}).value();
+  for (int i = 0; i < 50; ++i) {
+    run("INSERT INTO t VALUES (NULL)");
+    ASSERT_TRUE(changes.next().value());
+    run("INSERT INTO t VALUES (NULL)");
+    ASSERT_TRUE(changes.next(milliseconds(1)).value());
+    ASSERT_FALSE(changes.next().value());
+  }
 }
 
 TEST_F(ChangeFeedTest, StopEndsACommitOfWhichNothingIsWanted) {

@@ -101,6 +101,7 @@ Error Log::poison(const Error& cause) {
     if (poison_cause_.empty()) poison_cause_ = cause.message();
   }
   poisoned_.store(true, std::memory_order_release);
+  wake_watchers();
   return outcome_unknown();
 }
 
@@ -286,6 +287,7 @@ Status Log::sync_segment(Segment& segment, std::uint64_t appended) {
   std::uint64_t durable = durable_lsn_.load();
   while (durable < appended && !durable_lsn_.compare_exchange_weak(durable, appended)) {
   }
+  wake_watchers();
   return {};
 }
 
@@ -302,6 +304,17 @@ Status Log::sync() {
 }
 
 Status Log::wait_durable(Lsn lsn) { return group_sync_.wait(dosql::raw(lsn)) ? Status() : outcome_unknown(); }
+
+bool Log::watch_durable(Lsn lsn, std::chrono::steady_clock::time_point deadline,
+                        const std::function<bool()>& ended) {
+  for (bool in_time = true;;) {
+    // In this order: what comes behind the ticket ends the wait.
+    const std::uint32_t ticket = watchers_.ticket();
+    if (durable_lsn() >= lsn) return true;
+    if (!in_time || poisoned() || ended()) return false;
+    in_time = watchers_.wait_until(0, ticket, deadline);
+  }
+}
 
 Status Log::close() {
   CHECK(replayed_);

@@ -13,6 +13,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -26,6 +27,7 @@
 #include "base/environment.h"
 #include "base/ids.h"
 #include "base/own_process.h"
+#include "base/wait_groups.h"
 #include "io/storage.h"
 #include "log/control.h"
 #include "log/entry_window.h"
@@ -123,6 +125,12 @@ class Log : private SyncSource {
   // Waits until everything up to `lsn` is durable. Of all that wait one syncs for all (group commit). Errors:
   // kOutcomeUnknown: a sync failed, which poisoned the log.
   Status wait_durable(Lsn lsn);
+
+  // Until everything up to `lsn` is durable because somebody else synced. False: not before `deadline`, or
+  // `ended` was set by somebody who then called wake_watchers(), or a sync failed.
+  bool watch_durable(Lsn lsn, std::chrono::steady_clock::time_point deadline,
+                     const std::function<bool()>& ended);
+  void wake_watchers() { watchers_.wake_all(0); }
 
   // Appends the clean-close mark and syncs. Nothing may be appended afterwards.
   Status close();
@@ -239,6 +247,7 @@ class Log : private SyncSource {
   std::string poison_cause_;
 
   GroupSync group_sync_{*this};
+  WaitGroups watchers_;  // in group 0; woken by each sync
 
   std::uint64_t previous_checksum_ = 0;
   std::uint64_t closed_sequence_ = 0;

@@ -125,6 +125,11 @@ class Branch {
   CommitEntry commit(Version version) const {
     return commits_.at(Version{raw(version) - raw(fork_.version)});
   }
+  // That one and its own ones behind it, as many as there are and fit, also such as are not visible yet;
+  // returns their number. REQUIRES: as above.
+  std::size_t commits(Version first, std::span<CommitEntry> out) const {
+    return commits_.read(Version{raw(first) - raw(fork_.version)}, out);
+  }
   // The newest of its own versions at or below `lsn`; fork().version when there is none.
   Version find_commit(Lsn lsn) const { return Version{raw(commits_.find(lsn)) + raw(fork_.version)}; }
 

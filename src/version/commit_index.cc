@@ -46,6 +46,21 @@ CommitEntry CommitIndex::at(Version version) const {
   return entry(chunk, raw(version) - chunk.first_version);
 }
 
+std::size_t CommitIndex::read(Version first, std::span<CommitEntry> out) const {
+  std::shared_lock lock(mutex_);
+  auto chunk = std::ranges::upper_bound(chunks_, raw(first), {}, &Chunk::first_version) - 1;
+  std::size_t index = raw(first) - chunk->first_version;
+  std::size_t count = 0;
+  while (count < out.size()) {
+    if (index == chunk->differences.size()) {
+      if (++chunk == chunks_.end()) break;
+      index = 0;
+    }
+    out[count++] = entry(*chunk, index++);
+  }
+  return count;
+}
+
 Version CommitIndex::find(Lsn lsn) const {
   std::shared_lock lock(mutex_);
   const auto behind =

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <shared_mutex>
+#include <span>
 #include <vector>
 
 #include "base/ids.h"
@@ -28,6 +29,8 @@ class CommitIndex {
   std::uint64_t size() const;
   // REQUIRES: 1 <= version <= size().
   CommitEntry at(Version version) const;
+  // That one and those behind it, as many as there are and fit; returns their number. REQUIRES: as above.
+  std::size_t read(Version first, std::span<CommitEntry> out) const;
   // The newest version whose LSN is at or below; Version{0} when there is none.
   Version find(Lsn lsn) const;
   std::uint64_t memory_bytes() const;

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <random>
 
 namespace dosql::version {
@@ -29,6 +31,15 @@ TEST(CommitIndex, AnswersLikeAList) {
     ASSERT_EQ(index.find(Lsn{raw(list[i].lsn) - 1}), Version{i});
   }
   EXPECT_EQ(index.find(Lsn{~std::uint64_t{0}}), Version{list.size()});
+  // Stretches, across chunks and to the end.
+  for (std::size_t first = 0; first < list.size(); first += 1 + random() % 40) {
+    std::array<CommitEntry, 50> entries;
+    ASSERT_EQ(index.read(Version{first + 1}, entries), std::min(entries.size(), list.size() - first));
+    for (std::size_t i = 0; i < entries.size() && first + i < list.size(); ++i) {
+      ASSERT_EQ(entries[i].lsn, list[first + i].lsn);
+      ASSERT_EQ(entries[i].position, list[first + i].position);
+    }
+  }
 }
 
 // docs/benchmarks.md counts on it: eight bytes a commit.

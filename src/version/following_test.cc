@@ -9,6 +9,7 @@
 #include "io/memory_storage.h"
 #include "log/format.h"
 #include "testing/run_length.h"
+#include "version/durable_wait.h"
 #include "version/sqlite_header.h"
 #include "version/status_page.h"
 #include "version/store_test_support.h"
@@ -454,6 +455,35 @@ TEST_F(FollowingTest, AWaitEndsWithTheStore) {
     store->stop_waiting();
     thread.join();
   }
+}
+
+// Somebody else's sync ends it, a deadline and a cancellation do, and none of them makes anything durable.
+TEST_F(FollowingTest, AWaitForASyncOfSomebodyElse) {
+  const Store writer = write();
+  commit(*writer, 1);
+  const Lsn newest = writer->status().lsn;
+  const auto later = steady_clock::now() + std::chrono::minutes(5);
+  const std::uint64_t syncs = writer->status().syncs;
+  EXPECT_FALSE(wait_for_durable(*writer, newest, steady_clock::now() + std::chrono::milliseconds(2)).value());
+  std::atomic<bool> cancelled = false;
+  std::thread canceller([&] {
+    cancelled = true;
+    writer->wake_waiters();
+  });
+  EXPECT_FALSE(wait_for_durable(*writer, newest, later, &cancelled).value());
+  canceller.join();
+  EXPECT_EQ(writer->status().syncs, syncs);
+
+  std::thread thread([&] { commit(*writer, 2, 3, 1, kMainBranch, Durability::kFull); });
+  EXPECT_TRUE(wait_for_durable(*writer, newest, later).value());
+  thread.join();
+  EXPECT_TRUE(wait_for_durable(*writer, newest, steady_clock::now()).value()) << "it is already";
+
+  std::thread closer([&] { writer->stop_waiting(); });
+  const auto stopped = wait_for_durable(*writer, kLsnUnbounded, later);
+  closer.join();
+  ASSERT_FALSE(stopped);
+  EXPECT_EQ(stopped.error().code(), ErrorCode::kInterrupted);
 }
 
 TEST_F(FollowingTest, WithoutAStatusPageItStaysASnapshot) {

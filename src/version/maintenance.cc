@@ -106,6 +106,16 @@ Status StoreImpl::fold_long_chains() {
   return {};
 }
 
+void StoreImpl::wake_waiters() {
+  if (status_page) status_page->wake_waiters();
+  log->wake_watchers();
+}
+
+void StoreImpl::stop_waiting() {
+  waiting_stopped = true;
+  wake_waiters();
+}
+
 Status StoreImpl::close() {
   closed = true;
   // What is in the files, and the locks, are the parent's.
@@ -116,8 +126,7 @@ Status StoreImpl::close() {
     return Error(ErrorCode::kBusy,
                  fmt::format("a transaction that writes to branch '{}' is open", branch->name()));
   }
-  waiting_stopped = true;
-  if (status_page) status_page->wake_waiters();
+  stop_waiting();
   if (options.access == Access::kReadOnly) return {};
   // Nothing behind the last clean close: the files are already what they should be.
   if (log->end().closed_sequence != log->control().sequence) {

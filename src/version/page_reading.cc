@@ -14,6 +14,9 @@ using log::EntryKind;
 
 Status StoreImpl::rebuild(PageNo page, const Chain& chain, std::byte* out, HistoryCache* older,
                           const EntryMemory* known) const {
+  if (known) {
+    for (std::size_t i = 0; i < chain.size; ++i) known->prefetch(chain.entries[i].position());
+  }
   log::EntryWindow window;
   std::size_t reach = chain.size;
   for (std::size_t i = chain.size; i-- > 0;) {
@@ -86,10 +89,11 @@ Status StoreImpl::read(const ReadPoint& point, PageNo page, std::uint32_t offset
       (retained.read(version.position(), offset, out) || history.read(version.position(), offset, out)))
     return {};
   rebuilt_pages.fetch_add(1, std::memory_order_relaxed);
-  std::byte image[kPageBytes];
+  std::byte buffer[kPageBytes];
+  std::byte* const image = out.size() == kPageBytes ? out.data() : buffer;
   DOSQL_RETURN_IF_ERROR(
       rebuild(page, chain, image, cache == CacheUse::kKeepOlder ? &history : nullptr, known));
-  std::memcpy(out.data(), image + offset, out.size());
+  if (image == buffer) std::memcpy(out.data(), image + offset, out.size());
   if (cache == CacheUse::kBypass) return {};
   if (is_newest) {
     install(slot, chain, image);

@@ -15,10 +15,19 @@ using log::EntryKind;
 namespace {
 
 constexpr std::uint64_t kAllBlocks = ~std::uint64_t{0};
+constexpr std::size_t kCommitsAhead = 256;
 
 }  // namespace
 
-PageReplay::PageReplay(VersionStore& store) : store_(store), pin_(store), sets_(kPagesKept / kWays) {}
+PageReplay::PageReplay(VersionStore& store)
+    : store_(store), pin_(store.impl().pins.take(PinnedImages::kHas)), sets_(kPagesKept / kWays) {}
+
+PageReplay::~PageReplay() { store_.impl().pins.give_back(pin_); }
+
+void PageReplay::pin(Lsn lsn) {
+  pin_->lsn_plus_one.store(raw(lsn) + 1, std::memory_order_release);
+  store_.impl().note_pin(lsn);
+}
 
 Result<bool> PageReplay::go_to(BranchId branch, Version version) {
   const bool is_next = follows_ && branch == branch_ && raw(version) == raw(after_.version) + 1;
@@ -34,7 +43,7 @@ Result<bool> PageReplay::go_to(BranchId branch, Version version) {
   } else {
     DOSQL_RETURN_IF_ERROR(start(branch, version));
   }
-  pin_.pin(before_);
+  pin(before_.lsn);
   auto replayed = step(branch, version);
   follows_ = replayed && *replayed;
   return replayed;
@@ -52,10 +61,22 @@ void PageReplay::forget() {
   }
 }
 
+CommitEntry PageReplay::commit_of(const Branch& committer, Version version) {
+  const bool is_ahead =
+      ahead_of_ == &committer && version >= first_ahead_ && raw(version) - raw(first_ahead_) < ahead_.size();
+  if (!is_ahead) {
+    ahead_.resize(kCommitsAhead);
+    ahead_.resize(committer.commits(version, ahead_));
+    ahead_of_ = &committer;
+    first_ahead_ = version;
+  }
+  return ahead_[raw(version) - raw(first_ahead_)];
+}
+
 Result<bool> PageReplay::step(BranchId branch, Version version) {
   StoreImpl& store = store_.impl();
   const Branch& committer = store.branch(branch).committer(version);
-  const CommitEntry entry = committer.commit(version);
+  const CommitEntry entry = commit_of(committer, version);
   DOSQL_ASSIGN_OR_RETURN(const log::RecordView record, store.log->read_record(entry.position, window_));
   const log::RecordHeader& header = record.header;
   if (header.last_lsn != raw(entry.lsn)) return store.log->corrupt(entry.position, "expected another commit");
@@ -127,8 +148,7 @@ PageImage& PageReplay::next_before() {
 // --- The images that are kept ---
 
 PageReplay::Kept* PageReplay::find(PageNo page) {
-  Set& set = sets_[raw(page) * 0x9E3779B1u >> 8 & (sets_.size() - 1)];
-  for (Kept& kept : set) {
+  for (Kept& kept : set_of(page)) {
     if (kept.page == page) return &kept;
   }
   for (const auto& kept : beside_) {
@@ -137,34 +157,52 @@ PageReplay::Kept* PageReplay::find(PageNo page) {
   return nullptr;
 }
 
-// In the place of the one that was used longest ago, but for what this turn used.
-PageReplay::Kept& PageReplay::make_room(PageNo page) {
-  Set& set = sets_[raw(page) * 0x9E3779B1u >> 8 & (sets_.size() - 1)];
-  Kept* oldest = &*std::ranges::min_element(
-      set, {}, [](const Kept& kept) { return kept.page == PageNo{} ? 0 : kept.used; });
-  if (oldest->page != PageNo{} && oldest->used == turns_) {
-    beside_.push_back(std::make_unique<Kept>());
-    oldest = beside_.back().get();
+PageImage* PageReplay::use(Kept& kept) {
+  if (kept.used != turns_) kept.again = true;
+  kept.used = turns_;
+  return kept.image.get();
+}
+
+// The one to be given up; null: this turn uses all. Of those that one commit used only, the newest: most
+// pages of a large table will not be needed again soon, and take turns in memory that the processor has at
+// hand. Of the others, the one that was used longest ago.
+PageReplay::Kept* PageReplay::to_give_up(Set& set) const {
+  Kept* chosen = nullptr;
+  const auto is_better = [](const Kept& a, const Kept& b) {
+    if (a.page == PageNo{} || b.page == PageNo{}) return a.page == PageNo{};
+    if (a.again != b.again) return !a.again;
+    return a.again ? a.used < b.used : a.used > b.used;
+  };
+  for (Kept& kept : set) {
+    if (kept.page != PageNo{} && kept.used == turns_) continue;
+    if (chosen == nullptr || is_better(kept, *chosen)) chosen = &kept;
   }
-  if (!oldest->image) oldest->image = std::make_unique<PageImage>();
-  oldest->page = page;
-  oldest->used = turns_;
-  return *oldest;
+  return chosen;
+}
+
+PageReplay::Kept& PageReplay::make_room(PageNo page) {
+  Kept* room = to_give_up(set_of(page));
+  if (room == nullptr) {
+    beside_.push_back(std::make_unique<Kept>());
+    room = beside_.back().get();
+  }
+  if (!room->image) room->image = std::make_unique<PageImage>();
+  room->page = page;
+  room->used = turns_;
+  room->again = false;
+  return *room;
 }
 
 PageReplay::Kept& PageReplay::place_of(PageNo page) {
   Kept* const kept = find(page);
   if (kept == nullptr) return make_room(page);
-  kept->used = turns_;
+  use(*kept);
   return *kept;
 }
 
 // The image of a page that is the same in `point` and in what is kept.
 Result<PageImage*> PageReplay::keep(PageNo page, const ReadPoint& point) {
-  if (Kept* const kept = find(page)) {
-    kept->used = turns_;
-    return kept->image.get();
-  }
+  if (Kept* const kept = find(page)) return use(*kept);
   Kept& kept = make_room(page);
   kept.page = PageNo{};
   DOSQL_RETURN_IF_ERROR(store_.impl().read(point, page, 0, *kept.image, CacheUse::kBypass, &patches_));

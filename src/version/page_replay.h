@@ -20,10 +20,13 @@
 #include "base/ids.h"
 #include "log/record.h"
 #include "log/record_window.h"
+#include "version/commit_index.h"
 #include "version/entry_memory.h"
 #include "version/version_store.h"
 
 namespace dosql::version {
+
+class Branch;
 
 // One thread at a time.
 class PageReplay {
@@ -41,6 +44,9 @@ class PageReplay {
   };
 
   explicit PageReplay(VersionStore& store);
+  ~PageReplay();
+  PageReplay(const PageReplay&) = delete;
+  PageReplay& operator=(const PageReplay&) = delete;
 
   // To the commit that made `version` on the line of `branch`. False: it is the line's first, it says more
   // than its pages, it spilled, or it wrote too many pages; what there is to know of it the store knows.
@@ -63,16 +69,22 @@ class PageReplay {
   struct Kept {
     PageNo page{};           // 0: none
     std::uint64_t used = 0;  // the commit that used it last, counted in turns_
+    bool again = false;      // more than one did
     std::unique_ptr<PageImage> image;
   };
   static constexpr std::size_t kWays = 4;
   using Set = std::array<Kept, kWays>;
 
+  void pin(Lsn lsn);
   Status start(BranchId branch, Version version);
+  CommitEntry commit_of(const Branch& committer, Version version);
   Result<bool> step(BranchId branch, Version version);
   Status replay(const log::EntryHead& head, Bytes payload, log::Position position);
   Status apply(const log::EntryHead& head, Bytes payload, PageImage& image, std::uint64_t& blocks);
+  Set& set_of(PageNo page) { return sets_[raw(page) * 0x9E3779B1u >> 8 & (sets_.size() - 1)]; }
   Kept* find(PageNo page);
+  PageImage* use(Kept& kept);
+  Kept* to_give_up(Set& set) const;
   Kept& make_room(PageNo page);
   Kept& place_of(PageNo page);
   Result<PageImage*> keep(PageNo page, const ReadPoint& point);
@@ -81,7 +93,11 @@ class PageReplay {
   void forget();
 
   VersionStore& store_;
-  Reader pin_;
+  PinSlot* const pin_;
+  // Of a branch's commits from `first_ahead_` on: asking for each would be to wait for the writer each time.
+  std::vector<CommitEntry> ahead_;
+  const Branch* ahead_of_ = nullptr;
+  Version first_ahead_{};
   log::RecordWindow window_;
   EntryMemory patches_;
   bool follows_ = false;  // the kept images are those of `after_`

@@ -13,23 +13,28 @@
 
 namespace dosql::version {
 
-// One per Reader, on a cache line of its own.
+// Whether the images that a commit replaces are worth keeping for the reader (retained_pages.h).
+enum class PinnedImages : std::uint8_t {
+  kWanted,
+  kHas,  // or what it takes to make them: a writer need not keep any for it
+};
+
+// One per reader, on a cache line of its own.
 struct alignas(64) PinSlot {
   // The pinned LSN + 1; 0 when nothing is pinned.
   std::atomic<std::uint64_t> lsn_plus_one{0};
+  PinnedImages images = PinnedImages::kWanted;  // guarded by the registry
 };
 
 class PinRegistry {
  public:
   // The slot stays the caller's until give_back(); it never moves.
-  PinSlot* take() {
+  PinSlot* take(PinnedImages images) {
     std::lock_guard lock(mutex_);
-    if (free_.empty()) {
-      slots_.emplace_back();
-      return &slots_.back();
-    }
-    PinSlot* slot = free_.back();
+    if (free_.empty()) free_.push_back(&slots_.emplace_back());
+    PinSlot* const slot = free_.back();
     free_.pop_back();
+    slot->images = images;
     return slot;
   }
 
@@ -39,13 +44,13 @@ class PinRegistry {
     free_.push_back(slot);
   }
 
-  // The newest LSN below `lsn` that is pinned.
+  // The newest LSN below `lsn` that is pinned by somebody who wants images kept.
   std::optional<Lsn> newest_below(Lsn lsn) const {
     std::lock_guard lock(mutex_);
     std::uint64_t newest = 0;
     for (const PinSlot& slot : slots_) {
       const std::uint64_t value = slot.lsn_plus_one.load(std::memory_order_relaxed);
-      if (value <= raw(lsn)) newest = std::max(newest, value);
+      if (slot.images == PinnedImages::kWanted && value <= raw(lsn)) newest = std::max(newest, value);
     }
     if (newest == 0) return {};
     return Lsn{newest - 1};

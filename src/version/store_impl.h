@@ -81,6 +81,9 @@ class StoreImpl {
   Lsn oldest_needed() const;
   // A reader pinned an older version than the newest.
   void note_pin(Lsn lsn);
+  // Of those who wait for something to become visible or durable: has them look, or give up.
+  void wake_waiters();  // maintenance.cc
+  void stop_waiting();  // maintenance.cc
   // Gives the writer's place back: all that the log holds is visible.
   void stop_writing();
 

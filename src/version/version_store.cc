@@ -94,16 +94,11 @@ Result<Lsn> VersionStore::wait_for_visible(Lsn after, std::chrono::steady_clock:
   }
 }
 
-void VersionStore::stop_waiting() {
-  impl_->waiting_stopped = true;
-  wake_waiters();
-}
+void VersionStore::stop_waiting() { impl_->stop_waiting(); }
 
 Lsn VersionStore::visible_lsn() const { return impl_->visible_lsn(); }
 
-void VersionStore::wake_waiters() {
-  if (impl_->status_page) impl_->status_page->wake_waiters();
-}
+void VersionStore::wake_waiters() { impl_->wake_waiters(); }
 
 Lsn VersionStore::oldest_needed() const { return impl_->oldest_needed(); }
 
@@ -291,7 +286,7 @@ StoreStatus VersionStore::status() const {
 
 // --- Reader ----------------------------------------------------------------------------------------
 
-Reader::Reader(VersionStore& store) : store_(store.impl()), pin_(store_.pins.take()) {}
+Reader::Reader(VersionStore& store) : store_(store.impl()), pin_(store_.pins.take(PinnedImages::kWanted)) {}
 
 Reader::~Reader() { store_.pins.give_back(pin_); }
 
