@@ -62,6 +62,8 @@ PageNo BtreePage::right_child() const {
 
 bool BtreePage::may_overflow(std::uint32_t place) const {
   const Varint payload = read_varint(usable_.subspan(place));
+  // Below 128 bytes, which every page has room for.
+  if (payload.length == 1) return false;
   const auto usable = static_cast<std::uint32_t>(usable_.size());
   return payload.length == 0 || local_bytes(payload.value, true, usable) < payload.value;
 }

@@ -1,11 +1,14 @@
 // Two images of a leaf of a table: which entries are the same in both, told by where their bytes differ.
 //
 // Most leaves that a commit changed differ in one row of a hundred. To find that row, the others need not be
-// decoded: what begins and ends outside of the bytes that differ is the same.
+// decoded: entries do not overlap, so a byte that differs is of the last entry that begins at it or in front
+// of it, and an entry without such a byte is the same.
 #pragma once
 
+#include <array>
 #include <cstdint>
 
+#include "base/bytes.h"
 #include "diff/btree_page.h"
 
 namespace dosql::diff {
@@ -20,12 +23,16 @@ class LeafComparison {
   bool same(std::uint32_t index_a, std::uint32_t index_b) const;
 
  private:
+  // One bit for each byte of a page.
+  static constexpr std::size_t kWordBits = 64;
+  using PageBits = std::array<std::uint64_t, kPageBytes / kWordBits>;
+
+  void mark_changed(const PageBits& begins);
+
   const BtreePage& a_;
   const BtreePage& b_;
-  // Bytes outside of these are the same in both.
-  std::uint32_t begin_ = 0;
-  std::uint32_t end_ = 0;
-  std::uint32_t last_before_ = 0;  // the place of the entry that may reach into them
+  bool comparable_ = false;
+  PageBits changed_{};  // where entries of `a` begin that have a byte that differs
 };
 
 }  // namespace dosql::diff

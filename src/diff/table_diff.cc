@@ -36,6 +36,7 @@ class TableDiff::Merge {
   // Whose entry was given out, or is the same as the other's.
   bool used_before_ = true;
   bool used_after_ = true;
+  bool at_pair_ = false;
   bool done_ = false;
 };
 
@@ -69,15 +70,17 @@ Result<bool> TableDiff::Merge::next(RowChange& change) {
 
 Result<bool> TableDiff::Merge::find_next(RowChange& change) {
   while (true) {
+    // Both stand on entries of one place, which were dealt with.
+    if (at_pair_) DOSQL_RETURN_IF_ERROR(Entries::skip_same(*before_, *after_, leaves_));
     DOSQL_RETURN_IF_ERROR(advance());
+    at_pair_ = false;
     if (before_->at_end() && after_->at_end()) return false;
     const int order = compare_places();
     used_before_ = order <= 0;
     used_after_ = order >= 0;
     if (order == 0) {
+      at_pair_ = before_->tree().is_table();
       DOSQL_ASSIGN_OR_RETURN(const bool same, same_record());
-      if (same && before_->tree().is_table())
-        DOSQL_RETURN_IF_ERROR(Entries::skip_same(*before_, *after_, leaves_));
       if (same) continue;
     }
     const ChangeKind kind = order < 0   ? ChangeKind::kDelete

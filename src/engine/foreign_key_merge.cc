@@ -101,9 +101,7 @@ class ShownTable {
                              diff::TextEncoding encoding) const {
     std::string text = "{";
     for (std::size_t i = 0; i < key.child_columns.size(); ++i) {
-      const auto column = std::ranges::find_if(columns_, [&](const std::string& name) {
-        return equals_ignoring_case(name, key.child_columns[i]);
-      });
+      const auto column = find(key.child_columns[i]);
       const Field value =
           column == columns_.end() ? Field{} : row.value(static_cast<int>(column - columns_.begin()) + 1);
       if (i > 0) text += ',';
@@ -111,6 +109,7 @@ class ShownTable {
     }
     return text + "}";
   }
+  bool has_column(std::string_view name) const { return find(name) != columns_.end(); }
   // The row that a statement is on, by its key.
   std::string where_text(int first_parameter) const {
     if (key_.empty()) return fmt::format("rowid = ?{}", first_parameter);
@@ -128,6 +127,11 @@ class ShownTable {
   }
 
  private:
+  std::vector<std::string>::const_iterator find(std::string_view name) const {
+    return std::ranges::find_if(
+        columns_, [&](const std::string& column) { return equals_ignoring_case(column, name); });
+  }
+
   std::vector<std::string> columns_;
   std::vector<std::size_t> key_;
 };
@@ -186,8 +190,10 @@ Status settle(MergeContext& context, TableMergeCounts& counts, const Dangling& d
                       dangling.address, {});
   }
   const std::string alone = dangling.key.child_columns.size() == 1 ? dangling.key.child_columns[0] : "";
-  DOSQL_ASSIGN_OR_RETURN(const std::vector<NamedField> values,
-                         fields_of_json(context.connection, resolution->value, alone));
+  DOSQL_ASSIGN_OR_RETURN(
+      const std::vector<NamedField> values,
+      fields_of_json(context.connection, resolution->value, alone,
+                     [&](std::string_view name) { return dangling.table.has_column(name); }));
   std::string set;
   int parameter = 1;
   for (const NamedField& value : values)

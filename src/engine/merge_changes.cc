@@ -74,9 +74,10 @@ class ChangeMerge {
   Status run() {
     DOSQL_ASSIGN_OR_RETURN(merged_, schema_.merge_tables());
     DOSQL_RETURN_IF_ERROR(find_foreign_keys());
+    // First: what a row gets instead of its number must be none that the branch ever gave.
+    DOSQL_RETURN_IF_ERROR(merge_counters());
     for (const TableTask& task : merged_.tables) DOSQL_RETURN_IF_ERROR(choose_new_keys(task));
     for (const TableTask& task : merged_.tables) DOSQL_RETURN_IF_ERROR(merge_rows(task));
-    DOSQL_RETURN_IF_ERROR(merge_counters());
     for (const VirtualTask& task : merged_.virtual_tables)
       DOSQL_RETURN_IF_ERROR(merge_virtual_table(context_, source_, theirs_, task));
     DOSQL_RETURN_IF_ERROR(rebuild_text_indexes(context_, theirs_, merged_.virtual_tables));

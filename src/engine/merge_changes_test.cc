@@ -172,6 +172,21 @@ TEST(MergeChanges, AutoincrementIsRenumberedWithoutAsking) {
   EXPECT_EQ(bench.rows("SELECT seq >= 50 FROM sqlite_sequence"), "1\n");
 }
 
+// The branch gave 4 as well, to a row that is gone: the row that moves must not get it.
+TEST(MergeChanges, ANumberThatTheBranchGaveIsNotGivenAgain) {
+  MergeBench bench(
+      "CREATE TABLE t(id INTEGER PRIMARY KEY AUTOINCREMENT, v); CREATE TABLE u(t REFERENCES t);"
+      "INSERT INTO t(v) VALUES('base')");
+  bench.theirs(
+      "INSERT INTO t(v) VALUES('two'), ('three'), ('four'); DELETE FROM t WHERE id = 4;"
+      "INSERT INTO u VALUES(2), (3)");
+  bench.ours("INSERT INTO t(v) VALUES('ours')");
+  ASSERT_TRUE(bench.merge());
+  EXPECT_EQ(bench.rows("SELECT * FROM t ORDER BY id"), "1|base\n2|ours\n3|three\n5|two\n");
+  EXPECT_EQ(bench.rows("SELECT v FROM u JOIN t ON id = t ORDER BY t"), "three\ntwo\n");
+  EXPECT_EQ(bench.rows("INSERT INTO t(v) VALUES('next') RETURNING id"), "6\n");
+}
+
 TEST(MergeChanges, GeneratedColumnsFollow) {
   MergeBench bench(
       "CREATE TABLE t(id INTEGER PRIMARY KEY, a, b AS (a * 2) STORED, c AS (a + 1));"

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 
+#include <limits>
+
 #include "base/json_text.h"
 #include "engine/connection_state.h"
 #include "engine/own_statement.h"
@@ -13,18 +15,41 @@ namespace {
 using diff::Field;
 using diff::FieldType;
 
-// SQLite's own functions read the JSON: one row for each member, or for the value itself.
-constexpr std::string_view kMembers =
-    "SELECT j.key, j.type, j.value, CASE j.type WHEN 'object' THEN j.value ->> '$.blob' END, "
-    "CASE j.type WHEN 'object' THEN j.value ->> '$.real' END FROM json_each(CASE "
-    "WHEN json_type(?1) = 'object' AND (?1 ->> '$.blob') IS NULL AND (?1 ->> '$.real') IS NULL THEN ?1 "
-    "ELSE json_object(?2, json(?1)) END) AS j";
+// SQLite's own functions read the JSON. Of an object with one member, a text: that member's name and value,
+// which stand for a value that JSON has not if the name is blob or real.
+constexpr std::string_view kOnlyMember =
+    "(SELECT iif(count(*) = 1 AND min(type) = 'text', {}, '') FROM json_each({}))";
+
+std::string only_member(std::string_view what, std::string_view of) {
+  return fmt::format("CASE json_type({}) WHEN 'object' THEN {} ELSE '' END", of,
+                     fmt::format(kOnlyMember, what, of));
+}
+
+// One row for each member, or for the value itself (?3) as column ?2.
+std::string members_text() {
+  return fmt::format(
+      "SELECT j.key, j.type, j.value, CASE j.type WHEN 'object' THEN {} END, "
+      "CASE j.type WHEN 'object' THEN {} END "
+      "FROM json_each(CASE WHEN ?3 THEN json_object(?2, json(?1)) ELSE ?1 END) AS j",
+      only_member("min(key)", "j.value"), only_member("min(value)", "j.value"));
+}
 
 Error no_value(std::string_view what) {
   return Error(ErrorCode::kInvalidArgument, fmt::format("the value of a resolution {}", what));
 }
 
-bool is_object(std::string_view type) { return type == "object"; }
+bool names_a_kind(std::string_view name) { return name == "blob" || name == "real"; }
+
+// Whether the JSON is a value, not an object of columns.
+Result<bool> is_value(ConnectionState& connection, const std::string& json, const HasColumn& has_column) {
+  DOSQL_ASSIGN_OR_RETURN(OwnStatement whole,
+                         OwnStatement::prepare(connection, fmt::format("SELECT json_type(?1) <> 'object', {}",
+                                                                       only_member("min(key)", "?1"))));
+  whole.bind(1, json);
+  if (const int rc = whole.step(); rc != SQLITE_ROW) return connection.error(rc);
+  const std::string name = whole.text(1);
+  return whole.integer(0) != 0 || (names_a_kind(name) && !has_column(name));
+}
 
 }  // namespace
 
@@ -40,38 +65,42 @@ std::string value_json(const Field& value, diff::TextEncoding encoding) {
 }
 
 Result<std::vector<NamedField>> fields_of_json(ConnectionState& connection, const std::string& json,
-                                               std::string_view alone) {
+                                               std::string_view alone, const HasColumn& has_column) {
   DOSQL_ASSIGN_OR_RETURN(OwnStatement valid, OwnStatement::prepare(connection, "SELECT json_valid(?1)"));
   valid.bind(1, json);
   if (valid.step() != SQLITE_ROW || valid.integer(0) == 0) return no_value("is no JSON");
+  DOSQL_ASSIGN_OR_RETURN(const bool whole, is_value(connection, json, has_column));
   DOSQL_ASSIGN_OR_RETURN(OwnStatement unhex, OwnStatement::prepare(connection, "SELECT unhex(?1)"));
-  DOSQL_ASSIGN_OR_RETURN(OwnStatement members, OwnStatement::prepare(connection, kMembers));
+  DOSQL_ASSIGN_OR_RETURN(OwnStatement members, OwnStatement::prepare(connection, members_text()));
   members.bind(1, json);
   members.bind(2, alone);
+  members.bind(3, std::int64_t{whole});
   std::vector<NamedField> fields;
   int rc = SQLITE_OK;
   while ((rc = members.step()) == SQLITE_ROW) {
     NamedField& field = fields.emplace_back();
     field.name = members.text(0);
     const std::string type = members.text(1);
-    Field value = members.value(2);
     if (type == "array") return no_value("has an array in it, which no column can have");
-    if (is_object(type) && !members.is_null(3)) {
-      const std::string digits = members.text(3);
-      unhex.bind(1, digits);
+    if (type != "object") {
+      field.value.assign(std::vector<Field>{members.value(2)});
+      continue;
+    }
+    const std::string kind = members.text(3);
+    const std::string text = members.text(4);
+    if (kind == "blob") {
+      unhex.bind(1, text);
       if (unhex.step() != SQLITE_ROW || unhex.is_null(0))
         return no_value("has a blob that is not hexadecimal");
       field.value.assign(std::vector<Field>{unhex.value(0)});
       unhex.reset();
-      continue;
-    }
-    if (is_object(type)) {
-      const std::string real = members.text(4);
-      if (real != "inf" && real != "-inf") return no_value("has an object in it, which no column can have");
+    } else if (kind == "real" && (text == "inf" || text == "-inf")) {
       constexpr double kInfinity = std::numeric_limits<double>::infinity();
-      value = {.type = FieldType::kReal, .real = real == "inf" ? kInfinity : -kInfinity};
+      field.value.assign(
+          std::vector<Field>{{.type = FieldType::kReal, .real = text == "inf" ? kInfinity : -kInfinity}});
+    } else {
+      return no_value("has an object in it, which no column can have");
     }
-    field.value.assign(std::vector<Field>{value});
   }
   if (rc != SQLITE_DONE) return connection.error(rc);
   return fields;

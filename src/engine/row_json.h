@@ -4,6 +4,7 @@
 // number that JSON has not is {"real": "inf"} or {"real": "-inf"}.
 #pragma once
 
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -21,13 +22,15 @@ class ConnectionState;
 
 std::string value_json(const diff::Field& value, diff::TextEncoding encoding);
 
-// The values of a JSON text by column: of an object those of its members, of another value `alone`'s. Text is
-// in the database's encoding. Errors: kInvalidArgument (no JSON, a value that no column can have).
+// The values of a JSON text by column: of an object those of its members, of another value `alone`'s. An
+// object that could be a BLOB is a row of one column if there is a column `blob`; so with `real`. Text is in
+// the database's encoding. Errors: kInvalidArgument (no JSON, a value that no column can have).
 struct NamedField {
   std::string name;
   RowCopy value;  // one
 };
+using HasColumn = std::function<bool(std::string_view name)>;
 Result<std::vector<NamedField>> fields_of_json(ConnectionState& connection, const std::string& json,
-                                               std::string_view alone);
+                                               std::string_view alone, const HasColumn& has_column);
 
 }  // namespace dosql::engine

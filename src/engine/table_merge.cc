@@ -279,13 +279,16 @@ Status TableMerge::decide(const KeyedChange& change, const std::optional<FoundRo
 Result<RowCopy> TableMerge::resolved_row(Values row, std::string_view json,
                                          std::span<const std::uint32_t> columns) {
   const std::string alone = columns.size() == 1 ? table_.columns[columns[0]].name : "";
+  const auto column_called = [&](std::string_view name) {
+    return std::ranges::find_if(
+        table_.columns, [&](const MergedColumn& one) { return sql::equals_ignoring_case(one.name, name); });
+  };
+  const auto has_column = [&](std::string_view name) { return column_called(name) != table_.columns.end(); };
   DOSQL_ASSIGN_OR_RETURN(const std::vector<NamedField> fields,
-                         fields_of_json(context_.connection, std::string(json), alone));
+                         fields_of_json(context_.connection, std::string(json), alone, has_column));
   std::vector<Field> values(row.begin(), row.end());
   for (const NamedField& field : fields) {
-    const auto column = std::ranges::find_if(table_.columns, [&](const MergedColumn& one) {
-      return sql::equals_ignoring_case(one.name, field.name);
-    });
+    const auto column = column_called(field.name);
     if (column == table_.columns.end()) {
       return Error(
           ErrorCode::kInvalidArgument,

@@ -34,6 +34,16 @@ Result<std::optional<ReadPoint>> named_point(const StoreImpl& store, BranchId id
   return Outcome(point);
 }
 
+// The same version, its size included, if a branch of the walk was forked there: else the size is in the
+// commit's record, which may have megabytes.
+std::optional<ReadPoint> fork_at(const StoreImpl& store, const Reach& reach, const ReadPoint& base) {
+  for (const auto& [id, line] : reach) {
+    const ReadPoint fork = committed_on(store, store.branch(id).fork());
+    if (fork.branch == base.branch && fork.version == base.version) return fork;
+  }
+  return {};
+}
+
 bool is_free(const StoreImpl& store, std::uint32_t id) {
   return id < BranchTable::kBranchesMax && BranchId{id} >= store.branches.next_id();
 }
@@ -295,10 +305,12 @@ Result<LineageComparison> VersionStore::compare(const ReadPoint& a, const ReadPo
   for (const ReadPoint& base : best_shared(*impl_, reach)) {
     if (base.version == Version{0}) {
       result.bases.push_back(base);
-      continue;
+    } else if (const auto fork = fork_at(*impl_, reach, base)) {
+      result.bases.push_back(*fork);
+    } else {
+      DOSQL_ASSIGN_OR_RETURN(const ReadPoint point, at_version(base.branch, base.version));
+      result.bases.push_back(point);
     }
-    DOSQL_ASSIGN_OR_RETURN(const ReadPoint point, at_version(base.branch, base.version));
-    result.bases.push_back(point);
   }
   return result;
 }
