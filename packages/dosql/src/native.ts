@@ -14,13 +14,19 @@ export const Wanted = { rows: 0, firstRow: 1, runResult: 2 } as const;
 export type Wanted = (typeof Wanted)[keyof typeof Wanted];
 
 /** Where a feed comes from; checked by the addon. */
-export type NativeFeedSource = [
+export type NativeFeedPlace = [
   slot: string | undefined,
   branch: string | undefined,
   lsn: bigint | number | undefined,
   snapshot: boolean | undefined,
+];
+/** The same, with what comes of it. */
+export type NativeFeedSource = [
+  ...place: NativeFeedPlace,
   tables: unknown,
   operations: unknown,
+  transactions: boolean | undefined,
+  schema: boolean | undefined,
 ];
 
 interface Native {
