@@ -23,6 +23,27 @@ test('get, all, run', () => {
   assert.deepEqual(db.prepare(`SELECT ${seventeen.map(() => '?').join()}`).raw().get(...seventeen), seventeen);
 });
 
+test('a getter of the parameters may run statements', () => {
+  const get = db.prepare('SELECT id, v, $b AS b FROM t WHERE id = $id');
+  const parameters = {
+    get b(): string {
+      return get.get({ id: 5, b: 'inner' })!['b'] + db.prepare('SELECT ? || ?').pluck().get('a', 'b');
+    },
+    id: 7,
+  };
+  assert.deepEqual(get.get(parameters), { id: 7, v: 'v7', b: 'innerab' });
+  assert.deepEqual(get.all(parameters), [{ id: 7, v: 'v7', b: 'innerab' }]);
+});
+
+test('texts and BLOBs of one row, in whatever order', () => {
+  const blob = new Uint8Array([1]);
+  const long = 'l'.repeat(300);
+  const row = db.prepare(`SELECT ?, 'short', ?, 'ü', x'01', 'end', NULL, ?`).raw().get(blob, long, 'x'.repeat(250));
+  assert.deepEqual(row, [blob, 'short', long, 'ü', blob, 'end', null, 'x'.repeat(250)]);
+  const many = Array.from({ length: 40 }, (_, index) => String(index).repeat(100));
+  assert.deepEqual(db.prepare(`SELECT ${many.map(() => '?').join()}`).raw().get(many), many);
+});
+
 test('raw and pluck', () => {
   const statement = db.prepare('SELECT id, v FROM t WHERE id < 3 ORDER BY id');
   assert.deepEqual(statement.raw().all(), [[1, 'v1'], [2, 'v2']]);
