@@ -18,8 +18,13 @@ Error thrown() { return refused("a getter of the parameters threw"); }
 
 }  // namespace
 
-Status Arguments::add_value(napi_env env, napi_value value) {
-  Result<Value> converted = value_of(env, value);
+void Arguments::clear() {
+  positional_.clear();
+  named_.clear();
+}
+
+Status Arguments::add_value(napi_env env, napi_value value, napi_valuetype type) {
+  Result<Value> converted = value_of(env, value, type);
   if (!converted)
     return refused(fmt::format("parameter {} {}", positional_.size() + 1, converted.error().message()));
   positional_.push_back(*std::move(converted));
@@ -34,8 +39,10 @@ Status Arguments::add_array(napi_env env, napi_value array) {
   positional_.reserve(positional_.size() + length);
   for (std::uint32_t index = 0; index < length; ++index) {
     napi_value value = nullptr;
+    napi_valuetype type = napi_undefined;
     if (napi_get_element(env, array, index, &value) != napi_ok) return thrown();
-    DOSQL_RETURN_IF_ERROR(add_value(env, value));
+    napi_typeof(env, value, &type);
+    DOSQL_RETURN_IF_ERROR(add_value(env, value, type));
   }
   return {};
 }
@@ -69,13 +76,13 @@ Status Arguments::read(napi_env env, std::span<const napi_value> values) {
     bool is_array = false;
     napi_typeof(env, value, &type);
     if (type != napi_object) {
-      DOSQL_RETURN_IF_ERROR(add_value(env, value));
+      DOSQL_RETURN_IF_ERROR(add_value(env, value, type));
     } else if (napi_is_array(env, value, &is_array) == napi_ok && is_array) {
       DOSQL_RETURN_IF_ERROR(add_array(env, value));
     } else if (has_names(env, value)) {
       DOSQL_RETURN_IF_ERROR(add_names(env, value));
     } else {
-      DOSQL_RETURN_IF_ERROR(add_value(env, value));
+      DOSQL_RETURN_IF_ERROR(add_value(env, value, type));
     }
   }
   return {};

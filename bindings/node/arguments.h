@@ -23,6 +23,7 @@ class Arguments {
 
   // Errors: DOSQL_INVALID_ARGUMENT names the parameter that has no value, or not one that SQL knows.
   Status bind(Statement& statement) const;
+  void clear();
 
  private:
   struct Named {
@@ -30,7 +31,7 @@ class Arguments {
     Result<Value> value;  // what is wrong with it matters only where a parameter has its name
   };
 
-  Status add_value(napi_env env, napi_value value);
+  Status add_value(napi_env env, napi_value value, napi_valuetype type);
   Status add_array(napi_env env, napi_value array);
   Status add_names(napi_env env, napi_value object);
   Status bind_both(Statement& statement) const;

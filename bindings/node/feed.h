@@ -46,6 +46,7 @@ class OpenFeed {
   std::mutex use_;  // held by whoever uses or ends changes_
   DatabaseShare share_;
   bool closed_ = false;
+  std::optional<Change> left_over_;  // it did not fit into the newest batch
 
   std::mutex stopping_;  // guards what follows against stop(); is taken after use_
   std::optional<Changes> changes_;

@@ -46,7 +46,7 @@ Status read_operations(Call& call, std::size_t index, ChangeFilter& filter) {
   return {};
 }
 
-// slot, branch, LSN, snapshot, tables, operations
+// slot, branch, LSN, snapshot, tables, operations, transactions, schema
 Result<FeedSource> read_source(Call& call, std::size_t index) {
   FeedSource source;
   if (!call.is_undefined(index)) {
@@ -60,6 +60,8 @@ Result<FeedSource> read_source(Call& call, std::size_t index) {
     DOSQL_ASSIGN_OR_RETURN(source.filter.tables, call.texts(index + 4, "the tables"));
   }
   DOSQL_RETURN_IF_ERROR(read_operations(call, index + 5, source.filter));
+  source.filter.transactions = call.truth(index + 6);
+  source.filter.schema = call.truth(index + 7);
   return source;
 }
 
@@ -72,8 +74,8 @@ napi_value make_feed(Call& call) {
       instance.feeds().add(instance.make_feed(call.number(0), opened->connection->share().another()))));
 }
 
-// openFeed(feed, slot, branch, lsn, snapshot, tables, operations): of a slot that is given the changes behind
-// what was acknowledged, else those of the branch behind the LSN
+// openFeed(feed, slot, branch, lsn, snapshot, tables, operations, transactions, schema): of a slot that is
+// given the changes behind what was acknowledged, else those of the branch behind the LSN
 napi_value open_feed(Call& call) {
   auto source = read_source(call, 1);
   if (!source) return call.fail(source.error());

@@ -30,6 +30,10 @@ std::size_t utf16_length(std::string_view utf8) {
   return units;
 }
 
+Error too_long() {
+  return Error(ErrorCode::kInvalidArgument, "a value is longer than a JavaScript string or array may be");
+}
+
 }  // namespace
 
 std::size_t HashOfNames::operator()(const ColumnNames& columns) const {
@@ -187,15 +191,30 @@ napi_value Instance::referenced(napi_ref reference) const {
   return value;
 }
 
-JsSink Instance::sink() { return JsSink(env_, cells_, referenced(extras_)); }
+JsSink Instance::sink() { return JsSink(env_, cells_, extras_); }
 
 Status Instance::shown(JsSink& sink, std::size_t rows, double shape, bool more) {
   report_->rows = static_cast<double>(rows);
   report_->shape = shape;
   report_->more = more ? 1 : 0;
   sink.finish();
-  if (!sink.too_long()) return {};
-  return Error(ErrorCode::kInvalidArgument, "a value is longer than a JavaScript string or array may be");
+  return sink.too_long() ? Status(too_long()) : Status();
+}
+
+Result<napi_value> Instance::shown_row(JsSink& sink, double shape) {
+  report_->rows = 1;
+  report_->shape = shape;
+  report_->more = 0;
+  std::uint32_t place = 0;
+  napi_value text = sink.finish_but_text(place);
+  report_->text_place = place;
+  if (sink.too_long()) return too_long();
+  return text;
+}
+
+void Instance::give_back(Arguments arguments) {
+  arguments.clear();
+  arguments_ = std::move(arguments);
 }
 
 double Instance::shape_of(const ColumnNames& columns) {

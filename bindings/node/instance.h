@@ -10,10 +10,12 @@
 #include <optional>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include <dosql/result.h>
 
+#include "bindings/node/arguments.h"
 #include "bindings/node/feed.h"
 #include "bindings/node/handle.h"
 #include "bindings/node/numbered.h"
@@ -26,11 +28,12 @@ namespace dosql::node {
 // too.
 struct Report {
   double rows = 0;
-  double shape = 0;   // of the rows: a number for their column names
-  double more = 0;    // 1: there are more rows to fetch
-  double task = 0;    // whose outcome it is
-  double failed = 0;  // 1: the first extra is the error
-  double unused[3] = {};
+  double shape = 0;       // of the rows: a number for their column names
+  double more = 0;        // 1: there are more rows to fetch
+  double task = 0;        // whose outcome it is
+  double failed = 0;      // 1: the first extra is the error
+  double text_place = 0;  // where among the extras the text is missing that a call for one row returned
+  double unused[2] = {};
 };
 
 struct HashOfNames {
@@ -73,10 +76,16 @@ class Instance {
   JsSink sink();
   // The sink's rows as the report has them. Errors: a value that JavaScript cannot hold.
   Status shown(JsSink& sink, std::size_t rows, double shape, bool more);
+  // The same of one row. The result is a string that JavaScript puts into the extras, or null.
+  Result<napi_value> shown_row(JsSink& sink, double shape);
   // The number by which JavaScript knows these names.
   double shape_of(const ColumnNames& columns);
   // Null when it has been forgotten.
   ColumnNames columns_of(std::int64_t shape) const;
+
+  // Spare ones, so that their memory is used again; a call in a call gets others.
+  Arguments take_arguments() { return std::exchange(arguments_, Arguments()); }
+  void give_back(Arguments arguments);
 
   // A JavaScript Error; null when an exception is pending.
   napi_value error_value(const Error& error, std::string_view sql);
@@ -98,6 +107,7 @@ class Instance {
   napi_threadsafe_function settle_ = nullptr;
   Report* report_ = nullptr;
   double* cells_ = nullptr;
+  Arguments arguments_;
 
   std::int64_t tasks_ = 0;
   std::int64_t in_flight_ = 0;  // while there are some, the process does not end

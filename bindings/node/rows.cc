@@ -20,8 +20,14 @@ bool is_ascii(std::string_view text) {
 
 }  // namespace
 
+napi_status JsSink::set_extra(std::uint32_t place, napi_value value) {
+  napi_value extras = nullptr;
+  napi_get_reference_value(env_, extras_, &extras);
+  return napi_set_element(env_, extras, place, value);
+}
+
 void JsSink::put_extra(napi_status made, napi_value value) {
-  if (made != napi_ok || napi_set_element(env_, extras_, extra_, value) != napi_ok) {
+  if (made != napi_ok || set_extra(extra_, value) != napi_ok) {
     too_long_ = true;
     return null();
   }
@@ -53,13 +59,18 @@ void JsSink::share(std::string_view text) {
 }
 
 void JsSink::finish() {
-  if (shared_bytes_ == 0) return;
+  std::uint32_t place = 0;
+  napi_value text = finish_but_text(place);
+  if (text != nullptr && set_extra(place, text) != napi_ok) too_long_ = true;
+}
+
+napi_value JsSink::finish_but_text(std::uint32_t& place) {
+  if (shared_bytes_ == 0) return nullptr;
   napi_value made = nullptr;
-  if (napi_create_string_latin1(env_, shared_.data(), shared_bytes_, &made) != napi_ok ||
-      napi_set_element(env_, extras_, shared_place_, made) != napi_ok) {
-    too_long_ = true;
-  }
+  if (napi_create_string_latin1(env_, shared_.data(), shared_bytes_, &made) != napi_ok) too_long_ = true;
+  place = shared_place_;
   shared_bytes_ = 0;
+  return made;
 }
 
 void JsSink::blob(std::span<const std::byte> blob) {

@@ -110,8 +110,8 @@ void put_row(const Statement& statement, int columns, Sink& sink) {
 // Makes JavaScript values at once, on JavaScript's thread.
 class JsSink {
  public:
-  // `extras` is a JavaScript array.
-  JsSink(napi_env env, double* cells, napi_value extras) : env_(env), cell_(cells), extras_(extras) {}
+  // `extras` refers to a JavaScript array.
+  JsSink(napi_env env, double* cells, napi_ref extras) : env_(env), cell_(cells), extras_(extras) {}
 
   void null() { put(kNullCell); }
   void number(double value) { *cell_++ = value; }
@@ -121,12 +121,16 @@ class JsSink {
 
   // After the last value.
   void finish();
+  // The same, but the newest shared string is for the caller to put into the extras, at `place`, which costs
+  // less in JavaScript. Null: there is none.
+  napi_value finish_but_text(std::uint32_t& place);
   // A value was longer than JavaScript's may be; a NULL is in its place.
   bool too_long() const { return too_long_; }
 
  private:
   void put(std::uint64_t bits) { *cell_++ = std::bit_cast<double>(bits); }
   void put_extra(napi_status made, napi_value value);
+  napi_status set_extra(std::uint32_t place, napi_value value);
   void share(std::string_view text);
 
   static constexpr std::size_t kSharedBytes = 4'096;
@@ -134,7 +138,7 @@ class JsSink {
 
   napi_env env_;
   double* cell_;
-  napi_value extras_;
+  napi_ref extras_;
   std::uint32_t extra_ = 0;
   std::uint32_t shared_place_ = 0;
   std::size_t shared_bytes_ = 0;  // 0: there is no shared string now

@@ -27,11 +27,12 @@ void stop_run(Prepared& prepared) {
 
 // The statement, bound to the arguments behind the first.
 Result<Prepared*> begin_run(Call& call) {
-  Arguments arguments;
+  Arguments arguments = call.instance().take_arguments();
   DOSQL_RETURN_IF_ERROR(arguments.read(call.env(), call.arguments_from(1)));
   DOSQL_ASSIGN_OR_RETURN(Prepared * prepared, find_statement(call));
   stop_run(*prepared);
   DOSQL_RETURN_IF_ERROR(arguments.bind(prepared->statement));
+  call.instance().give_back(std::move(arguments));
   return prepared;
 }
 
@@ -73,6 +74,23 @@ Status show_rows(Call& call, Prepared& prepared, std::size_t most) {
   return held;
 }
 
+// The same of one row; gives a text as Instance::shown_row() does.
+Result<napi_value> show_row(Call& call, Prepared& prepared) {
+  auto row = prepared.statement.step();
+  prepared.runs = row && *row;
+  if (!row) return std::move(row).error();
+  if (!*row) {
+    call.instance().report().rows = 0;
+    return nullptr;
+  }
+  shape_of(call, prepared);
+  JsSink sink = call.instance().sink();
+  put_row(prepared.statement, static_cast<int>(prepared.columns->size()), sink);
+  auto text = call.instance().shown_row(sink, prepared.shape);
+  if (!text) stop_run(prepared);
+  return text;
+}
+
 // A statement that writes is not done before its last step.
 Status end_run(Prepared& prepared) {
   while (prepared.runs && !prepared.statement.read_only()) {
@@ -101,13 +119,15 @@ napi_value prepare(Call& call) {
   return call.number_value(static_cast<double>(call.instance().statements().add(std::move(prepared))));
 }
 
-// get(statement, ...arguments): shows the first row
+// get(statement, ...arguments): shows the first row; gives a text that is missing among the extras, or
+// undefined
 napi_value get(Call& call) {
   auto prepared = begin_run(call);
   if (!prepared) return fail(call, prepared.error());
-  Status done = show_rows(call, **prepared, 1);
-  if (done) done = end_run(**prepared);
-  return done ? nullptr : fail(call, done.error());
+  auto text = show_row(call, **prepared);
+  if (!text) return fail(call, text.error());
+  const Status done = end_run(**prepared);
+  return done ? *text : fail(call, done.error());
 }
 
 // all(statement, ...arguments): shows the first rows

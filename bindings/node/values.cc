@@ -130,6 +130,10 @@ std::optional<std::int64_t> integer_of(napi_env env, napi_value value) {
 Result<Value> value_of(napi_env env, napi_value value) {
   napi_valuetype type = napi_undefined;
   napi_typeof(env, value, &type);
+  return value_of(env, value, type);
+}
+
+Result<Value> value_of(napi_env env, napi_value value, napi_valuetype type) {
   switch (type) {
     case napi_number: return number(env, value);
     case napi_string: return Value(string_of(env, value).value_or(""));

@@ -17,6 +17,8 @@ namespace dosql::node {
 // ArrayBuffers and views of any kind: BLOB of their bytes. Runs no JavaScript. The error is what is wrong
 // with it, and fits behind "parameter 1 ": "is undefined".
 Result<Value> value_of(napi_env env, napi_value value);
+// The same where its type is known.
+Result<Value> value_of(napi_env env, napi_value value, napi_valuetype type);
 
 // None: it is no string.
 std::optional<std::string> string_of(napi_env env, napi_value value);

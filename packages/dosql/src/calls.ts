@@ -2,12 +2,15 @@
 
 import { DoSQLError } from './errors.js';
 import { extras, native, report, Report, setUpNative } from './native.js';
-import { asFirstValue, asObject, type Row, type RowMaker, takeRows } from './rows.js';
+import { asFirstValue, asObject, type Row, takeRows } from './rows.js';
+
+/** Adds what was just shown to a list; true: there is more. */
+export type Taker<T> = (into: T[]) => boolean;
 
 interface Waiting {
-  make: RowMaker<any>;
-  rows: any[];
-  resolve(rows: any[]): void;
+  take: Taker<any>;
+  taken: any[];
+  resolve(taken: any[]): void;
   reject(error: unknown): void;
 }
 
@@ -27,11 +30,11 @@ function takeShown(): void {
     waiting.reject(extras[0]);
     return;
   }
-  if (takeRows(waiting.make, waiting.rows)) {
+  if (waiting.take(waiting.taken)) {
     unfinished.push(task);
   } else {
     waitings.delete(task);
-    waiting.resolve(waiting.rows);
+    waiting.resolve(waiting.taken);
   }
 }
 
@@ -56,20 +59,24 @@ setUpNative(() => {
   continueLater();
 });
 
-function outcomeOf<T>(task: number, make: RowMaker<T>): Promise<T[]> {
+/** What a task gives. */
+export function outcomeOf<T>(task: number, take: Taker<T>): Promise<T[]> {
   return new Promise((resolve, reject) => {
-    waitings.set(task, { make, rows: [], resolve, reject });
+    waitings.set(task, { take, taken: [], resolve, reject });
   });
 }
 
+const takeObjects: Taker<Row> = (into) => takeRows(asObject, into);
+const takeValues: Taker<unknown> = (into) => takeRows(asFirstValue, into);
+
 /** The rows of a task. */
 export function rowsOf(task: number): Promise<Row[]> {
-  return outcomeOf(task, asObject);
+  return outcomeOf(task, takeObjects);
 }
 
 /** Of a task that gives a list of values. */
 export function valuesOf(task: number): Promise<unknown[]> {
-  return outcomeOf(task, asFirstValue);
+  return outcomeOf(task, takeValues);
 }
 
 /** Awaits a task without rows. */

@@ -10,11 +10,11 @@ import { Database } from './database.js';
 import { CDCError, cdcFailure } from './errors.js';
 import { native } from './native.js';
 import type { Row } from './rows.js';
-import { type ChangeFilter, CDCSubscription, type SubscriptionOptions } from './subscription.js';
+import { type ChangeFilter, CDCSubscription, type EventsOf, type SubscriptionOptions } from './subscription.js';
 
-export type { ChangeEvent, Operation } from './change_event.js';
+export type { ChangeEvent, FeedEvent, Operation, SchemaEvent, TransactionEvent } from './change_event.js';
 export { CDCConnectionError, CDCError } from './errors.js';
-export { type ChangeFilter, CDCSubscription, type SubscriptionOptions } from './subscription.js';
+export { type ChangeFilter, CDCSubscription, type EventsOf, type SubscriptionOptions } from './subscription.js';
 
 export interface SlotOptions {
   /** Whose changes it follows. Default: main. */
@@ -90,7 +90,10 @@ export class CDCSlots {
   }
 
   /** The changes behind what was acknowledged. One subscription at a time has a slot. */
-  subscribeFromSlot(name: string, options: { filter?: ChangeFilter } = {}): Promise<CDCSubscription> {
+  subscribeFromSlot<Transactions extends boolean = false, Schema extends boolean = false>(
+    name: string,
+    options: { filter?: ChangeFilter<Transactions, Schema> } = {},
+  ): Promise<CDCSubscription<EventsOf<Transactions, Schema>>> {
     return withCDCErrors(() => CDCSubscription.ofSlot(this.#database, name, options.filter ?? {}));
   }
 
@@ -128,7 +131,10 @@ export class CDC {
   }
 
   /** The changes behind an LSN, those that there are and those that come: `for await (const change of ...)`. */
-  subscribe(fromLSN: bigint | number = 0n, options: Omit<SubscriptionOptions, 'fromLSN'> = {}): CDCSubscription {
+  subscribe<Transactions extends boolean = false, Schema extends boolean = false>(
+    fromLSN: bigint | number = 0n,
+    options: Omit<SubscriptionOptions<Transactions, Schema>, 'fromLSN'> = {},
+  ): CDCSubscription<EventsOf<Transactions, Schema>> {
     return CDCSubscription.behind(this.#database, { ...options, fromLSN });
   }
 }
@@ -139,6 +145,9 @@ export function createCDC(backend: Database): CDC {
 }
 
 /** The changes of a branch, those that there are and those that come. */
-export function createCDCSubscription(backend: Database, options: SubscriptionOptions = {}): CDCSubscription {
+export function createCDCSubscription<Transactions extends boolean = false, Schema extends boolean = false>(
+  backend: Database,
+  options: SubscriptionOptions<Transactions, Schema> = {},
+): CDCSubscription<EventsOf<Transactions, Schema>> {
   return CDCSubscription.behind(checkDatabase(backend), options);
 }

@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { ended, rowsOf, valuesOf } from './calls.js';
-import { DoSQLError } from './errors.js';
+import { DoSQLError, MergeConflictError } from './errors.js';
 import { Handle } from './handle.js';
 import {
   type ConflictResolution,
@@ -252,11 +252,13 @@ export class Database extends Scope {
   }
 
   /**
-   * Merges again, into what the handle's branch is by now, with what was decided. Conflicts that nothing was decided
-   * about are in the result: then nothing was changed, and they wait.
+   * Merges again, into what the handle's branch is by now, with what was decided. Where conflicts are left that nothing
+   * was decided about, new ones too, it fails with a MergeConflictError: nothing was changed, and they wait.
    */
-  completeMerge(options: { message?: string } = {}): Promise<MergeResult> {
-    return this.#merge(() => native.completeMerge(this.number, options.message ?? ''));
+  async completeMerge(options: { message?: string } = {}): Promise<MergeResult> {
+    const result = await this.#merge(() => native.completeMerge(this.number, options.message ?? ''));
+    if (result.conflicts.length > 0) throw new MergeConflictError(result.conflicts);
+    return result;
   }
 
   /** Forgets the merge that waits. */

@@ -1,3 +1,5 @@
+import type { MergeConflict } from './merge.js';
+
 /** What went wrong, as far as a program would act differently: docs/errors.md of the repository tells each. */
 export type ErrorCode =
   | 'DOSQL_SQL'
@@ -82,6 +84,22 @@ export function cdcFailure(error: unknown): unknown {
   const { code, message, hint } = error;
   const details: ErrorDetails = hint === undefined ? { cause: error } : { cause: error, hint };
   return new (passing.has(code) ? CDCConnectionError : CDCError)(code, message, details);
+}
+
+/** A merge was to be completed, and conflicts are left that nothing was decided about: nothing was changed. */
+export class MergeConflictError extends DoSQLError {
+  /** They wait, as listConflicts() has them. */
+  readonly conflicts: readonly MergeConflict[];
+
+  constructor(conflicts: readonly MergeConflict[]) {
+    const { kind, table, key } = conflicts[0]!;
+    const count = conflicts.length === 1 ? 'a conflict is undecided:' : `${conflicts.length} conflicts are undecided, the first is`;
+    super('DOSQL_MERGE_CONFLICT', `nothing was merged: ${count} ${kind} in ${table}, key ${key}`, {
+      hint: 'resolveConflict() decides about each, abortMerge() forgets the merge',
+    });
+    this.name = 'MergeConflictError';
+    this.conflicts = conflicts;
+  }
 }
 
 /** A migration that cannot be run, or that did not run as its file says now. */

@@ -13,7 +13,7 @@ export {
   type SnapshotInfo,
   type VersionId,
 } from './database.js';
-export { DoSQLError, type ErrorCode, type ErrorDetails, MigrationError } from './errors.js';
+export { DoSQLError, type ErrorCode, type ErrorDetails, MergeConflictError, MigrationError } from './errors.js';
 export type {
   ConflictKind,
   ConflictResolution,

@@ -14,13 +14,19 @@ export const Wanted = { rows: 0, firstRow: 1, runResult: 2 } as const;
 export type Wanted = (typeof Wanted)[keyof typeof Wanted];
 
 /** Where a feed comes from; checked by the addon. */
-export type NativeFeedSource = [
+export type NativeFeedPlace = [
   slot: string | undefined,
   branch: string | undefined,
   lsn: bigint | number | undefined,
   snapshot: boolean | undefined,
+];
+/** The same, with what comes of it. */
+export type NativeFeedSource = [
+  ...place: NativeFeedPlace,
   tables: unknown,
   operations: unknown,
+  transactions: boolean | undefined,
+  schema: boolean | undefined,
 ];
 
 interface Native {
@@ -40,7 +46,7 @@ interface Native {
   maintain(handle: Handle): Task;
 
   prepare(handle: Handle, sql: string): StatementNumber;
-  get(statement: StatementNumber, ...parameters: unknown[]): void;
+  get(statement: StatementNumber, ...parameters: unknown[]): string | undefined;
   all(statement: StatementNumber, ...parameters: unknown[]): void;
   start(statement: StatementNumber, ...parameters: unknown[]): void;
   fetch(statement: StatementNumber, most: number): void;
@@ -101,7 +107,7 @@ const memory = new ArrayBuffer(reportBytes + 8 * 8192);
 
 /** What the addon says beside rows. */
 export const report = new Float64Array(memory, 0, reportBytes / 8);
-export const Report = { rows: 0, shape: 1, more: 2, task: 3, failed: 4 } as const;
+export const Report = { rows: 0, shape: 1, more: 2, task: 3, failed: 4, textPlace: 5 } as const;
 /** Numbers, and NaNs that stand for something else. */
 export const cells = new Float64Array(memory, reportBytes);
 /** The halves of the cells. */

@@ -28,31 +28,52 @@ function otherValueAt(cell: number): unknown {
 /** Makes a row of the cells from `cell` on. */
 export type RowMaker<T> = (columns: Columns, cell: number) => T;
 
+type ObjectMaker = (cell: number) => Row;
+
+function plainMaker(names: readonly string[]): ObjectMaker {
+  // Copies of it have the right properties in the right order, so that all rows are alike to the engine.
+  const empty: Row = Object.fromEntries(names.map((name) => [name, null]));
+  return (cell) => {
+    const row = { ...empty };
+    for (let column = 0; column < names.length; ++column) row[names[column]!] = valueAt(cell + column);
+    return row;
+  };
+}
+
+// An object literal takes a third of the time. Null: it has too many columns, or code may not be made of text here
+// (node --disallow-code-generation-from-strings).
+function compiledMaker(names: readonly string[]): ObjectMaker | null {
+  if (names.length > mostCompiledColumns) return null;
+  const key = (name: string) => (name === '__proto__' ? `['__proto__']` : JSON.stringify(name));
+  const members = names.map((name, column) => `${key(name)}: valueAt(cell + ${column})`);
+  try {
+    return new Function('valueAt', `return (cell) => ({ ${members.join(', ')} })`)(valueAt) as ObjectMaker;
+  } catch {
+    return null;
+  }
+}
+
+const mostCompiledColumns = 64;
+// It is not worth while for less.
+const rowsBeforeCompiling = 100;
+
 /** The columns of some rows. */
 export class Columns {
   readonly names: readonly string[];
-  // Copies of it have the right properties in the right order, so that all rows are alike to the engine.
-  readonly #empty: Row;
+  #make: ObjectMaker;
+  #made = 0;
 
   constructor(names: readonly string[]) {
     this.names = names;
-    this.#empty = Object.fromEntries(names.map((name) => [name, null]));
-  }
-
-  /** The row whose values are in the list from `at` on. */
-  rowOf(values: unknown[], at: number): Row {
-    const row = { ...this.#empty };
-    const names = this.names;
-    for (let column = 0; column < names.length; ++column) row[names[column]!] = values[at + column];
-    return row;
+    this.#make = plainMaker(names);
   }
 
   /** The row of the cells from `cell` on. */
   object(cell: number): Row {
-    const row = { ...this.#empty };
-    const names = this.names;
-    for (let column = 0; column < names.length; ++column) row[names[column]!] = valueAt(cell + column);
-    return row;
+    if (this.#made <= rowsBeforeCompiling && ++this.#made > rowsBeforeCompiling) {
+      this.#make = compiledMaker(this.names) ?? this.#make;
+    }
+    return this.#make(cell);
   }
 
   array(cell: number): unknown[] {

@@ -1,5 +1,5 @@
 import { DoSQLError } from './errors.js';
-import { native } from './native.js';
+import { extras, native, report, Report } from './native.js';
 import { asArray, asFirstValue, asObject, type Row, type RowMaker, takeRow, takeRows, valueAt } from './rows.js';
 import type { RunResult } from './values.js';
 
@@ -49,7 +49,8 @@ export class Statement<T = Row> {
   /** The first row, or undefined. */
   get(...parameters: unknown[]): T | undefined {
     this.#begin();
-    native.get(this.#number, ...parameters);
+    const text = native.get(this.#number, ...parameters);
+    if (text !== undefined) extras[report[Report.textPlace]!] = text;
     return takeRow(this.#make as RowMaker<T>);
   }
 

@@ -1,29 +1,45 @@
-import { ended, valuesOf } from './calls.js';
-import { ChangeBatch, type ChangeEvent, type Operation } from './change_event.js';
+import { ended, outcomeOf } from './calls.js';
+import {
+  type ChangeEvent,
+  EventReader,
+  type FeedEvent,
+  type Operation,
+  type SchemaEvent,
+  type TransactionEvent,
+} from './change_event.js';
 import type { Database } from './database.js';
 import { CDCConnectionError, CDCError, cdcFailure } from './errors.js';
-import { native, type NativeFeedSource } from './native.js';
+import { native, type NativeFeedPlace, type NativeFeedSource } from './native.js';
 
-/** What comes has to pass all of it. */
-export interface ChangeFilter {
+/** What comes has to pass all of it. LSNs do not depend on it. */
+export interface ChangeFilter<Transactions extends boolean = boolean, Schema extends boolean = boolean> {
   /** In any case of letters. Default: all. */
   tables?: readonly string[];
-  /** Default: all. */
+  /** Of row changes. Default: all. */
   operations?: readonly Operation[];
+  /** Of row changes, those for which it is true. It is asked as the loop takes them. Default: all. */
+  predicate?: (change: ChangeEvent) => boolean;
+  /** Also tells where each commit begins and ends. Default: false. */
+  transactions?: Transactions;
+  /** Also tells which tables came, went or were altered. Default: false. */
+  schema?: Schema;
 }
 
-export interface SubscriptionOptions {
+/** What comes through a filter. */
+export type EventsOf<Transactions extends boolean, Schema extends boolean> =
+  | ChangeEvent
+  | (Transactions extends false ? never : TransactionEvent)
+  | (Schema extends false ? never : SchemaEvent);
+
+export interface SubscriptionOptions<Transactions extends boolean = boolean, Schema extends boolean = boolean> {
   /** The changes behind it come; 0n, the default, is the beginning. */
   fromLSN?: bigint | number;
   /** Whose changes. Default: main. */
   branch?: string;
   /** Begins with all rows that there are, as inserts with `snapshot`; `fromLSN` does not count. */
   snapshot?: boolean;
-  filter?: ChangeFilter;
+  filter?: ChangeFilter<Transactions, Schema>;
 }
-
-// Behind a list of so many values there are more, and they are found while this one is dealt with.
-const muchAtOnce = 4096;
 
 // Feeds whose iterators were forgotten.
 const forgotten = new FinalizationRegistry<number>((feed) => closeFeed(feed).catch(() => {}));
@@ -32,25 +48,38 @@ async function closeFeed(feed: number): Promise<void> {
   await ended(native.closeFeed(feed));
 }
 
-/** Gives changes to one loop. It waits for changes beside JavaScript, and has at most two batches. */
-class ChangeIterator implements AsyncIterableIterator<ChangeEvent, undefined> {
+/** Gives events to one loop. It waits for them beside JavaScript, and has at most two batches. */
+class EventIterator<E extends FeedEvent> implements AsyncIterableIterator<E, undefined> {
   readonly #start: () => Promise<number>;
+  readonly #predicate: ((change: ChangeEvent) => boolean) | undefined;
+  readonly #reader = new EventReader();
   #feed: Promise<number> | undefined;
-  #batch: ChangeBatch | undefined;
+  // The newest batch, how far it was taken, and up to where all is given with it and was before it.
+  #events: E[] = [];
+  #at = 0;
+  #givenLSN = 0n;
+  #givenBefore = 0n;
   // The batch behind it, on its way.
-  #ahead: Promise<unknown[]> | undefined;
+  #ahead: Promise<E[]> | undefined;
   #ended = false;
   // Calls of next() that cannot be answered yet are answered in their order.
   #answers: Promise<unknown> = Promise.resolve();
   #waiting = 0;
   #closing: Promise<void> | undefined;
 
-  constructor(start: () => Promise<number>) {
+  constructor(start: () => Promise<number>, predicate: ChangeFilter['predicate']) {
     this.#start = start;
+    this.#predicate = predicate;
   }
 
   [Symbol.asyncIterator](): this {
     return this;
+  }
+
+  get givenLSN(): bigint {
+    if (this.#at === this.#events.length) return this.#givenLSN;
+    const newest = this.#events[this.#at - 1];
+    return newest === undefined || 'snapshot' in newest ? this.#givenBefore : newest.lsn;
   }
 
   open(): Promise<number> {
@@ -61,10 +90,14 @@ class ChangeIterator implements AsyncIterableIterator<ChangeEvent, undefined> {
     return this.#feed;
   }
 
-  next(): Promise<IteratorResult<ChangeEvent, undefined>> {
+  next(): Promise<IteratorResult<E, undefined>> {
     if (this.#waiting === 0) {
-      const event = this.#batch?.next();
-      if (event !== undefined) return Promise.resolve({ value: event, done: false });
+      try {
+        const event = this.#nextOfBatch();
+        if (event !== undefined) return Promise.resolve({ value: event, done: false });
+      } catch (error) {
+        return this.#fail(error);
+      }
     }
     ++this.#waiting;
     const answer = this.#answers.then(() => this.#wait()).finally(() => --this.#waiting);
@@ -72,35 +105,52 @@ class ChangeIterator implements AsyncIterableIterator<ChangeEvent, undefined> {
     return answer;
   }
 
-  async #wait(): Promise<IteratorResult<ChangeEvent, undefined>> {
+  #nextOfBatch(): E | undefined {
+    while (this.#at < this.#events.length) {
+      const event = this.#events[this.#at++]!;
+      if (this.#predicate === undefined || !('key' in event) || this.#predicate(event)) return event;
+    }
+    return undefined;
+  }
+
+  async #wait(): Promise<IteratorResult<E, undefined>> {
     try {
       while (!this.#ended) {
-        const event = this.#batch?.next();
+        const event = this.#nextOfBatch();
         if (event !== undefined) return { value: event, done: false };
-        this.#batch = await this.#nextBatch(await this.open());
+        await this.#nextBatch(await this.open());
       }
     } catch (error) {
-      if (!this.#ended) {
-        await this.close().catch(() => {});
-        throw cdcFailure(error);
-      }
+      if (!this.#ended) return this.#fail(error);
     }
     return { value: undefined, done: true };
   }
 
-  async #nextBatch(feed: number): Promise<ChangeBatch | undefined> {
-    let values = (await this.#ahead) ?? [];
+  async #fail(error: unknown): Promise<never> {
+    await this.close().catch(() => {});
+    throw cdcFailure(error);
+  }
+
+  async #nextBatch(feed: number): Promise<void> {
+    let events = (await this.#ahead) ?? [];
     this.#ahead = undefined;
-    if (this.#ended) return undefined;
-    if (values.length === 0) values = await valuesOf(native.nextChanges(feed, true));
+    if (this.#ended) return;
+    if (events.length === 0) events = await this.#take(feed, true);
     // It was stopped: by close(), or with its handle.
-    if (this.#ended) return undefined;
-    if (values.length >= muchAtOnce) {
-      this.#ahead = valuesOf(native.nextChanges(feed, false));
-      this.#ahead.catch(() => {});
-    }
-    if (values.length > 0) return new ChangeBatch(values);
-    throw new CDCConnectionError('DOSQL_INTERRUPTED', 'the database was closed');
+    if (this.#ended) return;
+    if (events.length === 0) throw new CDCConnectionError('DOSQL_INTERRUPTED', 'the database was closed');
+    this.#events = events;
+    this.#at = 0;
+    this.#givenBefore = this.#givenLSN;
+    this.#givenLSN = this.#reader.givenLSN;
+    // More is found while this is dealt with.
+    if (!this.#reader.more) return;
+    this.#ahead = this.#take(feed, false);
+    this.#ahead.catch(() => {});
+  }
+
+  #take(feed: number, waits: boolean): Promise<E[]> {
+    return outcomeOf(native.nextChanges(feed, waits), this.#reader.take) as Promise<E[]>;
   }
 
   async return(): Promise<IteratorReturnResult<undefined>> {
@@ -111,7 +161,9 @@ class ChangeIterator implements AsyncIterableIterator<ChangeEvent, undefined> {
   /** A call of next() that waits is answered: there is nothing more. */
   close(): Promise<void> {
     this.#ended = true;
-    this.#batch = undefined;
+    this.#givenLSN = this.givenLSN;
+    this.#events = [];
+    this.#at = 0;
     this.#closing ??= this.#close();
     return this.#closing;
   }
@@ -128,55 +180,67 @@ class ChangeIterator implements AsyncIterableIterator<ChangeEvent, undefined> {
  * A feed of changes, for one loop: `for await (const change of subscription.iterate())`. A loop that ends, however,
  * ends the subscription and lets go of its slot; what waits in it ends with close().
  */
-export class CDCSubscription implements AsyncIterable<ChangeEvent> {
-  readonly #changes: ChangeIterator;
+export class CDCSubscription<E extends FeedEvent = ChangeEvent> implements AsyncIterable<E> {
+  readonly #events: EventIterator<E>;
   #iterated = false;
 
-  private constructor(changes: ChangeIterator) {
-    this.#changes = changes;
+  private constructor(events: EventIterator<E>) {
+    this.#events = events;
   }
 
   /** @internal */
-  static behind(database: Database, options: SubscriptionOptions): CDCSubscription {
+  static behind<E extends FeedEvent>(database: Database, options: SubscriptionOptions): CDCSubscription<E> {
     const { fromLSN = 0n, branch = 'main', snapshot = false, filter = {} } = options;
-    const source: NativeFeedSource = [undefined, branch, fromLSN, snapshot, ...nativeFilter(filter)];
-    return new CDCSubscription(new ChangeIterator(() => openFeed(database, source)));
+    return CDCSubscription.#of(database, [undefined, branch, fromLSN, snapshot], filter);
   }
 
   /** @internal */
-  static async ofSlot(database: Database, slot: string, filter: ChangeFilter): Promise<CDCSubscription> {
+  static async ofSlot<E extends FeedEvent>(
+    database: Database,
+    slot: string,
+    filter: ChangeFilter,
+  ): Promise<CDCSubscription<E>> {
     if (typeof slot !== 'string') throw new CDCError('DOSQL_INVALID_ARGUMENT', "a slot's name must be a string");
-    const source: NativeFeedSource = [slot, undefined, undefined, undefined, ...nativeFilter(filter)];
-    const changes = new ChangeIterator(() => openFeed(database, source));
-    await changes.open();
-    return new CDCSubscription(changes);
+    const subscription = CDCSubscription.#of<E>(database, [slot, undefined, undefined, undefined], filter);
+    await subscription.#events.open();
+    return subscription;
   }
 
-  /** The changes, once. */
-  iterate(): AsyncIterableIterator<ChangeEvent, undefined> {
+  static #of<E extends FeedEvent>(database: Database, place: NativeFeedPlace, filter: ChangeFilter): CDCSubscription<E> {
+    const { tables, operations, predicate, transactions, schema } = filter;
+    if (predicate !== undefined && typeof predicate !== 'function') {
+      throw new CDCError('DOSQL_INVALID_ARGUMENT', 'the predicate must be a function');
+    }
+    const source: NativeFeedSource = [...place, tables, operations, transactions, schema];
+    return new CDCSubscription(new EventIterator(() => openFeed(database, source), predicate));
+  }
+
+  /** All changes up to it were given, or left out by the filter; 0n before the first, and in a snapshot. */
+  get givenLSN(): bigint {
+    return this.#events.givenLSN;
+  }
+
+  /** The events, once. */
+  iterate(): AsyncIterableIterator<E, undefined> {
     if (this.#iterated) {
       throw new CDCError('DOSQL_INVALID_ARGUMENT', 'a subscription is for one loop', { hint: 'make another one' });
     }
     this.#iterated = true;
-    return this.#changes;
+    return this.#events;
   }
 
-  [Symbol.asyncIterator](): AsyncIterableIterator<ChangeEvent, undefined> {
+  [Symbol.asyncIterator](): AsyncIterableIterator<E, undefined> {
     return this.iterate();
   }
 
   /** Ends it: a loop over it ends as if there were no more changes. */
   close(): Promise<void> {
-    return this.#changes.close();
+    return this.#events.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
-}
-
-function nativeFilter({ tables, operations }: ChangeFilter): [tables: unknown, operations: unknown] {
-  return [tables, operations];
 }
 
 async function openFeed(database: Database, source: NativeFeedSource): Promise<number> {

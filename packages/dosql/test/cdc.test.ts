@@ -11,10 +11,14 @@ import { type Database, DB } from '@dotdo/dosql';
 import {
   CDCConnectionError,
   CDCError,
+  type CDCSubscription,
   type ChangeEvent,
+  type ChangeFilter,
   createCDC,
   createCDCSubscription,
+  type FeedEvent,
   type SubscriptionOptions,
+  type TransactionEvent,
 } from '@dotdo/dosql/cdc';
 import { addonFile, dataFolder, fails, openDatabase } from './support.ts';
 
@@ -26,7 +30,7 @@ async function tableDb(rows = 0): Promise<Database> {
   return db;
 }
 
-// All that there is: a mark is committed, and what comes before it is taken.
+// All that there is: a mark is committed, and what comes before it is taken. For filters without marks of their own.
 async function changesOf(db: Database, options: SubscriptionOptions = {}): Promise<ChangeEvent[]> {
   const writer = await openDatabase({ name: db.name });
   await writer.checkout(options.branch ?? 'main');
@@ -36,6 +40,7 @@ async function changesOf(db: Database, options: SubscriptionOptions = {}): Promi
   const withMark = filter.tables === undefined ? filter : { ...filter, tables: [...filter.tables, 'mark'] };
   const changes: ChangeEvent[] = [];
   for await (const change of createCDCSubscription(db, { ...options, filter: withMark })) {
+    assert.ok('key' in change);
     if (change.table === 'mark') break;
     changes.push(change);
   }
@@ -61,6 +66,117 @@ test('a change is told whole', async () => {
   assert.deepEqual([deleted!.type, deleted!.op, deleted!.before, deleted!.after, deleted!.data], ['delete', 'DELETE', b, undefined, b]);
   assert.equal('after' in deleted!, false);
   assert.ok(updated!.lsn > lsn && deleted!.lsn > updated!.lsn);
+});
+
+// What comes, in short, until `count` events have come.
+async function eventsOf(db: Database, filter: ChangeFilter, count: number): Promise<string[]> {
+  const events: string[] = [];
+  for await (const event of createCDCSubscription(db, { filter })) {
+    const [before, after] = 'table' in event ? [event.before, event.after].map((side) => JSON.stringify(side)) : [];
+    const sides = [before, after].filter((side) => side !== undefined).join(' -> ');
+    events.push('table' in event ? `${event.op} ${event.table} ${sides}` : event.op);
+    if (events.length === count) break;
+  }
+  return events;
+}
+
+test('on request a feed tells where commits begin and end, and what became of tables', async () => {
+  const db = await openDatabase();
+  await db.exec(`CREATE TABLE t (a); INSERT INTO t VALUES (1), (2); ALTER TABLE t RENAME TO u; DROP TABLE u`);
+  const [sql, renamed] = ['{"sql":"CREATE TABLE t (a)"}', '{"sql":"CREATE TABLE \\"u\\" (a)"}'];
+  const schema = [`SCHEMA t ${sql}`, `SCHEMA u ${sql} -> ${renamed}`, `SCHEMA u ${renamed}`];
+  const inserts = ['INSERT t {"a":1}', 'INSERT t {"a":2}'];
+  assert.deepEqual(await eventsOf(db, { schema: true, operations: [] }, 3), schema);
+  assert.deepEqual(await eventsOf(db, { transactions: true, schema: true }, 9), [
+    ...['BEGIN', schema[0]!, 'COMMIT'],
+    ...['BEGIN', ...inserts, 'COMMIT'],
+    ...['BEGIN', schema[1]!],
+  ]);
+  await db.exec('CREATE TABLE t (b)');
+  assert.deepEqual(await eventsOf(db, { schema: true, tables: ['T'] }, 4), [schema[0]!, ...inserts, 'SCHEMA t {"sql":"CREATE TABLE t (b)"}']);
+});
+
+test('marks have the LSNs around their commit, and its number', async () => {
+  const db = await tableDb(2);
+  const head = await db.resolve();
+  const events = [];
+  for await (const event of createCDC(db).subscribe(0n, { filter: { transactions: true, tables: ['t'] } })) {
+    events.push(event);
+    if (event.lsn === head.lsn) break;
+  }
+  assert.deepEqual(events.map(({ type }) => type), ['begin', 'commit', 'begin', 'insert', 'insert', 'commit']);
+  const [, first, begin, one, two, commit] = events;
+  assert.deepEqual([begin!.lsn, one!.lsn, two!.lsn], [first!.lsn, first!.lsn + 1n, first!.lsn + 2n]);
+  assert.equal(new Set([begin, one, two, commit].map((event) => event!.txnId)).size, 1);
+  assert.notEqual(first!.txnId, commit!.txnId);
+  assert.deepEqual(begin!.timestamp, commit!.timestamp);
+  assert.deepEqual(Object.keys(commit!).sort(), ['lsn', 'op', 'timestamp', 'txnId', 'type']);
+});
+
+test('the types of events follow the filter', async () => {
+  const db = await openDatabase();
+  const changes: CDCSubscription<ChangeEvent> = createCDC(db).subscribe(0n, { filter: { tables: ['t'], schema: false } });
+  const marks: CDCSubscription<ChangeEvent | TransactionEvent> = createCDCSubscription(db, { filter: { transactions: true } });
+  const any: CDCSubscription<FeedEvent> = createCDCSubscription(db, {} as SubscriptionOptions);
+  // @ts-expect-error A mark has no table.
+  const wrong: CDCSubscription<ChangeEvent> = createCDCSubscription(db, { filter: { schema: true, transactions: true } });
+  for (const subscription of [changes, marks, any, wrong]) await subscription.close();
+});
+
+test('a predicate leaves row changes out, and what it left out is given', async () => {
+  const db = await tableDb(10);
+  const even = ({ after }: ChangeEvent) => after!['id'] % 2 === 0;
+  const filter = { predicate: even, transactions: true };
+  const subscription = createCDCSubscription(db, { filter });
+  assert.equal(subscription.givenLSN, 0n);
+  const ids: unknown[] = [];
+  const { lsn } = await db.resolve();
+  for await (const event of subscription) {
+    assert.equal(subscription.givenLSN, event.lsn);
+    if ('key' in event) ids.push(event.after!['id']);
+    if (event.lsn === lsn) break;
+  }
+  assert.deepEqual(ids, [2, 4, 6, 8, 10]);
+
+  const none = createCDCSubscription(db, { filter: { predicate: () => false } });
+  const next = none.iterate().next();
+  while (none.givenLSN < lsn) await sleep(1);
+  await none.close();
+  assert.deepEqual(await next, { value: undefined, done: true });
+  assert.equal(none.givenLSN, lsn, 'also after its end');
+});
+
+test('a predicate that throws ends the subscription', async () => {
+  const db = await tableDb(3);
+  const events = createCDCSubscription(db, { filter: { predicate: ({ after }) => {
+    if (after!['id'] === 2) throw new RangeError('two');
+    return true;
+  } } }).iterate();
+  assert.equal((await events.next()).value!.after!['id'], 1);
+  await assert.rejects(events.next(), new RangeError('two'));
+  assert.deepEqual(await events.next(), { value: undefined, done: true });
+  assert.throws(() => createCDCSubscription(db, { filter: { predicate: 1 as never } }), failsAs(CDCError, 'DOSQL_INVALID_ARGUMENT', /predicate/));
+});
+
+test('events of any width arrive whole, however many fit into a batch', async () => {
+  const db = await openDatabase();
+  const columns = Array.from({ length: 1_990 }, (_, n) => `c${n}`);
+  await db.exec(`CREATE TABLE wide (id INTEGER PRIMARY KEY, ${columns}); CREATE TABLE narrow (id INTEGER PRIMARY KEY)`);
+  for (let id = 1; id <= 6; ++id) {
+    await db.run(`INSERT INTO wide (id, ${columns}) VALUES (?, ${columns.map((_, n) => n + id)})`, [id]);
+    await db.run('INSERT INTO narrow VALUES (?)', [id]);
+    await db.run('UPDATE wide SET c1989 = ? WHERE id = ?', [`v${id}`, id]);
+  }
+  const changes = await changesOf(db);
+  assert.equal(changes.length, 18);
+  for (const [at, { op, before, after }] of changes.entries()) {
+    const id = Math.floor(at / 3) + 1;
+    assert.equal(after!['id'], id);
+    if (op === 'UPDATE') {
+      assert.deepEqual([before!['c0'], before!['c1989'], after!['c1989']], [id, 1_989 + id, `v${id}`]);
+      assert.deepEqual(Object.keys(after!), ['id', ...columns]);
+    }
+  }
 });
 
 test('the changes of a commit come together, in one order', async () => {

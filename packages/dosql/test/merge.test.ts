@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Database, type MergeConflict, snapshot } from '@dotdo/dosql';
+import { type Database, type MergeConflict, MergeConflictError, snapshot } from '@dotdo/dosql';
 import { fails, openDatabase } from './support.ts';
 
 // main has a table, and branch `draft` is made and checked out.
@@ -102,8 +102,11 @@ test('conflicts wait for decisions: sides, deletion, values', async () => {
   await db.resolveConflict(of(3).id, 'delete');
   await db.resolveConflict(of(4).id, { title: 'both', body: 'agreed' });
   await db.resolveConflict(of(5).id, 'the one column');
-  const { conflicts: left } = await db.completeMerge();
-  assert.deepEqual(left.map((conflict) => conflict.key), [6], 'nothing was decided about it');
+  await assert.rejects(db.completeMerge(), (error) => {
+    assert.ok(error instanceof MergeConflictError && fails('DOSQL_MERGE_CONFLICT', /nothing was merged: a conflict is undecided: update_delete in notes, key 6/)(error));
+    assert.deepEqual(error.conflicts.map((conflict) => conflict.key), [6], 'nothing was decided about it');
+    return true;
+  });
   assert.equal(all(db)[1]![1], 'ours 2', 'so nothing was changed');
   const [waiting] = (await db.listConflicts()).filter((conflict) => conflict.key === 6);
   assert.equal(waiting!.branch, null);

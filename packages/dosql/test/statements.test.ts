@@ -1,8 +1,10 @@
 // Synchronous statements, as users of better-sqlite3 know them.
 
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import path from 'node:path';
 import { test } from 'node:test';
-import { fails, openDatabase } from './support.ts';
+import { dataFolder, fails, openDatabase } from './support.ts';
 
 const db = await openDatabase();
 await db.exec(`CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT);
@@ -21,12 +23,65 @@ test('get, all, run', () => {
   assert.deepEqual(db.prepare(`SELECT ${seventeen.map(() => '?').join()}`).raw().get(...seventeen), seventeen);
 });
 
+test('a getter of the parameters may run statements', () => {
+  const get = db.prepare('SELECT id, v, $b AS b FROM t WHERE id = $id');
+  const parameters = {
+    get b(): string {
+      return get.get({ id: 5, b: 'inner' })!['b'] + db.prepare('SELECT ? || ?').pluck().get('a', 'b');
+    },
+    id: 7,
+  };
+  assert.deepEqual(get.get(parameters), { id: 7, v: 'v7', b: 'innerab' });
+  assert.deepEqual(get.all(parameters), [{ id: 7, v: 'v7', b: 'innerab' }]);
+});
+
+test('texts and BLOBs of one row, in whatever order', () => {
+  const blob = new Uint8Array([1]);
+  const long = 'l'.repeat(300);
+  const row = db.prepare(`SELECT ?, 'short', ?, 'ü', x'01', 'end', NULL, ?`).raw().get(blob, long, 'x'.repeat(250));
+  assert.deepEqual(row, [blob, 'short', long, 'ü', blob, 'end', null, 'x'.repeat(250)]);
+  const many = Array.from({ length: 40 }, (_, index) => String(index).repeat(100));
+  assert.deepEqual(db.prepare(`SELECT ${many.map(() => '?').join()}`).raw().get(many), many);
+});
+
 test('raw and pluck', () => {
   const statement = db.prepare('SELECT id, v FROM t WHERE id < 3 ORDER BY id');
   assert.deepEqual(statement.raw().all(), [[1, 'v1'], [2, 'v2']]);
   assert.deepEqual(statement.pluck().all(), [1, 2]);
   assert.deepEqual(statement.pluck(false).all(), [{ id: 1, v: 'v1' }, { id: 2, v: 'v2' }]);
   assert.deepEqual([...statement.raw().iterate()], [[1, 'v1'], [2, 'v2']]);
+});
+
+// Rows of columns that come often are made by code that was compiled for them.
+const oddColumns = `SELECT i, 'a' AS "__proto__", i * 2 AS "a b", 'c' AS "quote "" and \\ and \u2028", 1 AS "0", NULL AS i, i AS constructor
+  FROM (SELECT id AS i FROM t WHERE id <= 300)`;
+
+test('the first row and the three hundredth are made alike', () => {
+  const rows = db.prepare(oddColumns).all();
+  assert.equal(rows.length, 300);
+  for (const [at, row] of rows.entries()) {
+    const id = at + 1;
+    assert.deepEqual(Object.entries(row), [
+      ['0', 1],
+      ['i', null],
+      ['__proto__', 'a'],
+      ['a b', id * 2],
+      ['quote " and \\ and \u2028', 'c'],
+      ['constructor', id],
+    ]);
+    assert.equal(Object.getPrototypeOf(row), Object.prototype);
+  }
+});
+
+test('where code may not be made of text, rows are the same', () => {
+  const done = spawnSync(process.execPath, ['--disallow-code-generation-from-strings', '--input-type=module', '--eval', `
+    import { DB } from '@dotdo/dosql';
+    const db = await DB('strict', { dataFolder: ${JSON.stringify(dataFolder)} });
+    await db.exec('CREATE TABLE t (id INTEGER PRIMARY KEY); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300) INSERT INTO t SELECT i FROM n');
+    process.stdout.write(JSON.stringify(db.prepare(${JSON.stringify(oddColumns)}).all()));
+    await db.close();`], { cwd: path.join(import.meta.dirname, '..'), encoding: 'utf8' });
+  assert.equal(done.stderr, '');
+  assert.equal(done.stdout, JSON.stringify(db.prepare(oddColumns).all()));
 });
 
 test('what a statement tells of itself', () => {
