@@ -1,6 +1,5 @@
 #include "version/page_trie.h"
 
-#include <bit>
 #include <cstring>
 #include <new>
 #include <utility>
@@ -18,6 +17,15 @@ std::uint32_t hash_of(std::uint32_t page) {
   return page ^ (page >> 15);
 }
 
+// std::popcount() is a call of a library's function where the compiler may not rely on the instruction, and
+// every level of every search counts.
+unsigned count_bits(std::uint32_t bits) {
+  bits -= bits >> 1 & 0x55555555;
+  bits = (bits & 0x33333333) + (bits >> 2 & 0x33333333);
+  bits = (bits + (bits >> 4)) & 0x0f0f0f0f;
+  return bits * 0x01010101 >> 24;
+}
+
 unsigned digit(std::uint32_t hash, unsigned shift) { return (hash >> shift) & ((1u << kBits) - 1); }
 
 }  // namespace
@@ -28,9 +36,9 @@ struct alignas(void*) PageTrie::Node {
   std::uint32_t slot_digits = 0;
   std::uint32_t node_digits = 0;
 
-  std::size_t size() const { return std::popcount(slot_digits | node_digits); }
+  std::size_t size() const { return count_bits(slot_digits | node_digits); }
   std::size_t index_of(unsigned place) const {
-    return std::popcount((slot_digits | node_digits) & ((1u << place) - 1));
+    return count_bits((slot_digits | node_digits) & ((1u << place) - 1));
   }
   void** children() { return reinterpret_cast<void**>(this + 1); }
   void* const* children() const { return reinterpret_cast<void* const*>(this + 1); }
