@@ -19,6 +19,8 @@ run_preset() {
   case "$preset" in san | tsan) scale=0.1 ;; esac
   local selection=() targets=()
   [ ${#excluded[@]} = 0 ] || selection=(--label-exclude "$(IFS='|' && echo "${excluded[*]}")")
+  # Only for a test that is labelled soak.
+  [ "$preset" != san ] || [ "${DOSQL_SOAK:-0}" != 1 ] || targets=(all dosql_fuzz_package)
   # Where there is one thread, ThreadSanitizer finds nothing, slowly.
   if [ "$preset" = tsan ]; then
     targets=(threaded_tests)

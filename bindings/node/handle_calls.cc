@@ -61,6 +61,7 @@ Result<OpenOptions> read_options(napi_env env, napi_value object) {
   DOSQL_RETURN_IF_ERROR(read_truth(env, object, "allowFiles", options.allow_files));
   DOSQL_RETURN_IF_ERROR(read_size(env, object, "poolBytes", kMostBytes, options.pool_bytes));
   DOSQL_RETURN_IF_ERROR(read_size(env, object, "historyCacheBytes", kMostBytes, options.history_cache_bytes));
+  DOSQL_RETURN_IF_ERROR(read_size(env, object, "cacheBytes", kMostBytes, options.cache_bytes));
   DOSQL_RETURN_IF_ERROR(read_size(env, object, "busyTimeoutMs", kMostMs, options.busy_timeout_ms));
   bool thrown = false;
   napi_is_exception_pending(env, &thrown);

@@ -20,6 +20,9 @@ namespace {
 
 using Entry = DatabaseShare::Entry;
 
+// A program has a few handles, not thousands. better-sqlite3 gives a connection as much.
+constexpr std::size_t kCacheBytes = std::size_t{16'000} << 10;
+
 struct Registry {
   std::mutex mutex;
   std::map<std::string, std::shared_ptr<Entry>> entries;
@@ -75,6 +78,7 @@ Options with_defaults(const OpenOptions& asked) {
   options.mode = asked.mode.value_or(options.mode);
   options.pool_bytes = asked.pool_bytes.value_or(options.pool_bytes);
   options.history_cache_bytes = asked.history_cache_bytes.value_or(options.history_cache_bytes);
+  options.cache_bytes = asked.cache_bytes.value_or(kCacheBytes);
   options.allow_files = asked.allow_files.value_or(options.allow_files);
   options.busy_timeout_ms = asked.busy_timeout_ms.value_or(options.busy_timeout_ms);
   return options;
@@ -92,6 +96,7 @@ Status refuse_other_options(const Entry& entry, const OpenOptions& asked) {
   if (asked.pool_bytes && *asked.pool_bytes != is.pool_bytes) return other("poolBytes");
   if (asked.history_cache_bytes && *asked.history_cache_bytes != is.history_cache_bytes)
     return other("historyCacheBytes");
+  if (asked.cache_bytes && *asked.cache_bytes != is.cache_bytes) return other("cacheBytes");
   if (asked.allow_files && *asked.allow_files != is.allow_files) return other("allowFiles");
   if (asked.busy_timeout_ms && *asked.busy_timeout_ms != is.busy_timeout_ms) return other("busyTimeoutMs");
   return {};

@@ -17,6 +17,7 @@ struct OpenOptions {
   std::optional<OpenMode> mode;
   std::optional<std::size_t> pool_bytes;
   std::optional<std::size_t> history_cache_bytes;
+  std::optional<std::size_t> cache_bytes;
   std::optional<bool> allow_files;
   std::optional<std::uint32_t> busy_timeout_ms;
 };

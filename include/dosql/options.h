@@ -22,6 +22,9 @@ struct Options {
   std::size_t pool_bytes = std::size_t{256} << 20;
   // Memory for rebuilt old page images, at most.
   std::size_t history_cache_bytes = std::size_t{16} << 20;
+  // Memory for the pages that a connection keeps beside the pool, so that it need not copy them again: at
+  // most so much for each, and for all of them together 256 MiB, but at least 64 KiB. Default: SQLite's own.
+  std::size_t cache_bytes = std::size_t{2'000} << 10;
   // May SQL reach files outside the database (ATTACH, VACUUM INTO)? Off: DOSQL_FORBIDDEN.
   bool allow_files = false;
   // How long a statement waits for the branch's writer slot before it fails with DOSQL_BUSY.

@@ -118,6 +118,7 @@ Status ConnectionState::configure() {
   if (!session_->read_only && file_->size() == 0) choose_auto_vacuum(db);
   session_->configuring = false;
   session_->begin_call();
+  adapt_cache();
   return register_system_tables(core_, session_, *file_);
 }
 

@@ -105,7 +105,7 @@ class ConnectionState {
   const std::unique_ptr<HistoryRanges> history_ranges_;
   const bool follows_;
   std::uint64_t savepoints_ = 0;
-  int cache_kib_ = CacheBudget::kMostKib;
+  int cache_kib_ = CacheBudget::kSqliteKib;
   bool retired_ = false;
   std::string branch_name_;
 };

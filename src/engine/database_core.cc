@@ -40,8 +40,7 @@ Result<std::shared_ptr<DatabaseCore>> DatabaseCore::open(std::unique_ptr<io::Dir
   if (sqlite3_initialize() != SQLITE_OK)
     return Error(ErrorCode::kOutOfMemory, "SQLite cannot be initialised");
   DOSQL_ASSIGN_OR_RETURN(const std::vector<std::string> files, directory->list());
-  std::shared_ptr<DatabaseCore> core(new DatabaseCore);
-  core->options_ = options;
+  std::shared_ptr<DatabaseCore> core(new DatabaseCore(options));
   core->clock_ = options.clock ? options.clock : &system_clock();
   core->random_ = options.random ? options.random : &system_random();
   DOSQL_RETURN_IF_ERROR(leave_alone_what_is_no_database(*directory, files, *core->clock_, *core->random_));

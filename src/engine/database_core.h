@@ -62,9 +62,9 @@ class DatabaseCore : public std::enable_shared_from_this<DatabaseCore> {
   bool closed() const { return closed_; }
 
  private:
-  DatabaseCore() = default;
+  explicit DatabaseCore(const Options& options) : options_(options), cache_budget_(options.cache_bytes) {}
 
-  Options options_;
+  const Options options_;
   Clock* clock_ = nullptr;
   Random* random_ = nullptr;
   std::string path_;

@@ -56,5 +56,22 @@ TEST(ManyConnectionsTest, AChosenCacheSizeStays) {
   EXPECT_EQ(cache_size(others[0]), fmt::format("-{}", CacheBudget::kTotalKib / 512));
 }
 
+TEST(ManyConnectionsTest, TheOptionSaysHowMuchAConnectionMayCacheWhileThereAreFew) {
+  Options options;
+  options.cache_bytes = std::size_t{16'000} << 10;
+  Database db = open_in_memory(options);
+  std::vector<Connection> connections;
+  connections.push_back(db.connect().value());
+  // Without a statement before it.
+  EXPECT_EQ(rows_text(connections[0], "PRAGMA cache_size"), "-16000");
+  while (connections.size() < 32) connections.push_back(db.connect().value());
+  EXPECT_EQ(cache_size(connections[0]), fmt::format("-{}", CacheBudget::kTotalKib / 32));
+
+  options.cache_bytes = 1;
+  Database least = open_in_memory(options);
+  Connection frugal = least.connect().value();
+  EXPECT_EQ(rows_text(frugal, "PRAGMA cache_size"), fmt::format("-{}", CacheBudget::kLeastKib));
+}
+
 }  // namespace
 }  // namespace dosql::engine

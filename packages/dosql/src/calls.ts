@@ -93,13 +93,16 @@ function aborted(signal: AbortSignal, error?: DoSQLError): DoSQLError {
   });
 }
 
-/** The rows of a task that `signal` may interrupt. */
-export async function interruptibleRows(
+/** The rows of a task that `signal` may interrupt. What `start` throws may be thrown. */
+export function interruptibleRows(
   handle: number,
   start: () => number,
   signal: AbortSignal | undefined,
 ): Promise<Row[]> {
-  if (signal === undefined) return rowsOf(start());
+  return signal === undefined ? rowsOf(start()) : rowsUnless(signal, handle, start);
+}
+
+async function rowsUnless(signal: AbortSignal, handle: number, start: () => number): Promise<Row[]> {
   if (signal.aborted) throw aborted(signal);
   const task = start();
   let timer: NodeJS.Timeout | undefined;

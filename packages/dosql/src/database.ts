@@ -31,6 +31,11 @@ export interface DatabaseOptions {
   poolBytes?: number;
   /** Memory for older pages that were rebuilt, at most. Default: 16 MiB. */
   historyCacheBytes?: number;
+  /**
+   * Memory for the pages that a handle keeps beside the pool, at most; all handles of a database together have at
+   * most 256 MiB. Default: 16,000 KiB.
+   */
+  cacheBytes?: number;
   /** May SQL reach files outside of the database (ATTACH, VACUUM INTO)? Default: no. */
   allowFiles?: boolean;
   /** How long a statement waits for another writer of its branch. Default: 5000. */
@@ -43,6 +48,7 @@ const optionNames = new Set<string>([
   'readOnly',
   'poolBytes',
   'historyCacheBytes',
+  'cacheBytes',
   'allowFiles',
   'busyTimeoutMs',
 ] satisfies (keyof DatabaseOptions)[]);

@@ -67,7 +67,7 @@ function value(depth = 0): any {
     case 22: return Array.from({ length: random(4) }, () => value(depth + 1));
     case 23:
     case 24: return { a: value(depth + 1), b: value(depth + 1) };
-    case 25: return { [pick(['fromLSN', 'filter', 'tables', 'operations', 'snapshot', 'strategy', 'squash', 'message', 'from', 'fromLSN', 'at', 'force', 'signal', 'asOf', 'scope', 'branch', 'type', 'lsn'])]: value(depth + 1) };
+    case 25: return { [pick(['fromLSN', 'filter', 'tables', 'operations', 'predicate', 'transactions', 'schema', 'snapshot', 'strategy', 'squash', 'message', 'from', 'fromLSN', 'at', 'force', 'signal', 'asOf', 'scope', 'branch', 'type', 'lsn'])]: value(depth + 1) };
     default: return { type: pick(['lsn', 'timestamp', 'snapshot', 'branch', 'relative']), lsn: value(3), branch: value(3), versionOffset: value(3) };
   }
 }

@@ -7,7 +7,8 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
-import { DB } from '@dotdo/dosql';
+import { DB, type Scope } from '@dotdo/dosql';
+import { createTimeTravelSession } from '@dotdo/dosql/timetravel';
 import { addonFile, dataFolder, fails, openDatabase, repository, temporaryFolder } from './support.ts';
 
 // Runs a module in a process of its own.
@@ -41,7 +42,7 @@ test('names that are no names', async () => {
 });
 
 test('options that are no options', async () => {
-  for (const options of [{ poolBytes: -1 }, { poolBytes: 'x' }, { readOnly: 1 }, { allowFiles: 'yes' }, { busyTimeoutMs: 1.5 }]) {
+  for (const options of [{ poolBytes: -1 }, { poolBytes: 'x' }, { readOnly: 1 }, { allowFiles: 'yes' }, { busyTimeoutMs: 1.5 }, { cacheBytes: -1 }]) {
     await assert.rejects(DB('options', { dataFolder, ...(options as object) }), fails('DOSQL_INVALID_ARGUMENT', /must be a/));
   }
   const misspelt = { dataFolder, poolbytes: 1 };
@@ -66,6 +67,22 @@ test('handles of one name share one engine, however the path is written', async 
   assert.deepEqual(await again.query('SELECT x FROM t'), [{ x: 1 }, { x: 2 }]);
   await assert.rejects(again.run('DELETE FROM t'), fails('DOSQL_READ_ONLY'));
   await again.close();
+});
+
+test('a handle caches as much as it was allowed to, and sessions as much', async () => {
+  const cacheKib = async (scope: Scope) => -(await scope.queryOne<{ cache_size: number }>('PRAGMA cache_size'))!.cache_size;
+  const db = await openDatabase();
+  assert.equal(await cacheKib(db), 16_000, 'as in better-sqlite3');
+  const session = await createTimeTravelSession(db, { asOf: 'current' });
+  assert.equal(await cacheKib(session), 16_000);
+  await session.close();
+  const small = await openDatabase({ cacheBytes: 1 << 20 });
+  assert.equal(await cacheKib(small), 1_024);
+  const other = await openDatabase({ name: small.name });
+  assert.equal(await cacheKib(other), 1_024, 'the first handle decides');
+  await assert.rejects(DB(small.name, { dataFolder, cacheBytes: 1 }), fails('DOSQL_INVALID_ARGUMENT', /another cacheBytes/));
+  await db.exec('PRAGMA cache_size = 10');
+  assert.equal(await cacheKib(db), -10, 'pages');
 });
 
 test('files outside of the database need a permission', async () => {
