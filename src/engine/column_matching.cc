@@ -5,15 +5,12 @@
 #include "sql/lexer.h"
 
 namespace dosql::engine {
-namespace {
 
 bool declared_the_same(const ColumnShape& a, const ColumnShape& b) {
   return sql::equals_ignoring_case(a.type, b.type) && a.collation == b.collation &&
          a.not_null == b.not_null && a.default_sql == b.default_sql && a.generated == b.generated &&
          a.key_position == b.key_position;
 }
-
-}  // namespace
 
 std::vector<std::optional<std::size_t>> match_columns(const TableShape& before, const TableShape& after) {
   std::vector<std::optional<std::size_t>> matches;

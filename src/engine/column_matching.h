@@ -1,4 +1,4 @@
-// Which column of one version of a table is which of another.
+// Which column of a version of a table is which of the next one. Over several versions: column_lines.h.
 #pragma once
 
 #include <cstddef>
@@ -8,6 +8,8 @@
 #include "engine/table_shape.h"
 
 namespace dosql::engine {
+
+bool declared_the_same(const ColumnShape& a, const ColumnShape& b);
 
 // For each column of `before` its index in `after`; none: it is gone. By name; a column under another name in
 // the same place between the others, declared the same, was renamed.

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "engine/column_lines.h"
 #include "engine/connection_state.h"
 #include "engine/foreign_key_merge.h"
 #include "engine/own_statement.h"
@@ -68,8 +69,9 @@ Status refuse_changed_schema(ConnectionState& connection, const VersionSchema& s
 
 class ChangeMerge {
  public:
-  ChangeMerge(MergeContext& context, const MergeSource& source, VersionPair& theirs, VersionPair& ours)
-      : context_(context), source_(source), theirs_(theirs), schema_(context, ours, theirs) {}
+  ChangeMerge(MergeContext& context, const MergeSource& source, ColumnLines& columns, VersionPair& theirs,
+              VersionPair& ours)
+      : context_(context), source_(source), theirs_(theirs), schema_(context, columns, ours, theirs) {}
 
   Status run() {
     DOSQL_ASSIGN_OR_RETURN(merged_, schema_.merge_tables());
@@ -119,7 +121,9 @@ class ChangeMerge {
   Status merge_counters() {
     constexpr const char* kCounters = "sqlite_sequence";
     const TableShape* const theirs = theirs_.tables().after->find(kCounters);
-    if (theirs == nullptr || merged_.tables.empty()) return {};
+    const bool counts =
+        std::ranges::any_of(merged_.tables, [](const TableTask& task) { return task.merged.autoincrement; });
+    if (theirs == nullptr || !counts) return {};
     MergedTable table;
     table.name = kCounters;
     table.columns = {{.name = "name"}, {.name = "seq"}};
@@ -180,7 +184,8 @@ Status merge_changes(MergeContext& context, const MergeSource& source) {
     return Error(ErrorCode::kInvalidArgument, "the two branches encode text differently");
   context.encoding = their_schema.encoding;
   const WithoutSideEffects quiet(connection.db());
-  ChangeMerge merge(context, source, *theirs, *ours);
+  ColumnLines columns(store, schemas, connection.db());
+  ChangeMerge merge(context, source, columns, *theirs, *ours);
   DOSQL_RETURN_IF_ERROR(merge.run());
   if (quiet.enforced_foreign_keys()) DOSQL_RETURN_IF_ERROR(merge.verify_foreign_keys());
   std::erase_if(context.tables, [](const TableMergeCounts& counts) {

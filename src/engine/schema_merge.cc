@@ -6,7 +6,6 @@
 #include <algorithm>
 
 #include "base/json_text.h"
-#include "engine/column_matching.h"
 #include "engine/connection_state.h"
 #include "engine/own_statement.h"
 #include "engine/row_json.h"
@@ -20,8 +19,6 @@ using diff::SchemaEntry;
 using merge::ConflictKind;
 using sql::quoted;
 using sql::same_definition;
-
-using Matches = std::vector<std::optional<std::size_t>>;
 
 const std::string kNothing;
 
@@ -54,8 +51,9 @@ std::string failed(const std::string& what, const Error& error) {
 
 // What they did to a table, as ALTER TABLE says it; columns by their index.
 struct SchemaMerge::Alteration {
-  Matches matches;                       // of base in theirs
-  Matches ours_of_base;                  // of base in ours
+  ColumnMatches matches;                 // of base in theirs
+  ColumnMatches ours_of_base;            // of base in ours
+  ColumnMatches theirs_of_ours;          // of ours in theirs
   bool done = false;                     // to ours, too
   std::vector<std::size_t> new_in_ours;  // those that ours did not have
 };
@@ -137,16 +135,14 @@ Status SchemaMerge::merge_table(const Trio& trio, MergedSchema& merged) {
 
 Status SchemaMerge::create_table(const Trio& trio, MergedSchema& merged) {
   DOSQL_RETURN_IF_ERROR(create(definition(theirs_, trio.theirs), trio.theirs->name));
-  add_plain_task(nullptr, trio.theirs, trio.theirs, merged);
-  return {};
+  return add_plain_task({.theirs = trio.theirs}, merged);
 }
 
 Status SchemaMerge::merge_both_created(const Trio& trio, MergedSchema& merged) {
   const std::string& ours = definition(ours_, trio.ours);
   const std::string& theirs = definition(theirs_, trio.theirs);
   if (same_definition(ours, theirs)) {
-    add_plain_task(nullptr, trio.ours, trio.theirs, merged);
-    return {};
+    return add_plain_task(trio, merged);
   }
   switch (decide(trio.theirs->name, "", ours, theirs)) {
     case Decision::kTheirs: return replace_emptied(trio, merged);
@@ -196,9 +192,7 @@ Status SchemaMerge::merge_definitions(const Trio& trio, MergedSchema& merged) {
       return {};
     return replace_emptied(trio, merged);
   }
-  Alteration alteration;
-  alteration.matches = match_columns(*trio.base, *trio.theirs);
-  alteration.ours_of_base = match_columns(*trio.base, *trio.ours);
+  DOSQL_ASSIGN_OR_RETURN(Alteration alteration, compare(trio));
   if (same_definition(base, theirs) || same_definition(ours, theirs)) {
     add_task(trio, alteration, merged);
     return {};
@@ -216,6 +210,36 @@ Status SchemaMerge::merge_definitions(const Trio& trio, MergedSchema& merged) {
   alteration.new_in_ours.clear();
   add_task(trio, alteration, merged);
   return {};
+}
+
+Result<SchemaMerge::Alteration> SchemaMerge::compare(const Trio& trio) {
+  Alteration alteration;
+  if (trio.base != nullptr) {
+    DOSQL_ASSIGN_OR_RETURN(alteration.matches, columns_.match(their_pair_.before(), *trio.base,
+                                                              their_pair_.after(), *trio.theirs));
+    DOSQL_ASSIGN_OR_RETURN(alteration.ours_of_base,
+                           columns_.match(our_pair_.before(), *trio.base, our_pair_.after(), *trio.ours));
+  }
+  DOSQL_ASSIGN_OR_RETURN(alteration.theirs_of_ours,
+                         columns_.match(our_pair_.after(), *trio.ours, their_pair_.after(), *trio.theirs));
+  return alteration;
+}
+
+// A name may be that of a column which gets another one itself.
+void SchemaMerge::add_renames(const std::string& table,
+                              const std::vector<std::pair<std::string, std::string>>& renames,
+                              std::vector<std::string>& steps) {
+  const auto add = [&](const std::string& from, const std::string& to) {
+    steps.push_back(fmt::format("ALTER TABLE {} RENAME COLUMN {} TO {}", table, quoted(from), quoted(to)));
+  };
+  const bool meet = std::ranges::any_of(renames, [&](const auto& one) {
+    return std::ranges::any_of(
+        renames, [&](const auto& other) { return sql::equals_ignoring_case(one.second, other.first); });
+  });
+  const auto between = [](std::size_t i) { return fmt::format("dosql_renamed_{}", i); };
+  for (std::size_t i = 0; i < renames.size() && meet; ++i) add(renames[i].first, between(i));
+  for (std::size_t i = 0; i < renames.size(); ++i)
+    add(meet ? between(i) : renames[i].first, renames[i].second);
 }
 
 // False: what they did to the table cannot be said, or not be done to ours. Then nothing was done.
@@ -240,7 +264,8 @@ Result<bool> SchemaMerge::alter(const Trio& trio, Alteration& alteration) {
   const std::string place = "main." + quoted(name);
   std::vector<bool> kept(trio.theirs->columns.size());
   std::size_t last = 0;
-  bool renamed = false;
+  bool reordered = false;
+  std::vector<std::pair<std::string, std::string>> renames;
   for (std::size_t i = 0; i < trio.base->columns.size(); ++i) {
     const std::optional<std::size_t> there = alteration.matches[i];
     const std::optional<std::size_t> here = alteration.ours_of_base[i];
@@ -252,33 +277,45 @@ Result<bool> SchemaMerge::alter(const Trio& trio, Alteration& alteration) {
       }
       continue;
     }
-    if (*there < last || !same_definition(base->columns[i].rest, theirs->columns[*there].rest)) return false;
-    last = *there;
+    if (!same_definition(base->columns[i].rest, theirs->columns[*there].rest)) return false;
+    reordered = reordered || *there < last;
+    last = std::max(last, *there);
     kept[*there] = true;
     const std::string& new_name = trio.theirs->columns[*there].name;
     if (sql::equals_ignoring_case(old_name, new_name)) continue;
-    renamed = true;
     if (!here) return false;
     const std::string& our_name = trio.ours->columns[*here].name;
-    if (sql::equals_ignoring_case(our_name, new_name)) continue;
-    if (!sql::equals_ignoring_case(our_name, old_name) || trio.ours->find_column(new_name)) return false;
-    steps.push_back(
-        fmt::format("ALTER TABLE {} RENAME COLUMN {} TO {}", place, quoted(our_name), quoted(new_name)));
+    if (sql::equals_ignoring_case(our_name, new_name)) {
+      renames.emplace_back("", "");
+      continue;
+    }
+    if (!sql::equals_ignoring_case(our_name, old_name)) return false;
+    renames.emplace_back(our_name, new_name);
   }
   if (!same_definition(base->options, theirs->options)) return false;
   if (base->constraints.size() != theirs->constraints.size()) return false;
   // A renamed column has another name in the constraints too.
-  if (!renamed && !std::ranges::equal(base->constraints, theirs->constraints, same_definition)) return false;
+  if (renames.empty() && !std::ranges::equal(base->constraints, theirs->constraints, same_definition))
+    return false;
+  std::erase_if(renames, [](const auto& rename) { return rename.first.empty(); });
+  add_renames(place, renames, steps);
   for (std::size_t i = 0; i < kept.size(); ++i) {
     if (kept[i]) continue;
-    if (i < last) return false;
-    if (const auto here = trio.ours->find_column(trio.theirs->columns[i].name)) {
-      if (!same_definition(theirs->columns[i].rest, ours->columns[*here].rest)) return false;
+    reordered = reordered || i < last;
+    const auto same = std::ranges::find(alteration.theirs_of_ours, std::optional(i));
+    if (same != alteration.theirs_of_ours.end()) {
+      const auto here = static_cast<std::size_t>(same - alteration.theirs_of_ours.begin());
+      if (!same_definition(theirs->columns[i].rest, ours->columns[here].rest)) return false;
+      // Both have it from elsewhere, and one of them gave it another name.
+      if (!sql::equals_ignoring_case(trio.theirs->columns[i].name, trio.ours->columns[here].name))
+        return false;
       continue;
     }
     alteration.new_in_ours.push_back(i);
     steps.push_back(fmt::format("ALTER TABLE {} ADD COLUMN {}", place, theirs->columns[i].text));
   }
+  // Columns go by their names; but where only they changed the table, it gets their order.
+  if (reordered && same_definition(definition(base_, trio.base), definition(ours_, trio.ours))) return false;
   DOSQL_RETURN_IF_ERROR(run_own(context_.connection, "SAVEPOINT dosql_alter"));
   for (const std::string& step : steps) {
     const Status done = run_own(context_.connection, step);
@@ -298,7 +335,8 @@ Result<bool> SchemaMerge::alter(const Trio& trio, Alteration& alteration) {
 // Ours gets their definition and keeps its rows, as far as the columns are the same.
 Status SchemaMerge::replace_table(const Trio& trio, MergedSchema& merged) {
   const std::string made = "dosql_merged_table";
-  const Matches matches = match_columns(*trio.ours, *trio.theirs);
+  DOSQL_ASSIGN_OR_RETURN(const ColumnMatches matches,
+                         columns_.match(our_pair_.after(), *trio.ours, their_pair_.after(), *trio.theirs));
   std::string from;
   std::string to;
   for (std::size_t i = 0; i < matches.size(); ++i) {
@@ -348,24 +386,25 @@ Status SchemaMerge::replace_table(const Trio& trio, MergedSchema& merged) {
         fmt::format("table {} cannot take the definition that the branch gave it", trio.ours->name);
     return Error(done.error().code(), failed(what, done.error()));
   }
-  add_plain_task(trio.base, trio.theirs, trio.theirs, merged);
-  return {};
+  return add_plain_task(trio, merged);
 }
 
 // --- Which columns the rows have ---
 
-void SchemaMerge::add_plain_task(const TableShape* base, const TableShape* ours, const TableShape* theirs,
-                                 MergedSchema& merged) const {
-  if (theirs->kind == TableKind::kVirtual) {
-    merged.virtual_tables.push_back({base, theirs, theirs->name});
-    return;
+Status SchemaMerge::add_plain_task(const Trio& trio, MergedSchema& merged) {
+  if (trio.theirs->kind == TableKind::kVirtual) {
+    merged.virtual_tables.push_back({trio.base, trio.theirs, trio.theirs->name});
+    return {};
   }
   Alteration alteration;
-  if (base != nullptr) {
-    alteration.matches = match_columns(*base, *theirs);
-    alteration.ours_of_base = match_columns(*base, *ours);
+  if (trio.base != nullptr) {
+    DOSQL_ASSIGN_OR_RETURN(alteration.matches, columns_.match(their_pair_.before(), *trio.base,
+                                                              their_pair_.after(), *trio.theirs));
+    alteration.ours_of_base = alteration.matches;
   }
-  add_task({base, ours, theirs}, alteration, merged);
+  for (std::size_t i = 0; i < trio.theirs->columns.size(); ++i) alteration.theirs_of_ours.emplace_back(i);
+  add_task({.base = trio.base, .ours = trio.theirs, .theirs = trio.theirs}, alteration, merged);
+  return {};
 }
 
 void SchemaMerge::add_task(const Trio& trio, const Alteration& alteration, MergedSchema& merged) const {
@@ -401,7 +440,7 @@ void SchemaMerge::add_task(const Trio& trio, const Alteration& alteration, Merge
       // They dropped it, and so it was dropped here.
       if (!in_theirs && alteration.done) continue;
     } else {
-      in_theirs = trio.theirs->find_column(column.name);
+      in_theirs = alteration.theirs_of_ours[i];
     }
     const bool takes_name = in_base && in_theirs && alteration.done &&
                             sql::equals_ignoring_case(column.name, trio.base->columns[*in_base].name);

@@ -7,10 +7,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <dosql/result.h>
 
+#include "engine/column_lines.h"
 #include "engine/merge_context.h"
 #include "engine/merged_table.h"
 #include "engine/table_pairing.h"
@@ -46,8 +48,9 @@ struct MergedSchema {
 class SchemaMerge {
  public:
   // Base beside ours and beside theirs. All must outlive it.
-  SchemaMerge(MergeContext& context, VersionPair& ours, VersionPair& theirs)
+  SchemaMerge(MergeContext& context, ColumnLines& columns, VersionPair& ours, VersionPair& theirs)
       : context_(context),
+        columns_(columns),
         our_pair_(ours),
         their_pair_(theirs),
         base_(*theirs.tables().before),
@@ -74,12 +77,16 @@ class SchemaMerge {
   Status merge_dropped_by_theirs(const Trio& trio);
   Status merge_dropped_by_us(const Trio& trio, MergedSchema& merged);
   Status merge_definitions(const Trio& trio, MergedSchema& merged);
+  Result<Alteration> compare(const Trio& trio);
+  static void add_renames(const std::string& table,
+                          const std::vector<std::pair<std::string, std::string>>& renames,
+                          std::vector<std::string>& steps);
   Result<bool> alter(const Trio& trio, Alteration& alteration);
   Status replace_table(const Trio& trio, MergedSchema& merged);
   Status replace_emptied(const Trio& trio, MergedSchema& merged);
   void add_task(const Trio& trio, const Alteration& alteration, MergedSchema& merged) const;
-  void add_plain_task(const TableShape* base, const TableShape* ours, const TableShape* theirs,
-                      MergedSchema& merged) const;
+  // The table is theirs now, by its definition.
+  Status add_plain_task(const Trio& trio, MergedSchema& merged);
 
   enum class Decision : std::uint8_t { kOurs, kTheirs, kUndecided };
   Decision decide(const std::string& name, const std::string& base, const std::string& ours,
@@ -93,6 +100,7 @@ class SchemaMerge {
   Status merge_object(const diff::SchemaEntry& theirs);
 
   MergeContext& context_;
+  ColumnLines& columns_;
   VersionPair& our_pair_;
   VersionPair& their_pair_;
   const VersionSchema& base_;

@@ -26,6 +26,8 @@ class VersionPair {
                                                    const version::ReadPoint& after);
 
   const TablePairs& tables() const { return tables_; }
+  const version::ReadPoint& before() const { return before_.point(); }
+  const version::ReadPoint& after() const { return after_.point(); }
 
   // The changes of a table by the columns of `merged`. Of the two shapes one may be missing. Errors: those of
   // the diff, kSql (no such collation).
