@@ -53,6 +53,10 @@ Status Entries::skip(std::uint32_t count) {
 
 // False: there is none.
 Result<bool> Entries::load_next_cell() {
+  if (const BtreePage* const leaf = leaf_with_more()) {
+    DOSQL_ASSIGN_OR_RETURN(cell_, leaf->cell(index_++));
+    return true;
+  }
   const std::vector<TreePart>& parts = tree_.parts();
   while (part_ < parts.size()) {
     const TreePart& part = parts[part_];
@@ -84,6 +88,7 @@ Result<BtreePage> Entries::page_of(const TreePart& part) {
 }
 
 Result<Bytes> Entries::record() {
+  if (tree_.is_table() && raw(cell_.overflow) == 0) return cell_.local;
   if (!record_) {
     DOSQL_RETURN_IF_ERROR(count_overflow_pages());
     DOSQL_ASSIGN_OR_RETURN(record_, payload_of(tree_.pages(), cell_, tree_.usable_bytes(), buffer_));

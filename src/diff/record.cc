@@ -5,25 +5,22 @@
 #include <cstring>
 #include <string>
 
+#include "diff/record_types.h"
+
 namespace dosql::diff {
 namespace {
+
+using record_type::kFirstSized;
+using record_type::kInteger64;
+using record_type::kOne;
+using record_type::kReal;
+using record_type::kZero;
 
 // More columns than SQLite can be compiled to allow.
 constexpr std::size_t kFieldsMax = 32'767;
 
-constexpr std::uint64_t kZero = 8;
-constexpr std::uint64_t kOne = 9;
-constexpr std::uint64_t kInteger64 = 6;
-constexpr std::uint64_t kReal = 7;
-constexpr std::uint64_t kFirstSized = 12;  // even: BLOB, odd: TEXT
-
 Error malformed(const char* what) {
   return Error(ErrorCode::kCorrupt, std::string("a record is malformed: ") + what);
-}
-
-std::uint64_t bytes_of_type(std::uint64_t type) {
-  constexpr std::uint8_t kBytes[kFirstSized] = {0, 1, 2, 3, 4, 6, 8, 8, 0, 0, 0, 0};
-  return type < kFirstSized ? kBytes[type] : (type - kFirstSized) / 2;
 }
 
 std::int64_t signed_integer(Bytes bytes) {
@@ -53,7 +50,7 @@ Field field_of(std::uint64_t type, Bytes bytes) {
 std::uint64_t type_of_integer(std::int64_t integer) {
   if (integer == 0 || integer == 1) return kZero + static_cast<std::uint64_t>(integer);
   for (std::uint64_t type = 1; type < kInteger64; ++type) {
-    const std::uint64_t bits = bytes_of_type(type) * 8 - 1;
+    const std::uint64_t bits = record_type::bytes_of(type) * 8 - 1;
     if (integer >> bits == 0 || integer >> bits == -1) return type;
   }
   return kInteger64;
@@ -75,7 +72,7 @@ void append_integer(std::int64_t integer, std::uint64_t bytes, std::vector<std::
 }
 
 void append_value(const Field& field, std::uint64_t type, std::vector<std::byte>& out) {
-  if (field.type == FieldType::kInteger) append_integer(field.integer, bytes_of_type(type), out);
+  if (field.type == FieldType::kInteger) append_integer(field.integer, record_type::bytes_of(type), out);
   if (field.type == FieldType::kReal) append_integer(std::bit_cast<std::int64_t>(field.real), 8, out);
   out.insert(out.end(), field.bytes.begin(), field.bytes.end());
 }
@@ -115,9 +112,8 @@ Status decode_record(Bytes record, std::vector<Field>& fields) {
   Bytes content = record.subspan(header_bytes.value);
   while (!types.empty()) {
     const Varint type = read_varint(types);
-    if (type.length == 0 || type.value == 10 || type.value == 11)
-      return malformed("a type that there is not");
-    const std::uint64_t bytes = bytes_of_type(type.value);
+    if (type.length == 0 || !record_type::exists(type.value)) return malformed("a type that there is not");
+    const std::uint64_t bytes = record_type::bytes_of(type.value);
     if (bytes > content.size()) return malformed("a value does not fit");
     if (fields.size() == kFieldsMax) return malformed("too many values");
     fields.push_back(field_of(type.value, content.first(bytes)));
@@ -133,7 +129,7 @@ void encode_record(std::span<const Field> fields, std::vector<std::byte>& record
   for (const Field& field : fields) {
     const std::uint64_t type = type_of(field);
     types_bytes += varint_bytes(type);
-    content_bytes += bytes_of_type(type);
+    content_bytes += record_type::bytes_of(type);
   }
   // The header's size counts itself.
   std::size_t size_bytes = 1;

@@ -7,12 +7,25 @@
 #include "diff/tree.h"
 
 namespace dosql::diff {
+namespace {
+
+// The images of more pages than these would push all else out of the cache of old ones, and each other.
+constexpr std::size_t kPagesCachedMax = 2048;
+
+version::CacheUse cache_for(const PageChanges& changes) {
+  return changes.pages().size() > kPagesCachedMax ? version::CacheUse::kBypass : version::CacheUse::kKeep;
+}
+
+}  // namespace
 
 // Both sides' entries by key: what has the same key and the same record is no change, wherever it lies.
 class TableDiff::Merge {
  public:
   Merge(version::Reader& before, version::Reader& after, const PageChanges& changes, const TablePlace& place)
-      : changes_(changes), key_(place.key), pages_before_(before), pages_after_(after) {}
+      : changes_(changes),
+        key_(place.key),
+        pages_before_(before, cache_for(changes)),
+        pages_after_(after, cache_for(changes)) {}
 
   Status open(const TablePlace& place);
   Result<bool> next(RowChange& change);

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "diff/record_comparison.h"
+
 namespace dosql::engine {
 namespace {
 
@@ -61,6 +63,7 @@ void ChangedRow::set_table(const TableShape* before, const TableShape* after) {
   shared_.clear();
   only_before_.clear();
   only_after_.clear();
+  plain_.clear();
   if (before != nullptr) before_.columns = before->stored_columns();
   if (after != nullptr) after_.columns = after->stored_columns();
   if (before != nullptr && after != nullptr) match_columns(*before, *after);
@@ -76,6 +79,22 @@ void ChangedRow::match_columns(const TableShape& before, const TableShape& after
   }
   for (std::size_t i = 0; i < after.columns.size(); ++i) {
     if (!before.find_column(after.columns[i].name)) only_after_.push_back(i);
+  }
+  if (only_before_.empty() && only_after_.empty()) find_plain_places();
+}
+
+void ChangedRow::find_plain_places() {
+  if (before_.columns.size() != after_.columns.size()) return;
+  for (const auto& [before, after] : shared_) {
+    const diff::StoredColumn& column = before_.columns[before];
+    const diff::StoredColumn& other = after_.columns[after];
+    if (column.place != other.place || column.is_rowid != other.is_rowid || column.is_real != other.is_real) {
+      plain_.clear();
+      return;
+    }
+    if (!column.place || column.is_rowid || column.is_real) continue;
+    plain_.resize(std::max<std::size_t>(plain_.size(), *column.place + 1));
+    plain_[*column.place] = true;
   }
 }
 
@@ -116,6 +135,7 @@ Result<std::span<const Field>> ChangedRow::decoded(Side& side, Bytes record) {
 }
 
 Result<bool> ChangedRow::differs() {
+  if (!plain_.empty() && diff::surely_differ(change_.before, change_.after, plain_)) return true;
   DOSQL_ASSIGN_OR_RETURN(const auto then, before());
   DOSQL_ASSIGN_OR_RETURN(const auto now, after());
   const auto is_default = [](const Side& side, std::size_t column) {

@@ -58,6 +58,7 @@ class ChangedRow {
   };
 
   void match_columns(const TableShape& before, const TableShape& after);
+  void find_plain_places();
   Result<std::span<const diff::Field>> decoded(Side& side, Bytes record);
 
   diff::RowChange change_;
@@ -67,6 +68,8 @@ class ChangedRow {
   std::vector<std::pair<std::size_t, std::size_t>> shared_;
   std::vector<std::size_t> only_before_;
   std::vector<std::size_t> only_after_;
+  // Of a table that is the same in both versions (diff/record_comparison.h); empty: it is not.
+  std::vector<bool> plain_;
 };
 
 // Gives the changes one by one, in the order of the rows' keys. An update has a value that differs.
