@@ -47,7 +47,7 @@ struct SlotInfo {
   Timestamp created = {};
   Timestamp acknowledged = {};  // when that was last said
   // How much of the branch is not acknowledged: commits, what they took in the log, and the age of the
-  // oldest.
+  // oldest. What a subscription left out behind its newest change is not counted once that is acknowledged.
   std::uint64_t lag_commits = 0;
   std::uint64_t lag_bytes = 0;
   std::chrono::microseconds lag{};

@@ -36,8 +36,8 @@ struct SlotRecord {
   std::uint64_t lag_bytes_max;    // 0: no limit
   std::uint64_t branch_us;        // when its branch was made, 0 of main: another one may get its id
   std::uint32_t lost;             // 1: it was further behind than a limit allows
-  std::uint32_t reserved;
-  std::uint64_t checksum;  // checksum64 of the bytes before it, salt 0
+  std::uint32_t passed_lsns;      // so many behind acknowledged_lsn are nothing to its consumer, either
+  std::uint64_t checksum;         // checksum64 of the bytes before it, salt 0
 };
 static_assert(sizeof(SlotRecord) == 96);
 

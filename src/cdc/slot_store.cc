@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 namespace dosql::cdc {
@@ -10,6 +11,10 @@ namespace {
 
 Error in_use_here(std::string_view name) {
   return Error(ErrorCode::kBusy, fmt::format("slot '{}' is in use in this process", name));
+}
+
+bool same_place(const SlotRecord& a, const SlotRecord& b) {
+  return a.acknowledged_lsn == b.acknowledged_lsn && a.passed_lsns == b.passed_lsns;
 }
 
 // It can only be dropped. Of no branch: none was made at the end of time.
@@ -48,17 +53,36 @@ Status SlotUse::advance(Lsn lsn) {
   const TimestampUs now_us = clock_.now_us();
   if (raw(lsn) > record_.acknowledged_lsn) {
     record_.acknowledged_lsn = raw(lsn);
+    record_.passed_lsns = 0;
     record_.acknowledged_us = static_cast<std::uint64_t>(now_us);
+    take_passed();
   }
-  if (record_.acknowledged_lsn == file_.record().acknowledged_lsn) return {};
+  if (same_place(record_, file_.record())) return {};
   // A clock that steps back does not keep it from being written.
   const TimestampUs passed_us = now_us - written_us_;
   return passed_us >= 0 && passed_us < kWriteIntervalUs ? Status() : write();
 }
 
+void SlotUse::pass(Lsn newest_given, Lsn reached) {
+  std::lock_guard lock(mutex_);
+  newest_given_ = newest_given;
+  passed_ = reached;
+  take_passed();
+}
+
+// REQUIRES: mutex_ is held.
+void SlotUse::take_passed() {
+  const std::uint64_t acknowledged = record_.acknowledged_lsn;
+  if (record_.lost != 0 || acknowledged < raw(newest_given_) || acknowledged >= raw(passed_)) return;
+  // What does not fit counts as lag until something is acknowledged.
+  constexpr std::uint64_t kMost = std::numeric_limits<std::uint32_t>::max();
+  const auto passed = static_cast<std::uint32_t>(std::min(raw(passed_) - acknowledged, kMost));
+  record_.passed_lsns = std::max(record_.passed_lsns, passed);
+}
+
 Status SlotUse::flush() {
   std::lock_guard lock(mutex_);
-  return record_.acknowledged_lsn == file_.record().acknowledged_lsn ? Status() : write();
+  return same_place(record_, file_.record()) ? Status() : write();
 }
 
 Status SlotUse::lose() {

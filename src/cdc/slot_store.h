@@ -35,6 +35,9 @@ class SlotUse {
   // All up to `lsn` was dealt with. Backwards changes nothing, but what waits may be written then. Errors:
   // kHistoryExpired (the slot is lost), those of a write.
   Status advance(Lsn lsn);
+  // Nothing of what lies between the newest change that was given and `reached` is for this consumer: once
+  // that change is acknowledged it is no lag. Is written with the next acknowledgement, or when this ends.
+  void pass(Lsn newest_given, Lsn reached);
   // Durable on return. Errors: kIo.
   Status flush();
   // From now on the slot holds nothing back. Durable on return.
@@ -43,6 +46,7 @@ class SlotUse {
  private:
   friend class SlotStore;
   SlotUse(std::string name, SlotFile file, std::unique_ptr<io::DirectoryLock> lock, Clock& clock);
+  void take_passed();
   Status write();
 
   const std::string name_;
@@ -52,6 +56,8 @@ class SlotUse {
   SlotFile file_;
   SlotRecord record_;  // newer than the file's where it was not written yet
   TimestampUs written_us_ = 0;
+  Lsn newest_given_{};
+  Lsn passed_{};  // at least newest_given_
 };
 
 // Threads: any.

@@ -152,6 +152,7 @@ ChangeFeed::ChangeFeed(std::shared_ptr<ConnectionState> connection, ChangesOptio
     : connection_(std::move(connection)),
       options_(std::move(options)),
       after_{options_.after_lsn},
+      newest_given_{options_.after_lsn},
       events_(store(), connection_->schemas(), connection_->db()) {
   for (const std::string& table : options_.filter.tables) tables_.insert(diff::folded(table));
 }
@@ -216,6 +217,7 @@ Result<ChangeFeed::Found> ChangeFeed::next_of_known() {
   while (!stopped()) {
     auto change = snapshot_ ? next_of_snapshot() : next_of_commit();
     if (!change) in_commit_ = false;
+    if (change && *change) was_given(**change);
     if (!change || *change || stopped()) return change;
     if (snapshot_) {
       snapshot_.reset();
@@ -289,8 +291,17 @@ Status ChangeFeed::open_next_commit() {
   return {};
 }
 
+void ChangeFeed::was_given(const Change& change) {
+  newest_given_ = Lsn{change.lsn};
+  if (slot_ == nullptr || !in_commit_ || options_.filter.transactions) return;
+  // The commit owns LSNs behind that of its last change. Who asks for no more has all of it, too.
+  if (change.lsn == raw(events_.info().first_lsn) + events_.events())
+    slot_->pass(newest_given_, events_.info().last_lsn);
+}
+
 void ChangeFeed::end_commit() {
   after_ = std::max(after_, events_.info().last_lsn);
+  if (slot_) slot_->pass(newest_given_, after_);
   next_ = Version{raw(next_) + 1};
   in_commit_ = false;
 }

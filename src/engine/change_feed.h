@@ -13,6 +13,7 @@
 #include <dosql/changes.h>
 #include <dosql/result.h>
 
+#include "cdc/slot_store.h"
 #include "engine/connection_state.h"
 #include "engine/event_replay.h"
 
@@ -75,8 +76,8 @@ class ChangeFeed {
   // All up to here was given or left out.
   Lsn given() const { return snapshot_ ? Lsn{} : after_; }
 
-  // Has the feed keep something for as long as it lives.
-  void keep(std::shared_ptr<const void> kept) { kept_ = std::move(kept); }
+  // The feed is of this slot, keeps it, and tells it what lies behind the newest change for nobody.
+  void use(std::shared_ptr<cdc::SlotUse> slot) { slot_ = std::move(slot); }
 
   void stop();
   bool stopped() const { return stopped_.load(std::memory_order_relaxed); }
@@ -94,6 +95,7 @@ class ChangeFeed {
   Status open_next_commit();
   Result<Found> next_of_commit();
   Result<Found> next_row();
+  void was_given(const Change& change);
   Found next_schema_change();
   void end_commit();
   bool wants(const TablePair& table) const;
@@ -103,7 +105,7 @@ class ChangeFeed {
   version::VersionStore& store() const { return connection_->core().store(); }
   BranchId branch() const { return connection_->file().branch(); }
 
-  std::shared_ptr<const void> kept_;
+  std::shared_ptr<cdc::SlotUse> slot_;  // null: of none
   std::shared_ptr<ConnectionState> connection_;
   const ChangesOptions options_;
   std::set<std::string> tables_;  // of the filter, folded
@@ -111,8 +113,9 @@ class ChangeFeed {
 
   // All up to here was given.
   Lsn after_{};
-  Version next_{};   // the commit that comes next; of the one that is open, that
-  Version known_{};  // commits up to here may be given
+  Lsn newest_given_{};  // of what next() gave; before that, where it began
+  Version next_{};      // the commit that comes next; of the one that is open, that
+  Version known_{};     // commits up to here may be given
   TimePoint next_sync_ = TimePoint::min();
   EventReplay events_;
   bool in_commit_ = false;  // events_ is at next_

@@ -317,6 +317,60 @@ TEST_F(SlotsTest, WhatTheFilterLeftOutIsGiven) {
   EXPECT_EQ(snapshot.given_lsn(), 0u) << "in the middle of it";
 }
 
+// A commit owns more LSNs than it has changes.
+TEST_F(SlotsTest, WhoAcknowledgedTheNewestChangeIsNotBehind) {
+  run("CREATE TABLE t(id INTEGER PRIMARY KEY)");
+  DOSQL_ASSERT_OK(slots_.create("s", {.lag_max = seconds(60)}));
+  run("INSERT INTO t VALUES (1), (2)");
+  {
+    Changes changes = slots_.subscribe("s").value();
+    DOSQL_EXPECT_OK(slots_.acknowledge("s", changes.next().value()->lsn));
+    EXPECT_EQ(slots_.get("s")->lag_commits, 1u) << "one of its changes is left";
+    DOSQL_EXPECT_OK(slots_.acknowledge("s", changes.next().value()->lsn));
+    EXPECT_EQ(slots_.get("s")->lag_commits, 0u);
+  }
+  EXPECT_EQ(slots_.get("s")->lag_commits, 0u) << "it was written when the subscription ended";
+  clock_.set_us(clock_.now_us() + 100'000'000);
+  EXPECT_EQ(slots_.get("s")->lag.count(), 0);
+  EXPECT_FALSE(slots_.get("s")->lost) << "there is nothing that it does not have";
+}
+
+// A feed reads ahead of whoever acknowledges.
+TEST_F(SlotsTest, WhatTheFilterLeavesOutFollowsTheNewestChange) {
+  run("CREATE TABLE t(id INTEGER PRIMARY KEY); CREATE TABLE u(id INTEGER PRIMARY KEY)");
+  DOSQL_ASSERT_OK(slots_.create("s"));
+  run("INSERT INTO t VALUES (1); INSERT INTO u VALUES (1); INSERT INTO t VALUES (2); INSERT INTO u VALUES "
+      "(2)");
+  Changes changes = slots_.subscribe("s", {.tables = {"t"}}).value();
+  const std::uint64_t first = changes.next().value()->lsn;
+  const std::uint64_t second = changes.next().value()->lsn;
+  EXPECT_FALSE(changes.next().value());
+  EXPECT_EQ(slots_.get("s")->lag_commits, 4u) << "given, and not acknowledged";
+  DOSQL_EXPECT_OK(slots_.acknowledge("s", first));
+  EXPECT_EQ(slots_.get("s")->acknowledged_lsn, first);
+  DOSQL_EXPECT_OK(slots_.acknowledge("s", second));
+  EXPECT_EQ(slots_.get("s")->lag_commits, 0u);
+  EXPECT_EQ(slots_.get("s")->acknowledged_lsn, second) << "that, and nothing else, was said";
+  run("INSERT INTO u VALUES (3)");
+  EXPECT_EQ(slots_.get("s")->lag_commits, 1u);
+  EXPECT_FALSE(changes.next().value());
+  EXPECT_EQ(slots_.get("s")->lag_commits, 0u);
+}
+
+// The mark behind a commit's last change is still to come.
+TEST_F(SlotsTest, AMarkThatWasNotGivenIsNotPassed) {
+  run("CREATE TABLE t(id INTEGER PRIMARY KEY)");
+  DOSQL_ASSERT_OK(slots_.create("s"));
+  run("INSERT INTO t VALUES (1)");
+  {
+    Changes changes = slots_.subscribe("s", {.transactions = true}).value();
+    EXPECT_EQ(changes.next().value()->type, ChangeType::kBegin);
+    DOSQL_EXPECT_OK(slots_.acknowledge("s", changes.next().value()->lsn));
+  }
+  Changes again = slots_.subscribe("s", {.transactions = true}).value();
+  EXPECT_EQ(again.next().value()->type, ChangeType::kCommit);
+}
+
 TEST_F(SlotsTest, OneThatBeginsInTheFuture) {
   DOSQL_ASSERT_OK(slots_.create("s", {.after_lsn = 1'000'000'000}));
   run("CREATE TABLE t(id INTEGER PRIMARY KEY); INSERT INTO t VALUES (1)");

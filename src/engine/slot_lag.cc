@@ -18,10 +18,10 @@ using version::VersionStore;
 
 Timestamp time_of(std::uint64_t timestamp_us) { return Timestamp{std::chrono::microseconds{timestamp_us}}; }
 
-Status measure(const VersionStore& store, BranchId branch, Clock& clock, SlotInfo& info) {
+// Of what lies behind `lsn`.
+Status measure(const VersionStore& store, BranchId branch, Lsn lsn, Clock& clock, SlotInfo& info) {
   const ReadPoint head = store.head(branch);
-  DOSQL_ASSIGN_OR_RETURN(const Version first,
-                         first_version_behind(store, branch, Lsn{info.acknowledged_lsn}));
+  DOSQL_ASSIGN_OR_RETURN(const Version first, first_version_behind(store, branch, lsn));
   for (std::uint64_t version = raw(first); version <= raw(head.version); ++version) {
     DOSQL_ASSIGN_OR_RETURN(const version::CommitInfo commit, store.commit_info(branch, Version{version}));
     if (info.lag_commits++ == 0)
@@ -64,7 +64,8 @@ Result<SlotInfo> describe_slot(DatabaseCore& core, const SlotStore::Slot& slot) 
     return info;
   }
   info.branch = branch->name;
-  DOSQL_RETURN_IF_ERROR(measure(core.store(), branch->id, core.clock(), info));
+  const Lsn dealt_with{record.acknowledged_lsn + record.passed_lsns};
+  DOSQL_RETURN_IF_ERROR(measure(core.store(), branch->id, dealt_with, core.clock(), info));
   if (info.lost || info.in_use || !over_limit(info)) return info;
   if (const auto use = core.feed_slots().use(slot.name)) {
     DOSQL_RETURN_IF_ERROR((*use)->lose());

@@ -59,7 +59,7 @@ Result<Changes> Slots::subscribe(const std::string& name, ChangeFilter filter) {
   DOSQL_ASSIGN_OR_RETURN(auto feed, ChangeFeed::open(*core_, {.branch = branch.name,
                                                               .after_lsn = slot.record.acknowledged_lsn,
                                                               .filter = std::move(filter)}));
-  feed->keep(std::move(use));
+  feed->use(std::move(use));
   return Changes(std::move(feed));
 }
 

@@ -174,13 +174,13 @@ TEST_F(FormatDocument, TheStatusPageIsAsTheTablesSay) {
 
 TEST_F(FormatDocument, SlotsAreAsTheTableSays) {
   using cdc::SlotRecord;
-  const std::vector<Field> record{FIELD(SlotRecord, magic),      FIELD(SlotRecord, format_version),
-                                  FIELD(SlotRecord, branch),     FIELD(SlotRecord, database_id),
-                                  FIELD(SlotRecord, sequence),   FIELD(SlotRecord, acknowledged_lsn),
-                                  FIELD(SlotRecord, created_us), FIELD(SlotRecord, acknowledged_us),
-                                  FIELD(SlotRecord, lag_us_max), FIELD(SlotRecord, lag_bytes_max),
-                                  FIELD(SlotRecord, branch_us),  FIELD(SlotRecord, lost),
-                                  FIELD(SlotRecord, reserved),   FIELD(SlotRecord, checksum)};
+  const std::vector<Field> record{FIELD(SlotRecord, magic),       FIELD(SlotRecord, format_version),
+                                  FIELD(SlotRecord, branch),      FIELD(SlotRecord, database_id),
+                                  FIELD(SlotRecord, sequence),    FIELD(SlotRecord, acknowledged_lsn),
+                                  FIELD(SlotRecord, created_us),  FIELD(SlotRecord, acknowledged_us),
+                                  FIELD(SlotRecord, lag_us_max),  FIELD(SlotRecord, lag_bytes_max),
+                                  FIELD(SlotRecord, branch_us),   FIELD(SlotRecord, lost),
+                                  FIELD(SlotRecord, passed_lsns), FIELD(SlotRecord, checksum)};
   EXPECT_THAT(documented_in(read_document("docs/format/slots.md"), "SlotRecord"),
               ::testing::ContainerEq(record));
   expect_no_gaps(record, sizeof(SlotRecord));
