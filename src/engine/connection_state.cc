@@ -157,9 +157,10 @@ Status ConnectionState::refuse_checkout() const {
   for (sqlite3_stmt* statement = nullptr;
        (statement = sqlite3_next_stmt(session_->db, statement)) != nullptr;) {
     if (sqlite3_stmt_busy(statement) == 0) continue;
+    const char* const sql = sqlite3_sql(statement);
     return Error(ErrorCode::kInvalidArgument,
                  fmt::format("CHECKOUT while a statement is running is not possible: {}",
-                             sqlite3_sql(statement)))
+                             sql != nullptr ? sql : "an open BLOB handle"))
         .with_hint("run it to its end, or reset it");
   }
   return {};

@@ -7,6 +7,8 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
+#include <utility>
 
 #include "base/json_text.h"
 #include "diff/row.h"
@@ -42,16 +44,25 @@ std::optional<std::vector<std::uint32_t>> find_columns(const MergedTable& table,
   return columns;
 }
 
-// c refers to no p.
-std::string dangling_text(const ForeignKey& key) {
+// c refers to something.
+std::string refers_text(const ForeignKey& key) {
   std::string text;
+  for (const std::string& column : key.child_columns)
+    text += fmt::format("{}c.{} IS NOT NULL", text.empty() ? "" : " AND ", quoted(column));
+  return text;
+}
+
+// c refers to no p. As SQLite has it, a value is compared as its parent's column compares values: by the
+// affinity of that, which the + leaves to it, and by its collation.
+std::string dangling_text(const ForeignKey& key) {
+  if (!key.has_parent) return refers_text(key);
   std::string match;
   for (std::size_t i = 0; i < key.child_columns.size(); ++i) {
-    const std::string child = "c." + quoted(key.child_columns[i]);
-    text += child + " IS NOT NULL AND ";
-    match += (match.empty() ? "" : " AND ") + ("p." + quoted(key.parent_columns[i])) + " = " + child;
+    match += fmt::format("{}p.{} = +c.{}", match.empty() ? "" : " AND ", quoted(key.parent_columns[i]),
+                         quoted(key.child_columns[i]));
   }
-  return fmt::format("{}NOT EXISTS (SELECT 1 FROM main.{} AS p WHERE {})", text, quoted(key.parent), match);
+  return fmt::format("{} AND NOT EXISTS (SELECT 1 FROM main.{} AS p WHERE {})", refers_text(key),
+                     quoted(key.parent), match);
 }
 
 // A row of a table that is known by its name only, as a conflict shows it.
@@ -60,28 +71,37 @@ class ShownTable {
   static Result<ShownTable> read(ConnectionState& connection, const std::string& name) {
     DOSQL_ASSIGN_OR_RETURN(
         OwnStatement rows,
-        OwnStatement::prepare(connection, "SELECT name, pk FROM pragma_table_info(?1, 'main') ORDER BY cid"));
+        OwnStatement::prepare(
+            connection,
+            "SELECT c.name, c.pk, (SELECT t.wr FROM pragma_table_list(?1) AS t WHERE t.schema = 'main') "
+            "FROM pragma_table_info(?1, 'main') AS c ORDER BY c.cid"));
     rows.bind(1, std::string_view(name));
     ShownTable table;
     std::map<std::int64_t, std::size_t> key;
+    bool has_rowid = true;
     int rc = SQLITE_OK;
     while ((rc = rows.step()) == SQLITE_ROW) {
       if (rows.integer(1) > 0) key[rows.integer(1)] = table.columns_.size();
       table.columns_.push_back(rows.text(0));
+      has_rowid = rows.integer(2) == 0;
     }
     if (rc != SQLITE_DONE) return connection.error(rc);
     for (const auto& [position, column] : key) table.key_.push_back(column);
+    for (const char* const rowid : {"rowid", "_rowid_", "oid"}) {
+      if (has_rowid && table.rowid_name_.empty() && !table.find(rowid)) table.rowid_name_ = rowid;
+    }
     return table;
   }
 
-  // What to select, of a table `c`; first the rowid of a table that has no other key.
+  // What to select, of a table `c`; first the rowid, where it has one.
   std::string select_text() const {
-    std::string text = key_.empty() ? "c.rowid" : "0";
+    std::string text = rowid_name_.empty() ? "0" : "c." + rowid_name_;
     for (const std::string& column : columns_) text += ", c." + quoted(column);
     return text;
   }
   std::string key_json(const OwnStatement& row, diff::TextEncoding encoding) const {
-    if (key_.empty()) return std::to_string(row.integer(0));
+    const auto is_null = [&](std::size_t column) { return row.is_null(static_cast<int>(column) + 1); };
+    if (key_.empty() || std::ranges::any_of(key_, is_null)) return std::to_string(row.integer(0));
     if (key_.size() == 1) return value_json(row.value(static_cast<int>(key_[0]) + 1), encoding);
     std::string text = "[";
     for (const std::size_t column : key_)
@@ -102,28 +122,51 @@ class ShownTable {
     std::string text = "{";
     for (std::size_t i = 0; i < key.child_columns.size(); ++i) {
       const auto column = find(key.child_columns[i]);
-      const Field value =
-          column == columns_.end() ? Field{} : row.value(static_cast<int>(column - columns_.begin()) + 1);
+      const Field value = column ? row.value(static_cast<int>(*column) + 1) : Field{};
+      const std::string& parent = key.parent_columns[i];
       if (i > 0) text += ',';
-      text += json_string(key.parent + "." + key.parent_columns[i]) + ":" + value_json(value, encoding);
+      // A PRIMARY KEY that is gone has no name.
+      text +=
+          json_string(key.parent + (parent.empty() ? "" : "." + parent)) + ":" + value_json(value, encoding);
     }
     return text + "}";
   }
-  bool has_column(std::string_view name) const { return find(name) != columns_.end(); }
-  // The row that a statement is on, by its key.
-  std::string where_text(int first_parameter) const {
-    if (key_.empty()) return fmt::format("rowid = ?{}", first_parameter);
+
+  // What a row is found by again: its rowid, or its key.
+  std::vector<std::string> address_columns() const {
+    if (!rowid_name_.empty()) return {rowid_name_};
+    std::vector<std::string> names;
+    for (const std::size_t column : key_) names.push_back(columns_[column]);
+    return names;
+  }
+  std::string where_text(std::string_view prefix, int first_parameter) const {
     std::string text;
-    for (const std::size_t column : key_)
-      text += fmt::format("{}{} IS ?{}", text.empty() ? "" : " AND ", quoted(columns_[column]),
+    for (const std::string& column : address_columns()) {
+      text += fmt::format("{}{}{} IS ?{}", text.empty() ? "" : " AND ", prefix, quoted(column),
                           first_parameter++);
+    }
     return text;
   }
-  RowCopy key_of(const OwnStatement& row) const {
+  RowCopy address_of(const OwnStatement& row) const {
     std::vector<Field> values;
-    if (key_.empty()) values.push_back(row.value(0));
-    for (const std::size_t column : key_) values.push_back(row.value(static_cast<int>(column) + 1));
+    if (!rowid_name_.empty()) {
+      values.push_back(row.value(0));
+    } else {
+      for (const std::size_t column : key_) values.push_back(row.value(static_cast<int>(column) + 1));
+    }
     return RowCopy(values);
+  }
+  // All columns.
+  RowCopy row_of(const OwnStatement& row) const {
+    std::vector<Field> values;
+    for (std::size_t i = 0; i < columns_.size(); ++i) values.push_back(row.value(static_cast<int>(i) + 1));
+    return RowCopy(values);
+  }
+  std::optional<std::size_t> find(std::string_view name) const {
+    for (std::size_t i = 0; i < columns_.size(); ++i) {
+      if (equals_ignoring_case(columns_[i], name)) return i;
+    }
+    return std::nullopt;
   }
 
  private:
@@ -134,102 +177,125 @@ class ShownTable {
 
   std::vector<std::string> columns_;
   std::vector<std::size_t> key_;
+  std::string rowid_name_;  // empty: it has none, or hides it behind columns of all its names
 };
 
 enum class Whose : std::uint8_t { kTheirs, kOurs };
 
-// A row of `key.child` that refers to none.
+// A row of `key.child` that refers to nothing.
 struct Dangling {
   const ForeignKey& key;
   const ShownTable& table;
   Whose whose;
   RowCopy address;
+  RowCopy row;
   Conflict conflict;
 };
 
-Dangling dangling_of(const MergeContext& context, const ForeignKey& key, const ShownTable& table, Whose whose,
-                     const OwnStatement& row) {
-  const std::string shown = table.row_json(row, context.encoding);
-  return {.key = key,
-          .table = table,
-          .whose = whose,
-          .address = table.key_of(row),
-          .conflict = {.kind = merge::ConflictKind::kForeignKey,
-                       .table = key.child,
-                       .key = table.key_json(row, context.encoding),
-                       .base = table.reference_json(key, row, context.encoding),
-                       .main = whose == Whose::kOurs ? shown : "null",
-                       .branch = whose == Whose::kTheirs ? shown : "null"}};
-}
+class ForeignKeyCheck {
+ public:
+  ForeignKeyCheck(MergeContext& context, const ForeignKeys& keys) : context_(context), keys_(keys) {}
 
-Status run_on_row(MergeContext& context, const std::string& sql, const RowCopy& address,
-                  std::span<const NamedField> values) {
-  DOSQL_ASSIGN_OR_RETURN(OwnStatement statement, OwnStatement::prepare(context.connection, sql));
-  int parameter = 1;
-  for (const NamedField& value : values)
-    statement.bind(parameter++, value.value.values()[0], context.encoding);
-  for (const Field& part : address.values()) statement.bind(parameter++, part, context.encoding);
-  const int rc = statement.run();
-  return rc == SQLITE_DONE ? Status() : Status(context.connection.error(rc));
-}
+  // All rows of the child table.
+  Status check_all(const ForeignKey& key, Whose whose);
+  // What the merge made rows of this table refer to.
+  Status check_children(const ForeignKey& key, const VerifiedTable& verified);
+  // What refers to rows of this table that went.
+  Status check_parents(const ForeignKey& key, const VerifiedTable& verified);
+  Status check_touched(const MergedTable& table, const TouchedRows& touched);
+  // What refers to rows that decisions about other rows removed or changed.
+  Status check_decided();
 
-Status settle(MergeContext& context, TableMergeCounts& counts, const Dangling& dangling) {
-  const Resolution* const resolution = context.settle(counts, dangling.conflict);
-  if (resolution == nullptr) return {};
-  const std::string table = "main." + quoted(dangling.key.child);
-  using Take = Resolution::Take;
-  const bool keeps = resolution->take == (dangling.whose == Whose::kOurs ? Take::kOurs : Take::kTheirs);
-  if (keeps) {
-    return Error(ErrorCode::kConstraint,
-                 fmt::format("row {} of {} cannot stay as it is: it refers to {}, which is gone",
-                             dangling.conflict.key, dangling.key.child, dangling.conflict.base));
+ private:
+  // A row that is no longer what it was: all columns of its table.
+  struct Gone {
+    std::string table;
+    RowCopy row;
+  };
+  using Columns = std::optional<std::vector<std::uint32_t>>;
+
+  Result<const ShownTable*> shown(const std::string& table);
+  Result<OwnStatement> prepare(const ForeignKey& key, const std::string& condition);
+  Status check_came(const ForeignKey& key, const MergedTable& table, std::span<const TouchedRows::Row> came);
+  Status check_gone(const ForeignKey& key, const Columns& columns, std::span<const RowCopy> gone);
+  Result<OwnStatement> prepare_for_parents(const ForeignKey& key);
+  Status find_for_parent(const ForeignKey& key, const std::vector<std::uint32_t>& columns,
+                         std::span<const Field> parent, OwnStatement& find);
+  Status find(const ForeignKey& key, Whose whose, OwnStatement& rows);
+  Status settle_found();
+  Status settle(const Dangling& dangling);
+  Status change(const Dangling& dangling, const std::string& json);
+  Status verify_decided(const Dangling& dangling, const RowCopy& address);
+  Result<OwnStatement> run_on_row(const std::string& sql, const Dangling& dangling,
+                                  std::span<const NamedField> values);
+
+  MergeContext& context_;
+  const ForeignKeys& keys_;
+  std::map<std::string, ShownTable> shown_;
+  std::vector<Dangling> found_;
+  std::set<RowName> known_;  // rows about which there is a conflict
+  std::vector<Gone> gone_;
+};
+
+Result<const ShownTable*> ForeignKeyCheck::shown(const std::string& table) {
+  auto found = shown_.find(table);
+  if (found == shown_.end()) {
+    DOSQL_ASSIGN_OR_RETURN(ShownTable read, ShownTable::read(context_.connection, table));
+    found = shown_.emplace(table, std::move(read)).first;
   }
-  if (resolution->take != Take::kValue) {
-    ++counts.deleted;
-    return run_on_row(context, fmt::format("DELETE FROM {} WHERE {}", table, dangling.table.where_text(1)),
-                      dangling.address, {});
-  }
-  const std::string alone = dangling.key.child_columns.size() == 1 ? dangling.key.child_columns[0] : "";
-  DOSQL_ASSIGN_OR_RETURN(
-      const std::vector<NamedField> values,
-      fields_of_json(context.connection, resolution->value, alone,
-                     [&](std::string_view name) { return dangling.table.has_column(name); }));
-  std::string set;
-  int parameter = 1;
-  for (const NamedField& value : values)
-    set += fmt::format("{}{} = ?{}", set.empty() ? "" : ", ", quoted(value.name), parameter++);
-  if (set.empty()) return {};
-  ++counts.updated;
-  return run_on_row(
-      context,
-      fmt::format("UPDATE OR ABORT {} SET {} WHERE {}", table, set, dangling.table.where_text(parameter)),
-      dangling.address, values);
+  return &found->second;
 }
 
-Result<std::vector<Dangling>> find_dangling(MergeContext& context, const ForeignKey& key,
-                                            const ShownTable& table, Whose whose, OwnStatement& rows) {
-  std::vector<Dangling> found;
+// --- Finding ---
+
+// The rows of the child for which the condition holds, if they refer to nothing.
+Result<OwnStatement> ForeignKeyCheck::prepare(const ForeignKey& key, const std::string& condition) {
+  DOSQL_ASSIGN_OR_RETURN(const ShownTable* const table, shown(key.child));
+  return OwnStatement::prepare(
+      context_.connection,
+      fmt::format("SELECT {} FROM main.{} AS c WHERE {}{}{}", table->select_text(), quoted(key.child),
+                  condition, condition.empty() ? "" : " AND ", dangling_text(key)));
+}
+
+Status ForeignKeyCheck::find(const ForeignKey& key, Whose whose, OwnStatement& rows) {
+  DOSQL_ASSIGN_OR_RETURN(const ShownTable* const table, shown(key.child));
   int rc = SQLITE_OK;
-  while ((rc = rows.step()) == SQLITE_ROW) found.push_back(dangling_of(context, key, table, whose, rows));
-  if (rc != SQLITE_DONE) return context.connection.error(rc);
-  return found;
+  while ((rc = rows.step()) == SQLITE_ROW) {
+    const std::string text = table->row_json(rows, context_.encoding);
+    found_.push_back({.key = key,
+                      .table = *table,
+                      .whose = whose,
+                      .address = table->address_of(rows),
+                      .row = table->row_of(rows),
+                      .conflict = {.kind = merge::ConflictKind::kForeignKey,
+                                   .table = key.child,
+                                   .key = table->key_json(rows, context_.encoding),
+                                   .base = table->reference_json(key, rows, context_.encoding),
+                                   .main = whose == Whose::kOurs ? text : "null",
+                                   .branch = whose == Whose::kTheirs ? text : "null"}});
+  }
+  return rc == SQLITE_DONE ? Status() : Status(context_.connection.error(rc));
 }
 
-// What the merge made rows of this table refer to.
-Status verify_children(MergeContext& context, const ForeignKey& key, const MergedTable& table,
-                       std::span<const NumberReference> references, TableMergeCounts& counts,
-                       const OpenChanges& open) {
-  const auto columns = find_columns(table, key.child_columns);
+Status ForeignKeyCheck::check_all(const ForeignKey& key, Whose whose) {
+  DOSQL_ASSIGN_OR_RETURN(OwnStatement rows, prepare(key, ""));
+  DOSQL_RETURN_IF_ERROR(find(key, whose, rows));
+  return settle_found();
+}
+
+Status ForeignKeyCheck::check_children(const ForeignKey& key, const VerifiedTable& verified) {
+  const MergedTable& table = verified.table;
+  const Columns columns = find_columns(table, key.child_columns);
   if (!columns) return {};
-  DOSQL_ASSIGN_OR_RETURN(const ShownTable shown, ShownTable::read(context.connection, key.child));
-  const std::string text =
-      fmt::format("SELECT {} FROM main.{} AS c WHERE {} AND {}", shown.select_text(), quoted(key.child),
-                  table.where_text("c.", false, 1), dangling_text(key));
-  DOSQL_ASSIGN_OR_RETURN(OwnStatement find, OwnStatement::prepare(context.connection, text));
-  DOSQL_ASSIGN_OR_RETURN(merge::KeyedChanges changes, open());
-  const auto moved = context.moved_rowids.find(table.name);
+  const std::vector<NumberReference> references = keys_.renumbered(context_, table);
+  DOSQL_ASSIGN_OR_RETURN(OwnStatement by_key, prepare(key, table.where_text("c.", false, 1)));
+  std::optional<OwnStatement> by_rowid;
+  if (!table.known_by_rowid() && !table.rowid_name.empty()) {
+    DOSQL_ASSIGN_OR_RETURN(by_rowid, prepare(key, table.where_text("c.", true, 1)));
+  }
+  DOSQL_ASSIGN_OR_RETURN(merge::KeyedChanges changes, verified.changes());
+  const auto moved = context_.moved_rowids.find(table.name);
   KeyedChange change;
-  std::vector<Dangling> all;
   while (true) {
     DOSQL_ASSIGN_OR_RETURN(const bool found, changes.next(change));
     if (!found) break;
@@ -240,38 +306,45 @@ Status verify_children(MergeContext& context, const ForeignKey& key, const Merge
     renumber(references, table, change);
     RowAddress address{.key_of = change.in_base ? change.base : change.theirs,
                        .rowid = change.in_base ? change.rowid_base : change.rowid_theirs};
-    if (moved != context.moved_rowids.end() && !change.in_base) {
+    const bool has_no_key = by_rowid && !table.has_key(address.key_of);
+    if (has_no_key) address.key_of = {};
+    if (moved != context_.moved_rowids.end() && !change.in_base) {
       if (const auto other = moved->second.find(address.rowid); other != moved->second.end())
         address.rowid = other->second;
     }
-    bind_address(find, table, address, context.encoding, 1);
-    DOSQL_ASSIGN_OR_RETURN(std::vector<Dangling> dangling,
-                           find_dangling(context, key, shown, Whose::kTheirs, find));
-    std::ranges::move(dangling, std::back_inserter(all));
+    OwnStatement& rows = has_no_key ? *by_rowid : by_key;
+    bind_address(rows, table, address, context_.encoding, 1);
+    DOSQL_RETURN_IF_ERROR(find(key, Whose::kTheirs, rows));
   }
-  for (const Dangling& dangling : all) DOSQL_RETURN_IF_ERROR(settle(context, counts, dangling));
-  return {};
+  return settle_found();
 }
 
-// What refers to rows of this table that went.
-Status verify_parents(MergeContext& context, const ForeignKey& key, const MergedTable& table,
-                      TableMergeCounts& counts, const OpenChanges& open) {
-  const auto columns = find_columns(table, key.parent_columns);
-  if (!columns) return {};
-  DOSQL_ASSIGN_OR_RETURN(const ShownTable shown, ShownTable::read(context.connection, key.child));
-  std::string text = fmt::format("SELECT {} FROM main.{} AS c WHERE {}", shown.select_text(),
-                                 quoted(key.child), dangling_text(key));
-  if (key.child_has_index) {
-    for (std::size_t i = 0; i < columns->size(); ++i) {
-      text += fmt::format(" AND c.{} = ?{} COLLATE {}", quoted(key.child_columns[i]), i + 1,
-                          quoted(table.columns[(*columns)[i]].collation));
-    }
+// What refers to one parent, where an index finds it; else all children.
+Result<OwnStatement> ForeignKeyCheck::prepare_for_parents(const ForeignKey& key) {
+  std::string condition;
+  int parameter = 1;
+  for (const std::string& column : key.child_columns) {
+    if (!key.child_has_index) break;
+    condition += fmt::format("{}c.{} = ?{}", condition.empty() ? "" : " AND ", quoted(column), parameter++);
   }
-  DOSQL_ASSIGN_OR_RETURN(OwnStatement find, OwnStatement::prepare(context.connection, text));
-  DOSQL_ASSIGN_OR_RETURN(merge::KeyedChanges changes, open());
+  return prepare(key, condition);
+}
+
+Status ForeignKeyCheck::find_for_parent(const ForeignKey& key, const std::vector<std::uint32_t>& columns,
+                                        std::span<const Field> parent, OwnStatement& rows) {
+  if (key.child_has_index) {
+    for (std::size_t i = 0; i < columns.size(); ++i)
+      rows.bind(static_cast<int>(i) + 1, parent[columns[i]], context_.encoding);
+  }
+  return find(key, Whose::kOurs, rows);
+}
+
+Status ForeignKeyCheck::check_parents(const ForeignKey& key, const VerifiedTable& verified) {
+  const Columns columns = find_columns(verified.table, key.parent_columns);
+  if (!columns) return {};
+  DOSQL_ASSIGN_OR_RETURN(OwnStatement rows, prepare_for_parents(key));
+  DOSQL_ASSIGN_OR_RETURN(merge::KeyedChanges changes, verified.changes());
   KeyedChange change;
-  std::vector<Dangling> all;
-  bool any_gone = false;
   while (true) {
     DOSQL_ASSIGN_OR_RETURN(const bool found, changes.next(change));
     if (!found) break;
@@ -279,30 +352,203 @@ Status verify_parents(MergeContext& context, const ForeignKey& key, const Merged
       return diff::same_value(change.base[column], change.theirs[column]);
     };
     if (!change.in_base || (change.in_theirs && std::ranges::all_of(*columns, same))) continue;
-    any_gone = true;
+    DOSQL_RETURN_IF_ERROR(find_for_parent(key, *columns, change.base, rows));
+    // Without an index one look at all children costs less than one for each parent.
     if (!key.child_has_index) break;
-    for (std::size_t i = 0; i < columns->size(); ++i)
-      find.bind(static_cast<int>(i) + 1, change.base[(*columns)[i]], context.encoding);
-    DOSQL_ASSIGN_OR_RETURN(std::vector<Dangling> dangling,
-                           find_dangling(context, key, shown, Whose::kOurs, find));
-    std::ranges::move(dangling, std::back_inserter(all));
   }
-  // Without an index one look at all children costs less than one for each parent.
-  if (any_gone && !key.child_has_index) {
-    DOSQL_ASSIGN_OR_RETURN(all, find_dangling(context, key, shown, Whose::kOurs, find));
+  return settle_found();
+}
+
+Status ForeignKeyCheck::check_came(const ForeignKey& key, const MergedTable& table,
+                                   std::span<const TouchedRows::Row> came) {
+  for (const TouchedRows::Row& one : came) {
+    const bool has_no_key = !table.known_by_rowid() && !table.has_key(one.row.values());
+    if (has_no_key && table.rowid_name.empty()) continue;
+    DOSQL_ASSIGN_OR_RETURN(OwnStatement rows, prepare(key, table.where_text("c.", has_no_key, 1)));
+    const RowAddress address{.key_of = has_no_key ? std::span<const Field>() : one.row.values(),
+                             .rowid = one.rowid};
+    bind_address(rows, table, address, context_.encoding, 1);
+    DOSQL_RETURN_IF_ERROR(find(key, Whose::kTheirs, rows));
   }
-  // The other way round they may have been found already.
-  std::set<std::string> known;
-  if (!all.empty()) {
-    for (const Conflict& conflict : context.conflicts) {
-      if (conflict.kind == merge::ConflictKind::kForeignKey && conflict.table == key.child)
-        known.insert(conflict.key);
+  return settle_found();
+}
+
+Status ForeignKeyCheck::check_gone(const ForeignKey& key, const Columns& columns,
+                                   std::span<const RowCopy> gone) {
+  if (!columns || gone.empty()) return {};
+  DOSQL_ASSIGN_OR_RETURN(OwnStatement rows, prepare_for_parents(key));
+  for (const RowCopy& one : gone) {
+    DOSQL_RETURN_IF_ERROR(find_for_parent(key, *columns, one.values(), rows));
+    if (!key.child_has_index) break;
+  }
+  return settle_found();
+}
+
+Status ForeignKeyCheck::check_touched(const MergedTable& table, const TouchedRows& touched) {
+  for (const ForeignKey* const key : keys_.from(table.name))
+    DOSQL_RETURN_IF_ERROR(check_came(*key, table, touched.came));
+  for (const ForeignKey* const key : keys_.to(table.name))
+    DOSQL_RETURN_IF_ERROR(check_gone(*key, find_columns(table, key->parent_columns), touched.gone));
+  return {};
+}
+
+Status ForeignKeyCheck::check_decided() {
+  while (!gone_.empty()) {
+    for (const Gone& one : std::exchange(gone_, {})) {
+      DOSQL_ASSIGN_OR_RETURN(const ShownTable* const table, shown(one.table));
+      for (const ForeignKey* const key : keys_.to(one.table)) {
+        Columns columns(std::in_place);
+        for (const std::string& name : key->parent_columns) {
+          const auto column = table->find(name);
+          if (column && columns) columns->push_back(static_cast<std::uint32_t>(*column));
+          if (!column) columns.reset();
+        }
+        DOSQL_RETURN_IF_ERROR(check_gone(*key, columns, {&one.row, 1}));
+      }
     }
   }
-  for (const Dangling& dangling : all) {
-    if (known.insert(dangling.conflict.key).second) DOSQL_RETURN_IF_ERROR(settle(context, counts, dangling));
+  return {};
+}
+
+// --- Deciding ---
+
+// What is found in more than one way is settled once.
+Status ForeignKeyCheck::settle_found() {
+  for (const Dangling& dangling : std::exchange(found_, {})) {
+    if (known_.insert({dangling.conflict.table, dangling.conflict.key}).second)
+      DOSQL_RETURN_IF_ERROR(settle(dangling));
   }
   return {};
+}
+
+Status ForeignKeyCheck::settle(const Dangling& dangling) {
+  const std::string& child = dangling.key.child;
+  TableMergeCounts& counts = context_.counts_of(child);
+  const Resolution* const resolution = context_.settle(counts, dangling.conflict);
+  if (resolution == nullptr) return {};
+  using Take = Resolution::Take;
+  const bool keeps = resolution->take == (dangling.whose == Whose::kOurs ? Take::kOurs : Take::kTheirs);
+  if (keeps) {
+    return Error(ErrorCode::kConstraint,
+                 fmt::format("row {} of {} cannot stay as it is: it refers to {}, which is gone",
+                             dangling.conflict.key, child, dangling.conflict.base));
+  }
+  gone_.push_back({child, dangling.row});
+  if (resolution->take == Take::kValue) {
+    ++counts.updated;
+    return change(dangling, resolution->value);
+  }
+  ++counts.deleted;
+  return run_on_row(
+             fmt::format("DELETE FROM main.{} WHERE {}", quoted(child), dangling.table.where_text("", 1)),
+             dangling, {})
+      .and_then(ignore_result);
+}
+
+Status ForeignKeyCheck::change(const Dangling& dangling, const std::string& json) {
+  const std::string alone = dangling.key.child_columns.size() == 1 ? dangling.key.child_columns[0] : "";
+  DOSQL_ASSIGN_OR_RETURN(const std::vector<NamedField> values,
+                         fields_of_json(context_.connection, json, alone, [&](std::string_view name) {
+                           return dangling.table.find(name).has_value();
+                         }));
+  std::string set;
+  int parameter = 1;
+  for (const NamedField& value : values)
+    set += fmt::format("{}{} = ?{}", set.empty() ? "" : ", ", quoted(value.name), parameter++);
+  if (set.empty()) return verify_decided(dangling, dangling.address);
+  std::string address;
+  for (const std::string& column : dangling.table.address_columns())
+    address += (address.empty() ? "" : ", ") + quoted(column);
+  DOSQL_ASSIGN_OR_RETURN(OwnStatement changed,
+                         run_on_row(fmt::format("UPDATE OR ABORT main.{} SET {} WHERE {} RETURNING {}",
+                                                quoted(dangling.key.child), set,
+                                                dangling.table.where_text("", parameter), address),
+                                    dangling, values));
+  std::vector<Field> now;
+  for (int i = 0; i < static_cast<int>(dangling.address.values().size()); ++i)
+    now.push_back(changed.value(i));
+  const RowCopy kept(now);
+  changed.reset();
+  return verify_decided(dangling, kept);
+}
+
+// The row has to refer to something by all of its keys.
+Status ForeignKeyCheck::verify_decided(const Dangling& dangling, const RowCopy& address) {
+  const std::string& child = dangling.key.child;
+  for (const ForeignKey* const key : keys_.from(child)) {
+    DOSQL_ASSIGN_OR_RETURN(OwnStatement row, prepare(*key, dangling.table.where_text("c.", 1)));
+    int parameter = 1;
+    for (const Field& part : address.values()) row.bind(parameter++, part, context_.encoding);
+    const int rc = row.step();
+    if (rc == SQLITE_DONE) continue;
+    if (rc != SQLITE_ROW) return context_.connection.error(rc);
+    return Error(
+        ErrorCode::kConstraint,
+        fmt::format(
+            "what was decided about row {} of {} is not possible: it refers to {}, which is not there",
+            dangling.conflict.key, child, dangling.table.reference_json(*key, row, context_.encoding)));
+  }
+  return {};
+}
+
+// Gives the statement on what it returns, if it does.
+Result<OwnStatement> ForeignKeyCheck::run_on_row(const std::string& sql, const Dangling& dangling,
+                                                 std::span<const NamedField> values) {
+  DOSQL_ASSIGN_OR_RETURN(OwnStatement statement, OwnStatement::prepare(context_.connection, sql));
+  int parameter = 1;
+  for (const NamedField& value : values)
+    statement.bind(parameter++, value.value.values()[0], context_.encoding);
+  for (const Field& part : dangling.address.values()) statement.bind(parameter++, part, context_.encoding);
+  const int rc = statement.step();
+  if (rc != SQLITE_DONE && rc != SQLITE_ROW) return context_.connection.error(rc);
+  return statement;
+}
+
+// --- Keys ---
+
+bool same_names(const std::vector<std::string>& some, const std::vector<std::string>& others) {
+  return std::ranges::equal(some, others,
+                            [](const auto& a, const auto& b) { return equals_ignoring_case(a, b); });
+}
+
+bool same_key(const ForeignKey& a, const ForeignKey& b) {
+  return a.has_parent == b.has_parent && equals_ignoring_case(a.child, b.child) &&
+         equals_ignoring_case(a.parent, b.parent) && same_names(a.child_columns, b.child_columns) &&
+         same_names(a.parent_columns, b.parent_columns);
+}
+
+// How a column compares values; none: there is no such column.
+struct Comparison {
+  std::string_view kind;
+  std::string collation;
+  bool operator==(const Comparison&) const = default;
+};
+
+std::optional<Comparison> comparison_of(ConnectionState& connection, const std::string& table,
+                                        const std::string& column) {
+  const char* declared = nullptr;
+  const char* collation = nullptr;
+  // Without a column's name it would say whether there is the table.
+  if (column.empty() ||
+      sqlite3_table_column_metadata(connection.db(), "main", table.c_str(), column.c_str(), &declared,
+                                    &collation, nullptr, nullptr, nullptr) != SQLITE_OK)
+    return std::nullopt;
+  const std::string_view type = declared == nullptr ? "" : declared;
+  const auto has = [&](std::string_view word) {
+    for (std::size_t i = 0; i + word.size() <= type.size(); ++i) {
+      if (equals_ignoring_case(type.substr(i, word.size()), word)) return true;
+    }
+    return false;
+  };
+  const std::string_view kind = has("INT")                                  ? "number"
+                                : has("CHAR") || has("CLOB") || has("TEXT") ? "text"
+                                : type.empty() || has("BLOB")               ? "as it is"
+                                : equals_ignoring_case(type, "ANY")         ? "any"
+                                                                            : "number";
+  Comparison comparison{.kind = kind, .collation = collation == nullptr ? "" : collation};
+  std::ranges::transform(comparison.collation, comparison.collation.begin(),
+                         [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; });
+  return comparison;
 }
 
 }  // namespace
@@ -317,7 +563,7 @@ Status ForeignKeys::read(ConnectionState& connection) {
       "OR EXISTS (SELECT 1 FROM pragma_table_info(s.name, 'main') AS k WHERE k.pk = 1 AND "
       "k.name = f.\"from\" COLLATE NOCASE) "
       "FROM main.sqlite_schema AS s, pragma_foreign_key_list(s.name, 'main') AS f WHERE s.type = 'table' "
-      "AND EXISTS (SELECT 1 FROM main.sqlite_schema AS p WHERE p.type = 'table' AND p.name = f.\"table\" "
+      "AND NOT EXISTS (SELECT 1 FROM main.sqlite_schema AS v WHERE v.type = 'view' AND v.name = f.\"table\" "
       "COLLATE NOCASE) "
       "ORDER BY s.rowid, f.id, f.seq";
   DOSQL_ASSIGN_OR_RETURN(OwnStatement rows, OwnStatement::prepare(connection, kKeys));
@@ -325,8 +571,13 @@ Status ForeignKeys::read(ConnectionState& connection) {
   int rc = SQLITE_OK;
   while ((rc = rows.step()) == SQLITE_ROW) {
     const std::string child = rows.text(0);
-    if (keys_.empty() || keys_.back().child != child || rows.integer(1) != id)
-      keys_.push_back({.child = child, .parent = rows.text(2), .child_columns = {}, .parent_columns = {}});
+    if (keys_.empty() || keys_.back().child != child || rows.integer(1) != id) {
+      keys_.push_back({.child = child,
+                       .parent = rows.text(2),
+                       .child_columns = {},
+                       .parent_columns = {},
+                       .has_parent = true});
+    }
     id = rows.integer(1);
     ForeignKey& key = keys_.back();
     key.child_columns.push_back(rows.text(3));
@@ -334,6 +585,15 @@ Status ForeignKeys::read(ConnectionState& connection) {
     key.child_has_index = key.child_has_index || rows.integer(5) != 0;
   }
   if (rc != SQLITE_DONE) return connection.error(rc);
+  for (ForeignKey& key : keys_) {
+    for (std::size_t i = 0; i < key.child_columns.size(); ++i) {
+      const auto parent = comparison_of(connection, key.parent, key.parent_columns[i]);
+      key.has_parent = key.has_parent && parent;
+      // An index finds what it compares as the parent does.
+      key.child_has_index =
+          key.child_has_index && parent == comparison_of(connection, key.child, key.child_columns[i]);
+    }
+  }
   return {};
 }
 
@@ -353,31 +613,88 @@ std::vector<const ForeignKey*> ForeignKeys::to(std::string_view parent) const {
   return found;
 }
 
+bool ForeignKeys::number_is_reference(const MergedTable& table) const {
+  const std::string& number = table.columns[*table.rowid_column].name;
+  for (const ForeignKey* const key : from(table.name)) {
+    for (std::size_t i = 0; i < key->child_columns.size(); ++i) {
+      const bool to_itself = equals_ignoring_case(key->parent, table.name) &&
+                             equals_ignoring_case(key->parent_columns[i], number);
+      if (equals_ignoring_case(key->child_columns[i], number) && !to_itself) return true;
+    }
+  }
+  return false;
+}
+
+// A column that refers to one that refers to a number follows that, too: `depth` references of it are left.
+const NewNumbers* ForeignKeys::numbers_of(const MergeContext& context, std::string_view table,
+                                          std::string_view column, std::size_t depth) const {
+  for (const auto& [name, keys] : context.new_keys) {
+    if (equals_ignoring_case(name, table) && equals_ignoring_case(keys.column, column)) return &keys.numbers;
+  }
+  if (depth == 0) return nullptr;
+  for (const ForeignKey* const key : from(table)) {
+    if (key->child_columns.size() != 1 || !equals_ignoring_case(key->child_columns[0], column)) continue;
+    const NewNumbers* const found = numbers_of(context, key->parent, key->parent_columns[0], depth - 1);
+    if (found != nullptr) return found;
+  }
+  return nullptr;
+}
+
 std::vector<NumberReference> ForeignKeys::renumbered(const MergeContext& context,
                                                      const MergedTable& table) const {
   std::vector<NumberReference> references;
-  for (const auto& [parent, keys] : context.new_keys) {
-    if (parent == table.name) references.push_back({*table.rowid_column, &keys.numbers});
-    for (const ForeignKey* const key : from(table.name)) {
-      const bool by_number = key->child_columns.size() == 1 && equals_ignoring_case(key->parent, parent) &&
-                             equals_ignoring_case(key->parent_columns[0], keys.column);
-      const auto column = by_number ? find_column(table, key->child_columns[0]) : std::nullopt;
-      // A key that refers to a parent's is renumbered with that.
-      if (column && (parent != table.name || *column != *table.rowid_column))
-        references.push_back({*column, &keys.numbers});
-    }
+  if (context.new_keys.empty()) return references;
+  for (std::uint32_t column = 0; column < table.columns.size(); ++column) {
+    const NewNumbers* const numbers =
+        numbers_of(context, table.name, table.columns[column].name, keys_.size());
+    if (numbers != nullptr) references.push_back({column, numbers});
   }
   return references;
 }
 
-Status verify_foreign_keys(MergeContext& context, const ForeignKeys& keys, const MergedTable& table,
-                           TableMergeCounts& counts, const OpenChanges& changes) {
-  const std::vector<NumberReference> references = keys.renumbered(context, table);
-  for (const ForeignKey* const key : keys.from(table.name))
-    DOSQL_RETURN_IF_ERROR(verify_children(context, *key, table, references, counts, changes));
-  for (const ForeignKey* const key : keys.to(table.name))
-    DOSQL_RETURN_IF_ERROR(verify_parents(context, *key, table, counts, changes));
-  return {};
+void ForeignKeys::watch(MergeContext& context, const MergedTable& table) const {
+  const auto add = [&](const std::vector<std::string>& names, std::set<std::uint32_t>& watched) {
+    for (const std::string& name : names) {
+      if (const auto column = find_column(table, name)) watched.insert(*column);
+    }
+  };
+  const auto children = from(table.name);
+  const auto parents = to(table.name);
+  if (children.empty() && parents.empty()) return;
+  TouchedRows& touched = context.touched[table.name];
+  for (const ForeignKey* const key : children) add(key->child_columns, touched.child_columns);
+  for (const ForeignKey* const key : parents) add(key->parent_columns, touched.parent_columns);
+}
+
+Status verify_foreign_keys(MergeContext& context, const ForeignKeys& before, const ForeignKeys& now,
+                           const std::vector<VerifiedTable>& tables) {
+  ForeignKeyCheck check(context, now);
+  std::set<const ForeignKey*> looked_at;
+  for (const ForeignKey& key : now.all()) {
+    const auto is_it = [&](const ForeignKey& other) { return same_key(key, other); };
+    const bool is_about_new_rows = std::ranges::any_of(tables, [&](const VerifiedTable& verified) {
+      return verified.replaced && (equals_ignoring_case(verified.table.name, key.child) ||
+                                   equals_ignoring_case(verified.table.name, key.parent));
+    });
+    if (!is_about_new_rows && std::ranges::any_of(before.all(), is_it)) continue;
+    looked_at.insert(&key);
+    const bool is_new = std::ranges::any_of(tables, [&](const VerifiedTable& verified) {
+      return verified.is_new && equals_ignoring_case(verified.table.name, key.child);
+    });
+    DOSQL_RETURN_IF_ERROR(check.check_all(key, is_new ? Whose::kTheirs : Whose::kOurs));
+  }
+  for (const VerifiedTable& verified : tables) {
+    for (const ForeignKey* const key : now.from(verified.table.name)) {
+      if (!looked_at.contains(key)) DOSQL_RETURN_IF_ERROR(check.check_children(*key, verified));
+    }
+    for (const ForeignKey* const key : now.to(verified.table.name)) {
+      if (!looked_at.contains(key)) DOSQL_RETURN_IF_ERROR(check.check_parents(*key, verified));
+    }
+    const auto touched = context.touched.find(verified.table.name);
+    if (touched != context.touched.end())
+      DOSQL_RETURN_IF_ERROR(check.check_touched(verified.table, touched->second));
+  }
+  return check.check_decided();
 }
 
 }  // namespace dosql::engine

@@ -1,8 +1,10 @@
-// Foreign keys after a merge: whether what it changed still refers to something.
+// Foreign keys in a merge: numbers that follow those of other rows, and whether what the merge did left rows
+// that refer to nothing.
 #pragma once
 
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <dosql/result.h>
@@ -19,6 +21,7 @@ struct ForeignKey {
   std::string parent;
   std::vector<std::string> child_columns;
   std::vector<std::string> parent_columns;
+  bool has_parent = false;       // the table and its columns are there
   bool child_has_index = false;  // that finds the rows which refer to one
 };
 
@@ -29,18 +32,35 @@ class ForeignKeys {
 
   // Which of the table's columns hold numbers of rows that got others.
   std::vector<NumberReference> renumbered(const MergeContext& context, const MergedTable& table) const;
+  // Whether the table's number is a reference to a row of another table, so that it cannot choose others.
+  bool number_is_reference(const MergedTable& table) const;
+  // Which rows of the tables the merge has to note.
+  void watch(MergeContext& context, const MergedTable& table) const;
 
+  const std::vector<ForeignKey>& all() const { return keys_; }
   std::vector<const ForeignKey*> from(std::string_view child) const;
   std::vector<const ForeignKey*> to(std::string_view parent) const;
 
  private:
+  const NewNumbers* numbers_of(const MergeContext& context, std::string_view table, std::string_view column,
+                               std::size_t depth) const;
+
   std::vector<ForeignKey> keys_;
 };
 
-// Looks at what `changes` brought into the table: rows that refer to none, and rows that nothing has to refer
-// to any more. What does is a conflict. Errors: those of the changes, what SQLite reports.
-using OpenChanges = std::function<Result<merge::KeyedChanges>()>;
-Status verify_foreign_keys(MergeContext& context, const ForeignKeys& keys, const MergedTable& table,
-                           TableMergeCounts& counts, const OpenChanges& changes);
+// A table into which changes were brought.
+struct VerifiedTable {
+  const MergedTable& table;
+  bool is_new = false;    // it was not there before the merge
+  bool replaced = false;  // another one was, of which it may have no row
+  std::function<Result<merge::KeyedChanges>()> changes;
+};
+
+// Looks at what the merge did: the changes of these tables, what is noted in the context besides, and the
+// keys that were not there `before`, or whose parent was: those rows that refer to nothing are conflicts, and
+// so is what decisions about them leave. Errors: those of the changes, what SQLite reports, kConstraint (what
+// was decided leaves a row that refers to nothing).
+Status verify_foreign_keys(MergeContext& context, const ForeignKeys& before, const ForeignKeys& now,
+                           const std::vector<VerifiedTable>& tables);
 
 }  // namespace dosql::engine

@@ -57,10 +57,12 @@ merge::Preference preference_of(MergeStrategy strategy) {
 Status refuse_running(ConnectionState& connection, std::string_view action) {
   for (sqlite3_stmt* statement = nullptr;
        (statement = sqlite3_next_stmt(connection.db(), statement)) != nullptr;) {
-    if (sqlite3_stmt_busy(statement) == 0) continue;
+    const char* const sql = sqlite3_sql(statement);
+    // An R-Tree keeps its pages open for as long as the transaction, by statements that have no text. It
+    // closes them when a savepoint begins, as it does before anything is merged.
+    if (sql == nullptr || sqlite3_stmt_busy(statement) == 0) continue;
     return Error(ErrorCode::kInvalidArgument,
-                 fmt::format("{} while a statement is running is not possible: {}", action,
-                             sqlite3_sql(statement)))
+                 fmt::format("{} while a statement is running is not possible: {}", action, sql))
         .with_hint("run it to its end, or reset it");
   }
   return {};
@@ -217,6 +219,40 @@ version::MergeMark mark_of(const ReadPoint& theirs, bool squash) {
           .lsn = theirs.lsn};
 }
 
+// How a version is related to what the connection sees: a version, and what the open transaction has merged
+// into it. Of the commits that are ahead it is only sure whether there are any.
+Result<version::LineageComparison> compare_with_seen(ConnectionState& connection, const ReadPoint& theirs) {
+  const VersionStore& store = connection.core().store();
+  DOSQL_ASSIGN_OR_RETURN(version::LineageComparison lineage,
+                         store.compare(theirs, connection.file().point()));
+  std::vector<ReadPoint>& bases = lineage.bases;
+  const auto contains = [&](const ReadPoint& version, const ReadPoint& other) -> Result<bool> {
+    DOSQL_ASSIGN_OR_RETURN(const version::LineageComparison both, store.compare(other, version));
+    return both.ahead == 0;
+  };
+  for (const version::MergeMark& mark : connection.file().marks().merges) {
+    DOSQL_ASSIGN_OR_RETURN(const ReadPoint merged, store.at_commit(mark.lsn));
+    DOSQL_ASSIGN_OR_RETURN(const version::LineageComparison beside, store.compare(theirs, merged));
+    if (beside.ahead == 0) lineage.ahead = 0;
+    for (const ReadPoint& base : beside.bases) {
+      bool known = false;
+      for (const ReadPoint& other : bases) {
+        DOSQL_ASSIGN_OR_RETURN(const bool in_other, contains(other, base));
+        known = known || in_other;
+      }
+      if (known) continue;
+      std::vector<ReadPoint> best{base};
+      for (const ReadPoint& other : bases) {
+        DOSQL_ASSIGN_OR_RETURN(const bool in_base, contains(base, other));
+        if (!in_base) best.push_back(other);
+      }
+      bases = std::move(best);
+    }
+  }
+  std::ranges::sort(bases, std::ranges::greater(), &ReadPoint::lsn);
+  return lineage;
+}
+
 // Nobody writes to the target while this is decided and done: the connection has its writer slot.
 Result<MergeResult> merge_held(ConnectionState& connection, const version::BranchInfo& source,
                                const MergeOptions& options) {
@@ -224,7 +260,8 @@ Result<MergeResult> merge_held(ConnectionState& connection, const version::Branc
   const ReadPoint target = connection.file().point();
   MergeResult result;
   result.version = on_branch(connection, target);
-  DOSQL_ASSIGN_OR_RETURN(const version::LineageComparison lineage, store.compare(source.head, target));
+  DOSQL_ASSIGN_OR_RETURN(const version::LineageComparison lineage,
+                         compare_with_seen(connection, source.head));
   if (lineage.ahead == 0) {
     result.already_merged = true;
     return result;

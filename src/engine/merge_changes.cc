@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/json_text.h"
 #include "engine/column_lines.h"
 #include "engine/connection_state.h"
 #include "engine/foreign_key_merge.h"
@@ -70,37 +71,53 @@ Status refuse_changed_schema(ConnectionState& connection, const VersionSchema& s
 class ChangeMerge {
  public:
   ChangeMerge(MergeContext& context, const MergeSource& source, ColumnLines& columns, VersionPair& theirs,
-              VersionPair& ours)
-      : context_(context), source_(source), theirs_(theirs), schema_(context, columns, ours, theirs) {}
+              VersionPair& ours, bool enforces_foreign_keys)
+      : context_(context),
+        source_(source),
+        theirs_(theirs),
+        ours_(*ours.tables().after),
+        schema_(context, columns, ours, theirs),
+        enforces_foreign_keys_(enforces_foreign_keys) {}
 
   Status run() {
+    const bool may_change_keys =
+        !std::ranges::equal(theirs_.tables().before->entries, theirs_.tables().after->entries, {},
+                            &diff::SchemaEntry::sql, &diff::SchemaEntry::sql);
+    if (may_change_keys) DOSQL_RETURN_IF_ERROR(foreign_keys_before_.read(context_.connection));
     DOSQL_ASSIGN_OR_RETURN(merged_, schema_.merge_tables());
-    DOSQL_RETURN_IF_ERROR(find_foreign_keys());
+    DOSQL_RETURN_IF_ERROR(foreign_keys_.read(context_.connection));
+    if (!may_change_keys) foreign_keys_before_ = foreign_keys_;
+    for (const TableTask& task : merged_.tables) {
+      if (enforces_foreign_keys_) foreign_keys_.watch(context_, task.merged);
+    }
     // First: what a row gets instead of its number must be none that the branch ever gave.
     DOSQL_RETURN_IF_ERROR(merge_counters());
     for (const TableTask& task : merged_.tables) DOSQL_RETURN_IF_ERROR(choose_new_keys(task));
     for (const TableTask& task : merged_.tables) DOSQL_RETURN_IF_ERROR(merge_rows(task));
+    if (enforces_foreign_keys_) DOSQL_RETURN_IF_ERROR(verify_foreign_keys());
     for (const VirtualTask& task : merged_.virtual_tables)
       DOSQL_RETURN_IF_ERROR(merge_virtual_table(context_, source_, theirs_, task));
     DOSQL_RETURN_IF_ERROR(rebuild_text_indexes(context_, theirs_, merged_.virtual_tables));
     return schema_.merge_rest();
   }
 
-  Status verify_foreign_keys() {
-    for (const TableTask& task : merged_.tables) {
-      const auto changes = [&] { return theirs_.changes(task.base, task.theirs, task.merged); };
-      DOSQL_RETURN_IF_ERROR(engine::verify_foreign_keys(context_, foreign_keys_, task.merged,
-                                                        context_.counts_of(task.merged.name), changes));
-    }
-    return {};
-  }
-
  private:
-  Status find_foreign_keys() { return foreign_keys_.read(context_.connection); }
+  Status verify_foreign_keys() {
+    std::vector<VerifiedTable> tables;
+    for (const TableTask& task : merged_.tables) {
+      const bool is_new = ours_.find(task.merged.name) == nullptr;
+      tables.push_back({.table = task.merged,
+                        .is_new = is_new,
+                        .replaced = !is_new && task.base == nullptr,
+                        .changes = [&] { return theirs_.changes(task.base, task.theirs, task.merged); }});
+    }
+    return engine::verify_foreign_keys(context_, foreign_keys_before_, foreign_keys_, tables);
+  }
 
   Status choose_new_keys(const TableTask& task) {
     const bool wanted = task.merged.rowid_column && (context_.renumber || task.merged.autoincrement);
-    if (!wanted) return {};
+    // One that is a reference follows what it refers to.
+    if (!wanted || foreign_keys_.number_is_reference(task.merged)) return {};
     DOSQL_ASSIGN_OR_RETURN(merge::KeyedChanges changes, theirs_.changes(task.base, task.theirs, task.merged));
     DOSQL_ASSIGN_OR_RETURN(NewNumbers numbers,
                            TableMerge::choose_new_numbers(context_, task.merged, changes));
@@ -110,11 +127,47 @@ class ChangeMerge {
   }
 
   Status merge_rows(const TableTask& task) {
+    DOSQL_ASSIGN_OR_RETURN(const bool mergeable, rows_are_known(task));
+    if (!mergeable) return refuse_rows(task);
     TableMergeCounts& counts = context_.counts_of(task.merged.name);
     const std::vector<NumberReference> references = foreign_keys_.renumbered(context_, task.merged);
     DOSQL_ASSIGN_OR_RETURN(merge::KeyedChanges changes, theirs_.changes(task.base, task.theirs, task.merged));
     TableMerge rows(context_, task.merged, counts, references);
     return rows.run([&](merge::KeyedChange& change) { return changes.next(change); });
+  }
+
+  // A row of base is found by its rowid, if nothing else, and that may be hidden by columns of all its names.
+  Result<bool> rows_are_known(const TableTask& task) {
+    const MergedTable& table = task.merged;
+    const TableShape* const shape = task.theirs != nullptr ? task.theirs : task.base;
+    const bool hides_rowid = table.rowid_name.empty() && shape->kind == TableKind::kRowid;
+    if (!hides_rowid) return true;
+    DOSQL_ASSIGN_OR_RETURN(merge::KeyedChanges changes, theirs_.changes(task.base, task.theirs, table));
+    merge::KeyedChange change;
+    while (true) {
+      DOSQL_ASSIGN_OR_RETURN(const bool found, changes.next(change));
+      if (!found) return true;
+      if (change.in_base && !table.has_key(change.base)) return false;
+    }
+  }
+
+  Status refuse_rows(const TableTask& task) {
+    if (context_.preference == merge::Preference::kOurs) return {};
+    const std::string& name = task.merged.name;
+    const std::string json = json_string(name);
+    const Resolution* const resolution =
+        context_.settle(context_.counts_of(name), {.kind = merge::ConflictKind::kSchema,
+                                                   .table = name,
+                                                   .key = json,
+                                                   .base = json,
+                                                   .main = json,
+                                                   .branch = json});
+    if (resolution == nullptr || resolution->take == Resolution::Take::kOurs) return {};
+    return Error(
+        ErrorCode::kInvalidArgument,
+        fmt::format("rows of {} cannot be merged, only main's can stay: they have no key, and columns "
+                    "called rowid, _rowid_ and oid hide their rowid",
+                    name));
   }
 
   // The highest numbers that AUTOINCREMENT has given out.
@@ -160,8 +213,11 @@ class ChangeMerge {
   MergeContext& context_;
   const MergeSource& source_;
   VersionPair& theirs_;
+  const VersionSchema& ours_;
   SchemaMerge schema_;
+  const bool enforces_foreign_keys_;
   MergedSchema merged_;
+  ForeignKeys foreign_keys_before_;
   ForeignKeys foreign_keys_;
 };
 
@@ -185,9 +241,8 @@ Status merge_changes(MergeContext& context, const MergeSource& source) {
   context.encoding = their_schema.encoding;
   const WithoutSideEffects quiet(connection.db());
   ColumnLines columns(store, schemas, connection.db());
-  ChangeMerge merge(context, source, columns, *theirs, *ours);
+  ChangeMerge merge(context, source, columns, *theirs, *ours, quiet.enforced_foreign_keys());
   DOSQL_RETURN_IF_ERROR(merge.run());
-  if (quiet.enforced_foreign_keys()) DOSQL_RETURN_IF_ERROR(merge.verify_foreign_keys());
   std::erase_if(context.tables, [](const TableMergeCounts& counts) {
     return counts.inserted + counts.updated + counts.deleted + counts.conflicts == 0;
   });

@@ -26,11 +26,13 @@ class ConnectionState;
 // A row by its table and its key as JSON.
 using RowName = std::pair<std::string, std::string>;
 
-// What a merge does to a row: its new values as JSON, or "null".
+// What a merge does to a row: its new values as JSON, or "null". Of a conflict: what it would be if theirs
+// was taken.
 struct RowEffect {
   std::string json;
   RowCopy row;  // by which it is found
   std::int64_t rowid = 0;
+  bool in_conflict = false;
 };
 using RowEffects = std::map<RowName, RowEffect>;
 
@@ -60,6 +62,19 @@ struct NewKeys {
   NewNumbers numbers;
 };
 
+// What a decision or the merge of cells did to rows that foreign keys are about: more than can be seen in the
+// changes of theirs. By the columns of the merged table.
+struct TouchedRows {
+  struct Row {
+    RowCopy row;
+    std::int64_t rowid = 0;
+  };
+  std::set<std::uint32_t> child_columns;   // that refer to something
+  std::set<std::uint32_t> parent_columns;  // that something refers to
+  std::vector<Row> came;
+  std::vector<RowCopy> gone;
+};
+
 struct MergeContext {
   ConnectionState& connection;
   diff::TextEncoding encoding = diff::TextEncoding::kUtf8;
@@ -77,6 +92,10 @@ struct MergeContext {
   std::vector<Conflict> conflicts = {};
   std::deque<TableMergeCounts> tables = {};
   RowEffects* effects = nullptr;  // null: nobody wants to know
+  // Rows of ours that made room for others and cannot be put back, with the conflicts about them that nothing
+  // was decided about.
+  std::map<RowName, std::optional<Conflict>> not_put_back = {};
+  std::map<std::string, TouchedRows> touched = {};  // by table: those that foreign keys are about
   // By table.
   std::map<std::string, NewKeys> new_keys = {};
   std::map<std::string, NewNumbers> moved_rowids = {};  // where nobody sees them
@@ -84,6 +103,16 @@ struct MergeContext {
   TableMergeCounts& counts_of(const std::string& table) {
     const auto found = std::ranges::find(tables, table, &TableMergeCounts::table);
     return found != tables.end() ? *found : tables.emplace_back(TableMergeCounts{.table = table});
+  }
+
+  // For the merge to be done again.
+  void forget_results() {
+    conflicts.clear();
+    tables.clear();
+    not_put_back.clear();
+    touched.clear();
+    new_keys.clear();
+    moved_rowids.clear();
   }
 
   // Of a conflict that nothing was decided about; those go to `conflicts`.

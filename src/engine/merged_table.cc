@@ -15,9 +15,16 @@ bool MergedTable::has_key(std::span<const diff::Field> row) const {
 }
 
 std::string MergedTable::where_text(std::string_view prefix, bool by_rowid, int first_parameter) const {
-  if (by_rowid || known_by_rowid())
-    return fmt::format("{}{} = ?{}", prefix, sql::quoted(rowid_name), first_parameter);
   std::string text;
+  if (by_rowid || known_by_rowid()) {
+    // Another row may have the rowid of one without a key: one that is known by its key.
+    for (const Key& part : key) {
+      text += fmt::format("{}{}{} IS NULL", text.empty() ? " AND (" : " OR ", prefix,
+                          sql::quoted(columns[part.column].name));
+    }
+    if (!text.empty()) text += ')';
+    return fmt::format("{}{} = ?{}{}", prefix, sql::quoted(rowid_name), first_parameter, text);
+  }
   for (const Key& part : key) {
     text +=
         fmt::format("{}{}{} = ?{} COLLATE {}", text.empty() ? "" : " AND ", prefix,

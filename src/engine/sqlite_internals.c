@@ -202,3 +202,16 @@ int dosql_collate(const struct dosql_collation* collation, const void* a, int a_
   sqlite3ValueFree(second);
   return order;
 }
+
+long long dosql_deferred_violations(sqlite3* db) { return db->nDeferredCons + db->nDeferredImmCons; }
+
+/* COMMIT looks at both together: one is of constraints that are deferred, the other of those that
+   PRAGMA defer_foreign_keys defers. */
+void dosql_add_deferred_violations(sqlite3* db, long long count) {
+  db->nDeferredCons += count;
+  if (db->nDeferredCons < 0) {
+    db->nDeferredImmCons += db->nDeferredCons;
+    db->nDeferredCons = 0;
+  }
+  if (db->nDeferredImmCons < 0) db->nDeferredImmCons = 0;
+}

@@ -107,6 +107,13 @@ int dosql_collate(const struct dosql_collation* collation, const void* a, int a_
 // was not for this one.
 void dosql_forget_interrupt(struct sqlite3* db);
 
+// How many rows the transaction has made refer to nothing, where that need not hold before it commits; 0:
+// none that COMMIT would refuse.
+long long dosql_deferred_violations(struct sqlite3* db);
+// To that number, when something that SQLite did not see as such mended or broke some. Undone with the
+// transaction, and with a savepoint inside it.
+void dosql_add_deferred_violations(struct sqlite3* db, long long count);
+
 #ifdef __cplusplus
 }
 #endif

@@ -53,6 +53,16 @@ bool is_about_uniqueness(int code) {
          code == SQLITE_CONSTRAINT_PRIMARYKEY || code == SQLITE_CONSTRAINT_ROWID;
 }
 
+// FTS5 says what its own table of rows said, or that there was something.
+bool may_be_about_rowid(int code) {
+  return code == SQLITE_CONSTRAINT || code == SQLITE_CONSTRAINT_ROWID || code == SQLITE_CONSTRAINT_PRIMARYKEY;
+}
+
+TouchedRows* find_touched(MergeContext& context, const std::string& table) {
+  const auto found = context.touched.find(table);
+  return found == context.touched.end() ? nullptr : &found->second;
+}
+
 std::vector<std::uint32_t> differing_columns(std::span<const Field> a, std::span<const Field> b) {
   std::vector<std::uint32_t> columns;
   for (std::uint32_t i = 0; i < a.size(); ++i) {
@@ -81,6 +91,7 @@ TableMerge::TableMerge(MergeContext& context, const MergedTable& table, TableMer
       table_(table),
       counts_(counts),
       references_(references),
+      touched_(find_touched(context, table.name)),
       statements_(context.connection, table, context.encoding),
       all_columns_(table.columns.size()) {
   std::iota(all_columns_.begin(), all_columns_.end(), 0U);
@@ -135,6 +146,15 @@ bool TableMerge::is_left_alone(const KeyedChange& change) const {
 void TableMerge::note(Values row, std::int64_t rowid, RowValues now, std::span<const std::uint32_t> columns) {
   if (context_.effects == nullptr) return;
   (*context_.effects)[{table_.name, key_json(row, rowid)}] = {row_json(now, columns), RowCopy(row), rowid};
+}
+
+// `columns`: those in which theirs would be taken.
+void TableMerge::note_conflict(const KeyedChange& change, std::span<const std::uint32_t> columns) {
+  if (context_.effects == nullptr) return;
+  const Values row = change.in_base ? change.base : change.theirs;
+  const std::int64_t rowid = change.in_base ? change.rowid_base : change.rowid_theirs;
+  (*context_.effects)[{table_.name, key_json(row, rowid)}] = {row_json(theirs_of(change), columns),
+                                                              RowCopy(row), rowid, true};
 }
 
 RowAddress TableMerge::address_of(Values row, std::int64_t rowid) const {
@@ -257,14 +277,16 @@ Status TableMerge::decide(const KeyedChange& change, const std::optional<FoundRo
                                 .base = row_json(base_of(change), shown),
                                 .main = row_json(values_of(ours), shown),
                                 .branch = row_json(theirs_of(change), shown)});
-  if (resolution == nullptr || resolution->take == Resolution::Take::kOurs)
-    return apply(change, ours, outcome);
-  if (resolution->take == Resolution::Take::kTheirs) {
-    RowOutcome theirs;
-    merge::merge_row({base_of(change), values_of(ours), theirs_of(change)}, key_origin(table_),
-                     Preference::kTheirs, theirs);
-    return apply(change, ours, theirs);
+  RowOutcome theirs;
+  merge::merge_row({base_of(change), values_of(ours), theirs_of(change)}, key_origin(table_),
+                   Preference::kTheirs, theirs);
+  if (resolution == nullptr) {
+    DOSQL_RETURN_IF_ERROR(apply(change, ours, outcome));
+    note_conflict(change, theirs.action == RowAction::kUpdate ? theirs.columns : all_columns_);
+    return {};
   }
+  if (resolution->take == Resolution::Take::kOurs) return apply(change, ours, outcome);
+  if (resolution->take == Resolution::Take::kTheirs) return apply(change, ours, theirs);
   if (resolution->take == Resolution::Take::kDelete) return ours ? erase(*ours, address) : Status();
   RowCopy row(ours ? ours->row.values() : Values(change.theirs));
   if (ours) {
@@ -318,6 +340,7 @@ Status TableMerge::apply(const KeyedChange& change, const std::optional<FoundRow
 Status TableMerge::erase(const FoundRow& ours, const RowAddress& address) {
   DOSQL_ASSIGN_OR_RETURN(const Effect effect, statements_.erase(address, ours.row.values()));
   if (effect == Effect::kDone) ++counts_.deleted;
+  note_gone(ours);
   note(ours.row.values(), ours.rowid, std::nullopt);
   return {};
 }
@@ -331,6 +354,7 @@ Status TableMerge::put(const KeyedChange& change, const std::optional<FoundRow>&
                            statements_.update(address_of(*ours), columns, ours->row.values(), row));
     if (effect == Effect::kConstraint) return refused(change, ours, row);
     ++counts_.updated;
+    note_changed(ours, row, columns);
     note(ours->row.values(), ours->rowid, row, columns);
     return {};
   }
@@ -338,6 +362,7 @@ Status TableMerge::put(const KeyedChange& change, const std::optional<FoundRow>&
                          statements_.insert(TableStatements::Columns::kAll, std::nullopt, row));
   if (effect == Effect::kConstraint) return refused(change, ours, row);
   ++counts_.inserted;
+  note_came(ours, row);
   return {};
 }
 
@@ -353,6 +378,8 @@ Status TableMerge::refused(const KeyedChange& change, const std::optional<FoundR
     waiting.rowid = ours ? hidden_rowid(ours->rowid) : hidden_rowid(change.rowid_theirs);
     if (!ours) return {};
     waiting.ours = *ours;
+    waiting.change_key = key_json(change.in_base ? change.base : change.theirs,
+                                  change.in_base ? change.rowid_base : change.rowid_theirs);
     return statements_.erase(address_of(*ours), ours->row.values()).and_then([](Effect) { return Status(); });
   }
   const RowAddress address = address_of(change);
@@ -363,9 +390,18 @@ Status TableMerge::refused(const KeyedChange& change, const std::optional<FoundR
                                 .base = row_json(base_of(change)),
                                 .main = row_json(values_of(ours)),
                                 .branch = row_json(theirs_of(change))});
+  if (resolution == nullptr) note_conflict(change, all_columns_);
   if (resolution == nullptr || resolution->take == Resolution::Take::kOurs) return {};
   if (resolution->take == Resolution::Take::kDelete) return ours ? erase(*ours, address) : Status();
-  RowCopy decided(resolution->take == Resolution::Take::kTheirs ? Values(change.theirs) : row);
+  RowCopy decided(row);
+  if (resolution->take == Resolution::Take::kTheirs) {
+    // Columns that they do not have stay as ours has them.
+    std::vector<Field> values(row.begin(), row.end());
+    for (const std::uint32_t column : all_columns_) {
+      if (table_.columns[column].in_theirs) values[column] = change.theirs[column];
+    }
+    decided.assign(values);
+  }
   if (resolution->take == Resolution::Take::kValue) {
     DOSQL_ASSIGN_OR_RETURN(decided, resolved_row(row, resolution->value, all_columns_));
   }
@@ -376,11 +412,17 @@ Status TableMerge::refused(const KeyedChange& change, const std::optional<FoundR
     if (columns.empty()) return {};
     DOSQL_ASSIGN_OR_RETURN(
         effect, statements_.update(address_of(*ours), columns, ours->row.values(), decided.values()));
-    if (effect == Effect::kDone) ++counts_.updated;
+    if (effect == Effect::kDone) {
+      ++counts_.updated;
+      note_changed(ours, decided.values(), columns);
+    }
   } else {
     DOSQL_ASSIGN_OR_RETURN(
         effect, statements_.insert(TableStatements::Columns::kAll, std::nullopt, decided.values()));
-    if (effect == Effect::kDone) ++counts_.inserted;
+    if (effect == Effect::kDone) {
+      ++counts_.inserted;
+      note_came(ours, decided.values());
+    }
   }
   if (effect == Effect::kConstraint) {
     return Error(
@@ -399,39 +441,46 @@ Status TableMerge::place_waiting() {
 
 Status TableMerge::place(const Waiting& waiting) {
   const auto columns = waiting.ours ? TableStatements::Columns::kAll : TableStatements::Columns::kTheirs;
-  DOSQL_ASSIGN_OR_RETURN(Effect effect, statements_.insert(columns, waiting.rowid, waiting.row.values()));
-  if (effect == Effect::kConstraint && waiting.rowid && !waiting.ours &&
-      statements_.constraint_code() == SQLITE_CONSTRAINT_ROWID) {
-    DOSQL_ASSIGN_OR_RETURN(effect, statements_.insert(columns, std::nullopt, waiting.row.values()));
-    if (effect == Effect::kDone) {
-      context_.moved_rowids[table_.name][*waiting.rowid] =
-          sqlite3_last_insert_rowid(context_.connection.db());
-    }
-  }
+  DOSQL_ASSIGN_OR_RETURN(const Effect effect, insert_waiting(columns, waiting.rowid, waiting.row.values()));
   if (effect == Effect::kConstraint) return settle_refused(waiting);
   ++(waiting.ours ? counts_.updated : counts_.inserted);
+  note_changed(waiting.ours, waiting.row.values(), all_columns_);
   note(waiting.row.values(), waiting.rowid.value_or(0), waiting.row.values());
   return {};
 }
 
+// Where another row has the rowid, which nobody sees, the row gets another one.
+Result<Effect> TableMerge::insert_waiting(TableStatements::Columns columns, std::optional<std::int64_t> rowid,
+                                          Values row) {
+  DOSQL_ASSIGN_OR_RETURN(Effect effect, statements_.insert(columns, rowid, row));
+  if (effect != Effect::kConstraint || !rowid || !may_be_about_rowid(statements_.constraint_code()))
+    return effect;
+  DOSQL_ASSIGN_OR_RETURN(effect, statements_.insert(columns, std::nullopt, row));
+  if (effect == Effect::kDone)
+    context_.moved_rowids[table_.name][*rowid] = sqlite3_last_insert_rowid(context_.connection.db());
+  return effect;
+}
+
 Status TableMerge::settle_refused(const Waiting& waiting) {
-  const std::string why = statements_.constraint_text();
+  const ConflictKind kind = kind_of_refusal();
   DOSQL_ASSIGN_OR_RETURN(const std::vector<FoundRow> blocking, find_blocking(waiting.row.values()));
-  const Resolution* const resolution =
-      context_.settle(counts_, {.kind = kind_of_refusal(),
-                                .table = table_.name,
-                                .key = key_json(waiting.row.values(), waiting.rowid.value_or(0)),
-                                .base = waiting.base ? row_json(waiting.base->values()) : "null",
-                                .main = blocking.empty() ? "null" : row_json(blocking[0].row.values()),
-                                .branch = row_json(waiting.row.values())});
-  if (resolution == nullptr || resolution->take == Resolution::Take::kOurs) {
-    if (!waiting.ours) return {};
-    return statements_
-        .insert(TableStatements::Columns::kAll, hidden_rowid(waiting.ours->rowid), waiting.ours->row.values())
-        .and_then([](Effect) { return Status(); });
+  const Conflict conflict{.kind = kind,
+                          .table = table_.name,
+                          .key = key_json(waiting.row.values(), waiting.rowid.value_or(0)),
+                          .base = waiting.base ? row_json(waiting.base->values()) : "null",
+                          .main = blocking.empty() ? "null" : row_json(blocking[0].row.values()),
+                          .branch = row_json(waiting.row.values())};
+  const Resolution* const resolution = context_.settle(counts_, conflict);
+  if (resolution == nullptr && context_.effects != nullptr) {
+    (*context_.effects)[{table_.name, conflict.key}] = {conflict.branch, RowCopy(waiting.row),
+                                                        waiting.rowid.value_or(0), true};
   }
+  if (resolution == nullptr || resolution->take == Resolution::Take::kOurs)
+    return waiting.ours ? put_back(waiting, conflict, resolution != nullptr) : Status();
   if (resolution->take == Resolution::Take::kDelete) {
-    if (waiting.ours) ++counts_.deleted;
+    if (!waiting.ours) return {};
+    ++counts_.deleted;
+    note_gone(*waiting.ours);
     return {};
   }
   RowCopy row(waiting.row);
@@ -444,10 +493,47 @@ Status TableMerge::settle_refused(const Waiting& waiting) {
   if (effect == Effect::kConstraint) {
     return Error(ErrorCode::kConstraint,
                  fmt::format("what was decided about row {} of {} is not possible: {}",
-                             key_json(row.values(), waiting.rowid.value_or(0)), table_.name, why));
+                             key_json(row.values(), waiting.rowid.value_or(0)), table_.name,
+                             statements_.constraint_text()));
   }
   ++(waiting.ours ? counts_.updated : counts_.inserted);
+  note_changed(waiting.ours, row.values(), all_columns_);
   return {};
+}
+
+// Another row may have taken meanwhile what it made room for: that row has to know that ours stays.
+Status TableMerge::put_back(const Waiting& waiting, const Conflict& conflict, bool decided) {
+  const Values ours = waiting.ours->row.values();
+  DOSQL_ASSIGN_OR_RETURN(const Effect effect, insert_waiting(TableStatements::Columns::kAll,
+                                                             hidden_rowid(waiting.ours->rowid), ours));
+  if (effect != Effect::kConstraint) return {};
+  context_.not_put_back[{table_.name, waiting.change_key}] = decided ? std::nullopt : std::optional(conflict);
+  return {};
+}
+
+// --- What foreign keys have to be asked about ---
+
+void TableMerge::note_gone(const FoundRow& ours) {
+  if (touched_ == nullptr || touched_->parent_columns.empty()) return;
+  touched_->gone.push_back(ours.row);
+}
+
+// Right after it was put there.
+void TableMerge::note_came(const std::optional<FoundRow>& ours, Values row) {
+  if (touched_ == nullptr || touched_->child_columns.empty()) return;
+  std::int64_t rowid = ours ? ours->rowid : sqlite3_last_insert_rowid(context_.connection.db());
+  if (ours && table_.rowid_column) rowid = row[*table_.rowid_column].integer;
+  touched_->came.push_back({RowCopy(row), rowid});
+}
+
+void TableMerge::note_changed(const std::optional<FoundRow>& ours, Values row,
+                              std::span<const std::uint32_t> columns) {
+  if (touched_ == nullptr) return;
+  const auto any_of = [&](const std::set<std::uint32_t>& watched) {
+    return std::ranges::any_of(columns, [&](std::uint32_t column) { return watched.contains(column); });
+  };
+  if (ours && any_of(touched_->parent_columns)) note_gone(*ours);
+  if (any_of(touched_->child_columns)) note_came(ours, row);
 }
 
 // The rows that have the same values where only one may.
@@ -474,7 +560,9 @@ Result<std::vector<FoundRow>> TableMerge::find_blocking(Values row) {
 // Takes out no more of them than it must: a partial index may have nothing against the row.
 Result<Effect> TableMerge::insert_in_place_of(std::span<const FoundRow> blocking, const Waiting& waiting,
                                               Values row) {
-  const auto insert = [&] { return statements_.insert(TableStatements::Columns::kAll, waiting.rowid, row); };
+  // What they do not have gets its DEFAULT, unless the row was ours.
+  const auto columns = waiting.ours ? TableStatements::Columns::kAll : TableStatements::Columns::kTheirs;
+  const auto insert = [&] { return insert_waiting(columns, waiting.rowid, row); };
   DOSQL_ASSIGN_OR_RETURN(Effect effect, insert());
   for (const FoundRow& other : blocking) {
     if (effect != Effect::kConstraint) break;
@@ -495,8 +583,11 @@ Result<NewNumbers> TableMerge::choose_new_numbers(MergeContext& context, const M
   while (true) {
     DOSQL_ASSIGN_OR_RETURN(const bool found, changes.next(change));
     if (!found) break;
-    if (change.in_base) continue;
+    // What they did to a row of base is not to meet another one under its number.
+    if (change.in_base) highest = std::max(highest, change.rowid_base);
+    if (!change.in_theirs) continue;
     highest = std::max(highest, change.rowid_theirs);
+    if (change.in_base) continue;
     DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> ours,
                            statements.find({.rowid = change.rowid_theirs}));
     if (ours && !merge::same_row(ours->row.values(), change.theirs)) taken.push_back(change.rowid_theirs);

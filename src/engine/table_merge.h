@@ -36,7 +36,9 @@ void renumber(std::span<const NumberReference> references, const MergedTable& ta
 // UNIQUE constraint is in the way of is done again once all else is: two rows may have swapped values.
 //
 // Afterwards the table holds what both sides agree on, and what was decided about the rest; conflicts are in
-// the context. REQUIRES: inside a transaction, with triggers and foreign keys off.
+// the context. A row of ours that had to make room and can no longer be put back is there, too: the merge is
+// to be undone then, and done again with that row left alone. REQUIRES: inside a transaction, with triggers
+// and foreign keys off.
 class TableMerge {
  public:
   // All must outlive it.
@@ -58,6 +60,7 @@ class TableMerge {
   struct Waiting {
     std::optional<RowCopy> base;
     std::optional<FoundRow> ours;  // taken out meanwhile
+    std::string change_key;        // by which the change is known; with `ours` only
     RowCopy row;
     std::optional<std::int64_t> rowid;
   };
@@ -81,7 +84,14 @@ class TableMerge {
   Status refused(const merge::KeyedChange& change, const std::optional<FoundRow>& ours, Values row);
   Status place_waiting();
   Status place(const Waiting& waiting);
+  Result<Effect> insert_waiting(TableStatements::Columns columns, std::optional<std::int64_t> rowid,
+                                Values row);
   Status settle_refused(const Waiting& waiting);
+  Status put_back(const Waiting& waiting, const Conflict& conflict, bool decided);
+  void note_gone(const FoundRow& ours);
+  void note_came(const std::optional<FoundRow>& ours, Values row);
+  void note_changed(const std::optional<FoundRow>& ours, Values row, std::span<const std::uint32_t> columns);
+  void note_conflict(const merge::KeyedChange& change, std::span<const std::uint32_t> columns);
   Result<std::vector<FoundRow>> find_blocking(Values row);
   Result<Effect> insert_in_place_of(std::span<const FoundRow> blocking, const Waiting& waiting, Values row);
 
@@ -102,6 +112,7 @@ class TableMerge {
   const MergedTable& table_;
   TableMergeCounts& counts_;
   const std::span<const NumberReference> references_;
+  TouchedRows* const touched_;  // null: no foreign key is about the table
   TableStatements statements_;
   std::vector<std::uint32_t> all_columns_;
   std::vector<std::uint32_t> changed_;

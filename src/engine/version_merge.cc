@@ -13,6 +13,7 @@
 #include "engine/marks_table.h"
 #include "engine/own_statement.h"
 #include "engine/row_json.h"
+#include "engine/sqlite_internals.h"
 
 namespace dosql::engine {
 namespace {
@@ -99,13 +100,15 @@ std::map<RowName, RowOpinions> disagreements_of(std::vector<RowEffects> effects)
   }
   std::erase_if(opinions, [](const auto& row) {
     const RowOpinions& all = row.second;
-    return std::ranges::all_of(
-        all, [&](const std::optional<RowEffect>& one) { return one && all[0] && one->json == all[0]->json; });
+    return std::ranges::all_of(all, [&](const std::optional<RowEffect>& one) {
+      return one && all[0] && one->json == all[0]->json && one->in_conflict == all[0]->in_conflict;
+    });
   });
   return opinions;
 }
 
-// As a conflict shows them: the first base's, and another one that is different.
+// As a conflict shows them: the first base's, and another one that is different. Where a base says that there
+// is a conflict, what the branch would have.
 std::pair<std::string, std::string> shown(const RowOpinions& opinions) {
   const auto text = [](const std::optional<RowEffect>& one) { return one ? one->json : "null"; };
   for (const std::optional<RowEffect>& other : opinions) {
@@ -145,14 +148,72 @@ Status compare_bases(ConnectionState& connection, const VersionMerge& what, Merg
   }
   for (auto& [row, opinions] : disagreements_of(std::move(effects))) {
     DOSQL_ASSIGN_OR_RETURN(const Side side, decide_base(context, row, opinions));
-    if (side == Side::kUndecided) continue;
-    context.left_alone.insert(row);
-    if (side == Side::kOurs) continue;
+    const bool in_conflict = std::ranges::any_of(
+        opinions, [](const std::optional<RowEffect>& one) { return one && one->in_conflict; });
+    // Otherwise the conflict that only one base sees would be another one about the same row.
+    if (side != Side::kUndecided || in_conflict) context.left_alone.insert(row);
+    if (side != Side::kTheirs) continue;
     for (std::optional<RowEffect>& opinion : opinions) {
       if (opinion) context.taken[row].push_back(*std::move(opinion));
     }
   }
   return {};
+}
+
+// What SQLite counts itself: foreign keys that the transaction has broken, and may mend until it commits. It
+// does not see what a merge mends of them.
+class DeferredViolations {
+ public:
+  explicit DeferredViolations(ConnectionState& connection) : connection_(connection) {}
+  Status before_merge() {
+    int enforced = 0;
+    sqlite3_db_config(connection_.db(), SQLITE_DBCONFIG_ENABLE_FKEY, -1, &enforced);
+    if (enforced == 0 || dosql_deferred_violations(connection_.db()) == 0) return {};
+    DOSQL_ASSIGN_OR_RETURN(before_, count());
+    return {};
+  }
+  Status after_merge() {
+    if (!before_) return {};
+    DOSQL_ASSIGN_OR_RETURN(const std::int64_t now, count());
+    dosql_add_deferred_violations(connection_.db(), now - *before_);
+    return {};
+  }
+
+ private:
+  Result<std::int64_t> count() {
+    DOSQL_ASSIGN_OR_RETURN(
+        OwnStatement broken,
+        OwnStatement::prepare(connection_, "SELECT count(*) FROM pragma_foreign_key_check"));
+    if (const int rc = broken.step(); rc != SQLITE_ROW) return connection_.error(rc);
+    return broken.integer(0);
+  }
+
+  ConnectionState& connection_;
+  std::optional<std::int64_t> before_;  // none: nothing is to be counted
+};
+
+// Until all rows of ours that made room for others are where they were.
+Status merge_all(Undoable& transaction, const VersionMerge& what, MergeContext& context) {
+  const std::vector<Conflict> found_before = context.conflicts;
+  const std::deque<TableMergeCounts> counted_before = context.tables;
+  std::vector<Conflict> of_those_left_alone;
+  while (true) {
+    DOSQL_RETURN_IF_ERROR(merge_changes(context, {.base = what.bases[0], .theirs = what.theirs}));
+    if (context.not_put_back.empty()) return {};
+    DOSQL_RETURN_IF_ERROR(transaction.undo());
+    DOSQL_RETURN_IF_ERROR(transaction.begin());
+    for (auto& [row, conflict] : context.not_put_back) {
+      context.left_alone.insert(row);
+      if (conflict) of_those_left_alone.push_back(*std::move(conflict));
+    }
+    context.forget_results();
+    context.conflicts = found_before;
+    context.tables = counted_before;
+    for (const Conflict& conflict : of_those_left_alone) {
+      ++context.counts_of(conflict.table).conflicts;
+      context.conflicts.push_back(conflict);
+    }
+  }
 }
 
 }  // namespace
@@ -162,10 +223,13 @@ Result<VersionMergeResult> merge_versions(ConnectionState& connection, const Ver
   Undoable transaction(connection);
   DOSQL_RETURN_IF_ERROR(transaction.begin());
   MergeContext context = context_of(connection, what, has_own_changes);
+  DeferredViolations violations(connection);
+  DOSQL_RETURN_IF_ERROR(violations.before_merge());
   if (what.bases.size() > 1) DOSQL_RETURN_IF_ERROR(compare_bases(connection, what, context));
-  DOSQL_RETURN_IF_ERROR(merge_changes(context, {.base = what.bases[0], .theirs = what.theirs}));
+  DOSQL_RETURN_IF_ERROR(merge_all(transaction, what, context));
   const bool done = what.keep && context.conflicts.empty();
   if (done) {
+    DOSQL_RETURN_IF_ERROR(violations.after_merge());
     if (!what.marks.empty()) DOSQL_RETURN_IF_ERROR(add_marks(connection, what.marks));
     DOSQL_RETURN_IF_ERROR(transaction.keep());
   } else {

@@ -72,6 +72,8 @@ class KeyedChanges::Pairing {
   const std::vector<KeyPart> key_;
   std::vector<diff::KeyColumn> order_;
   std::unique_ptr<Changes> changes_;
+  RowChange stored_;           // the newest of changes_
+  bool came_instead_ = false;  // half of it is still to be given: the row of theirs
   std::vector<GoneRow> gone_;  // ascending by key
   std::size_t gone_at_ = 0;
   std::vector<Field> base_record_;
@@ -142,7 +144,9 @@ bool KeyedChanges::Pairing::key_of(const std::vector<Field>& row, std::vector<Fi
 }
 
 bool KeyedChanges::Pairing::keeps_key(const KeyedChange& change) {
-  if (!key_of(change.base, key_before_) || !key_of(change.theirs, key_after_)) return true;
+  const bool has_before = key_of(change.base, key_before_);
+  const bool has_after = key_of(change.theirs, key_after_);
+  if (!has_before || !has_after) return has_before == has_after;
   return compare(key_before_, key_after_) == 0;
 }
 
@@ -154,15 +158,19 @@ GoneRow* KeyedChanges::Pairing::find_gone(const std::vector<Field>& key) {
 
 // The diff's next change, as the diff pairs it.
 Result<bool> KeyedChanges::Pairing::next_stored(KeyedChange& change) {
-  RowChange stored;
-  DOSQL_ASSIGN_OR_RETURN(const bool found, changes_->next(stored));
-  if (!found) return false;
   change.in_base = false;
   change.in_theirs = false;
-  if (stored.kind != ChangeKind::kInsert)
-    DOSQL_RETURN_IF_ERROR(take_base(stored.rowid, stored.before, change));
-  if (stored.kind != ChangeKind::kDelete)
-    DOSQL_RETURN_IF_ERROR(take_theirs(stored.rowid, stored.after, change));
+  if (came_instead_) {
+    came_instead_ = false;
+    DOSQL_RETURN_IF_ERROR(take_theirs(stored_.rowid, stored_.after, change));
+    return true;
+  }
+  DOSQL_ASSIGN_OR_RETURN(const bool found, changes_->next(stored_));
+  if (!found) return false;
+  if (stored_.kind != ChangeKind::kInsert)
+    DOSQL_RETURN_IF_ERROR(take_base(stored_.rowid, stored_.before, change));
+  if (stored_.kind != ChangeKind::kDelete)
+    DOSQL_RETURN_IF_ERROR(take_theirs(stored_.rowid, stored_.after, change));
   return true;
 }
 
@@ -184,8 +192,12 @@ Result<bool> KeyedChanges::Pairing::next(KeyedChange& change) {
     if (!found) break;
     if (key_.empty()) return true;
     if (change.in_base && change.in_theirs && keeps_key(change)) return true;
-    // A row without a key that went has nothing that could come back.
-    if (!change.in_theirs && !key_of(change.base, key_before_)) return true;
+    if (change.in_base && !key_of(change.base, key_before_)) {
+      // A row without a key that went has nothing that could come back; what took its rowid comes next.
+      came_instead_ = change.in_theirs;
+      change.in_theirs = false;
+      return true;
+    }
     if (!change.in_theirs) continue;
     DOSQL_RETURN_IF_ERROR(pair(change));
     return true;

@@ -52,8 +52,9 @@ class KeyedChanges {
   // another key than that of the diff.
   using Source = std::function<Result<std::vector<diff::TableDiff>>()>;
 
-  // `key`: by which rows are known, where that is not the key of the diffs; rows with a NULL in it have none,
-  // and stay as they are paired by the diff. Memory then: the rows of base whose key went.
+  // `key`: by which rows are known, where that is not the key of the diffs. Rows with a NULL in it have none:
+  // two of them are one row if the diff pairs them, and never one with a row that has a key. Memory then: the
+  // rows of base whose key went.
   static Result<KeyedChanges> open(const Source& source, ChangeColumns columns, std::vector<KeyPart> key);
   ~KeyedChanges();
   KeyedChanges(KeyedChanges&&) noexcept;

@@ -100,21 +100,42 @@ TEST(KeyedChanges, KeysAreComparedByTheirCollation) {
   EXPECT_FALSE(changed.next(change));
 }
 
-// NULLs in a key are all different, and SQLite allows many.
-TEST(KeyedChanges, RowsWithoutAKeyStayAsTheyAreStored) {
+// NULLs in a key are all different, and SQLite allows many: such rows are known by their rowid, which a row
+// that has a key is not.
+TEST(KeyedChanges, RowsWithoutAKeyAreNoneThatHaveOne) {
   SqliteHistory history;
   const auto base = history.commit(
-      "CREATE TABLE t(k TEXT PRIMARY KEY, v); INSERT INTO t VALUES(NULL, 1), (NULL, 2), ('x', 3)");
+      "CREATE TABLE t(k TEXT PRIMARY KEY, v); INSERT INTO t VALUES(NULL, 1), (NULL, 2), ('x', 3), (NULL, 4)");
   const auto theirs = history.commit(
-      "DELETE FROM t WHERE v = 1; UPDATE t SET k = 'y' WHERE v = 2; UPDATE t SET k = NULL WHERE v = 3");
+      "DELETE FROM t WHERE v = 1; UPDATE t SET k = 'y' WHERE v = 2; UPDATE t SET k = NULL WHERE v = 3; "
+      "UPDATE t SET v = 5 WHERE v = 4");
+  Changed changed(history, base, theirs, diff::compare_binary);
+  std::vector<std::string> found;
+  KeyedChange change;
+  while (changed.next(change)) {
+    std::string text;
+    if (change.in_base) text += "-" + std::to_string(change.rowid_base);
+    if (change.in_theirs) text += "+" + std::to_string(change.rowid_theirs);
+    found.push_back(text);
+  }
+  const std::vector<std::string> expected{"-1", "-2", "+2", "+3", "-4+4", "-3"};
+  EXPECT_EQ(found, expected);
+}
+
+// 'a' came again under another rowid, and a row without a key took the one that it had.
+TEST(KeyedChanges, KeyThatCameBackElsewhereIsNotGone) {
+  SqliteHistory history;
+  const auto base =
+      history.commit("CREATE TABLE t(k TEXT PRIMARY KEY, v); INSERT INTO t VALUES('b', 1), ('a', 2)");
+  const auto theirs = history.commit("DELETE FROM t; INSERT INTO t VALUES('a', 2), (NULL, 3)");
   Changed changed(history, base, theirs, diff::compare_binary);
   KeyedChange change;
   ASSERT_TRUE(changed.next(change));
+  EXPECT_TRUE(change.in_base && change.rowid_base == 2 && change.in_theirs && change.rowid_theirs == 1);
+  ASSERT_TRUE(changed.next(change));
+  EXPECT_TRUE(!change.in_base && change.in_theirs && change.rowid_theirs == 2);
+  ASSERT_TRUE(changed.next(change));
   EXPECT_TRUE(change.in_base && !change.in_theirs && change.rowid_base == 1);
-  ASSERT_TRUE(changed.next(change));
-  EXPECT_TRUE(change.in_base && change.in_theirs && change.rowid_base == 2);
-  ASSERT_TRUE(changed.next(change));
-  EXPECT_TRUE(change.in_base && change.in_theirs && change.rowid_base == 3);
   EXPECT_FALSE(changed.next(change));
 }
 
