@@ -170,11 +170,6 @@ class ShownTable {
   }
 
  private:
-  std::vector<std::string>::const_iterator find(std::string_view name) const {
-    return std::ranges::find_if(
-        columns_, [&](const std::string& column) { return equals_ignoring_case(column, name); });
-  }
-
   std::vector<std::string> columns_;
   std::vector<std::size_t> key_;
   std::string rowid_name_;  // empty: it has none, or hides it behind columns of all its names
