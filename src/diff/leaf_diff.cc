@@ -120,14 +120,14 @@ Status LeafDiff::merge(PageSource& before, PageSource& after, std::uint32_t usab
 // A chain that begins with the same page has the same pages: none was written in its place (C3).
 Result<bool> LeafDiff::same_record(PageSource& pages_before, const Cell& before, PageSource& pages_after,
                                    const Cell& after, std::uint32_t usable_bytes) {
-  if (before.payload_bytes != after.payload_bytes || !std::ranges::equal(before.local, after.local))
+  if (before.payload_bytes != after.payload_bytes || compare_binary(before.local, after.local) != 0)
     return false;
   if (before.overflow == after.overflow) return true;
   DOSQL_ASSIGN_OR_RETURN(const Bytes record_before,
                          payload_of(pages_before, before, usable_bytes, buffer_before_));
   DOSQL_ASSIGN_OR_RETURN(const Bytes record_after,
                          payload_of(pages_after, after, usable_bytes, buffer_after_));
-  return std::ranges::equal(record_before, record_after);
+  return compare_binary(record_before, record_after) == 0;
 }
 
 }  // namespace dosql::diff

@@ -1,6 +1,6 @@
 #include "diff/row.h"
 
-#include <algorithm>
+#include "diff/key_order.h"
 
 namespace dosql::diff {
 namespace {
@@ -29,7 +29,7 @@ bool same_value(const Field& a, const Field& b) {
     case FieldType::kInteger: return a.integer == b.integer;
     case FieldType::kReal: return a.real == b.real;
     case FieldType::kText:
-    case FieldType::kBlob: return std::ranges::equal(a.bytes, b.bytes);
+    case FieldType::kBlob: return compare_binary(a.bytes, b.bytes) == 0;
   }
   return false;
 }

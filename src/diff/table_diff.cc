@@ -1,6 +1,5 @@
 #include "diff/table_diff.h"
 
-#include <algorithm>
 #include <optional>
 
 #include "diff/entries.h"
@@ -121,7 +120,7 @@ int TableDiff::Merge::compare_places() {
 Result<bool> TableDiff::Merge::same_record() {
   const Cell& before = before_->cell();
   const Cell& after = after_->cell();
-  if (before.payload_bytes != after.payload_bytes || !std::ranges::equal(before.local, after.local))
+  if (before.payload_bytes != after.payload_bytes || compare_binary(before.local, after.local) != 0)
     return false;
   if (raw(before.overflow) == 0 && raw(after.overflow) == 0) return true;
   if (before.overflow == after.overflow) {
@@ -130,7 +129,7 @@ Result<bool> TableDiff::Merge::same_record() {
   }
   DOSQL_ASSIGN_OR_RETURN(const Bytes record_before, before_->record());
   DOSQL_ASSIGN_OR_RETURN(const Bytes record_after, after_->record());
-  return std::ranges::equal(record_before, record_after);
+  return compare_binary(record_before, record_after) == 0;
 }
 
 // Whether both versions share the pages of the chain.
