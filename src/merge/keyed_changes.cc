@@ -1,7 +1,6 @@
 #include "merge/keyed_changes.h"
 
 #include <algorithm>
-#include <limits>
 
 namespace dosql::merge {
 namespace {
@@ -39,10 +38,6 @@ struct GoneRow {
 };
 
 }  // namespace
-
-diff::StoredColumn absent_column(const Field& value) {
-  return {.place = std::numeric_limits<std::uint32_t>::max(), .missing = value};
-}
 
 class KeyedChanges::Pairing {
  public:
@@ -152,18 +147,22 @@ GoneRow* KeyedChanges::Pairing::find_gone(const std::vector<Field>& key) {
   return found != gone_.end() && compare(found->key, key) == 0 ? &*found : nullptr;
 }
 
-// The diff's next change, as the diff pairs it.
+// The diff's next change, as the diff pairs it. A row that was only stored in another way did not change.
 Result<bool> KeyedChanges::Pairing::next_stored(KeyedChange& change) {
   RowChange stored;
-  DOSQL_ASSIGN_OR_RETURN(const bool found, changes_->next(stored));
-  if (!found) return false;
-  change.in_base = false;
-  change.in_theirs = false;
-  if (stored.kind != ChangeKind::kInsert)
-    DOSQL_RETURN_IF_ERROR(take_base(stored.rowid, stored.before, change));
-  if (stored.kind != ChangeKind::kDelete)
-    DOSQL_RETURN_IF_ERROR(take_theirs(stored.rowid, stored.after, change));
-  return true;
+  while (true) {
+    DOSQL_ASSIGN_OR_RETURN(const bool found, changes_->next(stored));
+    if (!found) return false;
+    change.in_base = false;
+    change.in_theirs = false;
+    if (stored.kind != ChangeKind::kInsert)
+      DOSQL_RETURN_IF_ERROR(take_base(stored.rowid, stored.before, change));
+    if (stored.kind != ChangeKind::kDelete)
+      DOSQL_RETURN_IF_ERROR(take_theirs(stored.rowid, stored.after, change));
+    if (stored.kind != ChangeKind::kUpdate ||
+        !std::ranges::equal(change.base, change.theirs, diff::same_value))
+      return true;
+  }
 }
 
 // A row of theirs with a key that was not its own in base: the row of base that had it is its past.
