@@ -20,6 +20,7 @@ std::string change_json(const Change& change) {
   std::string json =
       fmt::format(R"({{"lsn":{},"txn":{},"timestamp":"{}","type":"{}")", change.lsn, change.transaction,
                   time_text(change.timestamp.time_since_epoch().count()), change_type_name(change.type));
+  if (change.snapshot) json += ",\"snapshot\":true";
   if (!change.table.empty()) json += ",\"table\":" + json_string(change.table);
   if (!change.key.empty()) json += ",\"key\":\"" + to_hex(bytes_text(change.key)) + "\"";
   if (change.before) json += ",\"before\":" + change.before->to_json();

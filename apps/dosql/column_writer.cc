@@ -173,7 +173,7 @@ class ColumnWriter final : public RowWriter {
     const int index = static_cast<int>(column);
     const Value::Type type = statement.type(index);
     if (format_.quote_values) {
-      if (type == Value::Type::kBlob) return "x'" + to_hex(statement.text(index)) + "'";
+      if (type == Value::Type::kBlob) return "x'" + blob_hex(statement, index) + "'";
       return sql_literal(statement, index, LineEnds::kKeep, Infinity::kLiteral);
     }
     if (type == Value::Type::kNull) return format_.null_text;

@@ -15,6 +15,7 @@ namespace {
 
 // How soon Ctrl-C is noticed while nothing happens.
 constexpr std::chrono::milliseconds kLook(100);
+constexpr std::uint64_t kAcknowledgedTogether = 1'000;
 
 struct TailOptions {
   ChangesOptions feed;
@@ -36,6 +37,7 @@ std::vector<std::string> split_names(std::string_view list) {
 
 Result<TailOptions> parse(Arguments arguments) {
   TailOptions options;
+  bool has_lsn = false;
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     const std::string& option = arguments[i];
     const bool takes_value = option == "-from" || option == "-tables" || option == "-slot";
@@ -45,6 +47,7 @@ Result<TailOptions> parse(Arguments arguments) {
       const auto lsn = parse_unsigned(arguments[i]);
       if (!lsn) return usage_error("tail", fmt::format("'{}' is not an LSN", arguments[i]));
       options.feed.after_lsn = *lsn;
+      has_lsn = true;
       options.from_now = false;
     } else if (option == "-slot") {
       options.slot = arguments[i];
@@ -65,6 +68,8 @@ Result<TailOptions> parse(Arguments arguments) {
       return usage_error("tail", fmt::format("unknown option '{}'", option));
     }
   }
+  if (has_lsn && options.feed.snapshot)
+    return usage_error("tail", "a feed begins behind an LSN or with a snapshot");
   return options;
 }
 
@@ -98,6 +103,7 @@ Status flush(Shell& shell, const std::string& slot, std::uint64_t shown_lsn) {
 
 Status follow(Shell& shell, const TailOptions& options, Changes& changes) {
   std::uint64_t shown_lsn = 0;
+  std::uint64_t shown = 0;
   while (!shell.interrupts().pending()) {
     DOSQL_ASSIGN_OR_RETURN(std::optional<Change> change, changes.next());
     if (!change) {
@@ -111,6 +117,8 @@ Status follow(Shell& shell, const TailOptions& options, Changes& changes) {
     shell.out().write(options.json ? change_json(*change) : change_text(*change));
     shell.out().write('\n');
     shown_lsn = change->lsn;
+    // Catching up may take long, and be killed.
+    if (++shown % kAcknowledgedTogether == 0) DOSQL_RETURN_IF_ERROR(flush(shell, options.slot, shown_lsn));
   }
   // Ctrl-C may come while more is there.
   return flush(shell, options.slot, shown_lsn);

@@ -318,13 +318,19 @@ std::string real_literal(double value, Infinity infinity) {
 
 }  // namespace
 
+// Not by text(), which takes the bytes for UTF-16 in a database that has its text so.
+std::string blob_hex(const Statement& statement, int column) {
+  const auto blob = statement.blob(column);
+  return to_hex({reinterpret_cast<const char*>(blob.data()), blob.size()});
+}
+
 std::string sql_literal(const Statement& statement, int column, LineEnds line_ends, Infinity infinity) {
   switch (statement.type(column)) {
     case Value::Type::kNull: return "NULL";
     case Value::Type::kInteger: return std::string(statement.text(column));
     case Value::Type::kReal: return real_literal(statement.real(column), infinity);
     case Value::Type::kText: return text_literal(statement.text(column), line_ends);
-    case Value::Type::kBlob: return "X'" + to_hex(statement.text(column)) + "'";
+    case Value::Type::kBlob: return "X'" + blob_hex(statement, column) + "'";
   }
   return {};
 }

@@ -34,5 +34,7 @@ std::unique_ptr<RowWriter> make_query_plan_writer(Output& out);
 enum class LineEnds : std::uint8_t { kKeep, kEscape };
 enum class Infinity : std::uint8_t { kWord, kLiteral };  // Inf, 1e999
 std::string sql_literal(const Statement& statement, int column, LineEnds line_ends, Infinity infinity);
+// The bytes of a BLOB as hexadecimal digits.
+std::string blob_hex(const Statement& statement, int column);
 
 }  // namespace dosql::shell

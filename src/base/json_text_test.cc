@@ -24,5 +24,16 @@ TEST(JsonText, BlobsAreHex) {
   EXPECT_EQ(json_blob(std::array{std::byte{0}, std::byte{255}}), R"({"blob":"00ff"})");
 }
 
+TEST(JsonText, TextThatIsNoUtf8IsHex) {
+  for (const char* const text : {"", "aé€😀", "\xf4\x8f\xbf\xbf", "\xed\x9f\xbf"})
+    EXPECT_EQ(json_text(text), json_string(text));
+  EXPECT_EQ(json_text("\xff"
+                      "A"),
+            R"({"text":"ff41"})");
+  for (const char* const text : {"\x80", "\xc3", "\xc0\x80", "\xe0\x80\x80", "\xed\xa0\x80",
+                                 "\xf0\x80\x80\x80", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xe2\x82"})
+    EXPECT_TRUE(json_text(text).starts_with(R"({"text":)")) << json_text(text);
+}
+
 }  // namespace
 }  // namespace dosql

@@ -97,7 +97,7 @@ class Reader {
     return number_of(number);
   }
 
-  // What JSON has no values for: {"blob":"00ff"}, {"real":"-inf"}.
+  // What JSON has no values for: {"blob":"00ff"}, {"real":"-inf"}, {"text":"ff"}.
   std::optional<Value> special() {
     if (!take('{')) return std::nullopt;
     const auto kind = string();
@@ -107,8 +107,10 @@ class Reader {
     constexpr double kInfinity = std::numeric_limits<double>::infinity();
     if (*kind == "real" && *text == "inf") return Value(kInfinity);
     if (*kind == "real" && *text == "-inf") return Value(-kInfinity);
-    if (*kind != "blob") return std::nullopt;
+    if (*kind != "blob" && *kind != "text") return std::nullopt;
     auto bytes = bytes_of_hex(*text);
+    if (bytes && *kind == "text")
+      return Value(std::string(reinterpret_cast<const char*>(bytes->data()), bytes->size()));
     return bytes ? std::optional(Value(*std::move(bytes))) : std::nullopt;
   }
 

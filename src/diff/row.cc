@@ -1,5 +1,8 @@
 #include "diff/row.h"
 
+#include <algorithm>
+#include <limits>
+
 #include "diff/key_order.h"
 
 namespace dosql::diff {
@@ -20,6 +23,26 @@ void decode_row(std::span<const Field> record, std::int64_t rowid, std::span<con
                 std::vector<Field>& values) {
   values.clear();
   for (const StoredColumn& column : columns) values.push_back(value_of(record, rowid, column));
+}
+
+StoredColumn absent_column(const Field& value) {
+  return {.place = std::numeric_limits<std::uint32_t>::max(), .missing = value};
+}
+
+std::uint32_t record_values(std::span<const StoredColumn> columns) {
+  std::uint32_t values = 0;
+  for (const StoredColumn& column : columns) {
+    if (column.place) values = std::max(values, *column.place + 1);
+  }
+  return values;
+}
+
+bool read_otherwise(const StoredColumn& a, const StoredColumn& b, std::uint32_t values) {
+  if (a.is_rowid || b.is_rowid) return a.is_rowid != b.is_rowid;
+  if (!a.place || !b.place) return a.place != b.place;
+  // What is behind the end is missing, wherever that is.
+  if (std::min(*a.place, values) != std::min(*b.place, values)) return true;
+  return (*a.place < values && a.is_real != b.is_real) || !same_value(a.missing, b.missing);
 }
 
 bool same_value(const Field& a, const Field& b) {

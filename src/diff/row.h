@@ -26,6 +26,16 @@ struct StoredColumn {
 void decode_row(std::span<const Field> record, std::int64_t rowid, std::span<const StoredColumn> columns,
                 std::vector<Field>& values);
 
+// Stands for a column that a version does not have: all its rows have `value` there.
+StoredColumn absent_column(const Field& value);
+
+// How many values a record of the table has at most.
+std::uint32_t record_values(std::span<const StoredColumn> columns);
+
+// Whether a record of at most so many values may have another one as `a` than as `b`: the same bytes are not
+// the same row where columns exchanged their names, or one came again with another DEFAULT.
+bool read_otherwise(const StoredColumn& a, const StoredColumn& b, std::uint32_t values);
+
 // Whether the two are the same value of the same type.
 bool same_value(const Field& a, const Field& b);
 

@@ -34,5 +34,20 @@ TEST(RowTest, TheSameValueHasTheSameType) {
   EXPECT_FALSE(same_value(text, blob));
 }
 
+TEST(RowTest, WhenTheSameBytesAreOtherValues) {
+  const StoredColumn column{.place = 1, .missing = integer(5)};
+  EXPECT_FALSE(read_otherwise(column, column, 2));
+  EXPECT_TRUE(read_otherwise(column, {.place = 0, .missing = integer(5)}, 2));
+  EXPECT_TRUE(read_otherwise(column, {.place = 1, .missing = integer(7)}, 2)) << "a record may be shorter";
+  EXPECT_TRUE(read_otherwise(column, {.place = 1, .is_real = true, .missing = integer(5)}, 2));
+  EXPECT_TRUE(read_otherwise(column, absent_column(integer(5)), 2));
+  EXPECT_FALSE(read_otherwise({.place = 2, .missing = integer(5)}, absent_column(integer(5)), 2))
+      << "it was added at the end";
+  EXPECT_FALSE(read_otherwise({.place = 0, .is_rowid = true}, {.place = 1, .is_rowid = true}, 2));
+  EXPECT_TRUE(read_otherwise({.place = 0, .is_rowid = true}, {.place = 0}, 2));
+  EXPECT_EQ(record_values(std::vector<StoredColumn>{{.place = 3}, {.place = std::nullopt}, {.place = 0}}),
+            4u);
+}
+
 }  // namespace
 }  // namespace dosql::diff

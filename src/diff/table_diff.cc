@@ -23,6 +23,7 @@ class TableDiff::Merge {
   Merge(version::Reader& before, version::Reader& after, const PageChanges& changes, const TablePlace& place)
       : changes_(changes),
         key_(place.key),
+        all_rows_(place.all_rows),
         pages_before_(before, cache_for(changes)),
         pages_after_(after, cache_for(changes)) {}
 
@@ -40,6 +41,7 @@ class TableDiff::Merge {
 
   const PageChanges& changes_;
   const std::vector<KeyColumn> key_;
+  const bool all_rows_;
   VersionPages pages_before_;
   VersionPages pages_after_;
   std::optional<Entries> before_;
@@ -56,7 +58,13 @@ Status TableDiff::Merge::open(const TablePlace& place) {
   DOSQL_ASSIGN_OR_RETURN(Tree before, Tree::open(pages_before_, place.root_before));
   DOSQL_ASSIGN_OR_RETURN(Tree after, Tree::open(pages_after_, place.root_after));
   DOSQL_RETURN_IF_ERROR(check_kinds(before, after));
-  DOSQL_RETURN_IF_ERROR(keep_differences(before, after, changes_));
+  if (all_rows_) {
+    const auto always = [](PageNo) { return true; };
+    DOSQL_RETURN_IF_ERROR(before.open_where(always));
+    DOSQL_RETURN_IF_ERROR(after.open_where(always));
+  } else {
+    DOSQL_RETURN_IF_ERROR(keep_differences(before, after, changes_));
+  }
   before_.emplace(std::move(before), key_);
   after_.emplace(std::move(after), key_);
   return {};
@@ -90,7 +98,7 @@ Result<bool> TableDiff::Merge::find_next(RowChange& change) {
     const int order = compare_places();
     used_before_ = order <= 0;
     used_after_ = order >= 0;
-    if (order == 0) {
+    if (order == 0 && !all_rows_) {
       at_pair_ = before_->tree().is_table();
       DOSQL_ASSIGN_OR_RETURN(const bool same, same_record());
       if (same) continue;

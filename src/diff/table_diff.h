@@ -26,7 +26,7 @@ struct RowChange {
   ChangeKind kind = ChangeKind::kInsert;
   std::int64_t rowid = 0;  // of a rowid table
   // Records. An update's differ in at least a byte, not always in a value: ALTER TABLE ADD COLUMN leaves rows
-  // short until they are written again.
+  // short until they are written again. (TablePlace::all_rows: not even in a byte.)
   Bytes before = {};  // empty: insert
   Bytes after = {};   // empty: delete
 };
@@ -38,6 +38,9 @@ struct TablePlace {
   PageNo root_before{};
   PageNo root_after{};
   std::vector<KeyColumn> key = {};
+  // Also rows whose records are the same are given, as updates: the versions read them otherwise. Costs
+  // reading all of both.
+  bool all_rows = false;
 };
 
 // Gives the changes one by one in the order of the rows' keys. Memory: a few bytes for each page that

@@ -40,13 +40,13 @@ std::string record_text(Bytes record) {
 // One line per change: kind rowid: before -> after.
 std::vector<std::string> changes_of(SqliteHistory& history, const version::ReadPoint& from,
                                     const version::ReadPoint& to, const std::string& table,
-                                    const std::vector<KeyColumn>& key = {}) {
+                                    const std::vector<KeyColumn>& key = {}, bool all_rows = false) {
   version::Reader before(history.store());
   version::Reader after(history.store());
   before.pin(from);
   after.pin(to);
   const PageChanges pages = PageChanges::between(history.store(), before, after).value();
-  const TablePlace place{root_of(before, table), root_of(after, table), key};
+  const TablePlace place{root_of(before, table), root_of(after, table), key, all_rows};
   TableDiff diff = TableDiff::open(before, after, pages, place).value();
   std::vector<std::string> lines;
   RowChange change;
@@ -105,6 +105,17 @@ TEST_P(TableDiffTest, WithoutRowid) {
       "INSERT INTO w VALUES ('D', 0, 0)");
   EXPECT_THAT(changes_of(history, first, second, "w", key),
               ElementsAre("d0: t61,n1,n1 -> ", "u0: t42,n2,n3 -> t62,n2,n5", "i0:  -> t44,n0,n0"));
+}
+
+TEST_P(TableDiffTest, AllRowsWhereTheyAreReadOtherwise) {
+  const auto first = commit(
+      "CREATE TABLE t(v); INSERT INTO t VALUES ('a'), ('b');"
+      "CREATE TABLE w(k PRIMARY KEY) WITHOUT ROWID; INSERT INTO w VALUES (1), (2)");
+  const auto second = commit("DELETE FROM t WHERE v = 'a'");
+  EXPECT_THAT(changes_of(history, first, second, "t", {}, true),
+              ElementsAre("d1: t61 -> ", "u2: t62 -> t62"));
+  EXPECT_THAT(changes_of(history, first, second, "w", {{compare_binary, false}}, true),
+              ElementsAre("u0: n1 -> n1", "u0: n2 -> n2"));
 }
 
 TEST_P(TableDiffTest, RowsThatOnlyMoveAreNoChange) {

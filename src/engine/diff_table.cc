@@ -52,7 +52,7 @@ DiffColumns diff_columns(const TableShape* before, const TableShape* after, sqli
   };
   if (after != nullptr) add_columns(*after, nullptr);
   if (before != nullptr) add_columns(*before, after);
-  std::set<std::string> taken{"change", "lsn"};
+  std::set<std::string> taken{"change", "lsn", "_dosql_table", "_dosql_from", "_dosql_to"};
   for (const std::string& column : result.columns) {
     taken.insert(diff::folded("before_" + column));
     taken.insert(diff::folded("after_" + column));

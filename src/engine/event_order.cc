@@ -133,9 +133,17 @@ Result<std::unique_ptr<CommitEvents>> CommitEvents::open(VersionStore& store, Ve
                                                          const ReadPoint& commit, sqlite3* handle) {
   std::unique_ptr<CommitEvents> events(new CommitEvents(store, handle));
   DOSQL_RETURN_IF_ERROR(events->find_versions(schemas, commit));
-  DOSQL_RETURN_IF_ERROR(events->count());
-  DOSQL_RETURN_IF_ERROR(events->number());
+  DOSQL_RETURN_IF_ERROR(events->find_changed());
   return events;
+}
+
+Status CommitEvents::find_changed() {
+  DOSQL_RETURN_IF_ERROR(count());
+  if (check_lsns(info_, number())) return {};
+  given_ = GivenRows::kWritten;
+  tables_.clear();
+  DOSQL_RETURN_IF_ERROR(count());
+  return check_lsns(info_, number());
 }
 
 Status CommitEvents::find_versions(VersionSchemas& schemas, const ReadPoint& commit) {
@@ -158,11 +166,14 @@ Status check_lsns(const version::CommitInfo& commit, std::uint64_t events) {
 // Most tables did not change, which their root tells.
 bool CommitEvents::may_differ(const TablePair& pair) const {
   if (pair.before == nullptr || pair.after == nullptr || pair.before->root != pair.after->root) return true;
+  if (pairs_.before != pairs_.after && given_ == GivenRows::kChanged &&
+      read_otherwise(*pair.before, *pair.after))
+    return true;
   return !changes_.knows_paths() || !changes_.same_with_all_below(pair.after->root);
 }
 
 Result<std::unique_ptr<RowChanges>> CommitEvents::changes_of(const TablePair& table) {
-  return RowChanges::open(before_, after_, changes_, pairs_, table, handle_);
+  return RowChanges::open(before_, after_, changes_, pairs_, table, handle_, given_);
 }
 
 Status CommitEvents::count() {
@@ -195,7 +206,8 @@ Status CommitEvents::count() {
   return {};
 }
 
-Status CommitEvents::number() {
+// Gives how many there are.
+std::uint64_t CommitEvents::number() {
   std::uint64_t next = raw(info_.first_lsn) + 1;
   const auto take = [&](Lsn& first, std::uint64_t count) {
     first = Lsn{next};
@@ -205,7 +217,7 @@ Status CommitEvents::number() {
     take(table->first_delete, table->deletes);
   for (TableEvents& table : tables_) take(table.first_update, table.updates);
   for (TableEvents& table : tables_) take(table.first_insert, table.inserts);
-  return check_lsns(info_, next - 1 - raw(info_.first_lsn));
+  return next - 1 - raw(info_.first_lsn);
 }
 
 std::uint64_t CommitEvents::events_of(const TableEvents& table) const {

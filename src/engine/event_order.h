@@ -9,6 +9,9 @@
 //       a table that was dropped before it), the smaller one first, also for deletes reversed.
 //   E4  Within a table by key: the rowid, or the PRIMARY KEY of a WITHOUT ROWID table.
 //
+// Rows whose values only the shape of their table changed, as where columns exchange their names, are among
+// them as long as the LSNs suffice, which go by the pages that the commit wrote; else none of these is.
+//
 // All tables count but SQLite's own (sqlite_...), virtual tables and what these keep their content in. The
 // order depends on nothing but the two versions, so whoever numbers them gets the same numbers.
 #pragma once
@@ -72,10 +75,11 @@ class CommitEvents {
  private:
   CommitEvents(version::VersionStore& store, sqlite3* handle)
       : store_(store), handle_(handle), before_(store), after_(store) {}
+  Status find_changed();
   Status find_versions(VersionSchemas& schemas, const version::ReadPoint& commit);
   bool may_differ(const TablePair& pair) const;
   Status count();
-  Status number();
+  std::uint64_t number();
   Result<bool> open_next_table();
   std::uint64_t events_of(const TableEvents& table) const;
 
@@ -86,6 +90,7 @@ class CommitEvents {
   version::CommitInfo info_;
   diff::PageChanges changes_;
   TablePairs pairs_;
+  GivenRows given_ = GivenRows::kChanged;
   std::vector<TableEvents> tables_;
 
   // Where next() is: the kind of change, the table and its rows.

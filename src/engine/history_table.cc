@@ -28,8 +28,22 @@ using version::VersionStore;
 
 // Hidden, behind the table's own columns, the argument, and the rowid where it is none of the columns.
 enum HiddenColumn { kVersion, kValidFrom, kValidTo, kLsn, kTransaction, kBranch };
+struct HiddenColumnShape {
+  const char* name;
+  const char* type;
+};
+constexpr HiddenColumnShape kHiddenColumns[] = {
+    {"_dosql_version", " INTEGER"}, {"_dosql_valid_from", " TEXT"}, {"_dosql_valid_to", " TEXT"},
+    {"_dosql_lsn", " INTEGER"},     {"_dosql_txn", " INTEGER"},     {"_dosql_branch", " TEXT"},
+};
 
 constexpr const char* kByKey = "key";
+
+// What the hidden columns are called: a table that keeps a history may have such names itself.
+std::string free_name(const TableShape& table, std::string name) {
+  while (table.find_column(name)) name.insert(0, "_");
+  return name;
+}
 
 HistoryColumns history_columns(const TableShape& table, sqlite3* handle) {
   HistoryColumns result;
@@ -43,7 +57,7 @@ HistoryColumns history_columns(const TableShape& table, sqlite3* handle) {
     text += declared_column(column.name, &column, handle) + ", ";
   }
   // To SQLite the first hidden column is the first argument.
-  text += "_dosql_range HIDDEN, ";
+  text += free_name(table, "_dosql_range") + " HIDDEN, ";
   std::string key;
   if (table.kind == TableKind::kWithoutRowid) {
     for (const KeyPart& part : table.key) {
@@ -52,7 +66,7 @@ HistoryColumns history_columns(const TableShape& table, sqlite3* handle) {
       key += sql::quoted(table.columns[part.column].name) + ", ";
     }
   } else {
-    const std::string name = table.find_column("rowid") ? "_dosql_rowid" : "rowid";
+    const std::string name = table.find_column("rowid") ? free_name(table, "_dosql_rowid") : "rowid";
     result.has_rowid = true;
     text += name + " INTEGER HIDDEN, ";
     key = name + ", ";
@@ -62,12 +76,9 @@ HistoryColumns history_columns(const TableShape& table, sqlite3* handle) {
     }
   }
   // A row's version is one only together with its key: SQLite tells rows apart by it.
+  for (const auto& [name, type] : kHiddenColumns) text += free_name(table, name) + type + " HIDDEN, ";
   result.declaration =
-      text +
-      "_dosql_version INTEGER HIDDEN, _dosql_valid_from TEXT HIDDEN, _dosql_valid_to TEXT HIDDEN, "
-      "_dosql_lsn INTEGER HIDDEN, _dosql_txn INTEGER HIDDEN, _dosql_branch TEXT HIDDEN, "
-      "PRIMARY KEY(" +
-      key + "_dosql_version)) WITHOUT ROWID";
+      text + "PRIMARY KEY(" + key + free_name(table, kHiddenColumns[kVersion].name) + ")) WITHOUT ROWID";
   return result;
 }
 
@@ -96,12 +107,28 @@ std::optional<std::int64_t> rowid_of(sqlite3_value* value) {
   }
 }
 
+// A point in time takes these, a range does not.
+Status refuse_what_is_no_table(const VersionSchema& schema, const std::string& name) {
+  const std::string wanted = diff::folded(name);
+  if (wanted == "sqlite_schema" || wanted == "sqlite_master") {
+    return Error(ErrorCode::kInvalidArgument, fmt::format("{} has no row history", name))
+        .with_hint("dosql_diff_schema(from, to) tells what became of the schema");
+  }
+  const bool is_view = std::ranges::any_of(schema.entries, [&](const diff::SchemaEntry& entry) {
+    return entry.type == "view" && diff::folded(entry.name) == wanted;
+  });
+  if (!is_view) return {};
+  return Error(ErrorCode::kInvalidArgument, fmt::format("{} is a view: row history is that of a table", name))
+      .with_hint("as of one point in time, views can be read");
+}
+
 }  // namespace
 
 Result<std::string> history_table(ConnectionState& connection, const HistoryRange& range) {
   DOSQL_ASSIGN_OR_RETURN(const auto schema, connection.schemas().of(range.last));
   const TableShape* const table = schema->find(range.table);
   if (table == nullptr) {
+    DOSQL_RETURN_IF_ERROR(refuse_what_is_no_table(*schema, range.table));
     return Error(ErrorCode::kSql, fmt::format("no such table: {} at {}", range.table,
                                               version_id(connection.core().store(), range.last).to_string()))
         .with_hint("row history is that of a table at the range's end");
@@ -159,8 +186,8 @@ Status HistoryRows::begin(int, const char* plan, std::span<sqlite3_value* const>
   changed_.clear();
   scan_.reset();
   DOSQL_ASSIGN_OR_RETURN(connection_, connection_of(context_.session));
-  const HistoryRange* const range =
-      arguments.empty() ? nullptr : connection_->history_ranges().find(sqlite3_value_int64(arguments[0]));
+  range_number_ = arguments.empty() ? 0 : sqlite3_value_int64(arguments[0]);
+  const HistoryRange* const range = connection_->history_ranges().find(range_number_);
   if (range == nullptr)
     return Error(ErrorCode::kInvalidArgument, "there is no such range of versions any more");
   if (range->empty) return {};
@@ -269,8 +296,10 @@ Status HistoryRows::gather_commit(std::uint64_t version) {
   if (&before == &after && changes.knows_paths() && changes.same_with_all_below(after.place.root)) return {};
   const TablePairs pairs{.before = before.schema, .after = after.schema, .pairs = {}};
   const TablePair pair{before.table, after.table};
-  DOSQL_ASSIGN_OR_RETURN(const auto rows, RowChanges::open(reader_before, reader_after, changes, pairs, pair,
-                                                           context_.session.db));
+  const bool all = table_->read_otherwise(before, after);
+  DOSQL_ASSIGN_OR_RETURN(const auto rows,
+                         RowChanges::open(reader_before, reader_after, changes, pairs, pair,
+                                          context_.session.db, all ? GivenRows::kAll : GivenRows::kChanged));
   while (true) {
     DOSQL_ASSIGN_OR_RETURN(const bool found, rows->next());
     if (!found) return {};
@@ -379,7 +408,11 @@ Status HistoryRows::column(sqlite3_context* out, int column) {
     return {};
   }
   index -= columns.shown.size();
-  if (index-- == 0) return {};  // the argument
+  if (index-- == 0) {
+    // Between the terms of an OR, SQLite compares the argument itself.
+    sqlite3_result_int64(out, range_number_);
+    return {};
+  }
   if (columns.has_rowid && index-- == 0) {
     sqlite3_result_int64(out, rows_.front().key->rowid);
     return {};

@@ -85,6 +85,7 @@ class HistoryRows {
 
   Context& context_;
   ConnectionState* connection_ = nullptr;
+  std::int64_t range_number_ = 0;
   HistoryRange range_;
   std::unique_ptr<TableLine> table_;
   std::deque<Row> rows_;  // the first is the current one

@@ -13,10 +13,10 @@ Result<std::unique_ptr<LastChanges>> LastChanges::of(VersionStore& store, Versio
                                                      const TablePairs& pairs, const TablePair& pair,
                                                      sqlite3* handle) {
   const bool is_later = pair.after != nullptr;
+  const TableShape& keyed = is_later ? *pair.after : *pair.before;
   DOSQL_ASSIGN_OR_RETURN(std::vector<diff::KeyColumn> order,
-                         row_order(is_later ? *pair.after : *pair.before,
-                                   (is_later ? pairs.after : pairs.before)->encoding, handle));
-  std::unique_ptr<LastChanges> changes(new LastChanges(std::move(order)));
+                         row_order(keyed, (is_later ? pairs.after : pairs.before)->encoding, handle));
+  std::unique_ptr<LastChanges> changes(new LastChanges(keyed, std::move(order)));
   const Version base =
       std::min({store.shared_version(before.branch, after.branch).version, before.version, after.version});
   // A table that one side does not have was dropped on its line, or came on the other one's.
@@ -44,9 +44,12 @@ Status LastChanges::add_line(VersionStore& store, VersionSchemas& schemas, const
 }
 
 Status LastChanges::add(CommitEvents& events, const TableEvents& table) {
-  const TableShape& shape = table.table->after != nullptr ? *table.table->after : *table.table->before;
+  const TableShape* const before = table.table->before;
+  const TableShape* const after = table.table->after;
   // It may have had another key in between.
-  if ((shape.kind == TableKind::kRowid) != order().empty()) return {};
+  const bool takes_before = before != nullptr && have_same_keys(*before, keyed_);
+  const bool takes_after = after != nullptr && have_same_keys(*after, keyed_);
+  if (!takes_before && !takes_after) return {};
   TableEvents next = table;
   DOSQL_ASSIGN_OR_RETURN(const auto rows, events.changes_of(*table.table));
   const auto take = [](Lsn& lsn) {
@@ -60,6 +63,7 @@ Status LastChanges::add(CommitEvents& events, const TableEvents& table) {
     const Lsn lsn = take(rows->kind() == ChangeKind::kDelete   ? next.first_delete
                          : rows->kind() == ChangeKind::kUpdate ? next.first_update
                                                                : next.first_insert);
+    if (!(rows->kind() == ChangeKind::kDelete ? takes_before : takes_after)) continue;
     DOSQL_ASSIGN_OR_RETURN(RowKey key, key_of(rows->change(), order()));
     Lsn& last = last_[std::move(key)];
     last = std::max(last, lsn);

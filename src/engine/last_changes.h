@@ -22,6 +22,7 @@ class LastChanges {
  public:
   // Of the rows of `pair`, by the commits that one of the two versions contains and the other does not. Reads
   // the changes of all tables in each of these commits, newest first; memory for each row that they changed.
+  // `pair` must outlive the result.
   // Errors: those of CommitEvents.
   static Result<std::unique_ptr<LastChanges>> of(version::VersionStore& store, VersionSchemas& schemas,
                                                  const version::ReadPoint& before,
@@ -33,12 +34,13 @@ class LastChanges {
   const std::vector<diff::KeyColumn>& order() const { return order_; }
 
  private:
-  explicit LastChanges(std::vector<diff::KeyColumn> order)
-      : order_(std::move(order)), last_(RowKeyLess{order_}) {}
+  LastChanges(const TableShape& keyed, std::vector<diff::KeyColumn> order)
+      : keyed_(keyed), order_(std::move(order)), last_(RowKeyLess{order_}) {}
   Status add_line(version::VersionStore& store, VersionSchemas& schemas, const version::ReadPoint& from,
                   Version base, const TableShape& table, sqlite3* handle);
   Status add(CommitEvents& events, const TableEvents& table);
 
+  const TableShape& keyed_;  // whose rows the keys are of
   const std::vector<diff::KeyColumn> order_;
   std::map<RowKey, Lsn, RowKeyLess> last_;
 };

@@ -108,7 +108,7 @@ std::string value_json(const Value& value) {
     case Value::Type::kNull: break;
     case Value::Type::kInteger: return fmt::to_string(value.integer());
     case Value::Type::kReal: return json_real(value.real());
-    case Value::Type::kText: return json_string(value.text());
+    case Value::Type::kText: return json_text(value.text());
     case Value::Type::kBlob: return json_blob(value.blob());
   }
   return "null";

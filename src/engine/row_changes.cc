@@ -22,11 +22,20 @@ bool have_same_keys(const TableShape& before, const TableShape& after) {
   });
 }
 
+bool read_otherwise(const TableShape& before, const TableShape& after) {
+  const std::uint32_t values =
+      std::min(diff::record_values(before.stored_columns()), diff::record_values(after.stored_columns()));
+  return std::ranges::any_of(before.columns, [&](const ColumnShape& column) {
+    const auto other = after.find_column(column.name);
+    return other && diff::read_otherwise(column.stored, after.columns[*other].stored, values);
+  });
+}
+
 Result<std::unique_ptr<RowChanges>> RowChanges::open(version::Reader& before, version::Reader& after,
                                                      const diff::PageChanges& changes,
                                                      const TablePairs& pairs, const TablePair& pair,
-                                                     sqlite3* handle) {
-  std::unique_ptr<RowChanges> made(new RowChanges(before, after, changes));
+                                                     sqlite3* handle, GivenRows given) {
+  std::unique_ptr<RowChanges> made(new RowChanges(before, after, changes, given));
   DOSQL_RETURN_IF_ERROR(made->plan(pairs, pair, handle));
   return made;
 }
@@ -52,6 +61,8 @@ Status RowChanges::plan(const TablePairs& pairs, const TablePair& pair, sqlite3*
   }
   if (before != nullptr && after != nullptr && have_same_keys(*before, *after)) {
     come.root_before = gone.root_before;
+    come.all_rows =
+        given_ == GivenRows::kAll || (given_ == GivenRows::kChanged && read_otherwise(*before, *after));
   } else if (before != nullptr) {
     places_.push_back(std::move(gone));
   }
@@ -104,7 +115,7 @@ Result<bool> RowChanges::next() {
     DOSQL_ASSIGN_OR_RETURN(const bool found, next_record(change));
     if (!found) return false;
     show(change);
-    if (change.kind != ChangeKind::kUpdate) return true;
+    if (change.kind != ChangeKind::kUpdate || given_ == GivenRows::kAll) return true;
     DOSQL_ASSIGN_OR_RETURN(const bool changed, differs());
     if (changed) return true;
   }

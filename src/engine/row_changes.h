@@ -72,7 +72,16 @@ class ChangedRow {
   std::vector<bool> plain_;
 };
 
-// Gives the changes one by one, in the order of the rows' keys. An update has a value that differs.
+// Whether a record of both may have other values in the one than in the other, in a column that both have.
+bool read_otherwise(const TableShape& before, const TableShape& after);
+
+enum class GivenRows : std::uint8_t {
+  kChanged,  // an update has a value that differs, be it that only the shape of the table tells it
+  kWritten,  // of these the rows whose records differ
+  kAll,      // also rows that are the same, as updates
+};
+
+// Gives the changes one by one, in the order of the rows' keys.
 //
 // One thread at a time.
 class RowChanges : public ChangedRow {
@@ -82,20 +91,23 @@ class RowChanges : public ChangedRow {
   // kIo, kSql (no such collation), kInvalidArgument (a virtual table).
   static Result<std::unique_ptr<RowChanges>> open(version::Reader& before, version::Reader& after,
                                                   const diff::PageChanges& changes, const TablePairs& pairs,
-                                                  const TablePair& pair, sqlite3* handle);
+                                                  const TablePair& pair, sqlite3* handle,
+                                                  GivenRows given = GivenRows::kChanged);
 
   // False: there are no more. Views of the one before end.
   Result<bool> next();
 
  private:
-  RowChanges(version::Reader& before, version::Reader& after, const diff::PageChanges& changes)
-      : reader_before_(before), reader_after_(after), changes_(changes) {}
+  RowChanges(version::Reader& before, version::Reader& after, const diff::PageChanges& changes,
+             GivenRows given)
+      : reader_before_(before), reader_after_(after), changes_(changes), given_(given) {}
   Status plan(const TablePairs& pairs, const TablePair& pair, sqlite3* handle);
   Result<bool> next_record(diff::RowChange& change);
 
   version::Reader& reader_before_;
   version::Reader& reader_after_;
   const diff::PageChanges& changes_;
+  const GivenRows given_;
   std::vector<diff::TablePlace> places_;  // those still to come; the last one is next
   std::optional<diff::TableDiff> diff_;
 };

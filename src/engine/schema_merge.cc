@@ -420,8 +420,8 @@ void SchemaMerge::add_task(const Trio& trio, const Alteration& alteration, Merge
                        std::optional<std::size_t> in_theirs) {
     if (in_base && !has_value(trio.base->columns[*in_base])) in_base.reset();
     if (in_theirs && !has_value(trio.theirs->columns[*in_theirs])) in_theirs.reset();
-    const auto absent = merge::absent_column(in_theirs ? trio.theirs->columns[*in_theirs].stored.missing
-                                                       : column.stored.missing);
+    const auto absent = diff::absent_column(in_theirs ? trio.theirs->columns[*in_theirs].stored.missing
+                                                      : column.stored.missing);
     table.changes.base.push_back(in_base ? trio.base->columns[*in_base].stored : absent);
     table.changes.theirs.push_back(in_theirs ? trio.theirs->columns[*in_theirs].stored : absent);
     if (!in_theirs) table.changes.theirs_lacks.push_back(static_cast<std::uint32_t>(table.columns.size()));

@@ -119,6 +119,19 @@ Status TableLine::place_tables(VersionStore& store) {
   return {};
 }
 
+bool TableLine::read_otherwise(const LineSegment& a, const LineSegment& b) const {
+  if (a.table == nullptr || b.table == nullptr) return false;
+  const std::uint32_t values = std::min(diff::record_values(a.stored), diff::record_values(b.stored));
+  for (std::size_t i = 0; i < shown_->columns.size(); ++i) {
+    const auto column = [&](const LineSegment& segment) {
+      const auto& place = segment.columns[i];
+      return place ? segment.stored[*place] : diff::absent_column(shown_->columns[i].stored.missing);
+    };
+    if (diff::read_otherwise(column(a), column(b), values)) return true;
+  }
+  return false;
+}
+
 std::vector<Value> TableLine::values(const LineSegment& segment, std::span<const diff::Field> fields) const {
   std::vector<Value> values;
   values.reserve(segment.columns.size());

@@ -53,6 +53,9 @@ class TableLine {
   BranchId line() const { return line_; }
   std::uint64_t head_version() const { return segments_.back().last; }
 
+  // Whether a record of both segments may have other values in the one than in the other.
+  bool read_otherwise(const LineSegment& a, const LineSegment& b) const;
+
   // The columns that are shown, of a row's record in that segment. A column that it has not yet has the
   // DEFAULT it got. REQUIRES: segment.table is not null.
   Result<std::vector<Value>> values(const LineSegment& segment, Bytes record, std::int64_t rowid) const;

@@ -79,7 +79,12 @@ ColumnShape describe_column(sqlite3* db, const std::string& table, int index, Te
 
 diff::Collation compare_with(const dosql_collation& collation) {
   return [collation](Bytes a, Bytes b) {
-    return dosql_collate(&collation, a.data(), static_cast<int>(a.size()), b.data(),
+    // As SQLite does it, no collation sees a null pointer.
+    const auto start = [](Bytes text) -> const void* {
+      if (text.empty()) return "";
+      return text.data();
+    };
+    return dosql_collate(&collation, start(a), static_cast<int>(a.size()), start(b),
                          static_cast<int>(b.size()));
   };
 }

@@ -17,6 +17,18 @@ bool same_key(const TableShape& a, const TableShape& b) {
   });
 }
 
+// Whether a record of both may have other values in the one than in the other.
+bool read_otherwise(const TableShape& before, const TableShape& after, const MergedTable& merged) {
+  const merge::ChangeColumns& columns = merged.changes;
+  const std::uint32_t values =
+      std::min(diff::record_values(before.stored_columns()), diff::record_values(after.stored_columns()));
+  for (std::uint32_t i = 0; i < columns.base.size(); ++i) {
+    const bool is_bases = std::ranges::find(columns.theirs_lacks, i) != columns.theirs_lacks.end();
+    if (!is_bases && diff::read_otherwise(columns.base[i], columns.theirs[i], values)) return true;
+  }
+  return false;
+}
+
 bool are_stored_alike(const TableShape& a, const TableShape& b) {
   return a.kind == b.kind && (a.kind == TableKind::kRowid || same_key(a, b));
 }
@@ -90,6 +102,8 @@ Result<std::vector<merge::KeyPart>> VersionPair::other_key(const TableShape* bef
 Result<merge::KeyedChanges> VersionPair::changes(const TableShape* before, const TableShape* after,
                                                  const MergedTable& merged) {
   DOSQL_ASSIGN_OR_RETURN(std::vector<TablePlace> stored, places(before, after));
+  if (stored.size() == 1 && before != nullptr && after != nullptr)
+    stored.front().all_rows = read_otherwise(*before, *after, merged);
   DOSQL_ASSIGN_OR_RETURN(std::vector<merge::KeyPart> key, other_key(before, after, merged));
   return merge::KeyedChanges::open([&] { return open(stored); }, merged.changes, std::move(key));
 }

@@ -1,7 +1,6 @@
 #include "merge/keyed_changes.h"
 
 #include <algorithm>
-#include <limits>
 
 namespace dosql::merge {
 namespace {
@@ -39,10 +38,6 @@ struct GoneRow {
 };
 
 }  // namespace
-
-diff::StoredColumn absent_column(const Field& value) {
-  return {.place = std::numeric_limits<std::uint32_t>::max(), .missing = value};
-}
 
 class KeyedChanges::Pairing {
  public:
@@ -156,22 +151,27 @@ GoneRow* KeyedChanges::Pairing::find_gone(const std::vector<Field>& key) {
   return found != gone_.end() && compare(found->key, key) == 0 ? &*found : nullptr;
 }
 
-// The diff's next change, as the diff pairs it.
+// The diff's next change, as the diff pairs it. A row that was only stored in another way did not change.
 Result<bool> KeyedChanges::Pairing::next_stored(KeyedChange& change) {
-  change.in_base = false;
-  change.in_theirs = false;
   if (came_instead_) {
     came_instead_ = false;
+    change.in_base = false;
     DOSQL_RETURN_IF_ERROR(take_theirs(stored_.rowid, stored_.after, change));
     return true;
   }
-  DOSQL_ASSIGN_OR_RETURN(const bool found, changes_->next(stored_));
-  if (!found) return false;
-  if (stored_.kind != ChangeKind::kInsert)
-    DOSQL_RETURN_IF_ERROR(take_base(stored_.rowid, stored_.before, change));
-  if (stored_.kind != ChangeKind::kDelete)
-    DOSQL_RETURN_IF_ERROR(take_theirs(stored_.rowid, stored_.after, change));
-  return true;
+  while (true) {
+    DOSQL_ASSIGN_OR_RETURN(const bool found, changes_->next(stored_));
+    if (!found) return false;
+    change.in_base = false;
+    change.in_theirs = false;
+    if (stored_.kind != ChangeKind::kInsert)
+      DOSQL_RETURN_IF_ERROR(take_base(stored_.rowid, stored_.before, change));
+    if (stored_.kind != ChangeKind::kDelete)
+      DOSQL_RETURN_IF_ERROR(take_theirs(stored_.rowid, stored_.after, change));
+    const bool stored_anew = stored_.kind == ChangeKind::kUpdate &&
+                             std::ranges::equal(change.base, change.theirs, diff::same_value);
+    if (!stored_anew) return true;
+  }
 }
 
 // A row of theirs with a key that was not its own in base: the row of base that had it is its past.

@@ -32,9 +32,6 @@ struct ChangeColumns {
   std::vector<std::uint32_t> theirs_lacks = {};
 };
 
-// Stands for a column that a version does not have: all its rows have `value` there.
-diff::StoredColumn absent_column(const diff::Field& value);
-
 struct KeyedChange {
   bool in_base = false;
   bool in_theirs = false;
