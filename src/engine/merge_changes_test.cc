@@ -50,6 +50,21 @@ TEST(MergeChanges, ConflictsNameTheRowsAndUndoEverything) {
   EXPECT_EQ(bench.rows("SELECT * FROM t"), "1|y|b\n3|a|z\n7|m|m\n");
 }
 
+// SQLite's limit for what is chained in an expression is lower than that for columns.
+TEST(MergeChanges, TablesMayHaveMoreColumnsThanExpressionsHaveLevels) {
+  std::string columns;
+  std::string changes;
+  for (int i = 0; i < 1500; ++i) {
+    columns += ", c" + std::to_string(i);
+    changes += (i == 0 ? "c" : ", c") + std::to_string(i) + " = 'x'";
+  }
+  MergeBench bench("CREATE TABLE t(id INTEGER PRIMARY KEY" + columns + "); INSERT INTO t(id) VALUES(1), (2)");
+  bench.theirs("UPDATE t SET " + changes + " WHERE id = 1; DELETE FROM t WHERE id = 2");
+  bench.ours("INSERT INTO t(id, c0) VALUES(3, 'y')");
+  ASSERT_TRUE(bench.merge());
+  EXPECT_EQ(bench.rows("SELECT id, c0, c1499 FROM t"), "1|x|x\n3|y|NULL\n");
+}
+
 TEST(MergeChanges, PreferencesDecide) {
   const auto prepare = [](MergeBench& bench) {
     bench.theirs(

@@ -37,6 +37,7 @@ struct MergedTable {
   // What SQL calls the rowid; empty: the table has none, or hides it behind columns of all its names.
   std::string rowid_name;
   bool autoincrement = false;
+  bool is_virtual = false;
   // How base and theirs store these columns.
   merge::ChangeColumns changes;
 

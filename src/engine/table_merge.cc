@@ -11,7 +11,6 @@
 #include "diff/row.h"
 #include "engine/connection_state.h"
 #include "engine/row_json.h"
-#include "engine/unique_keys.h"
 #include "sql/lexer.h"
 
 namespace dosql::engine {
@@ -439,9 +438,14 @@ Status TableMerge::place_waiting() {
   return {};
 }
 
+// What they do not have gets its DEFAULT, unless the row was ours.
+TableStatements::Columns TableMerge::columns_of(const Waiting& waiting) {
+  return waiting.ours ? TableStatements::Columns::kAll : TableStatements::Columns::kTheirs;
+}
+
 Status TableMerge::place(const Waiting& waiting) {
-  const auto columns = waiting.ours ? TableStatements::Columns::kAll : TableStatements::Columns::kTheirs;
-  DOSQL_ASSIGN_OR_RETURN(const Effect effect, insert_waiting(columns, waiting.rowid, waiting.row.values()));
+  DOSQL_ASSIGN_OR_RETURN(const Effect effect,
+                         insert_waiting(columns_of(waiting), waiting.rowid, waiting.row.values()));
   if (effect == Effect::kConstraint) return settle_refused(waiting);
   ++(waiting.ours ? counts_.updated : counts_.inserted);
   note_changed(waiting.ours, waiting.row.values(), all_columns_);
@@ -463,12 +467,13 @@ Result<Effect> TableMerge::insert_waiting(TableStatements::Columns columns, std:
 
 Status TableMerge::settle_refused(const Waiting& waiting) {
   const ConflictKind kind = kind_of_refusal();
-  DOSQL_ASSIGN_OR_RETURN(const std::vector<FoundRow> blocking, find_blocking(waiting.row.values()));
+  DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> in_the_way,
+                         find_in_the_way(waiting, waiting.row.values()));
   const Conflict conflict{.kind = kind,
                           .table = table_.name,
                           .key = key_json(waiting.row.values(), waiting.rowid.value_or(0)),
                           .base = waiting.base ? row_json(waiting.base->values()) : "null",
-                          .main = blocking.empty() ? "null" : row_json(blocking[0].row.values()),
+                          .main = row_json(values_of(in_the_way)),
                           .branch = row_json(waiting.row.values())};
   const Resolution* const resolution = context_.settle(counts_, conflict);
   if (resolution == nullptr && context_.effects != nullptr) {
@@ -483,13 +488,18 @@ Status TableMerge::settle_refused(const Waiting& waiting) {
     note_gone(*waiting.ours);
     return {};
   }
+  const bool takes_theirs = resolution->take == Resolution::Take::kTheirs;
   RowCopy row(waiting.row);
-  std::span<const FoundRow> in_the_way = blocking;
-  if (resolution->take != Resolution::Take::kTheirs) {
-    in_the_way = {};
+  auto columns = columns_of(waiting);
+  if (!takes_theirs) {
     DOSQL_ASSIGN_OR_RETURN(row, resolved_row(row.values(), resolution->value, all_columns_));
+    for (const std::uint32_t column : differing_columns(waiting.row.values(), row.values())) {
+      if (!table_.columns[column].in_theirs) columns = TableStatements::Columns::kAll;
+    }
   }
-  DOSQL_ASSIGN_OR_RETURN(const Effect effect, insert_in_place_of(in_the_way, waiting, row.values()));
+  DOSQL_ASSIGN_OR_RETURN(const Effect effect, takes_theirs
+                                                  ? insert_in_place_of_others(waiting, row.values())
+                                                  : insert_waiting(columns, waiting.rowid, row.values()));
   if (effect == Effect::kConstraint) {
     return Error(ErrorCode::kConstraint,
                  fmt::format("what was decided about row {} of {} is not possible: {}",
@@ -536,40 +546,22 @@ void TableMerge::note_changed(const std::optional<FoundRow>& ours, Values row,
   if (any_of(touched_->child_columns)) note_came(ours, row);
 }
 
-// The rows that have the same values where only one may.
-Result<std::vector<FoundRow>> TableMerge::find_blocking(Values row) {
-  if (!by_unique_keys_) {
-    DOSQL_ASSIGN_OR_RETURN(const std::vector<UniqueKey> keys, unique_keys(context_.connection, table_));
-    by_unique_keys_.emplace();
-    for (const UniqueKey& key : keys) {
-      MergedTable table = table_;
-      table.key = key.columns;
-      by_unique_keys_->push_back(std::make_unique<ByUniqueKey>(context_.connection, std::move(table),
-                                                               context_.encoding, key.condition));
-    }
-  }
-  std::vector<FoundRow> blocking;
-  for (const std::unique_ptr<ByUniqueKey>& by_key : *by_unique_keys_) {
-    if (!by_key->table.has_key(row)) continue;
-    DOSQL_ASSIGN_OR_RETURN(std::optional<FoundRow> found, by_key->statements.find({.key_of = row}));
-    if (found) blocking.push_back(*std::move(found));
-  }
-  return blocking;
+// A row that has the same values where only one may.
+Result<std::optional<FoundRow>> TableMerge::find_in_the_way(const Waiting& waiting, Values row) {
+  if (table_.is_virtual || !is_about_uniqueness(statements_.constraint_code()))
+    return std::optional<FoundRow>();
+  return statements_.find_in_the_way(columns_of(waiting), row);
 }
 
-// Takes out no more of them than it must: a partial index may have nothing against the row.
-Result<Effect> TableMerge::insert_in_place_of(std::span<const FoundRow> blocking, const Waiting& waiting,
-                                              Values row) {
-  // What they do not have gets its DEFAULT, unless the row was ours.
-  const auto columns = waiting.ours ? TableStatements::Columns::kAll : TableStatements::Columns::kTheirs;
-  const auto insert = [&] { return insert_waiting(columns, waiting.rowid, row); };
-  DOSQL_ASSIGN_OR_RETURN(Effect effect, insert());
-  for (const FoundRow& other : blocking) {
-    if (effect != Effect::kConstraint) break;
-    DOSQL_RETURN_IF_ERROR(erase(other, address_of(other)));
-    DOSQL_ASSIGN_OR_RETURN(effect, insert());
+// Takes out no more of them than it must.
+Result<Effect> TableMerge::insert_in_place_of_others(const Waiting& waiting, Values row) {
+  while (true) {
+    DOSQL_ASSIGN_OR_RETURN(const Effect effect, insert_waiting(columns_of(waiting), waiting.rowid, row));
+    if (effect != Effect::kConstraint) return effect;
+    DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> other, find_in_the_way(waiting, row));
+    if (!other) return effect;
+    DOSQL_RETURN_IF_ERROR(erase(*other, address_of(*other)));
   }
-  return effect;
 }
 
 // --- New keys ---

@@ -92,8 +92,9 @@ class TableMerge {
   void note_came(const std::optional<FoundRow>& ours, Values row);
   void note_changed(const std::optional<FoundRow>& ours, Values row, std::span<const std::uint32_t> columns);
   void note_conflict(const merge::KeyedChange& change, std::span<const std::uint32_t> columns);
-  Result<std::vector<FoundRow>> find_blocking(Values row);
-  Result<Effect> insert_in_place_of(std::span<const FoundRow> blocking, const Waiting& waiting, Values row);
+  static TableStatements::Columns columns_of(const Waiting& waiting);
+  Result<std::optional<FoundRow>> find_in_the_way(const Waiting& waiting, Values row);
+  Result<Effect> insert_in_place_of_others(const Waiting& waiting, Values row);
 
   RowAddress address_of(Values row, std::int64_t rowid) const;
   RowAddress address_of(const merge::KeyedChange& change) const;
@@ -118,16 +119,6 @@ class TableMerge {
   std::vector<std::uint32_t> changed_;
   merge::RowOutcome outcome_;
   std::vector<Waiting> waiting_;
-
-  // The table as one of its UNIQUE constraints knows its rows.
-  struct ByUniqueKey {
-    ByUniqueKey(ConnectionState& connection, MergedTable known_by, diff::TextEncoding encoding,
-                const std::string& condition)
-        : table(std::move(known_by)), statements(connection, table, encoding, condition) {}
-    const MergedTable table;
-    TableStatements statements;
-  };
-  std::optional<std::vector<std::unique_ptr<ByUniqueKey>>> by_unique_keys_;
 };
 
 }  // namespace dosql::engine

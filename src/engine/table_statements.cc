@@ -17,6 +17,23 @@ using diff::FieldType;
 // Compiled statements that are kept for sets of columns.
 constexpr std::size_t kUpdatesMax = 64;
 
+// SQLite counts what is chained by AND as nested, up to 1,000 levels; a table has up to 2,000 columns. So
+// there are groups.
+class Conditions {
+ public:
+  void add(std::string_view condition) {
+    constexpr std::size_t kGroup = 100;
+    text_ += count_++ % kGroup != 0 ? " AND " : text_.empty() ? "(" : ") AND (";
+    text_ += condition;
+  }
+  // With an AND in front; empty: there are none.
+  std::string text() const { return text_.empty() ? "" : " AND " + text_ + ")"; }
+
+ private:
+  std::string text_;
+  std::size_t count_ = 0;
+};
+
 // Up to here a double holds every integer, so that SQLite stores a whole number in one way only.
 constexpr std::int64_t kExactIntegerMax = std::int64_t{1} << 47;
 
@@ -41,8 +58,6 @@ Result<OwnStatement*> TableStatements::find_statement(bool by_rowid) {
     for (const MergedColumn& column : table_.columns) text += ", " + sql::quoted(column.name);
     text +=
         fmt::format(" FROM main.{} WHERE {}", sql::quoted(table_.name), table_.where_text("", by_rowid, 1));
-    // On a line of its own: it may end in a comment.
-    if (!condition_.empty()) text += fmt::format(" AND ({}\n)", condition_);
     DOSQL_ASSIGN_OR_RETURN(statement, OwnStatement::prepare(connection_, text));
   }
   return &*statement;
@@ -54,8 +69,10 @@ Result<OwnStatement*> TableStatements::erase_statement(bool by_rowid) {
     int parameter = by_rowid || table_.known_by_rowid() ? 2 : static_cast<int>(table_.key.size()) + 1;
     std::string text = fmt::format("DELETE FROM main.{} WHERE {}", sql::quoted(table_.name),
                                    table_.where_text("", by_rowid, 1));
+    Conditions same;
     for (const MergedColumn& column : table_.columns)
-      text += fmt::format(" AND {} IS ?{} COLLATE BINARY", sql::quoted(column.name), parameter++);
+      same.add(fmt::format("{} IS ?{} COLLATE BINARY", sql::quoted(column.name), parameter++));
+    text += same.text();
     DOSQL_ASSIGN_OR_RETURN(statement, OwnStatement::prepare(connection_, text));
   }
   return &*statement;
@@ -83,6 +100,31 @@ Result<OwnStatement*> TableStatements::insert_statement(Columns columns, bool wi
   return &*statement;
 }
 
+// The row itself, made to change to what it is, tells which one it is: whatever the index is made of.
+Result<OwnStatement*> TableStatements::in_the_way_statement(Columns columns) {
+  std::optional<OwnStatement>& statement = in_the_way_[columns == Columns::kAll];
+  if (!statement) {
+    std::string names;
+    std::string values;
+    std::string returned = table_.rowid_name.empty() ? "0" : sql::quoted(table_.rowid_name);
+    for (const MergedColumn& column : table_.columns) {
+      const std::string name = sql::quoted(column.name);
+      returned += ", " + name;
+      if (columns == Columns::kTheirs && !column.in_theirs) continue;
+      values += names.empty() ? "?" : ", ?";
+      names += (names.empty() ? "" : ", ") + name;
+    }
+    const std::string same = sql::quoted(table_.columns[0].name);
+    DOSQL_ASSIGN_OR_RETURN(
+        statement,
+        OwnStatement::prepare(
+            connection_,
+            fmt::format("INSERT INTO main.{} ({}) VALUES ({}) ON CONFLICT DO UPDATE SET {} = {} RETURNING {}",
+                        sql::quoted(table_.name), names, values, same, same, returned)));
+  }
+  return &*statement;
+}
+
 Result<OwnStatement*> TableStatements::update_statement(bool by_rowid,
                                                         std::span<const std::uint32_t> columns) {
   Updates& updates = updates_[by_rowid];
@@ -92,15 +134,15 @@ Result<OwnStatement*> TableStatements::update_statement(bool by_rowid,
   last = updates.find(key);
   if (last != updates.end()) return &last->second;
   std::string set;
-  std::string condition;
+  Conditions same;
   int parameter = 1;
   for (const std::uint32_t column : columns) {
     const std::string name = sql::quoted(table_.columns[column].name);
     set += fmt::format("{}{} = ?{}", set.empty() ? "" : ", ", name, parameter++);
-    condition += fmt::format(" AND {} IS ?{} COLLATE BINARY", name, parameter++);
+    same.add(fmt::format("{} IS ?{} COLLATE BINARY", name, parameter++));
   }
   const std::string text = fmt::format("UPDATE OR ABORT main.{} SET {} WHERE {}{}", sql::quoted(table_.name),
-                                       set, table_.where_text("", by_rowid, parameter), condition);
+                                       set, table_.where_text("", by_rowid, parameter), same.text());
   DOSQL_ASSIGN_OR_RETURN(OwnStatement statement, OwnStatement::prepare(connection_, text));
   if (updates.size() == kUpdatesMax) updates.clear();
   last = updates.emplace(key, std::move(statement)).first;
@@ -125,14 +167,28 @@ Result<std::optional<FoundRow>> TableStatements::find(const RowAddress& row) {
   const int rc = statement->step();
   if (rc == SQLITE_DONE) return std::optional<FoundRow>();
   if (rc != SQLITE_ROW) return connection_.error(rc);
+  return std::optional(take_row(*statement));
+}
+
+FoundRow TableStatements::take_row(OwnStatement& statement) const {
   FoundRow found;
-  found.rowid = statement->integer(0);
+  found.rowid = statement.integer(0);
   std::vector<Field> values;
   for (std::size_t i = 0; i < table_.columns.size(); ++i)
-    values.push_back(statement->value(static_cast<int>(i) + 1));
+    values.push_back(statement.value(static_cast<int>(i) + 1));
   found.row.assign(values);
-  statement->reset();
-  return std::optional(std::move(found));
+  statement.reset();
+  return found;
+}
+
+Result<std::optional<FoundRow>> TableStatements::find_in_the_way(Columns columns,
+                                                                 std::span<const Field> values) {
+  DOSQL_ASSIGN_OR_RETURN(OwnStatement* const statement, in_the_way_statement(columns));
+  bind_values(*statement, columns, values, 1);
+  const int rc = statement->step();
+  if (rc == SQLITE_ROW) return std::optional(take_row(*statement));
+  if ((rc & 0xff) == SQLITE_CONSTRAINT) return std::optional<FoundRow>();
+  return connection_.error(rc);
 }
 
 Result<Effect> TableStatements::update(const RowAddress& row, std::span<const std::uint32_t> columns,
@@ -159,11 +215,16 @@ Result<Effect> TableStatements::insert(Columns columns, std::optional<std::int64
   DOSQL_ASSIGN_OR_RETURN(OwnStatement* const statement, insert_statement(columns, rowid.has_value()));
   int parameter = 1;
   if (rowid) statement->bind(parameter++, *rowid);
+  bind_values(*statement, columns, values, parameter);
+  return run(*statement);
+}
+
+void TableStatements::bind_values(OwnStatement& statement, Columns columns, std::span<const Field> values,
+                                  int parameter) const {
   for (std::size_t i = 0; i < values.size(); ++i) {
     if (columns == Columns::kAll || table_.columns[i].in_theirs)
-      statement->bind(parameter++, values[i], encoding_);
+      statement.bind(parameter++, values[i], encoding_);
   }
-  return run(*statement);
 }
 
 }  // namespace dosql::engine

@@ -34,10 +34,9 @@ enum class Effect : std::uint8_t {
 // One thread at a time, as its connection. Errors of all: what SQLite reports, but constraints.
 class TableStatements {
  public:
-  // All must outlive it. `condition`: find() sees only rows for which that SQL holds; empty: all.
-  TableStatements(ConnectionState& connection, const MergedTable& table, diff::TextEncoding encoding,
-                  std::string condition = {})
-      : connection_(connection), table_(table), encoding_(encoding), condition_(std::move(condition)) {}
+  // All must outlive it.
+  TableStatements(ConnectionState& connection, const MergedTable& table, diff::TextEncoding encoding)
+      : connection_(connection), table_(table), encoding_(encoding) {}
   TableStatements(const TableStatements&) = delete;
   TableStatements& operator=(const TableStatements&) = delete;
 
@@ -59,6 +58,10 @@ class TableStatements {
   Result<Effect> insert(Columns columns, std::optional<std::int64_t> rowid,
                         std::span<const diff::Field> values);
 
+  // A row that keeps such a row out, by any UNIQUE constraint or index; none: something else does. REQUIRES:
+  // no virtual table, insert() says kConstraint about it.
+  Result<std::optional<FoundRow>> find_in_the_way(Columns columns, std::span<const diff::Field> values);
+
   // Of the newest kConstraint: SQLite's extended code, and what it says.
   int constraint_code() const { return constraint_code_; }
   const std::string& constraint_text() const { return constraint_text_; }
@@ -70,19 +73,23 @@ class TableStatements {
   Result<OwnStatement*> find_statement(bool by_rowid);
   Result<OwnStatement*> erase_statement(bool by_rowid);
   Result<OwnStatement*> insert_statement(Columns columns, bool with_rowid);
+  Result<OwnStatement*> in_the_way_statement(Columns columns);
   Result<OwnStatement*> update_statement(bool by_rowid, std::span<const std::uint32_t> columns);
   int bind(OwnStatement& statement, const RowAddress& row, int first_parameter) const {
     return bind_address(statement, table_, row, encoding_, first_parameter);
   }
+  void bind_values(OwnStatement& statement, Columns columns, std::span<const diff::Field> values,
+                   int parameter) const;
+  FoundRow take_row(OwnStatement& statement) const;
   Result<Effect> run(OwnStatement& statement);
 
   ConnectionState& connection_;
   const MergedTable& table_;
   const diff::TextEncoding encoding_;
-  const std::string condition_;
   std::array<std::optional<OwnStatement>, 2> find_;
   std::array<std::optional<OwnStatement>, 2> erase_;
   std::array<std::array<std::optional<OwnStatement>, 2>, 2> insert_;
+  std::array<std::optional<OwnStatement>, 2> in_the_way_;
 
   using Updates = std::map<std::vector<std::uint32_t>, OwnStatement>;
   std::array<Updates, 2> updates_;

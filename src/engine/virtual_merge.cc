@@ -68,6 +68,7 @@ Result<bool> content_differs(VersionPair& pair, const std::string& table) {
 MergedTable table_of(const VirtualTask& task) {
   MergedTable table;
   table.name = task.name;
+  table.is_virtual = true;
   table.rowid_name = "rowid";
   for (const ColumnShape& column : task.theirs->columns) {
     if (!column.hidden) table.columns.push_back({.name = column.name});
