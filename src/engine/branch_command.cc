@@ -62,7 +62,8 @@ Error at(sql::Span span, Error error) { return std::move(error).with_sql_offset(
 std::string conflict_hint(StatementKind kind) {
   switch (kind) {
     case StatementKind::kMergeBranch:
-      return "DRY RUN counts them by table; STRATEGY ours or theirs decides them, manual lets you";
+      return "DRY RUN counts them by table; STRATEGY manual lets you decide them, ours or theirs all but "
+             "broken constraints";
     case StatementKind::kCompleteMerge:
       return "SELECT * FROM dosql_conflicts shows them, SELECT dosql_resolve_conflict(id, 'ours') decides "
              "one";

@@ -362,7 +362,9 @@ Status TableMerge::refused(const KeyedChange& change, const std::optional<FoundR
                                 .branch = row_json(theirs_of(change))});
   if (resolution == nullptr || resolution->take == Resolution::Take::kOurs) return {};
   if (resolution->take == Resolution::Take::kDelete) return ours ? erase(*ours, address) : Status();
-  RowCopy decided(resolution->take == Resolution::Take::kTheirs ? Values(change.theirs) : row);
+  std::vector<Field> theirs(change.theirs.begin(), change.theirs.end());
+  for (const std::uint32_t column : table_.changes.theirs_lacks) theirs[column] = row[column];
+  RowCopy decided(resolution->take == Resolution::Take::kTheirs ? Values(theirs) : row);
   if (resolution->take == Resolution::Take::kValue) {
     DOSQL_ASSIGN_OR_RETURN(decided, resolved_row(row, resolution->value, all_columns_));
   }
@@ -412,7 +414,6 @@ Status TableMerge::place(const Waiting& waiting) {
 }
 
 Status TableMerge::settle_refused(const Waiting& waiting) {
-  const std::string why = statements_.constraint_text();
   DOSQL_ASSIGN_OR_RETURN(const std::vector<FoundRow> blocking, find_blocking(waiting.row.values()));
   const Resolution* const resolution =
       context_.settle(counts_, {.kind = kind_of_refusal(),
@@ -441,7 +442,8 @@ Status TableMerge::settle_refused(const Waiting& waiting) {
   if (effect == Effect::kConstraint) {
     return Error(ErrorCode::kConstraint,
                  fmt::format("what was decided about row {} of {} is not possible: {}",
-                             key_json(row.values(), waiting.rowid.value_or(0)), table_.name, why));
+                             key_json(row.values(), waiting.rowid.value_or(0)), table_.name,
+                             statements_.constraint_text()));
   }
   ++(waiting.ours ? counts_.updated : counts_.inserted);
   return {};
@@ -471,7 +473,13 @@ Result<std::vector<FoundRow>> TableMerge::find_blocking(Values row) {
 // Takes out no more of them than it must: a partial index may have nothing against the row.
 Result<Effect> TableMerge::insert_in_place_of(std::span<const FoundRow> blocking, const Waiting& waiting,
                                               Values row) {
-  const auto insert = [&] { return statements_.insert(TableStatements::Columns::kAll, waiting.rowid, row); };
+  // A column that they lack has its DEFAULT, but where something was decided about it.
+  const bool lacks =
+      !waiting.ours && std::ranges::all_of(table_.changes.theirs_lacks, [&](std::uint32_t column) {
+        return diff::same_value(row[column], waiting.row.values()[column]);
+      });
+  const auto columns = lacks ? TableStatements::Columns::kTheirs : TableStatements::Columns::kAll;
+  const auto insert = [&] { return statements_.insert(columns, waiting.rowid, row); };
   DOSQL_ASSIGN_OR_RETURN(Effect effect, insert());
   for (const FoundRow& other : blocking) {
     if (effect != Effect::kConstraint) break;

@@ -20,6 +20,14 @@ constexpr std::size_t kUpdatesMax = 64;
 // Up to here a double holds every integer, so that SQLite stores a whole number in one way only.
 constexpr std::int64_t kExactIntegerMax = std::int64_t{1} << 47;
 
+// All of them, in brackets so that the expression is no deeper than it must: SQLite takes 1,000 levels, and
+// 2,000 columns.
+std::string all_of(std::span<const std::string> conditions) {
+  if (conditions.size() == 1) return conditions[0];
+  const std::size_t half = conditions.size() / 2;
+  return fmt::format("({} AND {})", all_of(conditions.first(half)), all_of(conditions.subspan(half)));
+}
+
 }  // namespace
 
 bool TableStatements::compares_exactly(std::uint32_t column, const Field& value) const {
@@ -54,8 +62,10 @@ Result<OwnStatement*> TableStatements::erase_statement(bool by_rowid) {
     int parameter = by_rowid || table_.known_by_rowid() ? 2 : static_cast<int>(table_.key.size()) + 1;
     std::string text = fmt::format("DELETE FROM main.{} WHERE {}", sql::quoted(table_.name),
                                    table_.where_text("", by_rowid, 1));
+    std::vector<std::string> conditions;
     for (const MergedColumn& column : table_.columns)
-      text += fmt::format(" AND {} IS ?{} COLLATE BINARY", sql::quoted(column.name), parameter++);
+      conditions.push_back(fmt::format("{} IS ?{} COLLATE BINARY", sql::quoted(column.name), parameter++));
+    text += " AND " + all_of(conditions);
     DOSQL_ASSIGN_OR_RETURN(statement, OwnStatement::prepare(connection_, text));
   }
   return &*statement;
@@ -92,15 +102,16 @@ Result<OwnStatement*> TableStatements::update_statement(bool by_rowid,
   last = updates.find(key);
   if (last != updates.end()) return &last->second;
   std::string set;
-  std::string condition;
+  std::vector<std::string> conditions;
   int parameter = 1;
   for (const std::uint32_t column : columns) {
     const std::string name = sql::quoted(table_.columns[column].name);
     set += fmt::format("{}{} = ?{}", set.empty() ? "" : ", ", name, parameter++);
-    condition += fmt::format(" AND {} IS ?{} COLLATE BINARY", name, parameter++);
+    conditions.push_back(fmt::format("{} IS ?{} COLLATE BINARY", name, parameter++));
   }
-  const std::string text = fmt::format("UPDATE OR ABORT main.{} SET {} WHERE {}{}", sql::quoted(table_.name),
-                                       set, table_.where_text("", by_rowid, parameter), condition);
+  const std::string text =
+      fmt::format("UPDATE OR ABORT main.{} SET {} WHERE {} AND {}", sql::quoted(table_.name), set,
+                  table_.where_text("", by_rowid, parameter), all_of(conditions));
   DOSQL_ASSIGN_OR_RETURN(OwnStatement statement, OwnStatement::prepare(connection_, text));
   if (updates.size() == kUpdatesMax) updates.clear();
   last = updates.emplace(key, std::move(statement)).first;
