@@ -68,7 +68,8 @@ std::string conflict_hint(StatementKind kind, const std::vector<MergeConflict>& 
   }
   switch (kind) {
     case StatementKind::kMergeBranch:
-      return "DRY RUN counts them by table; STRATEGY ours or theirs decides them, manual lets you";
+      return "DRY RUN counts them by table; STRATEGY manual lets you decide them, ours or theirs all but "
+             "broken constraints";
     case StatementKind::kCompleteMerge:
       return "SELECT * FROM dosql_conflicts shows them, SELECT dosql_resolve_conflict(id, 'ours') decides "
              "one";

@@ -192,19 +192,23 @@ class Decisions {
     return same ? &*found->second.resolution : nullptr;
   }
 
-  // All conflicts that there are: those that nothing was decided about, and those that something was.
+  // All conflicts that there are: those that nothing was decided about, and those that something was. Who has
+  // their ids goes on with them.
   std::vector<StagedConflict> with(const std::vector<MergeConflict>& open) const {
     std::vector<StagedConflict> all;
     std::set<ConflictName> open_names;
+    std::int64_t last = 0;
+    for (const auto& [name, staged] : staged_) last = std::max(last, staged.conflict.id);
     for (const MergeConflict& conflict : open) {
+      const ConflictName name = name_of(conflict);
+      const auto known = staged_.find(name);
       all.push_back({conflict});
-      open_names.insert(name_of(conflict));
+      all.back().conflict.id = known != staged_.end() ? known->second.conflict.id : ++last;
+      open_names.insert(name);
     }
     for (const auto& [name, staged] : staged_) {
       if (staged.resolution && !open_names.contains(name)) all.push_back(staged);
     }
-    std::int64_t id = 0;
-    for (StagedConflict& staged : all) staged.conflict.id = ++id;
     return all;
   }
 

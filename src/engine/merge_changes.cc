@@ -4,6 +4,9 @@
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "base/json_text.h"
 #include "engine/column_lines.h"
@@ -15,6 +18,7 @@
 #include "engine/version_pair.h"
 #include "engine/virtual_merge.h"
 #include "sql/lexer.h"
+#include "sql/stored_definition.h"
 
 namespace dosql::engine {
 namespace {
@@ -43,6 +47,36 @@ class WithoutSideEffects {
   };
   sqlite3* const db_;
   Setting settings_[2] = {{SQLITE_DBCONFIG_ENABLE_FKEY}, {SQLITE_DBCONFIG_ENABLE_TRIGGER}};
+};
+
+// The triggers in temp; the setting leaves them on. They are gone until create() and, where the merge is
+// undone, never were.
+class WithoutTempTriggers {
+ public:
+  Status drop(ConnectionState& connection) {
+    DOSQL_ASSIGN_OR_RETURN(
+        OwnStatement rows,
+        OwnStatement::prepare(
+            connection, "SELECT name, sql FROM temp.sqlite_schema WHERE type = 'trigger' ORDER BY rowid"));
+    int rc = SQLITE_OK;
+    while ((rc = rows.step()) == SQLITE_ROW) triggers_.emplace_back(rows.text(0), rows.text(1));
+    if (rc != SQLITE_DONE) return connection.error(rc);
+    for (const auto& [name, sql] : triggers_)
+      DOSQL_RETURN_IF_ERROR(run_own(connection, fmt::format("DROP TRIGGER temp.{}", sql::quoted(name))));
+    return {};
+  }
+
+  Status create(ConnectionState& connection) const {
+    for (const auto& [name, sql] : triggers_) {
+      const Status done = run_own(connection, sql::with_created_name(sql, "temp." + sql::quoted(name)));
+      // Its table is no longer there: it has gone with that.
+      if (!done && done.error().code() != ErrorCode::kSql) return done;
+    }
+    return {};
+  }
+
+ private:
+  std::vector<std::pair<std::string, std::string>> triggers_;
 };
 
 // The schema of the version that the transaction stands on has to be the one that it sees.
@@ -240,9 +274,12 @@ Status merge_changes(MergeContext& context, const MergeSource& source) {
     return Error(ErrorCode::kInvalidArgument, "the two branches encode text differently");
   context.encoding = their_schema.encoding;
   const WithoutSideEffects quiet(connection.db());
+  WithoutTempTriggers temp_triggers;
+  DOSQL_RETURN_IF_ERROR(temp_triggers.drop(connection));
   ColumnLines columns(store, schemas, connection.db());
   ChangeMerge merge(context, source, columns, *theirs, *ours, quiet.enforced_foreign_keys());
   DOSQL_RETURN_IF_ERROR(merge.run());
+  DOSQL_RETURN_IF_ERROR(temp_triggers.create(connection));
   std::erase_if(context.tables, [](const TableMergeCounts& counts) {
     return counts.inserted + counts.updated + counts.deleted + counts.conflicts == 0;
   });

@@ -1,6 +1,9 @@
 #include "engine/merge_changes.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <string>
 
 #include "engine/engine_test_support.h"
 #include "engine/merge_test_support.h"
@@ -324,6 +327,24 @@ TEST(MergeChanges, WhatHasNoRowsToMergeIsAConflict) {
   ASSERT_FALSE(bench.merge());
   ASSERT_EQ(bench.context().conflicts.size(), 1U);
   EXPECT_EQ(bench.context().conflicts[0].kind, ConflictKind::kSchema);
+}
+
+TEST(MergeChanges, TablesWithAllTheColumnsThatThereCanBe) {
+  constexpr int kColumns = 1999;
+  std::string columns;
+  std::string changes;
+  for (int i = 0; i < kColumns; ++i) {
+    columns += fmt::format(", c{} DEFAULT 0", i);
+    changes += fmt::format("{}c{} = 1", i == 0 ? "" : ", ", i);
+  }
+  MergeBench bench(
+      fmt::format("CREATE TABLE t(id INTEGER PRIMARY KEY{});"
+                  "INSERT INTO t(id) VALUES(1), (2), (3)",
+                  columns));
+  bench.theirs(fmt::format("UPDATE t SET {} WHERE id = 1; DELETE FROM t WHERE id = 2", changes));
+  bench.ours("UPDATE t SET c7 = 7 WHERE id = 3");
+  ASSERT_TRUE(bench.merge());
+  EXPECT_EQ(bench.rows("SELECT id, c0, c1998 FROM t"), "1|1|1\n3|0|0\n");
 }
 
 }  // namespace

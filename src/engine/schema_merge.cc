@@ -9,6 +9,7 @@
 #include "engine/connection_state.h"
 #include "engine/own_statement.h"
 #include "engine/row_json.h"
+#include "engine/virtual_merge.h"
 #include "sql/lexer.h"
 #include "sql/stored_definition.h"
 
@@ -41,6 +42,16 @@ std::string free_rowid_name(const TableShape& table) {
     if (!table.find_column(name)) return name;
   }
   return {};
+}
+
+NameChange name_change(const TableShape& from, const ColumnMatches& matches, const TableShape& to) {
+  NameChange change{.table = from.name, .new_table = to.name, .columns = {}};
+  for (std::size_t i = 0; i < matches.size(); ++i) {
+    if (!matches[i] || sql::equals_ignoring_case(from.columns[i].name, to.columns[*matches[i]].name))
+      continue;
+    change.columns.emplace_back(from.columns[i].name, to.columns[*matches[i]].name);
+  }
+  return change;
 }
 
 std::string failed(const std::string& what, const Error& error) {
@@ -92,8 +103,8 @@ const std::string& SchemaMerge::definition(const VersionSchema& schema, const Ta
   return entry == nullptr ? kNothing : entry->sql;
 }
 
-SchemaMerge::Decision SchemaMerge::decide(const std::string& name, const std::string& base,
-                                          const std::string& ours, const std::string& theirs) {
+Result<SchemaMerge::Decision> SchemaMerge::decide(const std::string& name, const std::string& base,
+                                                  const std::string& ours, const std::string& theirs) {
   if (context_.preference == merge::Preference::kOurs) return Decision::kOurs;
   if (context_.preference == merge::Preference::kTheirs) return Decision::kTheirs;
   const Resolution* const resolution =
@@ -104,16 +115,83 @@ SchemaMerge::Decision SchemaMerge::decide(const std::string& name, const std::st
                                                  .main = sql_json(ours),
                                                  .branch = sql_json(theirs)});
   if (resolution == nullptr) return Decision::kUndecided;
-  return resolution->take == Resolution::Take::kTheirs ? Decision::kTheirs : Decision::kOurs;
+  if (resolution->take == Resolution::Take::kOurs) return Decision::kOurs;
+  if (resolution->take == Resolution::Take::kTheirs) return Decision::kTheirs;
+  return Error(
+      ErrorCode::kInvalidArgument,
+      fmt::format("{} takes a side: its conflict is of kind schema, which ours or theirs resolves", name));
+}
+
+Result<bool> SchemaMerge::make_room(const std::string& name, const std::string& theirs) {
+  DOSQL_ASSIGN_OR_RETURN(OwnStatement find,
+                         OwnStatement::prepare(context_.connection,
+                                               "SELECT type, ifnull(sql, '') FROM main.sqlite_schema WHERE "
+                                               "name = ?1 COLLATE NOCASE AND type <> 'trigger'"));
+  find.bind(1, std::string_view(name));
+  const int rc = find.step();
+  if (rc == SQLITE_DONE) return true;
+  if (rc != SQLITE_ROW) return context_.connection.error(rc);
+  const std::string type = find.text(0);
+  const std::string sql = find.text(1);
+  find.reset();
+  DOSQL_ASSIGN_OR_RETURN(const Decision decision, decide(name, "", sql, theirs));
+  if (decision != Decision::kTheirs) return false;
+  // Of what base has the branch may have made something else that is still to come.
+  if (base_.find(name) != nullptr) {
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("{} cannot be what the branch calls so: {} {} is in the way", name, type, name))
+        .with_hint("rename one of them on its branch first");
+  }
+  dropped_by_them_.insert(type + " " + diff::folded(name));
+  DOSQL_RETURN_IF_ERROR(drop(type, name));
+  return true;
+}
+
+// Whether an index or trigger of the table was added or changed since base.
+bool SchemaMerge::objects_changed(const VersionSchema& now, const TableShape& table) const {
+  return std::ranges::any_of(now.entries, [&](const SchemaEntry& entry) {
+    if (entry.type == "table" || entry.sql.empty() || !sql::equals_ignoring_case(entry.table, table.name))
+      return false;
+    const SchemaEntry* const before = entry_of(base_, entry.type, entry.name);
+    return before == nullptr || !same_definition(before->sql, entry.sql);
+  });
+}
+
+// Rows that only were written again are the same.
+Result<bool> SchemaMerge::rows_changed(VersionPair& pair, const TableShape& base, const TableShape& now) {
+  if (now.kind == TableKind::kVirtual) return content_differs(pair, now.name);
+  Alteration alteration;
+  DOSQL_ASSIGN_OR_RETURN(alteration.matches, columns_.match(pair.before(), base, pair.after(), now));
+  alteration.ours_of_base = alteration.matches;
+  for (std::size_t i = 0; i < now.columns.size(); ++i) alteration.theirs_of_ours.emplace_back(i);
+  const TableTask task = task_of({.base = &base, .ours = &now, .theirs = &now}, alteration);
+  DOSQL_ASSIGN_OR_RETURN(merge::KeyedChanges changes, pair.changes(&base, &now, task.merged));
+  merge::KeyedChange change;
+  while (true) {
+    DOSQL_ASSIGN_OR_RETURN(const bool found, changes.next(change));
+    if (!found) return false;
+    const bool same = change.in_base && change.in_theirs && change.rowid_base == change.rowid_theirs &&
+                      merge::same_row(change.base, change.theirs);
+    if (!same) return true;
+  }
 }
 
 Status SchemaMerge::create(const std::string& sql, const std::string& name) {
   return run_own(context_.connection, sql::with_created_name(sql, "main." + quoted(name)));
 }
 
+// A view's triggers have gone with it.
+Status SchemaMerge::drop(std::string_view type, const std::string& name) {
+  return run_own(context_.connection, fmt::format("DROP {} IF EXISTS main.{}", type, quoted(name)));
+}
+
 // --- Tables ---
 
 Result<MergedSchema> SchemaMerge::merge_tables() {
+  const auto same_sql = [](const SchemaEntry& a, const SchemaEntry& b) { return a.sql == b.sql; };
+  if (!std::ranges::equal(base_.entries, theirs_.entries, same_sql)) {
+    DOSQL_ASSIGN_OR_RETURN(old_problem_, find_problem());
+  }
   DOSQL_RETURN_IF_ERROR(drop_gone());
   MergedSchema merged;
   for (const Trio& trio : trios()) DOSQL_RETURN_IF_ERROR(merge_table(trio, merged));
@@ -134,7 +212,10 @@ Status SchemaMerge::merge_table(const Trio& trio, MergedSchema& merged) {
 }
 
 Status SchemaMerge::create_table(const Trio& trio, MergedSchema& merged) {
-  DOSQL_RETURN_IF_ERROR(create(definition(theirs_, trio.theirs), trio.theirs->name));
+  const std::string& sql = definition(theirs_, trio.theirs);
+  DOSQL_ASSIGN_OR_RETURN(const bool free, make_room(trio.theirs->name, sql));
+  if (!free) return {};
+  DOSQL_RETURN_IF_ERROR(create(sql, trio.theirs->name));
   return add_plain_task({.theirs = trio.theirs}, merged);
 }
 
@@ -144,31 +225,35 @@ Status SchemaMerge::merge_both_created(const Trio& trio, MergedSchema& merged) {
   if (same_definition(ours, theirs)) {
     return add_plain_task(trio, merged);
   }
-  switch (decide(trio.theirs->name, "", ours, theirs)) {
-    case Decision::kTheirs: return replace_emptied(trio, merged);
-    default: return {};
-  }
+  DOSQL_ASSIGN_OR_RETURN(const Decision decision, decide(trio.theirs->name, "", ours, theirs));
+  return decision == Decision::kTheirs ? replace_emptied(trio, merged) : Status();
 }
 
 Status SchemaMerge::merge_dropped_by_theirs(const Trio& trio) {
   const std::string& base = definition(base_, trio.base);
   const std::string& ours = definition(ours_, trio.ours);
-  bool we_changed = context_.has_own_changes || !same_definition(base, ours);
+  bool we_changed =
+      context_.has_own_changes || !same_definition(base, ours) || objects_changed(ours_, *trio.ours);
   if (!we_changed) {
-    DOSQL_ASSIGN_OR_RETURN(we_changed, our_pair_.rows_differ(trio.base, trio.ours));
+    DOSQL_ASSIGN_OR_RETURN(we_changed, rows_changed(our_pair_, *trio.base, *trio.ours));
   }
-  if (we_changed && decide(trio.ours->name, base, ours, "") != Decision::kTheirs) return {};
+  if (we_changed) {
+    DOSQL_ASSIGN_OR_RETURN(const Decision decision, decide(trio.ours->name, base, ours, ""));
+    if (decision != Decision::kTheirs) return {};
+  }
   return run_own(context_.connection, fmt::format("DROP TABLE main.{}", quoted(trio.ours->name)));
 }
 
 Status SchemaMerge::merge_dropped_by_us(const Trio& trio, MergedSchema& merged) {
   const std::string& base = definition(base_, trio.base);
   const std::string& theirs = definition(theirs_, trio.theirs);
-  if (same_definition(base, theirs)) {
-    DOSQL_ASSIGN_OR_RETURN(const bool they_changed, their_pair_.rows_differ(trio.base, trio.theirs));
+  if (same_definition(base, theirs) && !objects_changed(theirs_, *trio.theirs)) {
+    DOSQL_ASSIGN_OR_RETURN(const bool they_changed, rows_changed(their_pair_, *trio.base, *trio.theirs));
     if (!they_changed) return {};
   }
-  if (decide(trio.theirs->name, base, "", theirs) != Decision::kTheirs) return {};
+  DOSQL_ASSIGN_OR_RETURN(const Decision decision, decide(trio.theirs->name, base, "", theirs));
+  if (decision != Decision::kTheirs) return {};
+  back_.insert(diff::folded(trio.theirs->name));
   return create_table(trio, merged);
 }
 
@@ -188,8 +273,10 @@ Status SchemaMerge::merge_definitions(const Trio& trio, MergedSchema& merged) {
       merged.virtual_tables.push_back({trio.base, trio.theirs, trio.ours->name});
       return {};
     }
-    if (!same_definition(base, ours) && decide(trio.ours->name, base, ours, theirs) != Decision::kTheirs)
-      return {};
+    if (!same_definition(base, ours)) {
+      DOSQL_ASSIGN_OR_RETURN(const Decision decision, decide(trio.ours->name, base, ours, theirs));
+      if (decision != Decision::kTheirs) return {};
+    }
     return replace_emptied(trio, merged);
   }
   DOSQL_ASSIGN_OR_RETURN(Alteration alteration, compare(trio));
@@ -197,19 +284,36 @@ Status SchemaMerge::merge_definitions(const Trio& trio, MergedSchema& merged) {
     add_task(trio, alteration, merged);
     return {};
   }
+  const auto keep_ours = [&] {
+    alteration.new_in_ours.clear();
+    add_task(trio, alteration, merged);
+    return Status();
+  };
+  const bool renamed = !sql::equals_ignoring_case(trio.base->name, trio.theirs->name) &&
+                       !sql::equals_ignoring_case(trio.ours->name, trio.theirs->name);
+  if (renamed) {
+    DOSQL_ASSIGN_OR_RETURN(const bool free, make_room(trio.theirs->name, theirs));
+    if (!free) return keep_ours();
+  }
   DOSQL_ASSIGN_OR_RETURN(const bool altered, alter(trio, alteration));
   if (altered) {
     add_task(trio, alteration, merged);
     return {};
   }
-  if (same_definition(base, ours)) return replace_table(trio, merged);
-  switch (decide(trio.ours->name, base, ours, theirs)) {
-    case Decision::kTheirs: return replace_table(trio, merged);
-    default: break;
+  if (!same_definition(base, ours)) {
+    DOSQL_ASSIGN_OR_RETURN(const Decision decision, decide(trio.ours->name, base, ours, theirs));
+    return decision == Decision::kTheirs ? replace_table(trio, merged) : keep_ours();
   }
-  alteration.new_in_ours.clear();
-  add_task(trio, alteration, merged);
-  return {};
+  DOSQL_RETURN_IF_ERROR(run_own(context_.connection, "SAVEPOINT dosql_replace"));
+  const Status replaced = replace_table(trio, merged);
+  if (replaced) return run_own(context_.connection, "RELEASE dosql_replace");
+  const ErrorCode code = replaced.error().code();
+  if (code != ErrorCode::kSql && code != ErrorCode::kConstraint) return replaced;
+  // Rows of ours are against it.
+  DOSQL_RETURN_IF_ERROR(run_own(context_.connection, "ROLLBACK TO dosql_replace"));
+  DOSQL_RETURN_IF_ERROR(run_own(context_.connection, "RELEASE dosql_replace"));
+  DOSQL_ASSIGN_OR_RETURN(const Decision decision, decide(trio.ours->name, base, ours, theirs));
+  return decision == Decision::kTheirs ? replaced : keep_ours();
 }
 
 Result<SchemaMerge::Alteration> SchemaMerge::compare(const Trio& trio) {
@@ -255,8 +359,7 @@ Result<bool> SchemaMerge::alter(const Trio& trio, Alteration& alteration) {
   std::vector<std::string> steps;
   if (!sql::equals_ignoring_case(trio.base->name, trio.theirs->name) &&
       !sql::equals_ignoring_case(trio.ours->name, trio.theirs->name)) {
-    const bool taken = ours_.find(trio.theirs->name) != nullptr;
-    if (!sql::equals_ignoring_case(trio.ours->name, trio.base->name) || taken) return false;
+    if (!sql::equals_ignoring_case(trio.ours->name, trio.base->name)) return false;
     steps.push_back(
         fmt::format("ALTER TABLE main.{} RENAME TO {}", quoted(trio.ours->name), quoted(trio.theirs->name)));
   }
@@ -332,9 +435,10 @@ Result<bool> SchemaMerge::alter(const Trio& trio, Alteration& alteration) {
   return true;
 }
 
-// Ours gets their definition and keeps its rows, as far as the columns are the same.
+// Ours gets their definition and keeps its rows, as far as the columns are the same. Its indexes and triggers
+// have gone with it: merge_rest() makes them anew.
 Status SchemaMerge::replace_table(const Trio& trio, MergedSchema& merged) {
-  const std::string made = "dosql_merged_table";
+  DOSQL_ASSIGN_OR_RETURN(const std::string made, free_name("dosql_merged_table"));
   DOSQL_ASSIGN_OR_RETURN(const ColumnMatches matches,
                          columns_.match(our_pair_.after(), *trio.ours, their_pair_.after(), *trio.theirs));
   std::string from;
@@ -354,12 +458,6 @@ Status SchemaMerge::replace_table(const Trio& trio, MergedSchema& merged) {
     to += (to.empty() ? "" : ", ") + quoted(their_rowid);
   }
   std::vector<std::string> steps;
-  std::vector<std::pair<std::string, std::string>> ours_again;
-  for (const SchemaEntry& entry : ours_.entries) {
-    const bool of_table = sql::equals_ignoring_case(entry.table, trio.ours->name) && !entry.sql.empty();
-    if (of_table && (entry.type == "index" || entry.type == "trigger"))
-      ours_again.emplace_back(entry.type, entry.name);
-  }
   steps.push_back(sql::with_created_name(definition(theirs_, trio.theirs), "main." + made));
   if (!from.empty()) {
     steps.push_back(fmt::format("INSERT OR ABORT INTO main.{} ({}) SELECT {} FROM main.{}", made, to, from,
@@ -367,10 +465,6 @@ Status SchemaMerge::replace_table(const Trio& trio, MergedSchema& merged) {
   }
   steps.push_back(fmt::format("DROP TABLE main.{}", quoted(trio.ours->name)));
   steps.push_back(fmt::format("ALTER TABLE main.{} RENAME TO {}", made, quoted(trio.theirs->name)));
-  for (const auto& [type, name] : ours_again) {
-    DOSQL_ASSIGN_OR_RETURN(const std::optional<std::string> sql, live_definition(type, name));
-    if (sql) steps.push_back(sql::with_created_name(*sql, "main." + quoted(name)));
-  }
   // Views and triggers that name the table go on naming it.
   int legacy = 0;
   sqlite3_db_config(context_.connection.db(), SQLITE_DBCONFIG_LEGACY_ALTER_TABLE, -1, &legacy);
@@ -386,6 +480,7 @@ Status SchemaMerge::replace_table(const Trio& trio, MergedSchema& merged) {
         fmt::format("table {} cannot take the definition that the branch gave it", trio.ours->name);
     return Error(done.error().code(), failed(what, done.error()));
   }
+  our_names_.push_back(name_change(*trio.ours, matches, *trio.theirs));
   return add_plain_task(trio, merged);
 }
 
@@ -407,10 +502,49 @@ Status SchemaMerge::add_plain_task(const Trio& trio, MergedSchema& merged) {
   return {};
 }
 
-void SchemaMerge::add_task(const Trio& trio, const Alteration& alteration, MergedSchema& merged) const {
+void SchemaMerge::add_task(const Trio& trio, const Alteration& alteration, MergedSchema& merged) {
+  merged.tables.push_back(task_of(trio, alteration));
+  note_names(trio, alteration, merged.tables.back().merged.name);
+}
+
+// What the columns of all three are called from now on.
+void SchemaMerge::note_names(const Trio& trio, const Alteration& alteration, const std::string& table) {
+  NameChange base{.table = trio.base == nullptr ? "" : trio.base->name, .new_table = table, .columns = {}};
+  NameChange ours{.table = trio.ours->name, .new_table = table, .columns = {}};
+  NameChange theirs{.table = trio.theirs->name, .new_table = table, .columns = {}};
+  const auto add = [](NameChange& change, const std::string& from, const std::string& to) {
+    if (!sql::equals_ignoring_case(from, to)) change.columns.emplace_back(from, to);
+  };
+  for (std::size_t i = 0; i < trio.ours->columns.size(); ++i) {
+    const std::string& our_name = trio.ours->columns[i].name;
+    const auto in_base = std::ranges::find(alteration.ours_of_base, std::optional(i));
+    const auto in_theirs = alteration.theirs_of_ours[i];
+    std::string name = our_name;
+    if (in_base != alteration.ours_of_base.end()) {
+      const auto place = static_cast<std::size_t>(in_base - alteration.ours_of_base.begin());
+      const std::string& base_name = trio.base->columns[place].name;
+      if (alteration.done && in_theirs && sql::equals_ignoring_case(our_name, base_name))
+        name = trio.theirs->columns[*in_theirs].name;
+      add(base, base_name, name);
+    }
+    if (in_theirs) add(theirs, trio.theirs->columns[*in_theirs].name, name);
+    add(ours, our_name, name);
+  }
+  const auto keep = [](std::vector<NameChange>& all, NameChange change) {
+    if (change.table.empty()) return;
+    if (change.columns.empty() && sql::equals_ignoring_case(change.table, change.new_table)) return;
+    all.push_back(std::move(change));
+  };
+  keep(base_names_, std::move(base));
+  // Else it is theirs already.
+  if (trio.ours != trio.theirs) keep(our_names_, std::move(ours));
+  keep(their_names_, std::move(theirs));
+}
+
+TableTask SchemaMerge::task_of(const Trio& trio, const Alteration& alteration) {
   TableTask task{.base = trio.base, .theirs = trio.theirs, .merged = {}};
   MergedTable& table = task.merged;
-  const bool renamed_by_them = trio.base != nullptr &&
+  const bool renamed_by_them = alteration.done && trio.base != nullptr &&
                                !sql::equals_ignoring_case(trio.base->name, trio.theirs->name) &&
                                sql::equals_ignoring_case(trio.base->name, trio.ours->name);
   table.name = renamed_by_them ? trio.theirs->name : trio.ours->name;
@@ -460,7 +594,7 @@ void SchemaMerge::add_task(const Trio& trio, const Alteration& alteration, Merge
   }
   table.rowid_name =
       table.rowid_column ? table.columns[*table.rowid_column].name : free_rowid_name(*trio.ours);
-  merged.tables.push_back(std::move(task));
+  return task;
 }
 
 // --- Indexes, views and triggers ---
@@ -488,48 +622,192 @@ Status SchemaMerge::drop_gone() {
     if (entry_of(theirs_, entry.type, entry.name) != nullptr) continue;
     const SchemaEntry* const ours = entry_of(ours_, entry.type, entry.name);
     if (ours == nullptr) continue;
-    if (!same_definition(entry.sql, ours->sql) &&
-        decide(entry.name, entry.sql, ours->sql, "") != Decision::kTheirs)
-      continue;
-    DOSQL_RETURN_IF_ERROR(
-        run_own(context_.connection, fmt::format("DROP {} main.{}", entry.type, quoted(entry.name))));
+    const bool takes_along = entry.type == "view" && std::ranges::any_of(ours_.entries, [&](const auto& one) {
+                               return one.type == "trigger" &&
+                                      sql::equals_ignoring_case(one.table, entry.name) &&
+                                      entry_of(base_, "trigger", one.name) == nullptr;
+                             });
+    if (!same_definition(entry.sql, ours->sql) || takes_along) {
+      // Where a table or column was renamed, the text says it.
+      DOSQL_ASSIGN_OR_RETURN(const bool only_renamed, is_only_renamed(entry, *ours));
+      if (!only_renamed || takes_along) {
+        DOSQL_ASSIGN_OR_RETURN(const Decision decision, decide(entry.name, entry.sql, ours->sql, ""));
+        if (decision != Decision::kTheirs) continue;
+      }
+    }
+    dropped_by_them_.insert(entry.type + " " + diff::folded(entry.name));
+    DOSQL_RETURN_IF_ERROR(drop(entry.type, entry.name));
   }
   return {};
+}
+
+// Whether ours says what base says, under the names that ours gave to tables and columns.
+Result<bool> SchemaMerge::is_only_renamed(const SchemaEntry& base, const SchemaEntry& ours) {
+  std::vector<NameChange> changes;
+  for (const TablePair& pair : our_pair_.tables().pairs) {
+    if (pair.before == nullptr || pair.after == nullptr) continue;
+    if (pair.before->kind == TableKind::kVirtual || !is_mergeable(pair.before)) continue;
+    DOSQL_ASSIGN_OR_RETURN(const ColumnMatches matches,
+                           columns_.match(our_pair_.before(), *pair.before, our_pair_.after(), *pair.after));
+    NameChange change = name_change(*pair.before, matches, *pair.after);
+    if (!change.columns.empty() || change.table != change.new_table) changes.push_back(std::move(change));
+  }
+  DOSQL_ASSIGN_OR_RETURN(const std::vector<SchemaEntry> entries, renamed_entries(base_, changes));
+  return std::ranges::any_of(entries, [&](const SchemaEntry& entry) {
+    return entry.type == base.type && entry.name == base.name && same_definition(entry.sql, ours.sql);
+  });
+}
+
+Result<std::string> SchemaMerge::free_name(const std::string& wanted) const {
+  std::string name = wanted;
+  const auto taken = [&](const VersionSchema& schema) {
+    return std::ranges::any_of(schema.entries, [&](const SchemaEntry& entry) {
+      return sql::equals_ignoring_case(entry.name, name);
+    });
+  };
+  while (taken(ours_) || taken(theirs_)) name += "_";
+  return name;
 }
 
 Status SchemaMerge::merge_rest() {
-  for (const SchemaEntry& entry : theirs_.entries) {
-    if (entry.type == "table" || entry.sql.empty()) continue;
-    DOSQL_RETURN_IF_ERROR(merge_object(entry));
+  DOSQL_ASSIGN_OR_RETURN(const std::vector<SchemaEntry> base, renamed_entries(base_, base_names_));
+  DOSQL_ASSIGN_OR_RETURN(const std::vector<SchemaEntry> ours, renamed_entries(ours_, our_names_));
+  DOSQL_ASSIGN_OR_RETURN(const std::vector<SchemaEntry> theirs, renamed_entries(theirs_, their_names_));
+  const auto find = [](const std::vector<SchemaEntry>& entries, const SchemaEntry& wanted) {
+    const auto found = std::ranges::find_if(entries, [&](const SchemaEntry& one) {
+      return one.type == wanted.type && sql::equals_ignoring_case(one.name, wanted.name);
+    });
+    return found == entries.end() ? nullptr : &*found;
+  };
+  std::vector<Object> objects;
+  // A trigger may be one of a view.
+  for (const std::string_view type : {"index", "view", "trigger"}) {
+    for (const SchemaEntry& entry : theirs) {
+      if (entry.type == type)
+        objects.push_back({entry.type, entry.name, find(base, entry), find(ours, entry), &entry});
+    }
+    for (const SchemaEntry& entry : ours) {
+      if (entry.type == type && find(theirs, entry) == nullptr)
+        objects.push_back({entry.type, entry.name, find(base, entry), &entry, nullptr});
+    }
   }
-  return {};
+  for (const Object& object : objects) DOSQL_RETURN_IF_ERROR(merge_object(object));
+  return settle_problems(objects);
 }
 
-Status SchemaMerge::merge_object(const SchemaEntry& theirs) {
-  const SchemaEntry* const base = entry_of(base_, theirs.type, theirs.name);
-  const SchemaEntry* const ours = entry_of(ours_, theirs.type, theirs.name);
-  DOSQL_ASSIGN_OR_RETURN(const std::optional<std::string> live, live_definition(theirs.type, theirs.name));
-  if (live && same_definition(*live, theirs.sql)) return {};
-  const bool they_changed = base == nullptr || !same_definition(base->sql, theirs.sql);
-  if (!they_changed) return {};
-  const std::string& base_sql = base == nullptr ? kNothing : base->sql;
-  const std::string& our_sql = ours == nullptr ? kNothing : ours->sql;
-  const bool we_changed = base == nullptr ? ours != nullptr : !same_definition(base_sql, our_sql);
-  if (we_changed && decide(theirs.name, base_sql, our_sql, theirs.sql) != Decision::kTheirs) return {};
-  if (live) {
-    DOSQL_RETURN_IF_ERROR(
-        run_own(context_.connection, fmt::format("DROP {} main.{}", theirs.type, quoted(theirs.name))));
+// What the object is to be; null: not there.
+Result<const SchemaEntry*> SchemaMerge::wanted(const Object& object) {
+  const SchemaEntry* const base = object.base;
+  const SchemaEntry* const ours = object.ours;
+  const SchemaEntry* const theirs = object.theirs;
+  // drop_gone() or make_room() has decided about it.
+  if (theirs == nullptr)
+    return dropped_by_them_.contains(object.type + " " + diff::folded(object.name)) ? nullptr : ours;
+  if (ours != nullptr && same_definition(ours->sql, theirs->sql)) return ours;
+  const bool they_changed = base == nullptr || !same_definition(base->sql, theirs->sql);
+  if (ours == nullptr && back_.contains(diff::folded(theirs->table))) return theirs;
+  if (!they_changed) return ours;
+  const bool we_changed =
+      base == nullptr ? ours != nullptr : ours == nullptr || !same_definition(base->sql, ours->sql);
+  if (!we_changed) return theirs;
+  DOSQL_ASSIGN_OR_RETURN(const Decision decision, decide(object.name, base == nullptr ? "" : base->sql,
+                                                         ours == nullptr ? "" : ours->sql, theirs->sql));
+  return decision == Decision::kTheirs ? theirs : ours;
+}
+
+Status SchemaMerge::merge_object(const Object& object) {
+  DOSQL_ASSIGN_OR_RETURN(const SchemaEntry* const wanted, this->wanted(object));
+  DOSQL_ASSIGN_OR_RETURN(const std::optional<std::string> live, live_definition(object.type, object.name));
+  if (wanted == nullptr) return live ? drop(object.type, object.name) : Status();
+  if (live && (wanted == object.ours || same_definition(*live, wanted->sql))) return {};
+  if (object.type != "view") {
+    // That the table goes has been decided.
+    DOSQL_ASSIGN_OR_RETURN(const auto table, live_definition("table", wanted->table));
+    DOSQL_ASSIGN_OR_RETURN(const auto view, live_definition("view", wanted->table));
+    if (!table && !view) return {};
   }
-  const Status created = create(theirs.sql, theirs.name);
-  if (created || theirs.type != "index" || created.error().code() != ErrorCode::kConstraint) return created;
-  // Of the rows that came together some have the same values.
-  context_.settle(context_.counts_of(theirs.table), {.kind = ConflictKind::kUnique,
-                                                     .table = theirs.table,
-                                                     .key = json_string(theirs.name),
-                                                     .base = "null",
-                                                     .main = "null",
-                                                     .branch = json_string(theirs.sql)});
-  return {};
+  if (live) DOSQL_RETURN_IF_ERROR(drop(object.type, object.name));
+  if (!live && object.type != "trigger") {
+    DOSQL_ASSIGN_OR_RETURN(const bool free, make_room(object.name, wanted->sql));
+    if (!free) return {};
+  }
+  const Status created = create(wanted->sql, object.name);
+  if (created) return {};
+  const ErrorCode code = created.error().code();
+  if (code != ErrorCode::kSql && code != ErrorCode::kConstraint) return created;
+  return refused(object, *wanted, created.error());
+}
+
+// It cannot be: rows that came together have the same values, or there is no such column any more.
+Status SchemaMerge::refused(const Object& object, const SchemaEntry& wanted, const Error& error) {
+  const bool is_theirs = &wanted == object.theirs;
+  Decision decision = Decision::kUndecided;
+  if (is_theirs && error.code() == ErrorCode::kConstraint) {
+    const Resolution* const resolution =
+        context_.settle(context_.counts_of(wanted.table), {.kind = ConflictKind::kUnique,
+                                                           .table = wanted.table,
+                                                           .key = json_string(object.name),
+                                                           .base = "null",
+                                                           .main = "null",
+                                                           .branch = json_string(wanted.sql)});
+    if (resolution != nullptr)
+      decision = resolution->take == Resolution::Take::kOurs ? Decision::kOurs : Decision::kTheirs;
+  } else {
+    DOSQL_ASSIGN_OR_RETURN(decision, decide(object.name, object.base == nullptr ? "" : object.base->sql,
+                                            object.ours == nullptr ? "" : object.ours->sql,
+                                            object.theirs == nullptr ? "" : object.theirs->sql));
+  }
+  // Without it is what the other side has.
+  const bool other_side = decision == (is_theirs ? Decision::kOurs : Decision::kTheirs);
+  if (decision == Decision::kUndecided || other_side) return {};
+  return Error(error.code(), fmt::format("{} {} cannot be as {} has it: {}", object.type, object.name,
+                                         is_theirs ? "the branch" : "main", error.message()))
+      .with_hint("change it, or what it is about, on one of the branches first");
+}
+
+// What SQLite has against the schema as a whole, as it says it when a column is renamed; empty: nothing.
+Result<std::string> SchemaMerge::find_problem() const {
+  DOSQL_ASSIGN_OR_RETURN(const std::string name, free_name("dosql_check"));
+  sqlite3* const db = context_.connection.db();
+  int legacy = 0;
+  sqlite3_db_config(db, SQLITE_DBCONFIG_LEGACY_ALTER_TABLE, -1, &legacy);
+  sqlite3_db_config(db, SQLITE_DBCONFIG_LEGACY_ALTER_TABLE, 0, nullptr);
+  DOSQL_RETURN_IF_ERROR(run_own(context_.connection, "SAVEPOINT dosql_check"));
+  const Status made = run_own(context_.connection, fmt::format("CREATE TABLE main.{}(a)", quoted(name)));
+  const Status renamed =
+      run_own(context_.connection, fmt::format("ALTER TABLE main.{} RENAME COLUMN a TO b", quoted(name)));
+  sqlite3_db_config(db, SQLITE_DBCONFIG_LEGACY_ALTER_TABLE, legacy, nullptr);
+  DOSQL_RETURN_IF_ERROR(run_own(context_.connection, "ROLLBACK TO dosql_check"));
+  DOSQL_RETURN_IF_ERROR(run_own(context_.connection, "RELEASE dosql_check"));
+  DOSQL_RETURN_IF_ERROR(made);
+  if (renamed) return std::string();
+  if (renamed.error().code() != ErrorCode::kSql) return renamed.error();
+  return renamed.error().message();
+}
+
+// A view or trigger that only the combination of both sides makes useless.
+Status SchemaMerge::settle_problems(const std::vector<Object>& objects) {
+  const auto same_sql = [](const SchemaEntry& a, const SchemaEntry& b) { return a.sql == b.sql; };
+  const bool schema_changed = !std::ranges::equal(base_.entries, theirs_.entries, same_sql);
+  if (!schema_changed || !old_problem_.empty()) return {};
+  std::set<std::string> dropped;
+  while (true) {
+    DOSQL_ASSIGN_OR_RETURN(const std::string problem, find_problem());
+    if (problem.empty()) return {};
+    const auto guilty = std::ranges::find_if(objects, [&](const Object& object) {
+      return problem.find(fmt::format("error in {} {}:", object.type, object.name)) != std::string::npos &&
+             !dropped.contains(object.name);
+    });
+    if (guilty == objects.end()) return Error(ErrorCode::kSql, "the merged schema cannot be: " + problem);
+    const bool is_theirs =
+        guilty->theirs != nullptr &&
+        (guilty->ours == nullptr || !same_definition(guilty->ours->sql, guilty->theirs->sql));
+    const SchemaEntry* const blamed = is_theirs ? guilty->theirs : guilty->ours;
+    DOSQL_RETURN_IF_ERROR(refused(*guilty, *blamed, Error(ErrorCode::kSql, problem)));
+    DOSQL_RETURN_IF_ERROR(drop(guilty->type, guilty->name));
+    dropped.insert(guilty->name);
+    if (is_theirs && guilty->ours != nullptr) DOSQL_RETURN_IF_ERROR(create(guilty->ours->sql, guilty->name));
+  }
 }
 
 }  // namespace dosql::engine

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -15,6 +16,7 @@
 #include "engine/column_lines.h"
 #include "engine/merge_context.h"
 #include "engine/merged_table.h"
+#include "engine/renamed_schema.h"
 #include "engine/table_pairing.h"
 #include "engine/table_shape.h"
 #include "engine/version_pair.h"
@@ -42,6 +44,9 @@ struct MergedSchema {
 
 // What has an effect on rows comes before them, indexes and what else is made of tables after them: an index
 // that is built of the rows costs less than one that follows them, and its UNIQUE holds at the end only.
+//
+// Indexes, views and triggers are compared under the names that tables and columns have in the end, so that
+// one which only speaks of something that was renamed has not changed.
 //
 // A definition that only they changed is taken. Where both changed a table, what they added, dropped and
 // renamed is done to ours too; where that does not make sense, it is a conflict.
@@ -84,20 +89,42 @@ class SchemaMerge {
   Result<bool> alter(const Trio& trio, Alteration& alteration);
   Status replace_table(const Trio& trio, MergedSchema& merged);
   Status replace_emptied(const Trio& trio, MergedSchema& merged);
-  void add_task(const Trio& trio, const Alteration& alteration, MergedSchema& merged) const;
+  void add_task(const Trio& trio, const Alteration& alteration, MergedSchema& merged);
+  static TableTask task_of(const Trio& trio, const Alteration& alteration);
+  void note_names(const Trio& trio, const Alteration& alteration, const std::string& table);
   // The table is theirs now, by its definition.
   Status add_plain_task(const Trio& trio, MergedSchema& merged);
 
   enum class Decision : std::uint8_t { kOurs, kTheirs, kUndecided };
-  Decision decide(const std::string& name, const std::string& base, const std::string& ours,
-                  const std::string& theirs);
+  Result<Decision> decide(const std::string& name, const std::string& base, const std::string& ours,
+                          const std::string& theirs);
+  // Whether the name is free for what they call so, be it that what has it goes.
+  Result<bool> make_room(const std::string& name, const std::string& theirs);
+  Result<bool> rows_changed(VersionPair& pair, const TableShape& base, const TableShape& now);
+  bool objects_changed(const VersionSchema& now, const TableShape& table) const;
 
   static const diff::SchemaEntry* entry_of(const VersionSchema& schema, std::string_view type,
                                            std::string_view name);
   static const std::string& definition(const VersionSchema& schema, const TableShape* table);
   Result<std::optional<std::string>> live_definition(std::string_view type, const std::string& name) const;
+  Result<std::string> free_name(const std::string& wanted) const;
   Status create(const std::string& sql, const std::string& name);
-  Status merge_object(const diff::SchemaEntry& theirs);
+  Status drop(std::string_view type, const std::string& name);
+
+  // An index, view or trigger by its definitions under the merged names; null: it is not there.
+  struct Object {
+    std::string type;
+    std::string name;
+    const diff::SchemaEntry* base = nullptr;
+    const diff::SchemaEntry* ours = nullptr;
+    const diff::SchemaEntry* theirs = nullptr;
+  };
+  Result<bool> is_only_renamed(const diff::SchemaEntry& base, const diff::SchemaEntry& ours);
+  Status merge_object(const Object& object);
+  Result<const diff::SchemaEntry*> wanted(const Object& object);
+  Status refused(const Object& object, const diff::SchemaEntry& wanted, const Error& error);
+  Result<std::string> find_problem() const;
+  Status settle_problems(const std::vector<Object>& objects);
 
   MergeContext& context_;
   ColumnLines& columns_;
@@ -106,6 +133,13 @@ class SchemaMerge {
   const VersionSchema& base_;
   const VersionSchema& ours_;
   const VersionSchema& theirs_;
+  // From the names in a version to the merged ones.
+  std::vector<NameChange> base_names_;
+  std::vector<NameChange> our_names_;
+  std::vector<NameChange> their_names_;
+  std::set<std::string> dropped_by_them_;  // objects: type, space, folded name
+  std::set<std::string> back_;             // tables that ours had dropped
+  std::string old_problem_;                // of ours
 };
 
 }  // namespace dosql::engine

@@ -52,19 +52,6 @@ const diff::SchemaEntry* entry_of(const VersionSchema& schema, std::string_view 
   return found == schema.entries.end() ? nullptr : &*found;
 }
 
-// Whether what the module keeps the table in differs.
-Result<bool> content_differs(VersionPair& pair, const std::string& table) {
-  const std::string prefix = table + "_";
-  for (const TablePair& kept : pair.tables().pairs) {
-    if (!equals_ignoring_case(kept.name().substr(0, prefix.size()), prefix)) continue;
-    const TableShape* const shape = kept.after != nullptr ? kept.after : kept.before;
-    if (!shape->shadow) continue;
-    DOSQL_ASSIGN_OR_RETURN(const bool differs, pair.rows_differ(kept.before, kept.after));
-    if (differs) return true;
-  }
-  return false;
-}
-
 MergedTable table_of(const VirtualTask& task) {
   MergedTable table;
   table.name = task.name;
@@ -181,6 +168,18 @@ Status refuse(MergeContext& context, const VirtualTask& task, const std::string&
 }
 
 }  // namespace
+
+Result<bool> content_differs(VersionPair& pair, const std::string& table) {
+  const std::string prefix = table + "_";
+  for (const TablePair& kept : pair.tables().pairs) {
+    if (!equals_ignoring_case(kept.name().substr(0, prefix.size()), prefix)) continue;
+    const TableShape* const shape = kept.after != nullptr ? kept.after : kept.before;
+    if (!shape->shadow) continue;
+    DOSQL_ASSIGN_OR_RETURN(const bool differs, pair.rows_differ(kept.before, kept.after));
+    if (differs) return true;
+  }
+  return false;
+}
 
 Status merge_virtual_table(MergeContext& context, const MergeSource& source, VersionPair& theirs,
                            const VirtualTask& task) {

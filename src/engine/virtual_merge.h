@@ -20,6 +20,10 @@ namespace dosql::engine {
 Status merge_virtual_table(MergeContext& context, const MergeSource& source, VersionPair& theirs,
                            const VirtualTask& task);
 
+// Whether what the module keeps a virtual table's content in differs, by the table's name in either version.
+// Errors: those of reading the versions.
+Result<bool> content_differs(VersionPair& pair, const std::string& table);
+
 // FTS5 tables over the content of a table that the merge changed are built anew: what kept them in step was
 // triggers. After the rows.
 Status rebuild_text_indexes(MergeContext& context, VersionPair& theirs,

@@ -55,6 +55,24 @@ void add_part(std::string_view sql, const Part& part, TableDefinition& table) {
 
 }  // namespace
 
+namespace {
+
+// A name is the same with quotes around it.
+bool is_name(const Token& token) {
+  return token.kind == TokenKind::kWord || token.kind == TokenKind::kIdentifier;
+}
+
+bool same_token(std::string_view a, const Token& one, std::string_view b, const Token& other) {
+  const std::string_view one_text = one.span.of(a);
+  const std::string_view other_text = other.span.of(b);
+  if (one.kind == TokenKind::kWord && other.kind == TokenKind::kWord)
+    return equals_ignoring_case(one_text, other_text);
+  if (is_name(one) && is_name(other)) return unquoted(one_text) == unquoted(other_text);
+  return one.kind == other.kind && one_text == other_text;
+}
+
+}  // namespace
+
 bool same_definition(std::string_view a, std::string_view b) {
   if (a == b) return true;
   Lexer left(a);
@@ -62,13 +80,8 @@ bool same_definition(std::string_view a, std::string_view b) {
   while (true) {
     const Token one = left.next_significant();
     const Token other = right.next_significant();
-    if (one.kind != other.kind) return false;
+    if (!same_token(a, one, b, other)) return false;
     if (one.kind == TokenKind::kEnd) return true;
-    const std::string_view one_text = one.span.of(a);
-    const std::string_view other_text = other.span.of(b);
-    const bool same =
-        one.kind == TokenKind::kWord ? equals_ignoring_case(one_text, other_text) : one_text == other_text;
-    if (!same) return false;
   }
 }
 

@@ -9,7 +9,8 @@
 
 namespace dosql::sql {
 
-// Whether both have the same tokens: words in any case of letters, whatever is between them.
+// Whether both have the same tokens: words in any case of letters, names with or without quotes,
+// whatever is between them.
 bool same_definition(std::string_view a, std::string_view b);
 
 // With `name`, as it has to be written, in the place of the created thing's name. Empty: `sql` is no stored

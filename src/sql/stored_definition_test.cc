@@ -8,6 +8,8 @@ namespace {
 TEST(StoredDefinition, IsTheSameWhateverTheSpacesAndLetters) {
   EXPECT_TRUE(same_definition("CREATE TABLE t(a INT)", "create  table T (\n a int -- key\n)"));
   EXPECT_FALSE(same_definition("CREATE TABLE t(a)", "CREATE TABLE t(b)"));
+  EXPECT_TRUE(same_definition("CREATE INDEX i ON t(a, [b])", "CREATE INDEX \"i\" ON t(\"a\", b)"));
+  EXPECT_FALSE(same_definition("CREATE TABLE t(a DEFAULT 'x')", "CREATE TABLE t(a DEFAULT x)"));
   EXPECT_FALSE(same_definition("CREATE TABLE t(a DEFAULT 'x')", "CREATE TABLE t(a DEFAULT 'X')"));
   EXPECT_FALSE(same_definition("CREATE TABLE t(a)", "CREATE TABLE t(a, b)"));
 }
