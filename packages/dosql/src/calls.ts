@@ -2,7 +2,9 @@
 
 import { DoSQLError } from './errors.js';
 import { extras, native, report, Report, setUpNative } from './native.js';
+import { checkOptions } from './options.js';
 import { asFirstValue, asObject, type Row, type RowMaker, takeRows } from './rows.js';
+import type { CallOptions } from './values.js';
 
 interface Waiting {
   make: RowMaker<any>;
@@ -35,26 +37,29 @@ function takeShown(): void {
   }
 }
 
-// In slices, so that a large result does not hold up timers.
-function takeUnfinished(): void {
-  continues = false;
+// In slices, so that neither a large result nor many small ones hold up timers.
+function takeSlice(): void {
   const until = performance.now() + sliceMs;
-  while (unfinished.length > 0 && performance.now() < until) {
-    if (native.takeMore(unfinished.pop()!)) takeShown();
+  for (;;) {
+    const took = native.takeOutcome();
+    if (took) takeShown();
+    const more = unfinished.pop();
+    if (more !== undefined && native.takeMore(more)) takeShown();
+    if (!took && more === undefined) return;
+    if (performance.now() >= until) return continueLater();
   }
-  continueLater();
 }
 
 function continueLater(): void {
-  if (continues || unfinished.length === 0) return;
+  if (continues) return;
   continues = true;
-  setImmediate(takeUnfinished);
+  setImmediate(() => {
+    continues = false;
+    takeSlice();
+  });
 }
 
-setUpNative(() => {
-  while (native.takeOutcome()) takeShown();
-  continueLater();
-});
+setUpNative(takeSlice);
 
 function outcomeOf<T>(task: number, make: RowMaker<T>): Promise<T[]> {
   return new Promise((resolve, reject) => {
@@ -62,14 +67,24 @@ function outcomeOf<T>(task: number, make: RowMaker<T>): Promise<T[]> {
   });
 }
 
+// The error was made when the outcome came, where no caller is. Those who await are on the stack here.
+async function located<T>(outcome: Promise<T>): Promise<T> {
+  try {
+    return await outcome;
+  } catch (error) {
+    if (error instanceof DoSQLError) Error.captureStackTrace(error);
+    throw error;
+  }
+}
+
 /** The rows of a task. */
 export function rowsOf(task: number): Promise<Row[]> {
-  return outcomeOf(task, asObject);
+  return located(outcomeOf(task, asObject));
 }
 
 /** Of a task that gives a list of values. */
 export function valuesOf(task: number): Promise<unknown[]> {
-  return outcomeOf(task, asFirstValue);
+  return located(outcomeOf(task, asFirstValue));
 }
 
 /** Awaits a task without rows. */
@@ -79,11 +94,40 @@ export async function ended(task: number): Promise<void> {
 
 const interruptIntervalMs = 10;
 
-function aborted(signal: AbortSignal, error?: DoSQLError): DoSQLError {
+export function aborted(signal: AbortSignal, error?: DoSQLError): DoSQLError {
   return new DoSQLError('DOSQL_INTERRUPTED', error?.message ?? 'interrupted', {
     cause: signal.reason,
     ...(error?.sql === undefined ? {} : { sql: error.sql }),
   });
+}
+
+/** What of the options may interrupt a call that begins. Errors: it is no AbortSignal, or it was aborted before. */
+export function signalOf(options: CallOptions | null | undefined): AbortSignal | undefined {
+  if (options === undefined || options === null) return undefined;
+  checkOptions(options, { signal: true }, 'a call');
+  // From JavaScript it may be anything, null where there is none.
+  const signal: Partial<AbortSignal> | null | undefined = options.signal;
+  if (signal === undefined || signal === null) return undefined;
+  if (typeof signal.aborted !== 'boolean' || typeof signal.addEventListener !== 'function') {
+    throw new DoSQLError('DOSQL_INVALID_ARGUMENT', 'signal must be an AbortSignal');
+  }
+  if (signal.aborted) throw aborted(signal as AbortSignal);
+  return signal as AbortSignal;
+}
+
+// One listener for each signal: many calls may share one.
+const watched = new WeakMap<AbortSignal, Set<() => void>>();
+
+/** Calls `act` when the signal is aborted, unless what it gives was called before. */
+export function whenAborted(signal: AbortSignal, act: () => void): () => void {
+  let acts = watched.get(signal);
+  if (acts === undefined) {
+    const made = new Set<() => void>();
+    signal.addEventListener('abort', () => made.forEach((one) => one()), { once: true });
+    watched.set(signal, (acts = made));
+  }
+  acts.add(act);
+  return () => acts.delete(act);
 }
 
 /** The rows of a task that `signal` may interrupt. */
@@ -92,7 +136,7 @@ export async function interruptibleRows(
   start: () => number,
   signal: AbortSignal | undefined,
 ): Promise<Row[]> {
-  if (signal === undefined) return rowsOf(start());
+  if (signal === undefined) return await rowsOf(start());
   if (signal.aborted) throw aborted(signal);
   const task = start();
   let timer: NodeJS.Timeout | undefined;
@@ -101,7 +145,7 @@ export async function interruptibleRows(
     // A task that had not quite begun goes on until it is told again.
     timer ??= setInterval(interrupt, interruptIntervalMs);
   };
-  signal.addEventListener('abort', interrupt, { once: true });
+  const forget = whenAborted(signal, interrupt);
   try {
     return await rowsOf(task);
   } catch (error) {
@@ -109,6 +153,6 @@ export async function interruptibleRows(
     throw byUs ? aborted(signal, error) : error;
   } finally {
     clearInterval(timer);
-    signal.removeEventListener('abort', interrupt);
+    forget();
   }
 }
