@@ -11,6 +11,9 @@ namespace {
 
 constexpr std::size_t kMostParameters = 32'766;  // SQLite's limit
 
+// So many are looked through one after another.
+constexpr std::size_t kFewNames = 8;
+
 Error refused(std::string message) { return Error(ErrorCode::kInvalidArgument, std::move(message)); }
 
 // The exception itself is pending, and is what the caller will see.
@@ -85,14 +88,28 @@ Status Arguments::read(napi_env env, std::span<const napi_value> values) {
       DOSQL_RETURN_IF_ERROR(add_value(env, value, type));
     }
   }
+  index_names();
   return {};
 }
 
+void Arguments::index_names() {
+  if (named_.size() <= kFewNames) return;
+  for (std::size_t place = 0; place < named_.size(); ++place) places_.emplace(named_[place].name, place);
+}
+
 const Arguments::Named* Arguments::find(std::string_view parameter) const {
-  const auto found = std::find_if(named_.begin(), named_.end(), [&](const Named& named) {
-    return named.name == parameter.substr(1) || named.name == parameter;
-  });
-  return found == named_.end() ? nullptr : &*found;
+  if (named_.size() <= kFewNames) {
+    const auto found = std::find_if(named_.begin(), named_.end(), [&](const Named& named) {
+      return named.name == parameter.substr(1) || named.name == parameter;
+    });
+    return found == named_.end() ? nullptr : &*found;
+  }
+  const auto with_prefix = places_.find(parameter);
+  const auto without = places_.find(parameter.substr(1));
+  if (with_prefix == places_.end() && without == places_.end()) return nullptr;
+  if (with_prefix == places_.end()) return &named_[without->second];
+  if (without == places_.end()) return &named_[with_prefix->second];
+  return &named_[std::min(with_prefix->second, without->second)];
 }
 
 Status Arguments::bind_both(Statement& statement) const {

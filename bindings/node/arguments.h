@@ -5,6 +5,7 @@
 
 #include <span>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include <dosql/result.h>
@@ -15,6 +16,10 @@ namespace dosql::node {
 
 class Arguments {
  public:
+  Arguments() = default;
+  Arguments(const Arguments&) = delete;
+  Arguments& operator=(const Arguments&) = delete;
+
   // Each argument is a value, an array of values (all in a row are for parameters 1, 2, ...), or an object
   // whose own properties are for the parameters of these names, with or without their prefix. It may run
   // JavaScript (getters), so nothing else of a call may have begun. Where that threw, the exception is
@@ -36,9 +41,12 @@ class Arguments {
   Status add_names(napi_env env, napi_value object);
   Status bind_both(Statement& statement) const;
   const Named* find(std::string_view parameter) const;
+  void index_names();
 
   std::vector<Value> positional_;
   std::vector<Named> named_;
+  // Of the first with each name; where there are but a few it is empty.
+  std::unordered_map<std::string_view, std::size_t> places_;
 };
 
 }  // namespace dosql::node

@@ -138,7 +138,11 @@ napi_value submit(Call& call, std::string sql, std::function<Status(OpenConnecti
   auto opened = open_handle(call);
   if (!opened) return call.fail(opened.error(), sql);
   auto bound = [connection = std::move(opened->connection), work = std::move(work)](Outcome& outcome) {
-    return work(*connection, outcome);
+    Status done = connection->check_body();
+    if (!done) return done;
+    done = work(*connection, outcome);
+    if (!done) connection->note_failure(done.error());
+    return done;
   };
   return call.number_value(static_cast<double>(
       call.instance().submit(opened->handle->worker(), std::move(sql), std::move(bound))));

@@ -104,9 +104,14 @@ napi_value close_feed(Call& call) {
 
 // Has `work(slots, outcome)` done by the handle in the first argument.
 napi_value submit_to_slots(Call& call, std::function<Status(Slots, Outcome&)> work) {
-  return submit(call, "", [work = std::move(work)](OpenConnection& opened, Outcome& outcome) {
-    return work(opened.share().database().slots(), outcome);
-  });
+  // They are no part of the transaction that may be open.
+  auto opened = open_handle(call);
+  if (!opened) return call.fail(opened.error());
+  auto bound = [connection = std::move(opened->connection), work = std::move(work)](Outcome& outcome) {
+    return work(connection->share().database().slots(), outcome);
+  };
+  return call.number_value(
+      static_cast<double>(call.instance().submit(opened->handle->worker(), "", std::move(bound))));
 }
 
 // Undefined: 0.

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 
 #include <dosql/connection.h>
 #include <dosql/statement.h>
@@ -25,6 +26,16 @@ class OpenConnection {
   const DatabaseShare& share() const { return share_; }
   // Any thread; does nothing once it is closed.
   void interrupt();
+
+  // The transaction of a body of JavaScript: nested ones are savepoints, named by their depth. While the
+  // outermost is open, no SQL may end it; where a failure did (a full disk, an interrupt, ON CONFLICT
+  // ROLLBACK), nothing runs before the body has ended.
+  enum class Control : std::uint8_t { kBegin, kCommit, kRollback };
+  Status control(Control control, int depth);
+  // Errors: the body's transaction was rolled back; it is the failure that did it.
+  Status check_body() const;
+  // Behind a call that failed.
+  void note_failure(const Error& error);
   // The connection ends, and with the last share the database.
   Status close();
   // The thread that may close it.
@@ -32,8 +43,12 @@ class OpenConnection {
 
  private:
   DatabaseShare share_;
+  void hold_body(bool holds);
+
   std::mutex closing_;
   std::unique_ptr<Connection> connection_;
+  bool in_body_ = false;
+  std::optional<Error> body_failure_;
 };
 
 class Handle {

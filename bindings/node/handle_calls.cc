@@ -212,6 +212,53 @@ napi_value exec(Call& call) {
   });
 }
 
+// Begins or ends the transaction of a body.
+struct BodyControl {
+  OpenConnection::Control control = OpenConnection::Control::kBegin;
+  int depth = 0;
+};
+Result<BodyControl> read_control(Call& call) {
+  constexpr std::int64_t kMostDepth = 1'000'000;
+  using Control = OpenConnection::Control;
+  DOSQL_ASSIGN_OR_RETURN(const std::string name, call.text(1, "begin, commit or rollback"));
+  const auto depth = integer_of(call.env(), call.argument(2));
+  if (!depth || *depth < 0 || *depth > kMostDepth)
+    return refused("the depth must be a whole number from 0 on");
+  BodyControl read{.control = Control::kBegin, .depth = static_cast<int>(*depth)};
+  if (name == "commit") {
+    read.control = Control::kCommit;
+  } else if (name == "rollback") {
+    read.control = Control::kRollback;
+  } else if (name != "begin") {
+    return refused("begin, commit and rollback control a transaction");
+  }
+  return read;
+}
+
+// control(handle, 'begin' | 'commit' | 'rollback', depth): of the transaction of a body
+napi_value control(Call& call) {
+  auto read = read_control(call);
+  if (!read) return call.fail(read.error());
+  auto opened = open_handle(call);
+  if (!opened) return call.fail(opened.error());
+  auto work = [connection = std::move(opened->connection), read = *read](Outcome&) {
+    return connection->control(read.control, read.depth);
+  };
+  return call.number_value(
+      static_cast<double>(call.instance().submit(opened->handle->worker(), "", std::move(work))));
+}
+
+// controlNow(handle, control, depth): the same on this thread
+napi_value control_now(Call& call) {
+  auto read = read_control(call);
+  if (!read) return call.fail(read.error());
+  auto opened = open_handle(call);
+  if (!opened) return call.fail(opened.error());
+  opened->handle->worker().wait_until_idle();
+  const Status done = opened->connection->control(read->control, read->depth);
+  return done ? nullptr : call.fail(done.error());
+}
+
 // interrupt(handle, task): that task fails, if it has not ended. One that has not begun may need a second
 // call.
 napi_value interrupt(Call& call) {
@@ -273,6 +320,8 @@ std::span<const NamedFunction> handle_functions() {
       {"close", close},
       {"query", query},
       {"exec", exec},
+      {"control", control},
+      {"controlNow", control_now},
       {"interrupt", interrupt},
       {"inTransaction", in_transaction},
       {"maintain", maintain},

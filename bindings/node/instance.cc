@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <functional>
 
+#include <dosql/retry.h>
+
 namespace dosql::node {
 namespace {
 
@@ -238,7 +240,7 @@ ColumnNames Instance::columns_of(std::int64_t shape) const {
 }
 
 napi_value Instance::error_value(const Error& error, std::string_view sql) {
-  napi_value arguments[6] = {};
+  napi_value arguments[7] = {};
   arguments[0] = text(env_, error_code_name(error.code()));
   arguments[1] = text(env_, error.message());
   arguments[2] = text(env_, error.hint());
@@ -248,10 +250,11 @@ napi_value Instance::error_value(const Error& error, std::string_view sql) {
   const bool has_offset = offset && *offset <= sql.size();
   napi_create_double(env_, has_offset ? static_cast<double>(utf16_length(sql.substr(0, *offset))) : -1,
                      &arguments[5]);
+  napi_get_boolean(env_, is_retryable(error), &arguments[6]);
   napi_value undefined = nullptr;
   napi_get_undefined(env_, &undefined);
   napi_value made = nullptr;
-  if (napi_call_function(env_, undefined, referenced(make_error_), 6, arguments, &made) != napi_ok)
+  if (napi_call_function(env_, undefined, referenced(make_error_), 7, arguments, &made) != napi_ok)
     return nullptr;
   return made;
 }

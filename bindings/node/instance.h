@@ -52,7 +52,8 @@ class Instance {
   Instance& operator=(const Instance&) = delete;
 
   // `memory`: an ArrayBuffer for a Report and the cells; `extras`: an array; `make_error(code, message, hint,
-  // sqliteCode, sql, offset)` gives an Error; `settle()` is called when outcomes are there to be taken.
+  // sqliteCode, sql, offset, retryable)` gives an Error; `settle()` is called when outcomes are there to be
+  // taken.
   Status set_up(napi_value memory, napi_value extras, napi_value make_error, napi_value settle);
   bool is_set_up() const { return cells_ != nullptr; }
 

@@ -122,9 +122,9 @@ napi_value abort_merge(Call& call) {
 napi_value revert(Call& call) {
   auto point = call.point(1);
   if (!point) return call.fail(point.error());
-  return submit_merge(call, [point = point->value_or(current())](Connection& connection) {
-    return connection.revert(point);
-  });
+  if (!*point) return call.fail(Error(ErrorCode::kInvalidArgument, "the commit to revert is needed"));
+  return submit_merge(
+      call, [point = **std::move(point)](Connection& connection) { return connection.revert(point); });
 }
 
 // cherryPick(handle, lsn)

@@ -31,6 +31,7 @@ Result<Prepared*> begin_run(Call& call) {
   DOSQL_RETURN_IF_ERROR(arguments.read(call.env(), call.arguments_from(1)));
   DOSQL_ASSIGN_OR_RETURN(Prepared * prepared, find_statement(call));
   stop_run(*prepared);
+  DOSQL_RETURN_IF_ERROR(prepared->connection->check_body());
   DOSQL_RETURN_IF_ERROR(arguments.bind(prepared->statement));
   call.instance().give_back(std::move(arguments));
   return prepared;
@@ -38,13 +39,16 @@ Result<Prepared*> begin_run(Call& call) {
 
 napi_value fail(Call& call, const Error& error) {
   const Prepared* prepared = call.instance().statements().find(call.number(0));
+  if (prepared != nullptr && prepared->worker.idle()) prepared->connection->note_failure(error);
   return call.fail(error, prepared == nullptr ? "" : prepared->statement.sql());
 }
 
 // SQLite compiles again when the schema changed, at the first step of a run.
 double shape_of(Call& call, Prepared& prepared) {
   const ColumnNames& now = prepared.statement.column_names();
-  if (prepared.columns != now) {
+  // Its number may be among those that were forgotten.
+  const bool is_known = call.instance().columns_of(static_cast<std::int64_t>(prepared.shape)) != nullptr;
+  if (prepared.columns != now || !is_known) {
     prepared.columns = now;
     prepared.shape = call.instance().shape_of(now);
   }

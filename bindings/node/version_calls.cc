@@ -155,8 +155,9 @@ napi_value distance(Call& call) {
   if (!from) return call.fail(from.error());
   auto to = call.point(4);
   if (!to) return call.fail(to.error());
+  if (!*from || !*to) return call.fail(Error(ErrorCode::kInvalidArgument, "two points in time are needed"));
   return submit(call, "",
-                [branch = *std::move(branch), from = from->value_or(current()), to = to->value_or(current())](
+                [branch = *std::move(branch), from = **std::move(from), to = **std::move(to)](
                     OpenConnection& opened, Outcome& outcome) -> Status {
                   // The handle stays on its branch.
                   DOSQL_ASSIGN_OR_RETURN(Connection other, opened.share().database().connect());

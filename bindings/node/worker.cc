@@ -114,6 +114,7 @@ void Worker::run() {
     perform(*task);
     lock.lock();
     running_ = nullptr;
+    if (task->interrupted && callbacks_.forget_interrupt) callbacks_.forget_interrupt();
     unfinished_.fetch_sub(1, std::memory_order_release);
     if (idle()) changed_.notify_all();
     lock.unlock();

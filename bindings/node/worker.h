@@ -42,6 +42,7 @@ class Worker {
   struct Callbacks {
     std::function<void(std::unique_ptr<Task>)> done;  // on the worker's thread, or of an interrupted task any
     std::function<void()> interrupt;                  // stops the running task; any thread
+    std::function<void()> forget_interrupt = {};      // what was stopped has ended: nothing else is meant
     std::function<void()> idle;                       // the worker has had nothing to do for a second
   };
   explicit Worker(Callbacks callbacks) : callbacks_(std::move(callbacks)) {}

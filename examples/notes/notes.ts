@@ -1,8 +1,9 @@
 // Notes with an undo, drafts and a live feed: what every version of a database being there gives to a small program.
 //
-// A draft is a branch, and publishing it is a merge. The feed is the database's own. Undo is a read of the version before, written again: nothing is lost by it, so that undoing
-// the undo works too.
+// A draft is a branch, and publishing it is a merge. The feed is the database's own. Undo is a read of the version
+// before, written again: nothing is lost by it, so that undoing the undo works too.
 
+import { fileURLToPath } from 'node:url';
 import { type Database, DB, type DatabaseOptions } from '@dotdo/dosql';
 import { type CDCSubscription, createCDCSubscription } from '@dotdo/dosql/cdc';
 
@@ -32,11 +33,15 @@ export class Notes {
   readonly #options: DatabaseOptions;
   // One handle for each draft that is in use; '' is what is published.
   readonly #handles = new Map<string, Promise<Database>>();
+  // What is being done in each of them.
+  readonly #actions = new Map<string, Set<Promise<unknown>>>();
+  // Drafts that somebody is about to end, until that is decided.
+  readonly #ending = new Map<string, Promise<unknown>>();
   readonly #feeds = new Set<CDCSubscription>();
 
   constructor(name: string, options: DatabaseOptions = {}) {
     this.#name = name;
-    this.#options = { ...options, migrations: { folder: new URL('migrations', import.meta.url).pathname } };
+    this.#options = { ...options, migrations: { folder: fileURLToPath(new URL('migrations', import.meta.url)) } };
   }
 
   list(draft = ''): Promise<Note[]> {
@@ -100,12 +105,14 @@ export class Notes {
    * Makes a draft's changes those of all; the draft ends. Where both changed the same field of a note, nothing
    * happens, unless it is said whose change counts.
    */
-  async publish(draft: string, prefer: 'auto' | 'ours' | 'theirs' = 'auto'): Promise<void> {
-    const { conflicts } = await this.#with('', (db) =>
-      db.merge(branchOf(draft), { strategy: prefer, renumber: true, message: `draft ${draft}` }),
-    );
-    if (conflicts.length > 0) throw new NotesError(409, 'the draft and others changed the same', { conflicts });
-    await this.dropDraft(draft);
+  publish(draft: string, prefer: 'auto' | 'ours' | 'theirs' = 'auto'): Promise<void> {
+    return this.#end(draft, async (db) => {
+      const options = { strategy: prefer, renumber: true, message: `draft ${draft}` };
+      const { conflicts } = await db.merge(branchOf(draft), options);
+      if (conflicts.length > 0) throw new NotesError(409, 'the draft and others changed the same', { conflicts });
+      // Not by force: where it had changes that were not merged, it would stay.
+      await db.deleteBranch(branchOf(draft));
+    });
   }
 
   /** What happens to the notes from now on, or behind a change that was seen. */
@@ -126,11 +133,8 @@ export class Notes {
     for (const feed of this.#feeds) await this.endFeed(feed);
   }
 
-  async dropDraft(draft: string): Promise<void> {
-    const handle = this.#handles.get(draft);
-    this.#handles.delete(draft);
-    await (await handle)?.close();
-    await this.#with('', (db) => db.deleteBranch(branchOf(draft), { force: true }));
+  dropDraft(draft: string): Promise<void> {
+    return this.#end(draft, (db) => db.deleteBranch(branchOf(draft), { force: true }));
   }
 
   async close(): Promise<void> {
@@ -140,14 +144,42 @@ export class Notes {
     for (const handle of handles) await (await handle).close();
   }
 
+  // Lets what is being done in the draft end, and then `end` decide; whoever comes meanwhile waits.
+  async #end(draft: string, end: (published: Database) => Promise<void>): Promise<void> {
+    while (this.#ending.has(draft)) await this.#ending.get(draft);
+    const ended = (async () => {
+      await Promise.allSettled(this.#actions.get(draft) ?? []);
+      const handle = this.#handles.get(draft);
+      this.#handles.delete(draft);
+      await (await handle)?.close();
+      await this.#with('', end);
+    })();
+    this.#ending.set(draft, ended.catch(() => {}));
+    await ended.finally(() => this.#ending.delete(draft));
+  }
+
   async #with<T>(draft: string, action: (db: Database) => Promise<T>): Promise<T> {
+    while (this.#ending.has(draft)) await this.#ending.get(draft);
+    const actions = this.#actions.get(draft) ?? new Set();
+    this.#actions.set(draft, actions);
+    const done = this.#handle(draft).then(action);
+    actions.add(done);
+    try {
+      return await done;
+    } finally {
+      actions.delete(done);
+      if (actions.size === 0 && this.#actions.get(draft) === actions) this.#actions.delete(draft);
+    }
+  }
+
+  #handle(draft: string): Promise<Database> {
     let handle = this.#handles.get(draft);
     if (handle === undefined) {
       handle = this.#open(draft);
       this.#handles.set(draft, handle);
       handle.catch(() => this.#handles.delete(draft));
     }
-    return action(await handle);
+    return handle;
   }
 
   async #open(draft: string): Promise<Database> {

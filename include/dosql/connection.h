@@ -219,6 +219,13 @@ class Connection {
 
   // Makes the running statement fail with DOSQL_INTERRUPTED. The one method any thread may call.
   void interrupt();
+  // Behind a statement that was interrupted: without it SQLite interrupts all that run until none of the
+  // connection's statements is in the middle of its rows.
+  void forget_interrupt();
+
+  // While it holds, COMMIT and ROLLBACK (not RELEASE and ROLLBACK TO) are refused with
+  // DOSQL_INVALID_ARGUMENT: the transaction belongs to somebody who will end it.
+  void hold_transaction(bool holds);
 
   // Has `goes_on` asked after about every so many instructions of SQLite's machine (a thousand take some ten
   // microseconds) while a statement runs: false makes the statement fail with DOSQL_INTERRUPTED. An empty

@@ -129,7 +129,7 @@ Result<std::int64_t> distance(const VersionStore& store, const ReadPoint& from, 
     return Error(ErrorCode::kInvalidArgument,
                  fmt::format("{} and {} are on different lines: neither goes back to the other",
                              version_id(store, from).to_string(), version_id(store, to).to_string()))
-        .with_hint("compare_branches() counts from the version where two branches part");
+        .with_hint("comparing the two branches counts from the version where they part");
   }
   return static_cast<std::int64_t>(raw(to.version) - raw(from.version));
 }

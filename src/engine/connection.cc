@@ -4,6 +4,7 @@
 
 #include "engine/connection_state.h"
 #include "engine/prepare.h"
+#include "engine/sqlite_internals.h"
 
 namespace dosql {
 
@@ -206,6 +207,10 @@ void Connection::interrupt() {
   sqlite3_interrupt(state_->db());
   state_->file().wake_waiter();
 }
+
+void Connection::forget_interrupt() { dosql_end_interrupt(state_->db()); }
+
+void Connection::hold_transaction(bool holds) { state_->session().holds_transaction = holds; }
 
 void Connection::set_progress(int every_instructions, std::function<bool()> goes_on) {
   state_->hooks().set_progress(state_->db(), every_instructions, std::move(goes_on));

@@ -24,6 +24,21 @@ bool ends_transaction(std::string_view sql) {
                      [&](std::string_view one) { return sql::equals_ignoring_case(one, word); });
 }
 
+// COMMIT, END, or ROLLBACK without TO.
+bool ends_whole_transaction(std::string_view sql) {
+  sql.remove_prefix(blank_prefix_bytes(sql));
+  sql::Lexer lexer(sql);
+  std::string_view word;
+  const auto take = [&] { word = lexer.next_significant().span.of(sql); };
+  const auto is = [&](std::string_view one) { return sql::equals_ignoring_case(one, word); };
+  take();
+  if (is("COMMIT") || is("END")) return true;
+  if (!is("ROLLBACK")) return false;
+  take();
+  if (is("TRANSACTION")) take();
+  return !is("TO");
+}
+
 }  // namespace
 
 std::unique_ptr<PreparedStatement> PreparedStatement::make(const std::shared_ptr<ConnectionState>& connection,
@@ -185,9 +200,21 @@ int PreparedStatement::column_count() const {
   return command_ && command_rows_ == nullptr ? 0 : sqlite3_column_count(handle());
 }
 
+// What SQLite runs of a transaction's own words writes nothing and gives nothing.
+Status PreparedStatement::refuse_end() const {
+  if (statement_ == nullptr || sqlite3_stmt_readonly(statement_) == 0 || sqlite3_column_count(statement_) > 0)
+    return {};
+  if (!ends_whole_transaction(text_)) return {};
+  return Error(ErrorCode::kInvalidArgument, "COMMIT and ROLLBACK cannot end this transaction")
+      .with_hint(
+          "it ends with the body that it was begun for; SAVEPOINT, ROLLBACK TO and RELEASE may be used");
+}
+
 Result<bool> PreparedStatement::step() {
   Session& session = connection_->session();
   session.begin_call();
+  if (session.holds_transaction) [[unlikely]]
+    DOSQL_RETURN_IF_ERROR(refuse_end());
   if (connection_->follows() && sqlite3_stmt_busy(statement_) == 0) [[unlikely]]
     DOSQL_RETURN_IF_ERROR(connection_->catch_up());
   connection_->adapt_cache();

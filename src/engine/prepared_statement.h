@@ -82,6 +82,8 @@ class PreparedStatement {
  private:
   PreparedStatement() = default;
   bool becomes_blank();
+  // While the connection's transaction is held, of what would end it.
+  Status refuse_end() const;
   Result<bool> run_command();
   Result<bool> step_command_rows();
   Status misuse(int sqlite_code);

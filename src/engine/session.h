@@ -40,6 +40,7 @@ struct Session {
   // PRAGMAs come from the engine itself: SQLite gets them unchanged.
   bool configuring = true;
   bool read_only = false;
+  bool holds_transaction = false;  // Connection::hold_transaction()
   // The version that the connection stays at, "main@5"; empty: it follows a branch.
   std::string fixed_at;
 

@@ -88,6 +88,8 @@ void dosql_forget_interrupt(sqlite3* db) {
   if (db->nVdbeActive == 0) AtomicStore(&db->u1.isInterrupted, 0);
 }
 
+void dosql_end_interrupt(sqlite3* db) { AtomicStore(&db->u1.isInterrupted, 0); }
+
 static Table* main_table(sqlite3* db, const char* name) {
   Table* const table = sqlite3FindTable(db, name, "main");
   return table != 0 && !IsView(table) ? table : 0;

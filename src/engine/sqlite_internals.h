@@ -106,6 +106,8 @@ int dosql_collate(const struct dosql_collation* collation, const void* a, int a_
 // What SQLite does when it begins to run a statement and no other is running: an interrupt that came before
 // was not for this one.
 void dosql_forget_interrupt(struct sqlite3* db);
+// The same while statements are in the middle of their rows, which SQLite would go on to interrupt.
+void dosql_end_interrupt(struct sqlite3* db);
 
 // How many rows the transaction has made refer to nothing, where that need not hold before it commits; 0:
 // none that COMMIT would refuse.

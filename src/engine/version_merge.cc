@@ -35,15 +35,18 @@ class Undoable {
     DOSQL_RETURN_IF_ERROR(
         run_own(connection_, in_transaction_ ? "SAVEPOINT dosql_merge" : "BEGIN IMMEDIATE"));
     begun_ = true;
+    last_insert_rowid_ = sqlite3_last_insert_rowid(connection_.db());
     return connection_.file().writes() ? Status() : take_writer_slot();
   }
   Status keep() {
+    restore_last_insert_rowid();
     DOSQL_RETURN_IF_ERROR(run_own(connection_, in_transaction_ ? "RELEASE dosql_merge" : "COMMIT"));
     begun_ = false;
     return {};
   }
   Status undo() {
     begun_ = false;
+    restore_last_insert_rowid();
     if (!in_transaction_) return run_own(connection_, "ROLLBACK");
     DOSQL_RETURN_IF_ERROR(run_own(connection_, "ROLLBACK TO dosql_merge"));
     return run_own(connection_, "RELEASE dosql_merge");
@@ -59,9 +62,13 @@ class Undoable {
     return run_own(connection_, fmt::format("PRAGMA main.user_version = {}", version));
   }
 
+  // It is that of the user's own INSERT.
+  void restore_last_insert_rowid() { sqlite3_set_last_insert_rowid(connection_.db(), last_insert_rowid_); }
+
   ConnectionState& connection_;
   const bool in_transaction_;
   bool begun_ = false;
+  sqlite3_int64 last_insert_rowid_ = 0;
 };
 
 MergeContext context_of(ConnectionState& connection, const VersionMerge& what, bool has_own_changes) {

@@ -102,7 +102,7 @@ int Vfs::Host::open_plain(const char* path, sqlite3_file* file, int flags, int* 
   if (!setup.allow_files) {
     return refuse(
         ErrorCode::kForbidden,
-        fmt::format("'{}' is a file outside the database: ATTACH and VACUUM INTO need allow_files", path));
+        fmt::format("'{}' is a file outside the database: ATTACH and VACUUM INTO need leave for that", path));
   }
   return host->xOpen(host, path, file, flags, out_flags);
 }

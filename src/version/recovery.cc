@@ -32,7 +32,7 @@ Status StoreImpl::open() {
     if (!taken && taken.error().code() == ErrorCode::kLocked) {
       return Error(ErrorCode::kLocked, fmt::format("'{}' is open for writing in {}", directory->describe(),
                                                    taken.error().message()))
-          .with_hint("open it with -readonly, or stop that process");
+          .with_hint("open it read-only, or stop that process");
     }
     if (!taken) return std::move(taken).error();
     owner_lock = *std::move(taken);

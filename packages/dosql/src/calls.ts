@@ -2,7 +2,9 @@
 
 import { DoSQLError } from './errors.js';
 import { extras, native, report, Report, setUpNative } from './native.js';
+import { checkOptions } from './options.js';
 import { asFirstValue, asObject, type Row, takeRows } from './rows.js';
+import type { CallOptions } from './values.js';
 
 /** Adds what was just shown to a list; true: there is more. */
 export type Taker<T> = (into: T[]) => boolean;
@@ -38,26 +40,29 @@ function takeShown(): void {
   }
 }
 
-// In slices, so that a large result does not hold up timers.
-function takeUnfinished(): void {
-  continues = false;
+// In slices, so that neither a large result nor many small ones hold up timers.
+function takeSlice(): void {
   const until = performance.now() + sliceMs;
-  while (unfinished.length > 0 && performance.now() < until) {
-    if (native.takeMore(unfinished.pop()!)) takeShown();
+  for (;;) {
+    const took = native.takeOutcome();
+    if (took) takeShown();
+    const more = unfinished.pop();
+    if (more !== undefined && native.takeMore(more)) takeShown();
+    if (!took && more === undefined) return;
+    if (performance.now() >= until) return continueLater();
   }
-  continueLater();
 }
 
 function continueLater(): void {
-  if (continues || unfinished.length === 0) return;
+  if (continues) return;
   continues = true;
-  setImmediate(takeUnfinished);
+  setImmediate(() => {
+    continues = false;
+    takeSlice();
+  });
 }
 
-setUpNative(() => {
-  while (native.takeOutcome()) takeShown();
-  continueLater();
-});
+setUpNative(takeSlice);
 
 /** What a task gives. */
 export function outcomeOf<T>(task: number, take: Taker<T>): Promise<T[]> {
@@ -69,14 +74,24 @@ export function outcomeOf<T>(task: number, take: Taker<T>): Promise<T[]> {
 const takeObjects: Taker<Row> = (into) => takeRows(asObject, into);
 const takeValues: Taker<unknown> = (into) => takeRows(asFirstValue, into);
 
+// The error was made when the outcome came, where no caller is. Those who await are on the stack here.
+async function located<T>(outcome: Promise<T>): Promise<T> {
+  try {
+    return await outcome;
+  } catch (error) {
+    if (error instanceof DoSQLError) Error.captureStackTrace(error);
+    throw error;
+  }
+}
+
 /** The rows of a task. */
 export function rowsOf(task: number): Promise<Row[]> {
-  return outcomeOf(task, takeObjects);
+  return located(outcomeOf(task, takeObjects));
 }
 
 /** Of a task that gives a list of values. */
 export function valuesOf(task: number): Promise<unknown[]> {
-  return outcomeOf(task, takeValues);
+  return located(outcomeOf(task, takeValues));
 }
 
 /** Awaits a task without rows. */
@@ -86,23 +101,49 @@ export async function ended(task: number): Promise<void> {
 
 const interruptIntervalMs = 10;
 
-function aborted(signal: AbortSignal, error?: DoSQLError): DoSQLError {
+export function aborted(signal: AbortSignal, error?: DoSQLError): DoSQLError {
   return new DoSQLError('DOSQL_INTERRUPTED', error?.message ?? 'interrupted', {
     cause: signal.reason,
     ...(error?.sql === undefined ? {} : { sql: error.sql }),
   });
 }
 
-/** The rows of a task that `signal` may interrupt. What `start` throws may be thrown. */
-export function interruptibleRows(
+/** What of the options may interrupt a call that begins. Errors: it is no AbortSignal, or it was aborted before. */
+export function signalOf(options: CallOptions | null | undefined): AbortSignal | undefined {
+  if (options === undefined || options === null) return undefined;
+  checkOptions(options, { signal: true }, 'a call');
+  // From JavaScript it may be anything, null where there is none.
+  const signal: Partial<AbortSignal> | null | undefined = options.signal;
+  if (signal === undefined || signal === null) return undefined;
+  if (typeof signal.aborted !== 'boolean' || typeof signal.addEventListener !== 'function') {
+    throw new DoSQLError('DOSQL_INVALID_ARGUMENT', 'signal must be an AbortSignal');
+  }
+  if (signal.aborted) throw aborted(signal as AbortSignal);
+  return signal as AbortSignal;
+}
+
+// One listener for each signal: many calls may share one.
+const watched = new WeakMap<AbortSignal, Set<() => void>>();
+
+/** Calls `act` when the signal is aborted, unless what it gives was called before. */
+export function whenAborted(signal: AbortSignal, act: () => void): () => void {
+  let acts = watched.get(signal);
+  if (acts === undefined) {
+    const made = new Set<() => void>();
+    signal.addEventListener('abort', () => made.forEach((one) => one()), { once: true });
+    watched.set(signal, (acts = made));
+  }
+  acts.add(act);
+  return () => acts.delete(act);
+}
+
+/** The rows of a task that `signal` may interrupt. */
+export async function interruptibleRows(
   handle: number,
   start: () => number,
   signal: AbortSignal | undefined,
 ): Promise<Row[]> {
-  return signal === undefined ? rowsOf(start()) : rowsUnless(signal, handle, start);
-}
-
-async function rowsUnless(signal: AbortSignal, handle: number, start: () => number): Promise<Row[]> {
+  if (signal === undefined) return await rowsOf(start());
   if (signal.aborted) throw aborted(signal);
   const task = start();
   let timer: NodeJS.Timeout | undefined;
@@ -111,7 +152,7 @@ async function rowsUnless(signal: AbortSignal, handle: number, start: () => numb
     // A task that had not quite begun goes on until it is told again.
     timer ??= setInterval(interrupt, interruptIntervalMs);
   };
-  signal.addEventListener('abort', interrupt, { once: true });
+  const forget = whenAborted(signal, interrupt);
   try {
     return await rowsOf(task);
   } catch (error) {
@@ -119,6 +160,6 @@ async function rowsUnless(signal: AbortSignal, handle: number, start: () => numb
     throw byUs ? aborted(signal, error) : error;
   } finally {
     clearInterval(timer);
-    signal.removeEventListener('abort', interrupt);
+    forget();
   }
 }

@@ -9,6 +9,7 @@ import { ended, rowsOf } from './calls.js';
 import { Database } from './database.js';
 import { CDCError, cdcFailure } from './errors.js';
 import { native } from './native.js';
+import { checkOptions, type OptionNames, refuse, truthOf } from './options.js';
 import type { Row } from './rows.js';
 import { type ChangeFilter, CDCSubscription, type EventsOf, type SubscriptionOptions } from './subscription.js';
 
@@ -18,11 +19,11 @@ export { type ChangeFilter, CDCSubscription, type EventsOf, type SubscriptionOpt
 
 export interface SlotOptions {
   /** Whose changes it follows. Default: main. */
-  branch?: string;
+  branch?: string | undefined;
   /** A slot that is further behind is lost. Default: no limit. */
-  lagSecondsMax?: number;
+  lagSecondsMax?: number | undefined;
   /** The same in bytes of the log. Default: no limit. */
-  lagBytesMax?: number;
+  lagBytesMax?: number | undefined;
 }
 
 export interface SlotInfo {
@@ -52,6 +53,42 @@ function checkDatabase(backend: Database): Database {
   throw new CDCError('DOSQL_INVALID_ARGUMENT', 'changes are those of a database: give what DB() gave');
 }
 
+const slotOptions: OptionNames<SlotOptions> = { branch: true, lagSecondsMax: true, lagBytesMax: true };
+const subscriptionOptions: OptionNames<SubscriptionOptions> = {
+  fromLSN: true,
+  branch: true,
+  snapshot: true,
+  filter: true,
+};
+const filterOptions: OptionNames<ChangeFilter> = {
+  tables: true,
+  operations: true,
+  predicate: true,
+  transactions: true,
+  schema: true,
+};
+
+function checkFilter(filter: ChangeFilter | undefined): void {
+  if (filter === undefined) return;
+  const { tables, operations, transactions, schema } = checkOptions(filter, filterOptions, 'a filter');
+  truthOf(transactions, 'transactions');
+  truthOf(schema, 'schema');
+  // Nothing would come, or all would: neither is meant for sure.
+  for (const list of [tables, operations]) {
+    if (Array.isArray(list) && list.length === 0) refuse('an empty list in a filter: leave it away for all');
+  }
+}
+
+function checkSubscription(options: SubscriptionOptions): void {
+  try {
+    const { filter, snapshot } = checkOptions(options, subscriptionOptions, 'a subscription');
+    truthOf(snapshot, 'snapshot');
+    checkFilter(filter);
+  } catch (error) {
+    throw cdcFailure(error);
+  }
+}
+
 // What is no part of a connection's queue of transactions.
 async function withCDCErrors<T>(call: () => Promise<T>): Promise<T> {
   try {
@@ -76,25 +113,33 @@ function slotInfo(row: Row): SlotInfo {
 export class CDCSlots {
   readonly #database: Database;
 
-  /** @internal */
-  constructor(database: Database) {
+  private constructor(database: Database) {
     this.#database = database;
+  }
+
+  /** @internal */
+  static of(database: Database): CDCSlots {
+    return new CDCSlots(database);
   }
 
   /** Makes a slot that begins behind an LSN: 0n is the beginning; without one, with what comes now. */
   createSlot(name: string, fromLSN?: bigint | number, options: SlotOptions = {}): Promise<void> {
-    const { branch = 'main', lagSecondsMax, lagBytesMax } = options;
-    return withCDCErrors(() =>
-      ended(native.createSlot(this.#database.number, name, branch, fromLSN, lagSecondsMax, lagBytesMax)),
-    );
+    return withCDCErrors(() => {
+      const { branch = 'main', lagSecondsMax, lagBytesMax } = checkOptions(options, slotOptions, 'createSlot()');
+      return ended(native.createSlot(this.#database.number, name, branch, fromLSN, lagSecondsMax, lagBytesMax));
+    });
   }
 
   /** The changes behind what was acknowledged. One subscription at a time has a slot. */
   subscribeFromSlot<Transactions extends boolean = false, Schema extends boolean = false>(
     name: string,
-    options: { filter?: ChangeFilter<Transactions, Schema> } = {},
+    options: { filter?: ChangeFilter<Transactions, Schema> | undefined } = {},
   ): Promise<CDCSubscription<EventsOf<Transactions, Schema>>> {
-    return withCDCErrors(() => CDCSubscription.ofSlot(this.#database, name, options.filter ?? {}));
+    return withCDCErrors(() => {
+      const { filter } = checkOptions(options, { filter: true }, 'subscribeFromSlot()');
+      checkFilter(filter);
+      return CDCSubscription.ofSlot(this.#database, name, filter ?? {});
+    });
   }
 
   /**
@@ -124,10 +169,14 @@ export class CDC {
   readonly slots: CDCSlots;
   readonly #database: Database;
 
-  /** @internal */
-  constructor(database: Database) {
+  private constructor(database: Database) {
     this.#database = database;
-    this.slots = new CDCSlots(database);
+    this.slots = CDCSlots.of(database);
+  }
+
+  /** @internal */
+  static of(database: Database): CDC {
+    return new CDC(database);
   }
 
   /** The changes behind an LSN, those that there are and those that come: `for await (const change of ...)`. */
@@ -135,13 +184,14 @@ export class CDC {
     fromLSN: bigint | number = 0n,
     options: Omit<SubscriptionOptions<Transactions, Schema>, 'fromLSN'> = {},
   ): CDCSubscription<EventsOf<Transactions, Schema>> {
+    checkSubscription(options);
     return CDCSubscription.behind(this.#database, { ...options, fromLSN });
   }
 }
 
 /** The changes of a database. It needs no closing; subscriptions end with the handle. */
 export function createCDC(backend: Database): CDC {
-  return new CDC(checkDatabase(backend));
+  return CDC.of(checkDatabase(backend));
 }
 
 /** The changes of a branch, those that there are and those that come. */
@@ -149,5 +199,6 @@ export function createCDCSubscription<Transactions extends boolean = false, Sche
   backend: Database,
   options: SubscriptionOptions<Transactions, Schema> = {},
 ): CDCSubscription<EventsOf<Transactions, Schema>> {
+  checkSubscription(options);
   return CDCSubscription.behind(checkDatabase(backend), options);
 }

@@ -1,6 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
+import { inspect } from 'node:util';
 import { ended, rowsOf, valuesOf } from './calls.js';
 import { DoSQLError, MergeConflictError } from './errors.js';
 import { Handle } from './handle.js';
@@ -15,43 +16,50 @@ import {
 } from './merge.js';
 import { migrate, type MigrationOptions } from './migrations.js';
 import { native } from './native.js';
+import { checkOptions, type OptionNames, refuse, truthOf } from './options.js';
 import type { Row } from './rows.js';
 import { Scope } from './scope.js';
-import type { Statement } from './statement.js';
 import { lsn, nativePoint, type TimePoint } from './time_point.js';
 
 export interface DatabaseOptions {
   /** The folder of the databases. Default: the environment variable DOSQL_DATA, or `./.dosql`. */
-  dataFolder?: string;
+  dataFolder?: string | undefined;
   /** SQL files to run, each once, before the database is given out. */
-  migrations?: MigrationOptions;
+  migrations?: MigrationOptions | undefined;
   /** Changes nothing, must exist, and follows a process that writes. */
-  readOnly?: boolean;
+  readOnly?: boolean | undefined;
   /** Memory for the newest pages, at most. Default: 256 MiB. */
-  poolBytes?: number;
+  poolBytes?: number | undefined;
   /** Memory for older pages that were rebuilt, at most. Default: 16 MiB. */
-  historyCacheBytes?: number;
+  historyCacheBytes?: number | undefined;
   /**
    * Memory for the pages that a handle keeps beside the pool, at most; all handles of a database together have at
    * most 256 MiB. Default: 16,000 KiB.
    */
-  cacheBytes?: number;
+  cacheBytes?: number | undefined;
   /** May SQL reach files outside of the database (ATTACH, VACUUM INTO)? Default: no. */
-  allowFiles?: boolean;
+  allowFiles?: boolean | undefined;
   /** How long a statement waits for another writer of its branch. Default: 5000. */
-  busyTimeoutMs?: number;
+  busyTimeoutMs?: number | undefined;
 }
 
-const optionNames = new Set<string>([
-  'dataFolder',
-  'migrations',
-  'readOnly',
-  'poolBytes',
-  'historyCacheBytes',
-  'cacheBytes',
-  'allowFiles',
-  'busyTimeoutMs',
-] satisfies (keyof DatabaseOptions)[]);
+const databaseOptions: OptionNames<DatabaseOptions> = {
+  dataFolder: true,
+  migrations: true,
+  readOnly: true,
+  poolBytes: true,
+  historyCacheBytes: true,
+  cacheBytes: true,
+  allowFiles: true,
+  busyTimeoutMs: true,
+};
+const mergeOptions: OptionNames<MergeOptions> = {
+  strategy: true,
+  squash: true,
+  renumber: true,
+  message: true,
+  dryRun: true,
+};
 
 /** A version: `branch` after its `version`-th commit. */
 export interface VersionId {
@@ -62,9 +70,9 @@ export interface VersionId {
 
 export interface BranchOptions {
   /** What it begins with: `main@5`, the name of a snapshot or a branch, or a point in time. Default: now. */
-  from?: string | TimePoint;
+  from?: string | TimePoint | undefined;
   /** The same, as an LSN. */
-  fromLSN?: bigint | number;
+  fromLSN?: bigint | number | undefined;
 }
 
 export interface BranchInfo {
@@ -105,10 +113,6 @@ export interface SnapshotInfo {
   created: Date;
 }
 
-function refuse(message: string, hint?: string): never {
-  throw new DoSQLError('DOSQL_INVALID_ARGUMENT', message, hint === undefined ? {} : { hint });
-}
-
 /**
  * A handle of a database: a connection of its own, on a branch of its own. Handles of the same database in one
  * process share everything else. Asynchronous calls run beside JavaScript, in the order in which they were made;
@@ -127,14 +131,15 @@ export class Database extends Scope {
 
   /** @internal */
   static async open(name: string, options: DatabaseOptions): Promise<Database> {
-    const unknown = Object.keys(options).find((option) => !optionNames.has(option));
-    if (unknown !== undefined) refuse(`there is no option '${unknown}'`);
-    const { dataFolder, migrations, ...engineOptions } = options;
+    const { dataFolder, migrations, ...engineOptions } = checkOptions(options, databaseOptions, 'DB()');
     if (typeof name !== 'string' || name === '' || /[/\\\0]/.test(name) || name === '.' || name === '..') {
-      refuse(`${JSON.stringify(name)} cannot be the name of a database`, 'the option dataFolder says where it is');
+      refuse(`${inspect(name)} cannot be the name of a database`, 'the option dataFolder says where it is');
+    }
+    if (dataFolder !== undefined && (typeof dataFolder !== 'string' || dataFolder === '')) {
+      refuse('dataFolder must be the path of a folder');
     }
     const folder = path.resolve(dataFolder ?? (process.env['DOSQL_DATA'] || '.dosql'));
-    if (options.readOnly !== true) mkdirSync(folder, { recursive: true, mode: 0o700 });
+    if (options.readOnly !== true) makeFolder(folder);
     const directory = path.join(folder, name);
     const handle = await Handle.opened((number) => native.open(number, directory, engineOptions));
     const database = new Database(handle, name, directory);
@@ -164,39 +169,40 @@ export class Database extends Scope {
    * savepoint.
    */
   transactionSync<T>(body: () => T): T {
-    const outermost = !this.inTransaction;
-    const run = (sql: string) => this.#control(sql).run();
-    run(outermost ? 'BEGIN IMMEDIATE' : 'SAVEPOINT dosql_sync');
+    this.checkUsable();
+    const depth = this.inTransaction ? 1 : 0;
+    const control = (step: 'begin' | 'commit' | 'rollback') => native.controlNow(this.number, step, depth);
+    control('begin');
     try {
-      const result = body();
+      const result = this.#atOnce(body);
       if (result instanceof Promise) refuse('the body of transactionSync() gave a promise', 'use transaction()');
-      run(outermost ? 'COMMIT' : 'RELEASE dosql_sync');
+      control('commit');
       return result;
     } catch (error) {
-      // A failure may have ended the transaction already.
-      if (this.inTransaction) {
-        run(outermost ? 'ROLLBACK' : 'ROLLBACK TO dosql_sync');
-        if (!outermost) run('RELEASE dosql_sync');
+      try {
+        control('rollback');
+      } catch {
+        // The failure that led here is the one to report.
       }
       throw error;
     }
   }
 
-  readonly #controls = new Map<string, Statement>();
-
-  #control(sql: string): Statement {
-    let statement = this.#controls.get(sql);
-    if (statement === undefined) {
-      statement = this.prepare(sql);
-      this.#controls.set(sql, statement);
+  // Asynchronous calls would become part of the transaction, and say they were done before it is.
+  #atOnce<T>(body: () => T): T {
+    const before = this.handle.runsSynchronously;
+    this.handle.runsSynchronously = true;
+    try {
+      return body();
+    } finally {
+      this.handle.runsSynchronously = before;
     }
-    return statement;
   }
 
   /** Makes a branch, in constant time; the handle stays where it is. */
   branch(name: string, options: BranchOptions = {}): Promise<void> {
     return this.enter(async () => {
-      const { from, fromLSN } = options;
+      const { from, fromLSN } = checkOptions(options, { from: true, fromLSN: true }, 'branch()');
       if (from !== undefined && fromLSN !== undefined) refuse('from and fromLSN say the same: give one');
       const point = fromLSN === undefined ? from : lsn(fromLSN);
       await ended(native.branch(this.number, name, ...nativePoint(point)));
@@ -219,8 +225,11 @@ export class Database extends Scope {
   }
 
   /** Drops a branch; with `force` also one that has commits that no other branch contains. */
-  deleteBranch(name: string, options: { force?: boolean } = {}): Promise<void> {
-    return this.enter(() => ended(native.deleteBranch(this.number, name, options.force === true)));
+  deleteBranch(name: string, options: { force?: boolean | undefined } = {}): Promise<void> {
+    return this.enter(async () => {
+      const force = truthOf(checkOptions(options, { force: true }, 'deleteBranch()').force, 'force');
+      await ended(native.deleteBranch(this.number, name, force));
+    });
   }
 
   /** How far two branches are apart. */
@@ -241,8 +250,11 @@ export class Database extends Scope {
    * is completed.
    */
   merge(branch: string, options: MergeOptions = {}): Promise<MergeResult> {
-    const { strategy = 'auto', squash = false, renumber = false, dryRun = false, message = '' } = options;
-    return this.#merge(() => native.merge(this.number, branch, strategy, squash, renumber, dryRun, message));
+    return this.#merge(() => {
+      const { strategy = 'auto', squash, renumber, dryRun, message = '' } = checkOptions(options, mergeOptions, 'merge()');
+      const truths = [truthOf(squash, 'squash'), truthOf(renumber, 'renumber'), truthOf(dryRun, 'dryRun')] as const;
+      return native.merge(this.number, branch, strategy, ...truths, message);
+    });
   }
 
   /** The conflicts of the merge that waits for this handle's branch. */
@@ -261,8 +273,11 @@ export class Database extends Scope {
    * Merges again, into what the handle's branch is by now, with what was decided. Where conflicts are left that nothing
    * was decided about, new ones too, it fails with a MergeConflictError: nothing was changed, and they wait.
    */
-  async completeMerge(options: { message?: string } = {}): Promise<MergeResult> {
-    const result = await this.#merge(() => native.completeMerge(this.number, options.message ?? ''));
+  async completeMerge(options: { message?: string | undefined } = {}): Promise<MergeResult> {
+    const result = await this.#merge(() => {
+      const { message = '' } = checkOptions(options, { message: true }, 'completeMerge()');
+      return native.completeMerge(this.number, message);
+    });
     if (result.conflicts.length > 0) throw new MergeConflictError(result.conflicts);
     return result;
   }
@@ -287,9 +302,10 @@ export class Database extends Scope {
   }
 
   /** Labels a version: the newest one, or that of `at`. */
-  createSnapshot(name: string, options: { at?: string | TimePoint } = {}): Promise<void> {
+  createSnapshot(name: string, options: { at?: string | TimePoint | undefined } = {}): Promise<void> {
     return this.enter(async () => {
-      await ended(native.createSnapshot(this.number, name, ...nativePoint(options.at)));
+      const { at } = checkOptions(options, { at: true }, 'createSnapshot()');
+      await ended(native.createSnapshot(this.number, name, ...nativePoint(at)));
     });
   }
 
@@ -322,6 +338,20 @@ export class Database extends Scope {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+}
+
+/** What the functions beside DB() take for a database. */
+export function needDatabase(db: unknown): Database {
+  if (!(db instanceof Database)) refuse('a database is needed: give what DB() gave');
+  return db;
+}
+
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw new DoSQLError('DOSQL_IO', `the folder of the databases '${folder}' cannot be made`, { cause });
   }
 }
 

@@ -38,6 +38,8 @@ export interface ErrorDetails {
   offset?: number;
   /** SQLite's extended result code, where the failure came through SQLite. */
   sqliteCode?: number;
+  /** The same call may succeed a little later. */
+  retryable?: boolean;
   cause?: unknown;
 }
 
@@ -48,6 +50,8 @@ export class DoSQLError extends Error {
   readonly sql: string | undefined;
   readonly offset: number | undefined;
   readonly sqliteCode: number | undefined;
+  /** The same call may succeed a little later, with nothing else changed. */
+  readonly retryable: boolean;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, 'cause' in details ? { cause: details.cause } : undefined);
@@ -57,6 +61,7 @@ export class DoSQLError extends Error {
     this.sql = details.sql;
     this.offset = details.offset;
     this.sqliteCode = details.sqliteCode;
+    this.retryable = details.retryable ?? false;
   }
 }
 
@@ -68,7 +73,7 @@ export class CDCError extends DoSQLError {
   }
 }
 
-/** The same, where a later try may do better: the slot is in use, the disk failed, the database was closed. */
+/** The same, where a later try may do better: the slot is in use, the disk failed or is full, the database was closed. */
 export class CDCConnectionError extends CDCError {
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(code, message, details);
@@ -76,14 +81,14 @@ export class CDCConnectionError extends CDCError {
   }
 }
 
-const passing = new Set<ErrorCode>(['DOSQL_BUSY', 'DOSQL_LOCKED', 'DOSQL_IO', 'DOSQL_OUTCOME_UNKNOWN', 'DOSQL_INTERRUPTED']);
-
 /** @internal A failure of the engine as one of CDC. */
 export function cdcFailure(error: unknown): unknown {
   if (!(error instanceof DoSQLError) || error instanceof CDCError) return error;
-  const { code, message, hint } = error;
-  const details: ErrorDetails = hint === undefined ? { cause: error } : { cause: error, hint };
-  return new (passing.has(code) ? CDCConnectionError : CDCError)(code, message, details);
+  const { code, message, hint, retryable } = error;
+  const details: ErrorDetails = { cause: error, retryable, ...(hint === undefined ? {} : { hint }) };
+  // Interrupted: the database was closed.
+  const mayPass = retryable || code === 'DOSQL_INTERRUPTED';
+  return new (mayPass ? CDCConnectionError : CDCError)(code, message, details);
 }
 
 /** A merge was to be completed, and conflicts are left that nothing was decided about: nothing was changed. */

@@ -6,7 +6,7 @@
  * @packageDocumentation
  */
 import { rowsOf } from './calls.js';
-import type { BranchInfo, Database, SnapshotInfo } from './database.js';
+import { type BranchInfo, type Database, needDatabase, type SnapshotInfo } from './database.js';
 import { native } from './native.js';
 
 export type { BranchInfo, SnapshotInfo } from './database.js';
@@ -34,9 +34,13 @@ export interface StorageSizes {
 export class COWBackend {
   readonly #database: Database;
 
-  /** @internal */
-  constructor(database: Database) {
+  private constructor(database: Database) {
     this.#database = database;
+  }
+
+  /** @internal */
+  static of(database: Database): COWBackend {
+    return new COWBackend(database);
   }
 
   branches(): Promise<BranchInfo[]> {
@@ -74,5 +78,5 @@ export class COWBackend {
 }
 
 export function createCOWBackend(db: Database): COWBackend {
-  return new COWBackend(db);
+  return COWBackend.of(needDatabase(db));
 }

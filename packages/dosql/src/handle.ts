@@ -12,6 +12,8 @@ const forgotten = new FinalizationRegistry<number>((number) => {
 export class Handle {
   readonly number: number;
   #closing: Promise<void> | undefined;
+  /** The body of a synchronous transaction runs. */
+  runsSynchronously = false;
 
   private constructor(number: number) {
     this.number = number;

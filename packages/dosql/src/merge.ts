@@ -18,15 +18,15 @@ export type MergeStrategy =
 
 export interface MergeOptions {
   /** Default: auto. */
-  strategy?: MergeStrategy;
+  strategy?: MergeStrategy | undefined;
   /** One commit that has the branch's changes and not its history. */
-  squash?: boolean;
+  squash?: boolean | undefined;
   /** The branch's new rows get new keys where the handle's branch has others under theirs. */
-  renumber?: boolean;
+  renumber?: boolean | undefined;
   /** Of the commit. A fast-forward makes none. */
-  message?: string;
+  message?: string | undefined;
   /** Only tells what would happen. */
-  dryRun?: boolean;
+  dryRun?: boolean | undefined;
 }
 
 /** What a merge did to a table. */
@@ -93,7 +93,7 @@ export interface MergeResult {
 export function conflictsOf(values: unknown[], from = 0): MergeConflict[] {
   const conflicts: MergeConflict[] = [];
   for (let at = from; at < values.length; at += 7) {
-    const [id, table, key, kind, base, main, branch] = values.slice(at) as [number, ...string[]] as any;
+    const [id, table, key, kind, base, main, branch] = values.slice(at, at + 7) as any;
     conflicts.push({ id, table, key: keyOf(key), kind, base: sideOf(base), main: sideOf(main), branch: sideOf(branch) });
   }
   return conflicts;
@@ -104,7 +104,7 @@ export function mergeResultOf(values: unknown[]): MergeResult {
   const tables: TableMergeCounts[] = [];
   let at = 6;
   for (; tables.length < count; at += 5) {
-    const [table, inserted, updated, deleted, conflicts] = values.slice(at) as any[];
+    const [table, inserted, updated, deleted, conflicts] = values.slice(at, at + 5) as any[];
     tables.push({ table, inserted, updated, deleted, conflicts });
   }
   return {

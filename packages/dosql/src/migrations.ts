@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { DoSQLError, MigrationError } from './errors.js';
+import { checkOptions, refuse } from './options.js';
 import type { Scope } from './scope.js';
 
 export interface MigrationOptions {
@@ -32,13 +33,22 @@ const createTable = `CREATE TABLE IF NOT EXISTS dosql_migrations (
   applied TEXT NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now'))
 )`;
 
-function refuse(file: string, message: string, hint?: string): never {
+function refuseFile(file: string, message: string, hint?: string): never {
   throw new MigrationError(file, 'DOSQL_INVALID_ARGUMENT', message, hint === undefined ? {} : { hint });
 }
 
 // Line ends may differ between checkouts of the same file.
 function checksumOf(sql: string): string {
   return createHash('sha256').update(sql.replaceAll('\r\n', '\n')).digest('hex');
+}
+
+function readText(folder: string, file: string): string {
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+    return text.decode(readFileSync(path.join(folder, file)));
+  } catch (cause) {
+    throw new MigrationError(file, 'DOSQL_INVALID_ARGUMENT', 'it is no file of text in UTF-8', { cause });
+  }
 }
 
 function readFolder(folder: string): Migration[] {
@@ -49,17 +59,17 @@ function readFolder(folder: string): Migration[] {
     throw new DoSQLError('DOSQL_NOT_FOUND', `the folder of migrations '${folder}' cannot be read`, { cause });
   }
   const migrations = files
-    .filter((file) => file.endsWith('.sql'))
+    .filter((file) => file.toLowerCase().endsWith('.sql'))
     .map((file): Migration => {
-      const number = Number(/^(\d+)[-_.]/.exec(file)?.[1] ?? refuse(file, 'its name must begin with a number, as 0001_'));
-      if (!Number.isSafeInteger(number)) refuse(file, 'its number is too large');
-      const sql = readFileSync(path.join(folder, file), 'utf8');
+      const number = Number(/^(\d+)[-_.]/.exec(file)?.[1] ?? refuseFile(file, 'its name must begin with a number, as 0001_'));
+      if (!Number.isSafeInteger(number)) refuseFile(file, 'its number is too large');
+      const sql = readText(folder, file);
       return { number, file, sql, checksum: checksumOf(sql) };
     })
     .sort((a, b) => a.number - b.number);
   migrations.forEach((migration, index) => {
     const before = migrations[index - 1];
-    if (before?.number === migration.number) refuse(migration.file, `has the same number as ${before.file}`);
+    if (before?.number === migration.number) refuseFile(migration.file, `has the same number as ${before.file}`);
   });
   return migrations;
 }
@@ -68,15 +78,15 @@ function readFolder(folder: string): Migration[] {
 function pendingOf(migrations: Migration[], applied: Applied[]): Migration[] {
   for (const ran of applied) {
     const migration = migrations.find(({ number }) => number === ran.number);
-    if (migration === undefined) refuse(ran.file, 'has run, but its file is missing');
+    if (migration === undefined) refuseFile(ran.file, 'has run, but its file is missing');
     if (migration.checksum !== ran.checksum) {
-      refuse(migration.file, 'was changed after it had run', 'put the file back, and make a new one for the change');
+      refuseFile(migration.file, 'was changed after it had run', 'put the file back, and make a new one for the change');
     }
   }
   const newest = applied.at(-1);
   const pending = migrations.filter(({ number }) => !applied.some((ran) => ran.number === number));
   if (newest !== undefined && pending[0] !== undefined && pending[0].number < newest.number) {
-    refuse(pending[0].file, `did not run, but ${newest.file}, which comes behind it, did`);
+    refuseFile(pending[0].file, `did not run, but ${newest.file}, which comes behind it, did`);
   }
   return pending;
 }
@@ -90,7 +100,9 @@ async function hasTable(scope: Scope): Promise<boolean> {
 }
 
 /** Runs what has not run yet. */
-export async function migrate(database: Scope, { folder }: MigrationOptions): Promise<void> {
+export async function migrate(database: Scope, options: MigrationOptions): Promise<void> {
+  const { folder } = checkOptions(options, { folder: true }, 'migrations');
+  if (typeof folder !== 'string') refuse('the folder of migrations must be a path');
   const migrations = readFolder(folder);
   const applied = (await hasTable(database)) ? await readApplied(database) : [];
   for (const migration of pendingOf(migrations, applied)) {

@@ -41,6 +41,8 @@ interface Native {
   close(handle: Handle): Task;
   query(handle: Handle, wanted: Wanted, sql: string, ...parameters: unknown[]): Task;
   exec(handle: Handle, sql: string): Task;
+  control(handle: Handle, step: 'begin' | 'commit' | 'rollback', depth: number): Task;
+  controlNow(handle: Handle, step: 'begin' | 'commit' | 'rollback', depth: number): void;
   interrupt(handle: Handle, task: Task): void;
   inTransaction(handle: Handle): boolean;
   maintain(handle: Handle): Task;
@@ -115,13 +117,23 @@ export const words = new Uint32Array(memory, reportBytes);
 /** Strings, bigints and Uint8Arrays that cells stand for. */
 export const extras: unknown[] = [];
 
-function makeError(code: ErrorCode, message: string, hint: string, sqliteCode: number, sql: string, offset: number) {
-  const details: ErrorDetails = {};
+function makeError(
+  code: ErrorCode,
+  message: string,
+  hint: string,
+  sqliteCode: number,
+  sql: string,
+  offset: number,
+  retryable: boolean,
+) {
+  const details: ErrorDetails = { retryable };
   if (hint !== '') details.hint = hint;
   if (sql !== '') details.sql = sql;
   if (offset >= 0) details.offset = offset;
   if (sqliteCode !== 0) details.sqliteCode = sqliteCode;
-  return new DoSQLError(code, message, details);
+  const error = new DoSQLError(code, message, details);
+  Error.captureStackTrace(error, makeError);
+  return error;
 }
 
 export const native = createRequire(import.meta.url)('./dosql.node') as Native;

@@ -1,5 +1,6 @@
 // Rows out of the memory that the addon shares with us.
 
+import { DoSQLError } from './errors.js';
 import { cells, extras, native, report, Report, words } from './native.js';
 
 /** A row as an object, its columns by their names. */
@@ -106,7 +107,9 @@ function shapeOf(number: number): Columns {
   let shape = shapes.get(number);
   if (shape === undefined) {
     if (shapes.size >= mostShapes) shapes.clear();
-    shape = new Columns(native.shapeColumns(number) ?? []);
+    const names = native.shapeColumns(number);
+    if (names === undefined) throw new DoSQLError('DOSQL_INTERNAL', 'the columns of the rows are not known');
+    shape = new Columns(names);
     shapes.set(number, shape);
   }
   return shape;

@@ -2,7 +2,7 @@
 // is open, only those that belong to the transaction do.
 
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { ended, interruptibleRows } from './calls.js';
+import { aborted, ended, interruptibleRows, signalOf, whenAborted } from './calls.js';
 import { DoSQLError } from './errors.js';
 import type { Handle } from './handle.js';
 import { native, Wanted } from './native.js';
@@ -24,13 +24,22 @@ function isInBodyOf(transaction: Scope): boolean {
   return false;
 }
 
+// A body that goes on although its transaction is gone must not write elsewhere.
+function refuseCutOff(handle: Handle): void {
+  for (let body = bodies.getStore(); body !== undefined; body = body.outer) {
+    if (body.transaction.isCutOffOf(handle)) throw hasEnded();
+  }
+}
+
+const hasEnded = () => new DoSQLError('DOSQL_INVALID_ARGUMENT', 'the transaction has ended');
+
 /** What runs SQL: a database, or a transaction of it. */
 export abstract class Scope {
   /** @internal */
   protected readonly handle: Handle;
   // The transaction that is open in this one, and the calls that wait for its end.
-  #inner: Scope | undefined;
-  readonly #waiting: (() => void)[] = [];
+  #inner: Transaction | undefined;
+  readonly #waiting = new Set<() => void>();
 
   /** @internal */
   constructor(handle: Handle) {
@@ -39,44 +48,40 @@ export abstract class Scope {
 
   /** All rows of a statement. */
   query<T = Row>(sql: string, parameters?: Parameters, options?: CallOptions): Promise<T[]> {
-    return this.enter(() => this.#rows(Wanted.rows, sql, parameters, options) as Promise<T[]>);
+    return this.#rows(Wanted.rows, sql, parameters, options) as Promise<T[]>;
   }
 
   /** The first row of a statement, or undefined. */
-  queryOne<T = Row>(sql: string, parameters?: Parameters, options?: CallOptions): Promise<T | undefined> {
-    return this.enter(async () => (await this.#rows(Wanted.firstRow, sql, parameters, options))[0] as T | undefined);
+  async queryOne<T = Row>(sql: string, parameters?: Parameters, options?: CallOptions): Promise<T | undefined> {
+    return (await this.#rows(Wanted.firstRow, sql, parameters, options))[0] as T | undefined;
   }
 
   /** Runs a statement, dropping rows. */
-  run(sql: string, parameters?: Parameters, options?: CallOptions): Promise<RunResult> {
-    return this.enter(
-      async () => (await this.#rows(Wanted.runResult, sql, parameters, options))[0] as unknown as RunResult,
-    );
+  async run(sql: string, parameters?: Parameters, options?: CallOptions): Promise<RunResult> {
+    return (await this.#rows(Wanted.runResult, sql, parameters, options))[0] as unknown as RunResult;
   }
 
   /** Runs all statements of a text one after another, dropping rows; stops at the first failure. */
-  exec(sql: string, options?: CallOptions): Promise<void> {
-    return this.enter(async () => {
-      await interruptibleRows(this.handle.number, () => native.exec(this.handle.number, sql), options?.signal);
-    });
+  async exec(sql: string, options?: CallOptions): Promise<void> {
+    await this.#interruptible(() => native.exec(this.handle.number, sql), options);
   }
 
   /**
    * Begins a transaction, awaits `body`, and commits; rolls back when the body or the commit fails. Calls of the
    * same handle that are not made by the body wait until the transaction has ended. Inside a transaction it is a
-   * savepoint.
+   * savepoint, which ends at the latest with the transaction around it.
    */
   transaction<T>(body: (tx: Transaction) => T | Promise<T>): Promise<T> {
     if (typeof body !== 'function') {
       return Promise.reject(new DoSQLError('DOSQL_INVALID_ARGUMENT', 'a transaction needs a function'));
     }
-    return this.enter(() => this.#transact(body));
+    return this.enter((scope) => scope.#transact(body));
   }
 
   /** Compiles one statement, to be run on this thread. */
   prepare<T = Row>(sql: string): Statement<T> {
     this.checkUsable();
-    return new Statement<T>(native.prepare(this.handle.number, sql), sql, () => this.checkUsable());
+    return Statement.of<T>(native.prepare(this.handle.number, sql), sql, () => this.checkUsable());
   }
 
   /** True: a transaction is open. Waits, on this thread, for the asynchronous calls that were made before. */
@@ -85,30 +90,47 @@ export abstract class Scope {
     return native.inTransaction(this.handle.number);
   }
 
-  /** @internal Makes a call when it is its turn. */
-  protected enter<T>(call: () => Promise<T>): Promise<T> {
-    const inner = this.#inner;
+  /** @internal Makes a call when it is its turn, in the innermost transaction; until then `signal` may end it. */
+  protected enter<T>(call: (scope: Scope) => Promise<T>, signal?: AbortSignal): Promise<T> {
     try {
-      if (inner === undefined) return this.start(call);
-      if (isInBodyOf(inner)) return inner.enter(call);
+      this.checkTakesCalls();
+      const inner = this.#inner;
+      if (inner === undefined) return call(this);
+      if (isInBodyOf(inner)) return inner.enter(call, signal);
     } catch (error) {
       return Promise.reject(error);
     }
     return new Promise((resolve, reject) => {
       // Who waits is not in the body of the transaction that lets it go on.
-      this.#waiting.push(AsyncLocalStorage.bind(() => void this.enter(call).then(resolve, reject)));
+      const goOn = AsyncLocalStorage.bind(() => {
+        forget?.();
+        void this.enter(call, signal).then(resolve, reject);
+      });
+      const forget =
+        signal &&
+        whenAborted(signal, () => {
+          this.#waiting.delete(goOn);
+          reject(aborted(signal));
+        });
+      this.#waiting.add(goOn);
     });
   }
 
-  /** @internal */
-  protected start<T>(call: () => Promise<T>): Promise<T> {
-    return call();
+  /** @internal For what waits for its turn. */
+  protected checkTakesCalls(): void {
+    refuseCutOff(this.handle);
+    if (this.handle.runsSynchronously) {
+      throw new DoSQLError('DOSQL_BUSY', 'a synchronous transaction of this handle is open', {
+        hint: 'make the call behind transactionSync(), or use transaction()',
+      });
+    }
   }
 
   /** @internal For what runs at once and cannot wait. */
   protected checkUsable(): void {
     this.handle.checkOpen();
-    const inner = this.#inner;
+    refuseCutOff(this.handle);
+    const inner: Scope | undefined = this.#inner;
     if (inner === undefined) return;
     if (isInBodyOf(inner)) return inner.checkUsable();
     throw new DoSQLError('DOSQL_BUSY', 'a transaction of this handle is open', {
@@ -122,63 +144,118 @@ export abstract class Scope {
       parameters === undefined
         ? () => native.query(number, wanted, sql)
         : () => native.query(number, wanted, sql, parameters);
-    return interruptibleRows(number, start, options?.signal);
+    return this.#interruptible(start, options);
+  }
+
+  #interruptible(start: () => number, options: CallOptions | undefined): Promise<Row[]> {
+    try {
+      const signal = signalOf(options);
+      return this.enter(() => interruptibleRows(this.handle.number, start, signal), signal);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   async #transact<T>(body: (tx: Transaction) => T | Promise<T>): Promise<T> {
-    const transaction = new Transaction(this.handle, this instanceof Transaction ? this : undefined);
+    const transaction = Transaction.in(this, this.handle);
     this.#inner = transaction;
     try {
       return await transaction.perform(body);
     } finally {
       this.#inner = undefined;
-      while (this.#inner === undefined && this.#waiting.length > 0) this.#waiting.shift()!();
+      while (this.#inner === undefined && this.#waiting.size > 0) this.#wakeFirst();
     }
+  }
+
+  #wakeFirst(): void {
+    const [first] = this.#waiting;
+    this.#waiting.delete(first!);
+    first!();
+  }
+
+  /** @internal The transaction that is open in this one is none any more; those that wait for it are told. */
+  protected endInner(): void {
+    this.#inner?.cutOff();
+    while (this.#waiting.size > 0) this.#wakeFirst();
   }
 }
 
 /** An open transaction. It ends with the body it was made for. */
 export class Transaction extends Scope {
+  // 0: it is none inside another.
   readonly #depth: number;
   #ended = false;
+  // The one around it ended before.
+  #cutOff = false;
+  #bodyRuns = false;
+
+  private constructor(handle: Handle, depth: number) {
+    super(handle);
+    this.#depth = depth;
+  }
 
   /** @internal */
-  constructor(handle: Handle, outer: Transaction | undefined) {
-    super(handle);
-    this.#depth = outer === undefined ? 0 : outer.#depth + 1;
+  static in(outer: Scope, handle: Handle): Transaction {
+    return new Transaction(handle, outer instanceof Transaction ? outer.#depth + 1 : 0);
   }
 
   /** @internal */
   async perform<T>(body: (tx: Transaction) => T | Promise<T>): Promise<T> {
-    const savepoint = `dosql_transaction_${this.#depth}`;
-    const outermost = this.#depth === 0;
-    await this.#control(outermost ? 'BEGIN IMMEDIATE' : `SAVEPOINT ${savepoint}`);
+    await this.#control('begin');
     try {
-      const result = await bodies.run({ transaction: this, outer: bodies.getStore() }, () => body(this));
-      this.#ended = true;
-      await this.#control(outermost ? 'COMMIT' : `RELEASE ${savepoint}`);
+      if (this.#cutOff) throw hasEnded();
+      const result = await this.#run(body);
+      this.#end();
+      await this.#control('commit');
       return result;
     } catch (error) {
-      this.#ended = true;
+      this.#end();
       // It may have ended the transaction already; the failure that led here is the one to report.
-      await this.#control(outermost ? 'ROLLBACK' : `ROLLBACK TO ${savepoint}; RELEASE ${savepoint}`).catch(() => {});
+      await this.#control('rollback').catch(() => {});
       throw error;
     }
   }
 
-  #control(sql: string): Promise<void> {
-    return ended(native.exec(this.handle.number, sql));
+  async #run<T>(body: (tx: Transaction) => T | Promise<T>): Promise<T> {
+    this.#bodyRuns = true;
+    try {
+      return await bodies.run({ transaction: this, outer: bodies.getStore() }, () => body(this));
+    } finally {
+      this.#bodyRuns = false;
+    }
+  }
+
+  async #control(step: 'begin' | 'commit' | 'rollback'): Promise<void> {
+    // The savepoint went with the transaction around it; another one may have that name now.
+    if (this.#cutOff) throw hasEnded();
+    await ended(native.control(this.handle.number, step, this.#depth));
+  }
+
+  #end(): void {
+    this.#ended = true;
+    this.endInner();
   }
 
   /** @internal */
-  protected override start<T>(call: () => Promise<T>): Promise<T> {
-    this.checkUsable();
-    return call();
+  cutOff(): void {
+    this.#cutOff = true;
+    this.#end();
+  }
+
+  /** @internal */
+  isCutOffOf(handle: Handle): boolean {
+    return this.#cutOff && this.#bodyRuns && this.handle === handle;
+  }
+
+  /** @internal */
+  protected override checkTakesCalls(): void {
+    if (this.#ended) throw hasEnded();
+    super.checkTakesCalls();
   }
 
   /** @internal */
   protected override checkUsable(): void {
-    if (this.#ended) throw new DoSQLError('DOSQL_INVALID_ARGUMENT', 'the transaction has ended');
+    if (this.#ended) throw hasEnded();
     super.checkUsable();
   }
 }

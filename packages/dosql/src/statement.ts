@@ -21,12 +21,16 @@ export class Statement<T = Row> {
   #make: RowMaker<unknown> = asObject;
   #iterates = false;
 
-  /** @internal */
-  constructor(number: number, sql: string, check: () => void) {
+  private constructor(number: number, sql: string, check: () => void) {
     this.#number = number;
     this.source = sql;
     this.#check = check;
     forgotten.register(this, number);
+  }
+
+  /** @internal */
+  static of<T>(number: number, sql: string, check: () => void): Statement<T> {
+    return new Statement<T>(number, sql, check);
   }
 
   /** False: it may change the database. */

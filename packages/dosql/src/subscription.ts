@@ -14,15 +14,15 @@ import { native, type NativeFeedPlace, type NativeFeedSource } from './native.js
 /** What comes has to pass all of it. LSNs do not depend on it. */
 export interface ChangeFilter<Transactions extends boolean = boolean, Schema extends boolean = boolean> {
   /** In any case of letters. Default: all. */
-  tables?: readonly string[];
+  tables?: readonly string[] | undefined;
   /** Of row changes. Default: all. */
-  operations?: readonly Operation[];
+  operations?: readonly Operation[] | undefined;
   /** Of row changes, those for which it is true. It is asked as the loop takes them. Default: all. */
-  predicate?: (change: ChangeEvent) => boolean;
+  predicate?: ((change: ChangeEvent) => boolean) | undefined;
   /** Also tells where each commit begins and ends. Default: false. */
-  transactions?: Transactions;
+  transactions?: Transactions | undefined;
   /** Also tells which tables came, went or were altered. Default: false. */
-  schema?: Schema;
+  schema?: Schema | undefined;
 }
 
 /** What comes through a filter. */
@@ -33,12 +33,12 @@ export type EventsOf<Transactions extends boolean, Schema extends boolean> =
 
 export interface SubscriptionOptions<Transactions extends boolean = boolean, Schema extends boolean = boolean> {
   /** The changes behind it come; 0n, the default, is the beginning. */
-  fromLSN?: bigint | number;
+  fromLSN?: bigint | number | undefined;
   /** Whose changes. Default: main. */
-  branch?: string;
+  branch?: string | undefined;
   /** Begins with all rows that there are, as inserts with `snapshot`; `fromLSN` does not count. */
-  snapshot?: boolean;
-  filter?: ChangeFilter<Transactions, Schema>;
+  snapshot?: boolean | undefined;
+  filter?: ChangeFilter<Transactions, Schema> | undefined;
 }
 
 // Feeds whose iterators were forgotten.

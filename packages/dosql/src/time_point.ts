@@ -44,7 +44,8 @@ export function branch(name: string): TimePoint {
 }
 
 /** `{ versionOffset: -5 }` is five versions back, 0 the newest one. */
-export function relative({ versionOffset }: { versionOffset: number }): TimePoint {
+export function relative(from: { versionOffset: number }): TimePoint {
+  const versionOffset: number | undefined = from?.versionOffset;
   if (!Number.isSafeInteger(versionOffset)) refuse('versionOffset is a whole number');
   return { type: 'relative', versionOffset };
 }

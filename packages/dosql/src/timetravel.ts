@@ -4,10 +4,12 @@
  *
  * @packageDocumentation
  */
+import { inspect } from 'node:util';
 import { rowsOf } from './calls.js';
-import type { BranchComparison, BranchInfo, Database, VersionId } from './database.js';
-import { DoSQLError } from './errors.js';
+import { type BranchComparison, type BranchInfo, Database, needDatabase, type VersionId } from './database.js';
+import type { Handle } from './handle.js';
 import { native } from './native.js';
+import { checkOptions, type OptionNames, refuse } from './options.js';
 import { Scope } from './scope.js';
 import { nativePoint, type TimePoint } from './time_point.js';
 
@@ -22,13 +24,24 @@ export interface TimeTravelOptions {
    * (`local`, the default), or that of `branch`, whoever is where (`branch`). `global` is for databases of several
    * shards.
    */
-  scope?: 'local' | 'branch' | 'global';
+  scope?: 'local' | 'branch' | 'global' | undefined;
   /** For the scope `branch`. Default: main. */
-  branch?: string;
+  branch?: string | undefined;
 }
+
+const sessionOptions: OptionNames<TimeTravelOptions> = { asOf: true, scope: true, branch: true };
 
 /** Every query of a session sees the same version. Writing is DOSQL_READ_ONLY. */
 export class TimeTravelSession extends Scope {
+  private constructor(handle: Handle) {
+    super(handle);
+  }
+
+  /** @internal */
+  static of(handle: Handle): TimeTravelSession {
+    return new TimeTravelSession(handle);
+  }
+
   /** Ends the session. The database may be closed before. */
   close(): Promise<void> {
     return this.handle.close();
@@ -41,27 +54,27 @@ export class TimeTravelSession extends Scope {
 
 /** A session at a point in time, resolved now. */
 export async function createTimeTravelSession(db: Database, options: TimeTravelOptions): Promise<TimeTravelSession> {
-  const { asOf, scope = 'local', branch = 'main' } = options;
+  const { asOf, scope = 'local', branch = 'main' } = checkOptions(options, sessionOptions, 'a session');
   if (scope === 'global') {
-    throw new DoSQLError('DOSQL_INVALID_ARGUMENT', "the scope 'global' is for databases of several shards", {
-      hint: "this database is one: use the scope 'local' or 'branch'",
-    });
+    refuse("the scope 'global' is for databases of several shards", "this database is one: use 'local' or 'branch'");
   }
-  if (scope !== 'local' && scope !== 'branch') {
-    throw new DoSQLError('DOSQL_INVALID_ARGUMENT', `${JSON.stringify(scope)} is no scope of a session`);
-  }
+  if (scope !== 'local' && scope !== 'branch') refuse(`${inspect(scope)} is no scope of a session`);
   const countedOn = scope === 'branch' ? branch : undefined;
-  const handle = await db.openAsOf((number, fixed) => native.asOf(number, fixed, countedOn, ...nativePoint(asOf)));
-  return new TimeTravelSession(handle);
+  const handle = await needDatabase(db).openAsOf((number, fixed) => native.asOf(number, fixed, countedOn, ...nativePoint(asOf)));
+  return TimeTravelSession.of(handle);
 }
 
 /** Answers questions about the history of a database's branches. */
 export class BranchHistoryManager {
   readonly #database: Database;
 
-  /** @internal */
-  constructor(database: Database) {
+  private constructor(database: Database) {
     this.#database = database;
+  }
+
+  /** @internal */
+  static of(database: Database): BranchHistoryManager {
+    return new BranchHistoryManager(database);
   }
 
   /**
@@ -88,14 +101,15 @@ export class BranchHistoryManager {
 }
 
 export function createBranchHistoryManager(db: Database): BranchHistoryManager {
-  return new BranchHistoryManager(db);
+  return BranchHistoryManager.of(needDatabase(db));
 }
 
 /** How far two branches are apart. */
-export function compareBranches(
+export async function compareBranches(
   manager: BranchHistoryManager | Database,
   source: string,
   target: string,
 ): Promise<BranchComparison> {
-  return manager.compareBranches(source, target);
+  const database = manager instanceof BranchHistoryManager ? manager : needDatabase(manager);
+  return database.compareBranches(source, target);
 }

@@ -3,10 +3,10 @@
  * bigint is an INTEGER; bytes of any kind, Float32Array included, are a BLOB; a Date is the text that SQLite's date
  * functions write (`2026-01-31 12:00:00.000`, UTC); a boolean is 1 or 0. `undefined` is refused.
  */
-export type Value = string | number | bigint | boolean | null | Date | ArrayBufferView | ArrayBufferLike;
+export type Value = string | number | bigint | boolean | null | Date | ArrayBufferView | ArrayBuffer;
 
 /** Values in the order of the parameters, values by name (`{ id: 7 }` for `:id`, `@id` or `$id`), or one value. */
-export type Parameters = readonly unknown[] | { readonly [name: string]: unknown } | Value;
+export type Parameters = readonly unknown[] | object | Value;
 
 /** What a statement did that changes rows. */
 export interface RunResult {
@@ -17,6 +17,9 @@ export interface RunResult {
 }
 
 export interface CallOptions {
-  /** Makes the call fail with DOSQL_INTERRUPTED when it is aborted; what the statement did is undone. */
-  signal?: AbortSignal;
+  /**
+   * Makes the call fail with DOSQL_INTERRUPTED when it is aborted; what the statement did is undone, and where it had
+   * begun to write in a transaction, all of that.
+   */
+  signal?: AbortSignal | undefined;
 }

@@ -183,3 +183,92 @@ test('await using closes the handle', async () => {
   }
   assert.match(path, /disposed$/);
 });
+
+test('AbortSignal ends a call that waits for a transaction of its handle', async () => {
+  const db = await openDatabase();
+  await db.exec('CREATE TABLE t (n)');
+  let end!: () => void;
+  const transaction = db.transaction(() => new Promise<void>((resolve) => {
+    end = resolve;
+  }));
+  const controller = new AbortController();
+  const { signal } = controller;
+  const waiting = [db.run('INSERT INTO t VALUES (1)', [], { signal }), db.exec('INSERT INTO t VALUES (2)', { signal })];
+  const patient = db.run('INSERT INTO t VALUES (3)', [], { signal: new AbortController().signal });
+  setTimeout(() => controller.abort(), 5);
+  for (const call of waiting) await assert.rejects(call, fails('DOSQL_INTERRUPTED'));
+  end();
+  await Promise.all([transaction, patient]);
+  assert.deepEqual(await db.query('SELECT n FROM t'), [{ n: 3 }]);
+});
+
+test('an interrupt is for one call: not for a loop that is open, nor for what comes next', async () => {
+  const db = await openDatabase();
+  await db.exec(`CREATE TABLE t (n); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)
+    INSERT INTO t SELECT i FROM n`);
+  let rows = 0;
+  for (const _ of db.prepare('SELECT n FROM t').iterate()) {
+    if (++rows !== 10) continue;
+    await assert.rejects(db.query(endless, [], { signal: AbortSignal.timeout(20) }), fails('DOSQL_INTERRUPTED'));
+    assert.deepEqual(await db.query('SELECT 1 AS one'), [{ one: 1 }]);
+    assert.deepEqual(db.prepare('SELECT count(*) AS n FROM t').get(), { n: 5000 });
+  }
+  assert.equal(rows, 5000);
+});
+
+test('a signal is an AbortSignal, which many calls may share', async () => {
+  const db = await openDatabase();
+  const wrong: any[] = [{}, 5, 'x', { aborted: false }];
+  for (const signal of wrong) {
+    await assert.rejects(db.query('SELECT 1', [], { signal }), fails('DOSQL_INVALID_ARGUMENT', /AbortSignal/));
+  }
+  await assert.rejects(db.query('SELECT 1', [], { sginal: 1 } as any), fails('DOSQL_INVALID_ARGUMENT', /no option 'sginal'/));
+  const none: any[] = [null, undefined, { signal: null }, { signal: undefined }];
+  for (const options of none) assert.deepEqual(await db.query('SELECT 1 AS one', [], options), [{ one: 1 }]);
+
+  const warnings: Error[] = [];
+  const warned = (warning: Error) => warnings.push(warning);
+  process.on('warning', warned);
+  const controller = new AbortController();
+  const running = db.query(endless, [], { signal: controller.signal });
+  const calls = Array.from({ length: 40 }, () => db.query('SELECT 1', [], { signal: controller.signal }));
+  controller.abort();
+  for (const call of await Promise.allSettled([running, ...calls])) {
+    assert.ok(call.status === 'rejected' && fails('DOSQL_INTERRUPTED')(call.reason));
+  }
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  process.off('warning', warned);
+  assert.deepEqual(warnings, []);
+});
+
+test('errors of asynchronous calls tell where the call was made', async () => {
+  const db = await openDatabase();
+  async function askWrongly(): Promise<unknown> {
+    return await db.query('SELECT nothing');
+  }
+  async function checkoutWrongly(): Promise<void> {
+    await db.checkout('nowhere');
+  }
+  for (const wrong of [askWrongly, checkoutWrongly]) {
+    await assert.rejects(wrong(), (error: Error) => {
+      assert.match(error.stack!, new RegExp(`^DoSQLError: .*at async ${wrong.name} `, 's'));
+      assert.doesNotMatch(error.stack!, /makeError/);
+      return true;
+    });
+  }
+  assert.throws(() => db.prepare('SELECT nothing'), (error: Error) => !error.stack!.includes('makeError'));
+});
+
+test('many small results do not hold up timers', async () => {
+  const db = await openDatabase();
+  const calls = 60_000;
+  let done = 0;
+  let seenBetween = 0;
+  const queries = Array.from({ length: calls }, () => db.query('SELECT 1').then(() => ++done));
+  const timer = setInterval(() => {
+    if (done > 0 && done < calls) ++seenBetween;
+  }, 1);
+  await Promise.all(queries);
+  clearInterval(timer);
+  assert.ok(seenBetween >= 3, `timers ran ${seenBetween} times meanwhile`);
+});

@@ -7,7 +7,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
-import { type Database, DB } from '@dotdo/dosql';
+import { type Database, DB, DoSQLError, relative } from '@dotdo/dosql';
 import {
   CDCConnectionError,
   CDCError,
@@ -20,6 +20,8 @@ import {
   type SubscriptionOptions,
   type TransactionEvent,
 } from '@dotdo/dosql/cdc';
+import { createCOWBackend } from '@dotdo/dosql/fsx';
+import { compareBranches, createBranchHistoryManager, createTimeTravelSession } from '@dotdo/dosql/timetravel';
 import { addonFile, dataFolder, fails, openDatabase } from './support.ts';
 
 async function tableDb(rows = 0): Promise<Database> {
@@ -426,4 +428,55 @@ test('a thread of node ends while its feed waits', async () => {
   await new Promise((resolve) => worker.once('message', resolve));
   await worker.terminate();
   await db.run("INSERT INTO t VALUES (1, '')");
+});
+
+test('options of feeds, slots and sessions that are misspelt, and what is no database', async () => {
+  const db = await openDatabase();
+  const cdc = createCDC(db);
+  const any = (value: unknown) => value as any;
+  const wrong: (() => unknown)[] = [
+    () => createCDCSubscription(db, any({ fromLsn: 5n })),
+    () => createCDCSubscription(db, any(null)),
+    () => createCDCSubscription(db, any({ snapshot: 'yes' })),
+    () => createCDCSubscription(db, { filter: { operations: [] } }),
+    () => createCDCSubscription(db, { filter: { tables: [] } }),
+    () => createCDCSubscription(db, { filter: any(null) }),
+    () => cdc.subscribe(0n, any({ filter: { table: ['t'] } })),
+    () => cdc.slots.createSlot('s', 0n, any({ lagSeconds: 5 })),
+    () => cdc.slots.createSlot('s', 0n, any(null)),
+    () => cdc.slots.subscribeFromSlot('s', any({ tables: ['t'] })),
+    () => createCDC(any({})),
+  ];
+  for (const call of wrong) {
+    await assert.rejects(async () => call(), (error) => error instanceof CDCError && error.code === 'DOSQL_INVALID_ARGUMENT', `${call}`);
+  }
+  const others: (() => unknown)[] = [
+    () => createTimeTravelSession(db, any(undefined)),
+    () => createTimeTravelSession(db, any({ asof: 'main@1' })),
+    () => createTimeTravelSession(any({}), { asOf: 'main@1' }),
+    () => createBranchHistoryManager(any(null)),
+    () => createBranchHistoryManager(db).getDistance(any(undefined), 'main'),
+    () => compareBranches(any({}), 'main', 'main'),
+    () => createCOWBackend(any(null)),
+    () => relative(any(undefined)),
+    () => DB('x', any(null)),
+    () => DB(any(5n), { dataFolder }),
+    () => DB('x', any({ dataFolder: 5 })),
+    () => DB('x', { dataFolder: '' }),
+  ];
+  for (const call of others) await assert.rejects(async () => call(), fails('DOSQL_INVALID_ARGUMENT'), `${call}`);
+  await assert.rejects(DB('x', { dataFolder: import.meta.filename }), fails('DOSQL_IO', /cannot be made/));
+});
+
+test('what may pass is what the engine says may pass', async () => {
+  const db = await openDatabase();
+  const { slots } = createCDC(db);
+  await slots.createSlot('s');
+  await slots.subscribeFromSlot('s');
+  await assert.rejects(slots.subscribeFromSlot('s'), (error) => error instanceof CDCConnectionError && error.retryable);
+  await assert.rejects(slots.getSlot('none'), (error) => error instanceof CDCError && !(error instanceof CDCConnectionError) && !error.retryable);
+  const { cdcFailure } = await import(new URL('../dist/errors.js', import.meta.url).href);
+  for (const [code, retryable] of [['DOSQL_DISK_FULL', true], ['DOSQL_OUTCOME_UNKNOWN', false]] as const) {
+    assert.equal(cdcFailure(new DoSQLError(code, 'x', { retryable })) instanceof CDCConnectionError, retryable);
+  }
 });

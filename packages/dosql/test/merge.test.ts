@@ -229,3 +229,67 @@ test('what cannot be merged or decided is told', async () => {
   await db.resolveConflict(id, { nothing: 1 });
   await assert.rejects(db.completeMerge(), fails('DOSQL_INVALID_ARGUMENT', /no column nothing/));
 });
+
+test('many conflicts are told quickly', async () => {
+  const db = await openDatabase();
+  const count = 8_000;
+  await db.exec(`CREATE TABLE t (id INTEGER PRIMARY KEY, v);
+    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${count}) INSERT INTO t SELECT i, 0 FROM n`);
+  await db.branch('b');
+  await db.run('UPDATE t SET v = 1');
+  await db.checkout('b');
+  await db.run('UPDATE t SET v = 2');
+  await db.checkout('main');
+  let longest = 0;
+  let last = performance.now();
+  const timer = setInterval(() => {
+    longest = Math.max(longest, performance.now() - last);
+    last = performance.now();
+  }, 1);
+  const begin = performance.now();
+  const { conflicts } = await db.merge('b', { dryRun: true });
+  const took = performance.now() - begin;
+  clearInterval(timer);
+  longest = Math.max(longest, performance.now() - last);
+  assert.equal(conflicts.length, count);
+  assert.deepEqual([conflicts.at(-1)!.key, conflicts.at(-1)!.main, conflicts.at(-1)!.branch], [count, { v: 1 }, { v: 2 }]);
+  // Copying what is left of the list for each took a second and more.
+  assert.ok(longest < Math.max(500, took / 2), `JavaScript stood for ${longest} ms of ${took} ms`);
+});
+
+test('options that are misspelt or of another type are refused, not passed over', async () => {
+  const db = await openDatabase();
+  await db.exec('CREATE TABLE t (n)');
+  await db.branch('b');
+  await db.checkout('b');
+  await db.run('INSERT INTO t VALUES (1)');
+  await db.checkout('main');
+  const wrong: [() => Promise<unknown>, RegExp][] = [
+    [() => db.merge('b', { dryrun: true } as any), /no option 'dryrun' of merge/],
+    [() => db.merge('b', { dryRun: 1 } as any), /dryRun must be a boolean/],
+    [() => db.merge('b', { squash: 'yes' } as any), /squash must be a boolean/],
+    [() => db.merge('b', null as any), /must be an object/],
+    [() => db.branch('c', { form: 'main@1' } as any), /no option 'form'/],
+    [() => db.branch('c', null as any), /must be an object/],
+    [() => db.deleteBranch('b', { force: 1 } as any), /force must be a boolean/],
+    [() => db.deleteBranch('b', null as any), /must be an object/],
+    [() => db.createSnapshot('s', { of: 'main@1' } as any), /no option 'of'/],
+    [() => db.completeMerge({ msg: '' } as any), /no option 'msg'/],
+    [() => db.revert(undefined as any), /commit to revert is needed/],
+  ];
+  for (const [call, why] of wrong) await assert.rejects(call(), fails('DOSQL_INVALID_ARGUMENT', why), `${call}`);
+  assert.deepEqual(await db.query('SELECT n FROM t'), []);
+  assert.deepEqual((await db.listBranches()).map(({ name }) => name), ['b', 'main']);
+});
+
+test('merging leaves lastInsertRowId alone', async () => {
+  const db = await openDatabase();
+  await db.exec('CREATE TABLE t (n INTEGER PRIMARY KEY)');
+  await db.branch('b');
+  await db.checkout('b');
+  await db.run('INSERT INTO t VALUES (7)');
+  await db.checkout('main');
+  await db.run('INSERT INTO t VALUES (40)');
+  await db.merge('b');
+  assert.deepEqual(await db.run('UPDATE t SET n = n'), { changes: 2, lastInsertRowId: 40 });
+});

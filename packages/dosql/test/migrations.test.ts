@@ -1,7 +1,7 @@
 // Migrations: each file once, and nothing silently.
 
 import assert from 'node:assert/strict';
-import { rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { DB, type ErrorCode, MigrationError } from '@dotdo/dosql';
@@ -95,4 +95,27 @@ test('handles that open at the same time run each file once', async () => {
   const { open } = project({ '1_users.sql': users, '2_orders.sql': orders });
   const opened = await Promise.all([open(), open(), open()]);
   assert.deepEqual(await opened[0]!.query('SELECT count(*) AS n FROM users'), [{ n: 1 }]);
+});
+
+test('a migration that would end its transaction, and files that cannot be read', async () => {
+  const cases: [(folder: string) => void, RegExp][] = [
+    [(folder) => writeFileSync(path.join(folder, '0001_a.sql'), 'CREATE TABLE a (x); COMMIT; CREATE TABLE b (x)'), /0001_a.sql.*cannot end/],
+    [(folder) => writeFileSync(path.join(folder, '0001_a.sql'), 'CREATE TABLE a (x); ROLLBACK'), /0001_a.sql.*cannot end/],
+    [(folder) => writeFileSync(path.join(folder, '0001_a.sql'), 'CREATE TABLE a (x); COMMIT; BEGIN;'), /0001_a.sql.*cannot end/],
+    [(folder) => mkdirSync(path.join(folder, '0001_a.sql')), /0001_a.sql.*no file of text/],
+    [(folder) => writeFileSync(path.join(folder, '0001_a.SQL'), Buffer.from("SELECT '\xe4'", 'latin1')), /0001_a.SQL.*no file of text/],
+  ];
+  for (const [index, [make, why]] of cases.entries()) {
+    const folder = temporaryFolder();
+    make(folder);
+    const name = `refused${index}`;
+    await assert.rejects(DB(name, { dataFolder, migrations: { folder } }), (error: unknown) => {
+      assert.ok(error instanceof MigrationError && why.test(error.message), `${error}`);
+      return true;
+    });
+    const db = await openDatabase({ name });
+    assert.deepEqual(await db.query('SELECT name FROM sqlite_schema'), []);
+  }
+  const wrong: any[] = [null, {}, { folder: 5 }, { folder: '.', files: [] }];
+  for (const migrations of wrong) await assert.rejects(DB('refused', { dataFolder, migrations }), fails('DOSQL_INVALID_ARGUMENT'));
 });

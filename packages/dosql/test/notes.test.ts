@@ -1,17 +1,28 @@
 // The example in examples/notes, run as its readers would run it: a server in a process, driven over HTTP.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { cpSync, mkdirSync, symlinkSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { cpSync, readFileSync, symlinkSync } from 'node:fs';
+import { connect } from 'node:net';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { repository, temporaryFolder } from './support.ts';
 
-// A folder of its own, where the package is installed.
-const folder = temporaryFolder();
-cpSync(path.join(repository, 'examples/notes'), folder, { recursive: true });
-mkdirSync(path.join(folder, 'node_modules/@dotdo'), { recursive: true });
-symlinkSync(path.join(import.meta.dirname, '..'), path.join(folder, 'node_modules/@dotdo/dosql'));
+// A folder of its own, with a letter in its name that addresses write otherwise, where the package is installed as the
+// example's header says.
+const root = temporaryFolder();
+const folder = path.join(root, 'ex ämples/notes');
+cpSync(path.join(repository, 'examples/notes'), folder, {
+  recursive: true,
+  filter: (file) => !/node_modules|\.dosql/.test(path.relative(repository, file)),
+});
+symlinkSync(path.join(import.meta.dirname, '../..'), path.join(root, 'packages'));
+const installed = spawnSync('npm', ['install', '--offline', '--no-audit', '--no-fund'], {
+  cwd: folder,
+  encoding: 'utf8',
+  env: { ...process.env, npm_config_cache: path.join(root, 'cache'), npm_config_update_notifier: 'false' },
+});
+assert.equal(installed.status, 0, installed.stderr);
 
 async function start() {
   const server = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', 'server.ts', '0'], {
@@ -115,7 +126,7 @@ test('drafts are published, and readers of the feed see it', async () => {
 });
 
 test('mistakes are told', async () => {
-  const { server, ended, call } = await start();
+  const { server, ended, call, port } = await start();
   const statuses: [string, string, unknown, number][] = [
     ['DELETE', '/notes/99', undefined, 404],
     ['GET', '/nothing', undefined, 404],
@@ -123,6 +134,19 @@ test('mistakes are told', async () => {
     ['GET', '/notes?version=999', undefined, 404],
     ['POST', '/notes', { title: '', body: '' }, 422],
     ['POST', '/notes', { body: '' }, 422],
+    ['POST', '/notes', null, 400],
+    ['POST', '/notes', [1], 422],
+    ['POST', '/notes', { title: 5, body: '' }, 422],
+    ['PUT', '/notes/abc', { title: 'a', body: '' }, 404],
+    ['PUT', '/notes/', { title: 'a', body: '' }, 404],
+    ['GET', '/notes?version=abc', undefined, 400],
+    ['GET', '/notes?version=1.5', undefined, 400],
+    ['GET', '/notes?version=', undefined, 400],
+    ['GET', '/%', undefined, 400],
+    ['GET', '//', undefined, 404],
+    ['POST', '/drafts', {}, 422],
+    ['POST', '/drafts/none/publish', undefined, 404],
+    ['POST', '/drafts/none/publish?prefer=manual', undefined, 400],
     ['POST', '/drafts', { name: 'no name' }, 422],
   ];
   for (const [method, url, body, status] of statuses) {
@@ -130,6 +154,67 @@ test('mistakes are told', async () => {
     assert.equal(answer.status, status, `${method} ${url}: ${JSON.stringify(answer.body)}`);
     assert.ok(answer.body.error.length > 5);
   }
+  const feed = await fetch(`http://127.0.0.1:${port}/feed?x=1`, { headers: { 'last-event-id': 'x' } });
+  assert.equal(feed.status, 400);
+  assert.deepEqual((await call('GET', '/notes')).body.filter((note: { id: number }) => note.id === 0), []);
+  server.kill('SIGTERM');
+  assert.equal(await ended, 0);
+});
+
+test('what was saved into a draft while it is published is not lost', async () => {
+  const { server, ended, call, get } = await start();
+  const saved: string[] = [];
+  const begun = (await get('/notes')).length;
+  for (let round = 0; round < 5; ++round) {
+    await call('POST', '/drafts', { name: `r${round}` });
+    let goesOn = true;
+    const writers = [0, 1, 2, 3].map(async (writer) => {
+      for (let n = 0; goesOn; ++n) {
+        const title = `${round} ${writer} ${n}`;
+        const { status } = await call('POST', `/notes?draft=r${round}`, { title, body: '' });
+        if (status === 200) saved.push(title);
+        else assert.equal(status, 404);
+      }
+    });
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    assert.equal((await call('POST', `/drafts/r${round}/publish`)).status, 204);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    goesOn = false;
+    await Promise.all(writers);
+  }
+  const published = titles(await get('/notes')).slice(begun);
+  assert.ok(saved.length > 10);
+  assert.deepEqual(published.sort(), saved.sort());
+  assert.deepEqual(await get('/drafts'), []);
+  server.kill('SIGTERM');
+  assert.equal(await ended, 0);
+});
+
+test('text arrives whole, and readers that go early leave nothing behind', async () => {
+  const { server, ended, get, port } = await start();
+  const send = (text: string | Buffer, answers: boolean) => new Promise<void>((resolve) => {
+    const socket = connect(Number(port), '127.0.0.1', () => socket.write(text));
+    socket.on('error', () => {}).on('close', () => resolve()).on('data', () => socket.destroy());
+    if (!answers) setTimeout(() => socket.resetAndDestroy(), 1);
+  });
+  const body = Buffer.from(JSON.stringify({ title: 'ÄÖÜ', body: '' }));
+  const cut = body.indexOf('Ä') + 1;
+  await new Promise<void>((resolve) => {
+    const socket = connect(Number(port), '127.0.0.1', async () => {
+      socket.write(`POST /notes HTTP/1.1\r\nhost: x\r\ncontent-length: ${body.length}\r\n\r\n`);
+      socket.write(body.subarray(0, cut));
+      await new Promise((later) => setTimeout(later, 20));
+      socket.write(body.subarray(cut));
+    });
+    socket.on('data', () => socket.destroy()).on('close', () => resolve());
+  });
+  assert.equal(titles(await get('/notes')).at(-1), 'ÄÖÜ');
+
+  const threads = () => Number(/Threads:\s+(\d+)/.exec(readFileSync(`/proc/${server.pid}/status`, 'utf8'))![1]);
+  const before = threads();
+  await Promise.all(Array.from({ length: 100 }, () => send('GET /feed HTTP/1.1\r\nhost: x\r\n\r\n', false)));
+  for (let tries = 0; threads() > before + 5 && tries < 100; ++tries) await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.ok(threads() <= before + 5, `${threads()} threads, ${before} before`);
   server.kill('SIGTERM');
   assert.equal(await ended, 0);
 });

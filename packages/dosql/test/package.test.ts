@@ -46,6 +46,8 @@ test('npm pack, npm install, run, and type-check', { timeout: 120_000 }, () => {
 
   const [packed] = JSON.parse(runNpm(folder, 'pack', packageFolder, '--json', '--ignore-scripts'));
   const files: string[] = packed.files.map((file: { path: string }) => file.path);
+  assert.deepEqual(files.filter((file) => file.startsWith('LICENSE')).sort(), ['LICENSE', 'LICENSE.third-party']);
+  assert.equal(readFileSync(path.join(packageFolder, 'LICENSE'), 'utf8'), readFileSync(path.join(packageFolder, '../../LICENSE'), 'utf8'));
   assert.ok(files.includes('dist/dosql.node') && files.includes('dist/index.d.ts') && files.includes('package.json'));
   assert.ok(files.every((file) => /^(dist\/|package\.json$|README|LICENSE)/.test(file)), files.join(' '));
 
@@ -71,4 +73,11 @@ test('what the package needs at run time is in it', () => {
   const manifest = JSON.parse(readFileSync(path.join(packageFolder, 'package.json'), 'utf8'));
   assert.deepEqual(manifest.dependencies ?? {}, {});
   assert.equal(manifest.scripts?.install ?? manifest.scripts?.postinstall, undefined);
+});
+
+test('the addon asks for no newer C library than the docs say', () => {
+  const symbols = execFileSync('objdump', ['-T', path.join(packageFolder, 'dist/dosql.node')], { encoding: 'utf8', maxBuffer: 1e8 });
+  const minors = [...symbols.matchAll(/GLIBC_2\.(\d+)/g)].map(([, minor]) => Number(minor));
+  const said = /glibc 2\.(\d+) or newer/.exec(readFileSync(path.join(packageFolder, '../../docs/typescript.md'), 'utf8'))!;
+  assert.ok(minors.length > 0 && Math.max(...minors) <= Number(said[1]), `GLIBC_2.${Math.max(...minors)}`);
 });

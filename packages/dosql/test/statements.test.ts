@@ -152,3 +152,16 @@ test('statements that are forgotten are released', async () => {
   await new Promise((resolve) => setTimeout(resolve, 10));
   assert.deepEqual(db.prepare('SELECT 1 AS one').get(), { one: 1 });
 });
+
+test('a statement gives its rows however many other sets of columns there were since', async () => {
+  const db = await openDatabase();
+  await db.exec("CREATE TABLE t (id INTEGER PRIMARY KEY, name); INSERT INTO t VALUES (1, 'Ann'), (2, 'Bo')");
+  const rows = [{ id: 1, name: 'Ann' }, { id: 2, name: 'Bo' }];
+  const objects = db.prepare('SELECT id, name FROM t');
+  const names = db.prepare('SELECT name, id FROM t').pluck();
+  for (let round = 0; round < 3; ++round) {
+    assert.deepEqual([objects.get(), objects.all(), [...objects.iterate()]], [rows[0], rows, rows]);
+    assert.deepEqual(names.all(), ['Ann', 'Bo']);
+    for (let other = 0; other < 1_100; ++other) db.prepare(`SELECT 1 AS c${round}_${other}`).get();
+  }
+});

@@ -5,7 +5,19 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { DB, type Database, type ErrorCode, type Row, type RunResult } from '@dotdo/dosql';
+import {
+  DB,
+  type Database,
+  type ErrorCode,
+  type Row,
+  type RunResult,
+  Statement,
+  Transaction,
+  type Value,
+} from '@dotdo/dosql';
+import { CDC } from '@dotdo/dosql/cdc';
+import { COWBackend } from '@dotdo/dosql/fsx';
+import { TimeTravelSession } from '@dotdo/dosql/timetravel';
 import { repository } from './support.ts';
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
@@ -26,6 +38,28 @@ export async function inferred(db: Database) {
   same<ReturnType<typeof statement.get>, { id: number } | undefined>(true);
   const given = await db.transaction(async (tx) => (await tx.query('SELECT 1')).length);
   same<typeof given, number>(true);
+  interface Named {
+    n: string;
+  }
+  const named: Named = { n: 'x' };
+  await db.run('SELECT :n', named);
+  const maybe = undefined as AbortSignal | undefined;
+  await db.query('SELECT 1', [], { signal: maybe });
+  await db.merge('b', { dryRun: undefined, message: undefined });
+  const shared: SharedArrayBuffer = new SharedArrayBuffer(1);
+  // @ts-expect-error: it is refused at run time
+  const value: Value = shared;
+  // @ts-expect-error: only prepare() makes them
+  new Statement(1, '', () => {});
+  // @ts-expect-error: only transaction() makes them
+  new Transaction();
+  // @ts-expect-error: only createCDC() makes them
+  new CDC(db);
+  // @ts-expect-error: only createTimeTravelSession() makes them
+  new TimeTravelSession();
+  // @ts-expect-error: only createCOWBackend() makes them
+  new COWBackend(db);
+  return value;
 }
 
 test('package and tests compile strictly', () => {

@@ -185,3 +185,14 @@ test('two thousand columns', async () => {
     for (const row of rows) assert.deepEqual(Object.values(row), names.map((_, index) => index));
   }
 });
+
+test('thousands of names are found at once', async () => {
+  const db = await openDatabase();
+  const names = Array.from({ length: 8_000 }, (_, n) => `p${n}`);
+  const rows = names.map((name, n) => `(${[':', '$', '@'][n % 3]}${name})`);
+  const sql = `SELECT column1 FROM (VALUES ${rows.join(', ')})`;
+  const values = Object.fromEntries(names.map((name, n) => [name, n]));
+  const found = db.prepare(sql).pluck().all({ ...values, ':p3': 'not the first', other: undefined });
+  assert.deepEqual(found, names.map((_, n) => n));
+  assert.throws(() => db.prepare(sql).get({ ...values, p7: undefined }), fails('DOSQL_INVALID_ARGUMENT', /\$p7 is undefined/));
+});
