@@ -24,6 +24,7 @@ Error thrown() { return refused("a getter of the parameters threw"); }
 void Arguments::clear() {
   positional_.clear();
   named_.clear();
+  places_.clear();
 }
 
 Status Arguments::add_value(napi_env env, napi_value value, napi_valuetype type) {

@@ -17,6 +17,9 @@ namespace dosql::node {
 class Arguments {
  public:
   Arguments() = default;
+  // Moved, the names stay where they are.
+  Arguments(Arguments&&) = default;
+  Arguments& operator=(Arguments&&) = default;
   Arguments(const Arguments&) = delete;
   Arguments& operator=(const Arguments&) = delete;
 
