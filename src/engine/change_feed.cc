@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "engine/row_changes.h"
 #include "engine/sqlite_value.h"
+#include "version/newest_lsn.h"
 
 namespace dosql::engine {
 namespace {
@@ -185,6 +186,8 @@ Status ChangeFeed::begin_snapshot() {
   after_ = head.lsn;
   next_ = Version{raw(head.version) + 1};
   if (raw(head.version) == 0) return {};
+  if (store().options().access == version::Access::kReadWrite)
+    DOSQL_RETURN_IF_ERROR(store().await_visible({head, version::newest_lsn(store())}));
   DOSQL_ASSIGN_OR_RETURN(snapshot_, Snapshot::open(*connection_, head));
   return {};
 }
@@ -248,7 +251,7 @@ Result<bool> ChangeFeed::open_next_commit() {
   if (head.version < next_) return false;
   if (durable_ < next_ && store().options().access == version::Access::kReadWrite) {
     // Also the fast-forward that brought the commit here, which is behind it in the log.
-    DOSQL_RETURN_IF_ERROR(store().await_visible({head, store().visible_lsn()}));
+    DOSQL_RETURN_IF_ERROR(store().await_visible({head, version::newest_lsn(store())}));
     durable_ = head.version;
   }
   DOSQL_RETURN_IF_ERROR(events_.go_to(branch(), next_));
