@@ -125,13 +125,17 @@ Status ConnectionState::configure() {
 
 int ConnectionState::wait_while_busy(int count) {
   Session& session = *session_;
-  if (count == 0) session.busy_deadline = steady_clock::now() + milliseconds(session.busy_timeout_ms);
-  if (session.refusal == Refusal::kNone) return nap(session, count);
+  const bool for_slot = session.refusal != Refusal::kNone;
+  // SQLite counts from 0 again when it tries a statement again. The file forgets the deadline of another one.
+  const bool is_first = for_slot ? session.busy_deadline == steady_clock::time_point() : count == 0;
+  if (is_first) session.busy_deadline = steady_clock::now() + milliseconds(session.busy_timeout_ms);
+  if (!for_slot) return nap(session, count);
   return gets_slot() ? 1 : 0;
 }
 
 bool ConnectionState::gets_slot() {
   if (file_->wait_for_slot(session_->busy_deadline)) return true;
+  session_->busy_deadline = {};
   if (sqlite3_is_interrupted(db())) session_->failure.emplace(ErrorCode::kInterrupted, "interrupted");
   return false;
 }
