@@ -7,6 +7,7 @@
 #include "engine/row_changes.h"
 #include "engine/sqlite_value.h"
 #include "version/durable_wait.h"
+#include "version/newest_lsn.h"
 
 namespace dosql::engine {
 namespace {
@@ -187,6 +188,8 @@ Status ChangeFeed::begin_snapshot() {
   after_ = head.lsn;
   next_ = Version{raw(head.version) + 1};
   if (raw(head.version) == 0) return {};
+  if (store().options().access == version::Access::kReadWrite)
+    DOSQL_RETURN_IF_ERROR(store().await_visible({head, version::newest_lsn(store())}));
   DOSQL_ASSIGN_OR_RETURN(snapshot_, Snapshot::open(*connection_, head));
   return {};
 }
@@ -269,7 +272,7 @@ Status ChangeFeed::await_durable(TimePoint deadline) {
   const auto look = [&] {
     head = store.head(branch());
     // Also the fast-forward that brought it here, which is behind it in the log.
-    newest = std::max(head.lsn, store.visible_lsn());
+    newest = version::newest_lsn(store);
   };
   look();
   DOSQL_ASSIGN_OR_RETURN(const bool others_synced,

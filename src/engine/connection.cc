@@ -5,12 +5,14 @@
 #include "engine/connection_state.h"
 #include "engine/prepare.h"
 #include "engine/sqlite_internals.h"
+#include "engine/undo.h"
 
 namespace dosql {
 
 using engine::ConnectionState;
 using engine::Lifetime;
 using engine::PreparedStatement;
+using engine::Traced;
 
 namespace {
 
@@ -193,8 +195,12 @@ Status Connection::transaction(const std::function<Status(Connection&)>& body) {
   if (done) done = exec(outermost ? "COMMIT" : "RELEASE dosql_transaction");
   // A failure may have ended the transaction already (disk full, I/O error, ROLLBACK by a conflict clause).
   if (!done && in_transaction()) {
-    exec(outermost ? "ROLLBACK" : "ROLLBACK TO dosql_transaction; RELEASE dosql_transaction")
-        .ignore("the failure that led here is the one to report");
+    if (outermost) {
+      engine::roll_back(*state_, Traced::kYes);
+    } else {
+      engine::undo_savepoint(*state_, "dosql_transaction", Traced::kYes)
+          .ignore("the failure that led here is the one to report");
+    }
   }
   return done;
 }

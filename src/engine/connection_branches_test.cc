@@ -40,6 +40,21 @@ TEST_F(ConnectionBranchesTest, ABranchIsMadeMovedToAndDeleted) {
   DOSQL_EXPECT_ERROR(conn.checkout("old"), kBranchNotFound);
 }
 
+// A connection on a branch that goes by the schema of another reads and writes other tables than it says.
+TEST_F(ConnectionBranchesTest, ACheckoutIsNotInterruptedHalfway) {
+  DOSQL_ASSERT_OK(
+      conn.exec("CREATE BRANCH x; CREATE TABLE secret(id INTEGER PRIMARY KEY, v TEXT); CHECKOUT x;"
+                "CREATE TABLE other(id INTEGER PRIMARY KEY, w TEXT); INSERT INTO other VALUES (1, 'of x');"
+                "CHECKOUT main"));
+  EXPECT_EQ(rows_text(conn, "SELECT * FROM secret"), "");
+  conn.set_progress(1, [] { return false; });
+  DOSQL_EXPECT_OK(conn.checkout("x"));
+  conn.set_progress(0, {});
+  EXPECT_EQ(conn.current_branch(), "x");
+  EXPECT_EQ(rows_text(conn, "SELECT * FROM secret"), "error: no such table: secret");
+  EXPECT_EQ(rows_text(conn, "SELECT * FROM other"), "1|of x");
+}
+
 // The two faces go through the same code: what one refuses, so does the other, in the same words.
 TEST_F(ConnectionBranchesTest, RefusalsAreThoseOfTheStatements) {
   DOSQL_ASSERT_OK(conn.branch("x"));

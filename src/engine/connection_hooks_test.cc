@@ -102,6 +102,51 @@ TEST_F(ConnectionHooksTest, ASavepointMayOutliveItsTransactionAndItsConnection) 
   EXPECT_EQ(rows_text(other, "SELECT count(*) FROM t"), "3");
 }
 
+// A transaction that stays open keeps all other writers out.
+TEST_F(ConnectionHooksTest, WhatUndoesIsNotInterrupted) {
+  const Error mine(ErrorCode::kInvalidArgument, "mine");
+  bool goes_on = true;
+  conn.set_progress(1, [&] { return goes_on; });
+  const auto insert_and_stop = [&](Connection& connection) -> Status {
+    DOSQL_EXPECT_OK(connection.exec("INSERT INTO t VALUES (4)"));
+    goes_on = false;
+    return mine;
+  };
+  DOSQL_EXPECT_ERROR(conn.transaction(insert_and_stop), kInvalidArgument);
+  goes_on = true;
+  EXPECT_FALSE(conn.in_transaction());
+  {
+    const Savepoint outermost = conn.savepoint().value();
+    insert_and_stop(conn).ignore("it is no part of a transaction()");
+  }
+  goes_on = true;
+  EXPECT_FALSE(conn.in_transaction());
+  DOSQL_ASSERT_OK(conn.exec("BEGIN"));
+  DOSQL_EXPECT_ERROR(conn.transaction(insert_and_stop), kInvalidArgument);
+  goes_on = true;
+  Savepoint inner = conn.savepoint().value();
+  insert_and_stop(conn).ignore("as above");
+  DOSQL_EXPECT_OK(inner.rollback());
+  goes_on = true;
+  EXPECT_TRUE(conn.in_transaction());
+  DOSQL_EXPECT_OK(conn.exec("COMMIT"));
+  EXPECT_EQ(rows("SELECT count(*) FROM t"), "3");
+}
+
+TEST_F(ConnectionHooksTest, AnInterruptDuringARollbackStillStopsWhatRuns) {
+  const auto failing = [](Connection& inside) -> Status {
+    DOSQL_EXPECT_OK(inside.exec("INSERT INTO t VALUES (4)"));
+    inside.interrupt();
+    return Error(ErrorCode::kInvalidArgument, "mine");
+  };
+  const Status read = conn.each("SELECT n FROM t", [&](const Row&) {
+    DOSQL_EXPECT_ERROR(conn.transaction(failing), kInvalidArgument);
+    EXPECT_FALSE(conn.in_transaction());
+  });
+  DOSQL_EXPECT_ERROR(read, kInterrupted);
+  EXPECT_EQ(rows("SELECT count(*) FROM t"), "3");
+}
+
 TEST_F(ConnectionHooksTest, ProgressCanStopAStatement) {
   int asked = 0;
   conn.set_progress(1'000, [&] { return ++asked < 5; });

@@ -11,9 +11,11 @@
 #include "engine/history_range.h"
 #include "engine/shaped_tables.h"
 #include "engine/sqlite_internals.h"
+#include "engine/sqlite_running.h"
 #include "engine/system_tables.h"
 #include "engine/table_shape.h"
 #include "engine/time_points.h"
+#include "engine/undo.h"
 
 namespace dosql::engine {
 namespace {
@@ -124,13 +126,17 @@ Status ConnectionState::configure() {
 
 int ConnectionState::wait_while_busy(int count) {
   Session& session = *session_;
-  if (count == 0) session.busy_deadline = steady_clock::now() + milliseconds(session.busy_timeout_ms);
-  if (session.refusal == Refusal::kNone) return nap(session, count);
+  const bool for_slot = session.refusal != Refusal::kNone;
+  // SQLite counts from 0 again when it tries a statement again. The file forgets the deadline of another one.
+  const bool is_first = for_slot ? session.busy_deadline == steady_clock::time_point() : count == 0;
+  if (is_first) session.busy_deadline = steady_clock::now() + milliseconds(session.busy_timeout_ms);
+  if (!for_slot) return nap(session, count);
   return gets_slot() ? 1 : 0;
 }
 
 bool ConnectionState::gets_slot() {
   if (file_->wait_for_slot(session_->busy_deadline)) return true;
+  session_->busy_deadline = {};
   if (sqlite3_is_interrupted(db())) session_->failure.emplace(ErrorCode::kInterrupted, "interrupted");
   return false;
 }
@@ -184,15 +190,11 @@ Status ConnectionState::checkout(std::string_view name) {
 }
 
 // SQLite tells schemas apart by their cookie, a number that counts up: two branches may have the same one. So
-// what it remembers is cleared, and each statement compiles again when it is used next.
+// what it remembers is cleared, and each statement compiles again when it is used next. No PRAGMA does that:
+// an interrupt could stop it, and the connection has moved by now.
 Status ConnectionState::forget_schema() {
-  session_->begin_call();
-  int writable = 0;
-  sqlite3_db_config(session_->db, SQLITE_DBCONFIG_WRITABLE_SCHEMA, -1, &writable);
-  const int rc =
-      sqlite3_exec(session_->db, DOSQL_OWN_SQL "PRAGMA writable_schema = RESET", nullptr, nullptr, nullptr);
-  if (writable != 0) sqlite3_db_config(session_->db, SQLITE_DBCONFIG_WRITABLE_SCHEMA, 1, nullptr);
-  return rc == SQLITE_OK ? Status() : error(rc);
+  dosql_forget_schemas(session_->db);
+  return {};
 }
 
 void ConnectionState::take_cache_share() {
@@ -202,7 +204,7 @@ void ConnectionState::take_cache_share() {
   if (session_->cache_size_chosen) return;
   session_->configuring = true;
   const std::string sql = fmt::format(DOSQL_OWN_SQL "PRAGMA main.cache_size = -{}", share_kib);
-  sqlite3_exec(session_->db, sql.c_str(), nullptr, nullptr, nullptr);
+  dosql_run_uninterrupted(session_->db, sql.c_str());
   session_->configuring = false;
   if (less) sqlite3_db_release_memory(session_->db);
 }
@@ -216,9 +218,7 @@ void ConnectionState::retire() {
   if (retired_) return;
   retired_ = true;
   cache_.clear();
-  if (sqlite3_get_autocommit(session_->db) == 0) {
-    sqlite3_exec(session_->db, "ROLLBACK", nullptr, nullptr, nullptr);
-  }
+  roll_back(*this);
 }
 
 }  // namespace dosql::engine

@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "engine/sqlite_error.h"
+#include "engine/sqlite_running.h"
 
 namespace dosql::engine {
 namespace {
@@ -27,6 +28,13 @@ void overlay(std::uint32_t value_offset, Bytes value, std::uint32_t offset, Muta
   const std::uint32_t end = std::min<std::uint32_t>(value_offset + value.size(), offset + out.size());
   if (begin < end)
     std::copy_n(value.begin() + (begin - value_offset), end - begin, out.begin() + (begin - offset));
+}
+
+// A statement has one deadline for all its waits, also where SQLite, with the slot, finds another schema,
+// gives the slot back, compiles the statement and tries it again.
+void forget_other_deadline(Session& session) {
+  if (session.refusal == Refusal::kSlotTaken || session.busy_deadline == WriterSlot::TimePoint()) return;
+  if (dosql_is_tried_again(session.db) == 0) session.busy_deadline = {};
 }
 
 }  // namespace
@@ -155,6 +163,7 @@ int MainFile::lock(int level) {
 }
 
 int MainFile::reserve() {
+  if (!has_slot_) forget_other_deadline(*session_);
   if (!has_slot_) has_slot_ = slot_.load()->try_take();
   if (!has_slot_) {
     session_->refusal = Refusal::kSlotTaken;

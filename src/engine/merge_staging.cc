@@ -8,6 +8,7 @@
 
 #include "engine/connection_state.h"
 #include "engine/own_statement.h"
+#include "engine/undo.h"
 
 namespace dosql::engine {
 namespace {
@@ -239,7 +240,11 @@ Status MergeStaging::resolve(std::int64_t id, const Resolution& resolution) {
 
 Status MergeStaging::begin_decisions() { return run_own(*state_, "BEGIN IMMEDIATE"); }
 
-Status MergeStaging::end_decisions(bool keep) { return run_own(*state_, keep ? "COMMIT" : "ROLLBACK"); }
+Status MergeStaging::end_decisions(bool keep) {
+  if (keep) return run_own(*state_, "COMMIT");
+  roll_back(*state_);
+  return {};
+}
 
 Status MergeStaging::replace_conflicts(const std::vector<StagedConflict>& conflicts) {
   DOSQL_RETURN_IF_ERROR(run_own(*state_, "BEGIN IMMEDIATE"));

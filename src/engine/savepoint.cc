@@ -5,6 +5,7 @@
 #include <dosql/connection.h>
 
 #include "engine/connection_state.h"
+#include "engine/undo.h"
 
 namespace dosql {
 namespace {
@@ -46,8 +47,7 @@ Status Savepoint::rollback() {
   if (!state_) return ended_error();
   const std::shared_ptr<ConnectionState> state = std::move(state_);
   if (state->retired()) return ended_error();
-  DOSQL_RETURN_IF_ERROR(run_sql(*state, "ROLLBACK TO " + name_));
-  return run_sql(*state, "RELEASE " + name_);
+  return engine::undo_savepoint(*state, name_, engine::Traced::kYes);
 }
 
 }  // namespace dosql

@@ -9,6 +9,7 @@
 #include "engine/connection_state.h"
 #include "engine/own_statement.h"
 #include "engine/row_json.h"
+#include "engine/undo.h"
 #include "engine/virtual_merge.h"
 #include "sql/lexer.h"
 #include "sql/stored_definition.h"
@@ -423,11 +424,12 @@ Result<bool> SchemaMerge::alter(const Trio& trio, Alteration& alteration) {
   for (const std::string& step : steps) {
     const Status done = run_own(context_.connection, step);
     if (done) continue;
-    DOSQL_RETURN_IF_ERROR(run_own(context_.connection, "ROLLBACK TO dosql_alter"));
-    DOSQL_RETURN_IF_ERROR(run_own(context_.connection, "RELEASE dosql_alter"));
+    const Status undone = undo_savepoint(context_.connection, "dosql_alter");
     const bool refused =
         done.error().code() == ErrorCode::kSql || done.error().code() == ErrorCode::kConstraint;
+    // Such a failure may have ended the transaction, and the savepoint with it.
     if (!refused) return done.error();
+    DOSQL_RETURN_IF_ERROR(undone);
     return false;
   }
   DOSQL_RETURN_IF_ERROR(run_own(context_.connection, "RELEASE dosql_alter"));

@@ -7,6 +7,7 @@
 #include "engine/change_feed.h"
 #include "engine/slot_lag.h"
 #include "engine/time_points.h"
+#include "version/newest_lsn.h"
 
 namespace dosql {
 
@@ -22,7 +23,8 @@ Status Slots::create(const std::string& name, const SlotOptions& options) {
   if (options.lag_max.count() < 0 || options.lag_max > std::chrono::hours(24 * 365'000))
     return Error(ErrorCode::kInvalidArgument, "lag_max is out of range");
   // A power loss must not take the branch and leave the slot.
-  if (!core_->read_only()) DOSQL_RETURN_IF_ERROR(store.await_visible({branch->head, store.visible_lsn()}));
+  if (!core_->read_only())
+    DOSQL_RETURN_IF_ERROR(store.await_visible({branch->head, version::newest_lsn(store)}));
   const Lsn after = options.after_lsn ? Lsn{*options.after_lsn} : branch->head.lsn;
   return core_->feed_slots().create(name, branch->id, static_cast<std::uint64_t>(branch->created_us), after,
                                     static_cast<std::uint64_t>(options.lag_max.count()) * 1'000'000,
@@ -64,7 +66,8 @@ Result<Changes> Slots::subscribe(const std::string& name, ChangeFilter filter) {
 }
 
 Status Slots::acknowledge(const std::string& name, std::uint64_t lsn) {
-  if (const Lsn newest = core_->store().visible_lsn(); Lsn{lsn} > newest) {
+  // What a feed gave may be above what is visible of all branches.
+  if (const Lsn newest = version::newest_lsn(core_->store()); Lsn{lsn} > newest) {
     // A slot may begin in the future.
     DOSQL_ASSIGN_OR_RETURN(const auto slot, core_->feed_slots().get(name));
     if (lsn > slot.record.acknowledged_lsn)

@@ -136,5 +136,41 @@ TEST_F(SlowSyncTest, AfterARollbackNothingIsSeenToGoBack) {
   committing.join();
 }
 
+// A NORMAL commit is visible at once, also while a commit in front of it in the log waits for its sync.
+TEST_F(SlowSyncTest, AFeedGivesOnlyWhatIsDurable) {
+  DOSQL_ASSERT_OK(conn.exec("CREATE TABLE t(a); CREATE BRANCH x; PRAGMA synchronous = NORMAL"));
+  Connection other = db.connect().value();
+  DOSQL_ASSERT_OK(other.checkout("x"));
+  Slots slots = db.slots();
+  DOSQL_ASSERT_OK(slots.create("s"));
+  Changes feed = slots.subscribe("s").value();
+  gate.shut();
+  std::thread committing([&] { DOSQL_EXPECT_OK(other.exec("INSERT INTO t VALUES (1)")); });
+  gate.await_somebody();
+  DOSQL_EXPECT_OK(conn.exec("INSERT INTO t VALUES (2)"));
+  EXPECT_EQ(rows_text(conn, "SELECT a FROM t"), "2");
+  std::atomic<bool> is_open = false;
+  const auto gives_two = [&](Changes& changes) {
+    const auto change = changes.next(std::chrono::seconds(60));
+    EXPECT_TRUE(is_open) << "it is not durable yet";
+    DOSQL_ASSERT_OK(change);
+    ASSERT_TRUE(*change);
+    EXPECT_EQ((*change)->after->to_json(), "{\"a\":2}");
+    DOSQL_EXPECT_OK(slots.acknowledge("s", (*change)->lsn));
+  };
+  std::thread reading([&] { gives_two(feed); });
+  std::thread beginning([&] {
+    auto begun = db.changes({.snapshot = true});
+    DOSQL_ASSERT_OK(begun);
+    gives_two(*begun);
+  });
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  is_open = true;
+  gate.open();
+  reading.join();
+  beginning.join();
+  committing.join();
+}
+
 }  // namespace
 }  // namespace dosql::engine

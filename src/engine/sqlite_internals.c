@@ -1,6 +1,7 @@
 #include "sqlite3.c"
 
 #include "engine/sqlite_internals.h"
+#include "engine/sqlite_running.h"
 
 /* The list is an array of the handle's own, or, with main and temp only, one inside of the handle. */
 
@@ -89,6 +90,40 @@ void dosql_forget_interrupt(sqlite3* db) {
 }
 
 void dosql_end_interrupt(sqlite3* db) { AtomicStore(&db->u1.isInterrupted, 0); }
+
+int dosql_run_uninterrupted(sqlite3* db, const char* sql) {
+  int (*const progress)(void*) = db->xProgress;
+  int interrupted = 0;
+  int rc;
+  db->xProgress = 0;
+  do {
+    /* SQLite itself keeps it while other statements run. */
+    if (AtomicLoad(&db->u1.isInterrupted)) {
+      interrupted = 1;
+      AtomicStore(&db->u1.isInterrupted, 0);
+    }
+    rc = sqlite3_exec(db, sql, 0, 0, 0);
+  } while ((rc & 0xff) == SQLITE_INTERRUPT);
+  db->xProgress = progress;
+  if (interrupted && db->nVdbeActive > 0) AtomicStore(&db->u1.isInterrupted, 1);
+  return rc;
+}
+
+void dosql_forget_schemas(sqlite3* db) {
+  assert(db->nVdbeActive == 0 && db->nSchemaLock == 0);
+  sqlite3ResetAllSchemasOfConnection(db);
+  sqlite3ExpirePreparedStatements(db, 0);
+}
+
+/* sqlite3_step() marks it so that it is not traced twice. */
+int dosql_is_tried_again(sqlite3* db) {
+  const Vdbe* program;
+  for (program = db->pVdbe; program != 0; program = program->pVNext) {
+    const int begins = program->eVdbeState == VDBE_RUN_STATE && program->pc == 0;
+    if (begins && program->minWriteFileFormat == 254) return 1;
+  }
+  return 0;
+}
 
 static Table* main_table(sqlite3* db, const char* name) {
   Table* const table = sqlite3FindTable(db, name, "main");

@@ -288,6 +288,36 @@ TEST_F(WaitingTest, InterruptEndsTheWait) {
   DOSQL_EXPECT_OK(b.exec("INSERT INTO t VALUES (3)"));
 }
 
+// Where the schema has changed while it waited, SQLite compiles a statement and runs it again.
+TEST_F(WaitingTest, TheTimeoutIsOneForAllTriesOfAStatement) {
+  using std::chrono::milliseconds;
+  DOSQL_ASSERT_OK(a.exec("CREATE TABLE other(n)"));
+  Connection c = db.connect().value();
+  DOSQL_ASSERT_OK(c.exec("PRAGMA busy_timeout = 0"));
+  DOSQL_ASSERT_OK(b.exec("PRAGMA busy_timeout = 1000"));
+  Statement insert = b.prepare("INSERT INTO t VALUES (2)").value();
+  // Asked while b compiles again, and has given the slot back for that.
+  sqlite3_set_authorizer(
+      b.sqlite_handle(),
+      [](void* self, int, const char*, const char*, const char*, const char*) {
+        static_cast<Connection*>(self)->exec("BEGIN IMMEDIATE").ignore("until a has committed it cannot");
+        return SQLITE_OK;
+      },
+      &c);
+  const auto begin = std::chrono::steady_clock::now();
+  std::thread committing([&] {
+    std::this_thread::sleep_until(begin + milliseconds(800));
+    DOSQL_EXPECT_OK(a.exec("COMMIT"));
+  });
+  DOSQL_EXPECT_ERROR(insert.run(), kBusy);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, milliseconds(1600));
+  committing.join();
+  sqlite3_set_authorizer(b.sqlite_handle(), nullptr, nullptr);
+  EXPECT_TRUE(c.in_transaction()) << "else there was one try only";
+  DOSQL_EXPECT_OK(c.exec("COMMIT"));
+  DOSQL_EXPECT_OK(insert.run());
+}
+
 // One deadline for all waits of a statement.
 TEST_F(WaitingTest, TheTimeoutIsTheConnections) {
   DOSQL_ASSERT_OK(b.exec("PRAGMA busy_timeout = 30"));

@@ -14,6 +14,7 @@
 #include "engine/own_statement.h"
 #include "engine/row_json.h"
 #include "engine/sqlite_internals.h"
+#include "engine/undo.h"
 
 namespace dosql::engine {
 namespace {
@@ -26,7 +27,7 @@ class Undoable {
   explicit Undoable(ConnectionState& connection)
       : connection_(connection), in_transaction_(sqlite3_get_autocommit(connection.db()) == 0) {}
   ~Undoable() {
-    if (begun_) undo().ignore("the failure that led here is the one to report");
+    if (begun_) undo().ignore("the failure that led here is the one to report, and may have ended it");
   }
   Undoable(const Undoable&) = delete;
   Undoable& operator=(const Undoable&) = delete;
@@ -47,9 +48,9 @@ class Undoable {
   Status undo() {
     begun_ = false;
     restore_last_insert_rowid();
-    if (!in_transaction_) return run_own(connection_, "ROLLBACK");
-    DOSQL_RETURN_IF_ERROR(run_own(connection_, "ROLLBACK TO dosql_merge"));
-    return run_own(connection_, "RELEASE dosql_merge");
+    if (in_transaction_) return undo_savepoint(connection_, "dosql_merge");
+    roll_back(connection_);
+    return {};
   }
 
  private:
@@ -87,9 +88,10 @@ Result<RowEffects> effects_from(ConnectionState& connection, const VersionMerge&
   context.effects = &effects;
   DOSQL_RETURN_IF_ERROR(run_own(connection, "SAVEPOINT dosql_base"));
   const Status merged = merge_changes(context, {.base = base, .theirs = what.theirs});
-  DOSQL_RETURN_IF_ERROR(run_own(connection, "ROLLBACK TO dosql_base"));
-  DOSQL_RETURN_IF_ERROR(run_own(connection, "RELEASE dosql_base"));
+  const Status undone = undo_savepoint(connection, "dosql_base");
+  // It may have ended the transaction, and the savepoint with it.
   DOSQL_RETURN_IF_ERROR(merged);
+  DOSQL_RETURN_IF_ERROR(undone);
   return effects;
 }
 

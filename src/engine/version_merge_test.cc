@@ -37,6 +37,41 @@ TEST_F(VersionMergeTest, WhatTwoBasesDisagreeAboutIsAConflict) {
   EXPECT_EQ(bench_.rows("SELECT * FROM t"), "1|2|1\n2|1|7\n");
 }
 
+TEST_F(VersionMergeTest, IsUndoneWhereverItIsInterrupted) {
+  const version::ReadPoint older = head("main");
+  bench_.begin_again("UPDATE t SET a = 2 WHERE id = 1");
+  const version::ReadPoint newer = head("main");
+  bench_.ours("UPDATE t SET b = 5 WHERE id = 2");
+  bench_.theirs("UPDATE t SET a = 3 WHERE id = 1; ALTER TABLE t ADD COLUMN c; CREATE TABLE u(n)");
+  const VersionMerge what{
+      .theirs = head("x"), .bases = {newer, older}, .preference = merge::Preference::kTheirs};
+  auto state = ConnectionState::open(bench_.core()).value();
+  for (const bool in_transaction : {true, false}) {
+    bool merged = false;
+    for (int steps = 0; !merged; ++steps) {
+      if (in_transaction) DOSQL_ASSERT_OK(run_own(*state, "BEGIN; UPDATE t SET b = 6 WHERE id = 2"));
+      int left = steps;
+      state->hooks().set_progress(state->db(), 7, [&left] { return left-- > 0; });
+      const auto done = merge_versions(*state, what);
+      state->hooks().set_progress(state->db(), 0, {});
+      merged = done.has_value();
+      ASSERT_TRUE(merged || done.error().code() == ErrorCode::kInterrupted) << done.error().message();
+      // SQLite itself ends a transaction in which a write is interrupted.
+      const bool still_open = sqlite3_get_autocommit(state->db()) == 0;
+      ASSERT_TRUE(in_transaction || !still_open) << steps;
+      if (still_open) {
+        const std::string inside = merged ? "1|3|1|NULL\n2|1|6|NULL" : "1|2|1\n2|1|6";
+        ASSERT_EQ(rows_text(state->db(), "SELECT * FROM t"), inside) << steps;
+        DOSQL_ASSERT_OK(run_own(*state, "ROLLBACK"));
+      }
+      const bool kept = merged && !in_transaction;
+      const std::string outside = kept ? "1|3|1|NULL\n2|1|5|NULL\n" : "1|2|1\n2|1|5\n";
+      ASSERT_EQ(bench_.rows("SELECT * FROM t"), outside) << steps;
+      bench_.ours("BEGIN IMMEDIATE; ROLLBACK");
+    }
+  }
+}
+
 TEST_F(VersionMergeTest, IsAPartOfTheTransactionThatIsOpen) {
   const version::ReadPoint base = head("main");
   bench_.theirs("UPDATE t SET a = 3 WHERE id = 1; UPDATE t SET b = 7 WHERE id = 2");
