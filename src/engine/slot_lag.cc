@@ -18,10 +18,25 @@ using version::VersionStore;
 
 Timestamp time_of(std::uint64_t timestamp_us) { return Timestamp{std::chrono::microseconds{timestamp_us}}; }
 
-Status measure(const VersionStore& store, BranchId branch, Clock& clock, SlotInfo& info) {
+// Whether a slot that stands in the middle of the commit has all of its events behind it: a commit has more
+// LSNs than events. What cannot be told is not so.
+bool has_all_events(DatabaseCore& core, BranchId branch, Version version, Lsn acknowledged) {
+  const auto commit = core.store().commit_info(branch, version);
+  if (!commit || acknowledged <= commit->first_lsn) return false;
+  const auto connection = ConnectionState::open(core);
+  if (!connection) return false;
+  EventReplay replay(core.store(), (*connection)->schemas(), (*connection)->db());
+  return replay.go_to(branch, version) && raw(acknowledged) - raw(commit->first_lsn) >= replay.events();
+}
+
+Status measure(DatabaseCore& core, BranchId branch, SlotInfo& info) {
+  const VersionStore& store = core.store();
+  Clock& clock = core.clock();
   const ReadPoint head = store.head(branch);
-  DOSQL_ASSIGN_OR_RETURN(const Version first,
-                         first_version_behind(store, branch, Lsn{info.acknowledged_lsn}));
+  const Lsn acknowledged{info.acknowledged_lsn};
+  DOSQL_ASSIGN_OR_RETURN(Version first, first_version_behind(store, branch, acknowledged));
+  if (first <= head.version && has_all_events(core, branch, first, acknowledged))
+    first = Version{raw(first) + 1};
   for (std::uint64_t version = raw(first); version <= raw(head.version); ++version) {
     DOSQL_ASSIGN_OR_RETURN(const version::CommitInfo commit, store.commit_info(branch, Version{version}));
     if (info.lag_commits++ == 0)
@@ -64,7 +79,7 @@ Result<SlotInfo> describe_slot(DatabaseCore& core, const SlotStore::Slot& slot) 
     return info;
   }
   info.branch = branch->name;
-  DOSQL_RETURN_IF_ERROR(measure(core.store(), branch->id, core.clock(), info));
+  DOSQL_RETURN_IF_ERROR(measure(core, branch->id, info));
   if (info.lost || info.in_use || !over_limit(info)) return info;
   if (const auto use = core.feed_slots().use(slot.name)) {
     DOSQL_RETURN_IF_ERROR((*use)->lose());
