@@ -3,11 +3,24 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <limits>
+#include <thread>
 #include <utility>
 
 namespace dosql::cdc {
 namespace {
+
+// Held by who needs a slot's lock only for a moment, so that no thread of this process is told that another
+// one has the slot.
+std::mutex& moments() {
+  static std::mutex mutex;
+  return mutex;
+}
+
+// How long a use that is just ending in this process is waited for: a tenth of a second.
+constexpr std::chrono::milliseconds kNap{5};
+constexpr int kNapsMax = 20;
 
 Error in_use_here(std::string_view name) {
   return Error(ErrorCode::kBusy, fmt::format("slot '{}' is in use in this process", name));
@@ -105,6 +118,7 @@ SlotStore::SlotStore(io::Directory& directory, std::uint64_t database_id, Clock&
 Status SlotStore::create(const std::string& name, BranchId branch, std::uint64_t branch_us, Lsn acknowledged,
                          std::uint64_t lag_us_max, std::uint64_t lag_bytes_max) {
   DOSQL_RETURN_IF_ERROR(check_slot_name(name));
+  std::lock_guard moment(moments());
   DOSQL_ASSIGN_OR_RETURN(const auto held, lock(name));
   SlotRecord record{};
   record.branch = raw(branch);
@@ -142,6 +156,13 @@ Result<SlotStore::Slot> SlotStore::get(const std::string& name) const {
 
 Result<std::unique_ptr<io::DirectoryLock>> SlotStore::lock(const std::string& name) const {
   auto held = directory_.lock("slot-" + name + "+lock", owner_);
+  const auto is_ours = [&] {
+    return !held && held.error().code() == ErrorCode::kLocked && held.error().message() == owner_;
+  };
+  for (int naps = 0; is_ours() && !found_use(name) && naps < kNapsMax; ++naps) {
+    std::this_thread::sleep_for(kNap);
+    held = directory_.lock("slot-" + name + "+lock", owner_);
+  }
   if (held || held.error().code() != ErrorCode::kLocked) return held;
   return Error(ErrorCode::kLocked, fmt::format("slot '{}' is in use by {}", name, held.error().message()));
 }
@@ -162,6 +183,7 @@ Result<std::shared_ptr<SlotUse>> SlotStore::open_use(const std::string& name) {
 }
 
 Result<std::shared_ptr<SlotUse>> SlotStore::use(const std::string& name) {
+  std::lock_guard moment(moments());
   if (found_use(name)) return in_use_here(name);
   DOSQL_ASSIGN_OR_RETURN(auto use, open_use(name));
   std::lock_guard lock(mutex_);
@@ -171,6 +193,8 @@ Result<std::shared_ptr<SlotUse>> SlotStore::use(const std::string& name) {
 
 Status SlotStore::advance(const std::string& name, Lsn lsn) {
   if (const auto use = found_use(name)) return use->advance(lsn);
+  std::lock_guard moment(moments());
+  if (const auto use = found_use(name)) return use->advance(lsn);
   DOSQL_ASSIGN_OR_RETURN(const auto use, open_use(name));
   DOSQL_RETURN_IF_ERROR(use->advance(lsn));
   return use->flush();
@@ -178,6 +202,7 @@ Status SlotStore::advance(const std::string& name, Lsn lsn) {
 
 Status SlotStore::drop(const std::string& name) {
   DOSQL_RETURN_IF_ERROR(check_slot_name(name));
+  std::lock_guard moment(moments());
   if (found_use(name)) return in_use_here(name);
   // Also one that cannot be read.
   DOSQL_ASSIGN_OR_RETURN(const auto names, SlotFile::list(directory_));

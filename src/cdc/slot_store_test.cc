@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <thread>
+
 #include "io/memory_storage.h"
 #include "testing/simulated_disk.h"
 
@@ -95,6 +97,24 @@ TEST_F(SlotStoreTest, OneHasItAtATime) {
   EXPECT_EQ(other.get("a").value().name, "a") << "looking is always possible";
   use.reset();
   EXPECT_TRUE(other.use("a"));
+}
+
+TEST_F(SlotStoreTest, ThreadsThatHaveItForAMomentAreNotToldOfEachOther) {
+  SlotStore slots = store();
+  slots.create("a", BranchId{0}, 0, Lsn{0}, 0, 0).value();
+  std::vector<std::thread> threads;
+  for (std::uint64_t t = 1; t <= 4; ++t) {
+    threads.emplace_back([&slots, t] {
+      for (std::uint64_t i = 0; i < 200; ++i) {
+        const Status advanced = slots.advance("a", Lsn{i * 4 + t});
+        EXPECT_TRUE(advanced) << advanced.error().message();
+        const auto use = slots.use("a");
+        EXPECT_TRUE(use || use.error().code() == ErrorCode::kBusy) << use.error().message();
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(slots.get("a").value().record.acknowledged_lsn, 800u);
 }
 
 TEST_F(SlotStoreTest, ALostSlotStaysLost) {

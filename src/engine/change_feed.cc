@@ -288,8 +288,11 @@ Status ChangeFeed::await_durable(TimePoint deadline) {
 Status ChangeFeed::open_next_commit() {
   DOSQL_RETURN_IF_ERROR(events_.go_to(branch(), next_));
   in_commit_ = true;
-  // In the middle of a commit its beginning has been given.
-  part_ = after_ > events_.info().first_lsn ? Part::kRows : Part::kBegin;
+  // In the middle of a commit its beginning has been given; one that is before a place in the future is not
+  // wanted at all.
+  part_ = after_ >= events_.info().last_lsn   ? Part::kCommit
+          : after_ > events_.info().first_lsn ? Part::kRows
+                                              : Part::kBegin;
   schema_pair_ = 0;
   return {};
 }

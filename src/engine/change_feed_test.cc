@@ -94,6 +94,19 @@ TEST_F(ChangeFeedTest, MarksAndSchemaEvents) {
                           "delete u 1 -> -", "delete u 2 -> -", "commit"));
 }
 
+TEST_F(ChangeFeedTest, NoMarksOfWhatIsBeforeAPlaceInTheFuture) {
+  run("CREATE TABLE t(id INTEGER PRIMARY KEY)");
+  ChangesOptions options{.filter = {.transactions = true}};
+  Changes so_far = database_.changes(options).value();
+  const std::vector<Change> before = take_all(so_far);
+  options.after_lsn = before.back().lsn + 5'000;
+  Changes changes = database_.changes(options).value();
+  for (int i = 1; i <= 6; ++i) run("INSERT INTO t VALUES (" + std::to_string(i) + ")");
+  const std::vector<Change> given = take_all(changes);
+  EXPECT_FALSE(given.empty());
+  for (const Change& change : given) EXPECT_GT(change.lsn, options.after_lsn) << line_of(change);
+}
+
 TEST_F(ChangeFeedTest, ASnapshotThenWhatComesAfterIt) {
   run("CREATE TABLE child(id INTEGER PRIMARY KEY, p REFERENCES t); CREATE TABLE t(id INTEGER PRIMARY KEY, "
       "v)");
@@ -266,6 +279,28 @@ TEST_F(SlotsTest, TooFarBehindIsLost) {
   DOSQL_EXPECT_ERROR(slots_.subscribe("aged"), kHistoryExpired);
   DOSQL_EXPECT_ERROR(slots_.acknowledge("large", 1), kHistoryExpired);
   DOSQL_EXPECT_OK(slots_.drop("aged"));
+}
+
+TEST_F(SlotsTest, WhoHasAcknowledgedEverythingIsNotBehind) {
+  run("CREATE TABLE t(id INTEGER PRIMARY KEY)");
+  DOSQL_ASSERT_OK(slots_.create("s", {.lag_max = seconds(60), .lag_bytes_max = 1'000}));
+  run("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 900) INSERT INTO t SELECT i FROM "
+      "n");
+  {
+    Changes changes = slots_.subscribe("s").value();
+    const std::vector<Change> all = take_all(changes);
+    ASSERT_EQ(all.size(), 900u);
+    DOSQL_ASSERT_OK(slots_.acknowledge("s", all[898].lsn));
+    EXPECT_EQ(slots_.get("s")->lag_commits, 1u);
+    DOSQL_ASSERT_OK(slots_.acknowledge("s", all[899].lsn));
+  }
+  clock_.set_us(clock_.now_us() + 100'000'000);
+  const SlotInfo info = slots_.get("s").value();
+  EXPECT_FALSE(info.lost);
+  EXPECT_EQ(info.lag_commits, 0u);
+  EXPECT_EQ(info.lag_bytes, 0u);
+  EXPECT_EQ(info.lag.count(), 0);
+  DOSQL_EXPECT_OK(slots_.subscribe("s"));
 }
 
 TEST_F(SlotsTest, Refusals) {

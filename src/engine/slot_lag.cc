@@ -18,10 +18,25 @@ using version::VersionStore;
 
 Timestamp time_of(std::uint64_t timestamp_us) { return Timestamp{std::chrono::microseconds{timestamp_us}}; }
 
+// Whether a slot that stands in the middle of the commit has all of its events behind it: a commit has more
+// LSNs than events. What cannot be told is not so.
+bool has_all_events(DatabaseCore& core, BranchId branch, Version version, Lsn acknowledged) {
+  const auto commit = core.store().commit_info(branch, version);
+  if (!commit || acknowledged <= commit->first_lsn) return false;
+  const auto connection = ConnectionState::open(core);
+  if (!connection) return false;
+  EventReplay replay(core.store(), (*connection)->schemas(), (*connection)->db());
+  return replay.go_to(branch, version) && raw(acknowledged) - raw(commit->first_lsn) >= replay.events();
+}
+
 // Of what lies behind `lsn`.
-Status measure(const VersionStore& store, BranchId branch, Lsn lsn, Clock& clock, SlotInfo& info) {
+Status measure(DatabaseCore& core, BranchId branch, Lsn lsn, SlotInfo& info) {
+  const VersionStore& store = core.store();
+  Clock& clock = core.clock();
   const ReadPoint head = store.head(branch);
-  DOSQL_ASSIGN_OR_RETURN(const Version first, first_version_behind(store, branch, lsn));
+  DOSQL_ASSIGN_OR_RETURN(Version first, first_version_behind(store, branch, lsn));
+  if (first <= head.version && has_all_events(core, branch, first, lsn))
+    first = Version{raw(first) + 1};
   for (std::uint64_t version = raw(first); version <= raw(head.version); ++version) {
     DOSQL_ASSIGN_OR_RETURN(const version::CommitInfo commit, store.commit_info(branch, Version{version}));
     if (info.lag_commits++ == 0)
@@ -65,7 +80,7 @@ Result<SlotInfo> describe_slot(DatabaseCore& core, const SlotStore::Slot& slot) 
   }
   info.branch = branch->name;
   const Lsn dealt_with{record.acknowledged_lsn + record.passed_lsns};
-  DOSQL_RETURN_IF_ERROR(measure(core.store(), branch->id, dealt_with, core.clock(), info));
+  DOSQL_RETURN_IF_ERROR(measure(core, branch->id, dealt_with, info));
   if (info.lost || info.in_use || !over_limit(info)) return info;
   if (const auto use = core.feed_slots().use(slot.name)) {
     DOSQL_RETURN_IF_ERROR((*use)->lose());
