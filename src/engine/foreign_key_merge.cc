@@ -356,14 +356,18 @@ Status ForeignKeyCheck::check_parents(const ForeignKey& key, const VerifiedTable
 
 Status ForeignKeyCheck::check_came(const ForeignKey& key, const MergedTable& table,
                                    std::span<const TouchedRows::Row> came) {
+  std::optional<OwnStatement> by_key_or_rowid[2];
   for (const TouchedRows::Row& one : came) {
     const bool has_no_key = !table.known_by_rowid() && !table.has_key(one.row.values());
     if (has_no_key && table.rowid_name.empty()) continue;
-    DOSQL_ASSIGN_OR_RETURN(OwnStatement rows, prepare(key, table.where_text("c.", has_no_key, 1)));
+    std::optional<OwnStatement>& rows = by_key_or_rowid[has_no_key];
+    if (!rows) {
+      DOSQL_ASSIGN_OR_RETURN(rows, prepare(key, table.where_text("c.", has_no_key, 1)));
+    }
     const RowAddress address{.key_of = has_no_key ? std::span<const Field>() : one.row.values(),
                              .rowid = one.rowid};
-    bind_address(rows, table, address, context_.encoding, 1);
-    DOSQL_RETURN_IF_ERROR(find(key, Whose::kTheirs, rows));
+    bind_address(*rows, table, address, context_.encoding, 1);
+    DOSQL_RETURN_IF_ERROR(find(key, Whose::kTheirs, *rows));
   }
   return settle_found();
 }

@@ -238,6 +238,8 @@ Status TableMerge::insert_new(const KeyedChange& change) {
                                             hidden_rowid(change.rowid_theirs), change.theirs));
   if (effect == Effect::kDone) {
     ++counts_.inserted;
+    // A row that comes back: what it refers to may be gone, though the change has nothing to do with that.
+    if (change.in_base) note_came(std::nullopt, change.theirs);
     note(change.theirs, change.rowid_theirs, change.theirs);
     return {};
   }
@@ -353,7 +355,7 @@ Status TableMerge::put(const KeyedChange& change, const std::optional<FoundRow>&
                            statements_.update(address_of(*ours), columns, ours->row.values(), row));
     if (effect == Effect::kConstraint) return refused(change, ours, row);
     ++counts_.updated;
-    note_changed(ours, row, columns);
+    note_changed(change, ours, row, columns);
     note(ours->row.values(), ours->rowid, row, columns);
     return {};
   }
@@ -413,7 +415,7 @@ Status TableMerge::refused(const KeyedChange& change, const std::optional<FoundR
         effect, statements_.update(address_of(*ours), columns, ours->row.values(), decided.values()));
     if (effect == Effect::kDone) {
       ++counts_.updated;
-      note_changed(ours, decided.values(), columns);
+      note_changed(change, ours, decided.values(), columns);
     }
   } else {
     DOSQL_ASSIGN_OR_RETURN(
@@ -448,7 +450,8 @@ Status TableMerge::place(const Waiting& waiting) {
                          insert_waiting(columns_of(waiting), waiting.rowid, waiting.row.values()));
   if (effect == Effect::kConstraint) return settle_refused(waiting);
   ++(waiting.ours ? counts_.updated : counts_.inserted);
-  note_changed(waiting.ours, waiting.row.values(), all_columns_);
+  if (waiting.ours) note_gone(*waiting.ours);
+  note_came(waiting.ours, waiting.row.values());
   note(waiting.row.values(), waiting.rowid.value_or(0), waiting.row.values());
   return {};
 }
@@ -507,7 +510,8 @@ Status TableMerge::settle_refused(const Waiting& waiting) {
                              statements_.constraint_text()));
   }
   ++(waiting.ours ? counts_.updated : counts_.inserted);
-  note_changed(waiting.ours, row.values(), all_columns_);
+  if (waiting.ours) note_gone(*waiting.ours);
+  note_came(waiting.ours, row.values());
   return {};
 }
 
@@ -536,14 +540,20 @@ void TableMerge::note_came(const std::optional<FoundRow>& ours, Values row) {
   touched_->came.push_back({RowCopy(row), rowid});
 }
 
-void TableMerge::note_changed(const std::optional<FoundRow>& ours, Values row,
+// What is as the change says can be seen in that.
+void TableMerge::note_changed(const KeyedChange& change, const std::optional<FoundRow>& ours, Values row,
                               std::span<const std::uint32_t> columns) {
   if (touched_ == nullptr) return;
-  const auto any_of = [&](const std::set<std::uint32_t>& watched) {
-    return std::ranges::any_of(columns, [&](std::uint32_t column) { return watched.contains(column); });
+  const auto gone = [&](std::uint32_t column) {
+    return touched_->parent_columns.contains(column) &&
+           !(change.in_base && diff::same_value(change.base[column], ours->row.values()[column]));
   };
-  if (ours && any_of(touched_->parent_columns)) note_gone(*ours);
-  if (any_of(touched_->child_columns)) note_came(ours, row);
+  const auto came = [&](std::uint32_t column) {
+    return touched_->child_columns.contains(column) &&
+           !(change.in_theirs && diff::same_value(change.theirs[column], row[column]));
+  };
+  if (ours && std::ranges::any_of(columns, gone)) note_gone(*ours);
+  if (std::ranges::any_of(columns, came)) note_came(ours, row);
 }
 
 // A row that has the same values where only one may.

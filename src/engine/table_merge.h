@@ -90,7 +90,8 @@ class TableMerge {
   Status put_back(const Waiting& waiting, const Conflict& conflict, bool decided);
   void note_gone(const FoundRow& ours);
   void note_came(const std::optional<FoundRow>& ours, Values row);
-  void note_changed(const std::optional<FoundRow>& ours, Values row, std::span<const std::uint32_t> columns);
+  void note_changed(const merge::KeyedChange& change, const std::optional<FoundRow>& ours, Values row,
+                    std::span<const std::uint32_t> columns);
   void note_conflict(const merge::KeyedChange& change, std::span<const std::uint32_t> columns);
   static TableStatements::Columns columns_of(const Waiting& waiting);
   Result<std::optional<FoundRow>> find_in_the_way(const Waiting& waiting, Values row);
