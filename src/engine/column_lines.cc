@@ -81,6 +81,26 @@ Result<ColumnMatches> ColumnLines::match(const ReadPoint& from, const TableShape
   return matches;
 }
 
+Result<std::optional<std::string>> ColumnLines::find_table(const ReadPoint& from, const TableShape& before,
+                                                           const ReadPoint& to) {
+  // The empty database.
+  if (to.version == Version{0}) return std::optional<std::string>();
+  DOSQL_ASSIGN_OR_RETURN(const Shared numbered_before, at(from));
+  DOSQL_ASSIGN_OR_RETURN(const Shared numbered_after, at(to));
+  const TableNumbers* const numbers = numbered_before->of(before);
+  for (std::size_t i = 0; numbers != nullptr && i < numbered_after->tables.size(); ++i) {
+    if (share_a_column(*numbers, numbered_after->tables[i]))
+      return std::optional(numbered_after->schema->tables[i].name);
+  }
+  return std::optional<std::string>();
+}
+
+bool ColumnLines::share_a_column(const TableNumbers& a, const TableNumbers& b) {
+  return std::ranges::any_of(a, [&](const Numbers& one) {
+    return std::ranges::any_of(b, [&](const Numbers& other) { return intersect(one, other); });
+  });
+}
+
 // Of the newest change on the line of the point that is not behind it.
 Result<ColumnLines::Shared> ColumnLines::at(const ReadPoint& point) {
   DOSQL_ASSIGN_OR_RETURN(const ReadPoint first, store_.at_version(point.branch, Version{1}));
@@ -184,9 +204,7 @@ Result<ColumnLines::Shared> ColumnLines::merge(const Shared& before, const Share
         is_new ? kNoNumbers : before->tables[static_cast<std::size_t>(previous)];
     const TableShape* theirs = nullptr;
     for (std::size_t j = 0; j < source->tables.size() && theirs == nullptr; ++j) {
-      const bool same = std::ranges::any_of(source->tables[j], [&](const Numbers& one) {
-        return std::ranges::any_of(old_numbers, [&](const Numbers& two) { return intersect(one, two); });
-      });
+      const bool same = share_a_column(source->tables[j], old_numbers);
       if (same) theirs = &source->schema->tables[j];
     }
     if (theirs == nullptr) theirs = source->schema->find(table.name);

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <string>
 #include <vector>
 
 #include <dosql/result.h>
@@ -36,6 +37,10 @@ class ColumnLines {
   // VersionSchemas::of() and of the store.
   Result<ColumnMatches> match(const version::ReadPoint& from, const TableShape& before,
                               const version::ReadPoint& to, const TableShape& after);
+  // The name of the table that has one of its columns there; none: it is gone. Finds one, too, that was given
+  // another name on a branch which was merged. Errors: as above.
+  Result<std::optional<std::string>> find_table(const version::ReadPoint& from, const TableShape& before,
+                                                const version::ReadPoint& to);
 
  private:
   using Numbers = std::set<std::uint64_t>;
@@ -55,6 +60,7 @@ class ColumnLines {
   Result<Shared> merge(const Shared& before, const Shared& result, const version::ReadPoint& merged);
   Result<ColumnMatches> match_step(const version::ReadPoint& change, const TableShape& before,
                                    const TableShape& after);
+  static bool share_a_column(const TableNumbers& a, const TableNumbers& b);
   static void merge_table(const TableShape& before, const TableNumbers& before_numbers,
                           const TableShape& source, const TableNumbers& source_numbers,
                           const TableShape& result, TableNumbers& numbers);

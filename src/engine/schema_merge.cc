@@ -70,23 +70,41 @@ struct SchemaMerge::Alteration {
   std::vector<std::size_t> new_in_ours;  // those that ours did not have
 };
 
-std::vector<SchemaMerge::Trio> SchemaMerge::trios() const {
+// The other side of a table of base; null: it is gone. Where the pairs have none it may have got another name
+// on a branch that was merged.
+Result<const TableShape*> SchemaMerge::follow(const VersionPair& pair, const TableShape& base) {
+  const std::vector<TablePair>& pairs = pair.tables().pairs;
+  const auto found = std::ranges::find_if(
+      pairs, [&](const TablePair& p) { return p.before != nullptr && p.before->name == base.name; });
+  if (found == pairs.end() || found->after != nullptr || base.kind == TableKind::kVirtual)
+    return found == pairs.end() ? nullptr : found->after;
+  DOSQL_ASSIGN_OR_RETURN(const auto name, columns_.find_table(pair.before(), base, pair.after()));
+  if (!name) return nullptr;
+  const auto alone = std::ranges::find_if(pairs, [&](const TablePair& p) {
+    return p.before == nullptr && sql::equals_ignoring_case(p.after->name, *name);
+  });
+  return alone == pairs.end() ? nullptr : alone->after;
+}
+
+Result<std::vector<SchemaMerge::Trio>> SchemaMerge::trios() {
   std::vector<Trio> trios;
-  std::vector<Trio> added;
-  for (const TablePair& pair : their_pair_.tables().pairs) {
-    Trio trio{.base = pair.before, .theirs = pair.after};
-    if (pair.before == nullptr) {
-      trio.ours = ours_.find(pair.after->name);
-    } else {
-      const auto found = std::ranges::find_if(our_pair_.tables().pairs, [&](const TablePair& p) {
-        return p.before != nullptr && p.before->name == pair.before->name;
-      });
-      if (found != our_pair_.tables().pairs.end()) trio.ours = found->after;
-    }
+  std::set<const TableShape*> followed;
+  const auto add = [&](const Trio& trio) {
     if (is_mergeable(trio.base) && is_mergeable(trio.theirs) && is_mergeable(trio.ours))
-      (trio.base != nullptr ? trios : added).push_back(trio);
+      trios.push_back(trio);
+  };
+  for (const TablePair& pair : their_pair_.tables().pairs) {
+    if (pair.before == nullptr) continue;
+    Trio trio{.base = pair.before};
+    DOSQL_ASSIGN_OR_RETURN(trio.theirs, follow(their_pair_, *pair.before));
+    DOSQL_ASSIGN_OR_RETURN(trio.ours, follow(our_pair_, *pair.before));
+    followed.insert(trio.theirs);
+    add(trio);
   }
-  trios.insert(trios.end(), added.begin(), added.end());
+  for (const TablePair& pair : their_pair_.tables().pairs) {
+    if (pair.before != nullptr || followed.contains(pair.after)) continue;
+    add({.ours = ours_.find(pair.after->name), .theirs = pair.after});
+  }
   return trios;
 }
 
@@ -195,7 +213,8 @@ Result<MergedSchema> SchemaMerge::merge_tables() {
   }
   DOSQL_RETURN_IF_ERROR(drop_gone());
   MergedSchema merged;
-  for (const Trio& trio : trios()) DOSQL_RETURN_IF_ERROR(merge_table(trio, merged));
+  DOSQL_ASSIGN_OR_RETURN(const std::vector<Trio> tables, trios());
+  for (const Trio& trio : tables) DOSQL_RETURN_IF_ERROR(merge_table(trio, merged));
   return merged;
 }
 

@@ -74,7 +74,8 @@ class SchemaMerge {
   };
   struct Alteration;
 
-  std::vector<Trio> trios() const;
+  Result<const TableShape*> follow(const VersionPair& pair, const TableShape& base);
+  Result<std::vector<Trio>> trios();
   Status drop_gone();
   Status merge_table(const Trio& trio, MergedSchema& merged);
   Status create_table(const Trio& trio, MergedSchema& merged);
