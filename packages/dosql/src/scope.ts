@@ -176,7 +176,9 @@ export abstract class Scope {
   /** @internal The transaction that is open in this one is none any more; those that wait for it are told. */
   protected endInner(): void {
     this.#inner?.cutOff();
-    while (this.#waiting.size > 0) this.#wakeFirst();
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const goOn of waiting) goOn();
   }
 }
 
