@@ -271,8 +271,8 @@ Status ChangeFeed::await_durable(TimePoint deadline) {
   Lsn newest{};
   const auto look = [&] {
     head = store.head(branch());
-    // All that is in the log: the head may stand behind a commit that waits for its sync, and the fast-forward
-    // that brought it here is behind it.
+    // All that is in the log: the head may stand behind a commit that waits for its sync, and the
+    // fast-forward that brought it here is behind it.
     newest = version::newest_lsn(store);
   };
   look();

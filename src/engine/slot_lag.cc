@@ -35,8 +35,7 @@ Status measure(DatabaseCore& core, BranchId branch, Lsn lsn, SlotInfo& info) {
   Clock& clock = core.clock();
   const ReadPoint head = store.head(branch);
   DOSQL_ASSIGN_OR_RETURN(Version first, first_version_behind(store, branch, lsn));
-  if (first <= head.version && has_all_events(core, branch, first, lsn))
-    first = Version{raw(first) + 1};
+  if (first <= head.version && has_all_events(core, branch, first, lsn)) first = Version{raw(first) + 1};
   for (std::uint64_t version = raw(first); version <= raw(head.version); ++version) {
     DOSQL_ASSIGN_OR_RETURN(const version::CommitInfo commit, store.commit_info(branch, Version{version}));
     if (info.lag_commits++ == 0)
