@@ -22,7 +22,6 @@ class LastChanges {
  public:
   // Of the rows of `pair`, by the commits that one of the two versions contains and the other does not. Reads
   // the changes of all tables in each of these commits, newest first; memory for each row that they changed.
-  // `pair` must outlive the result.
   // Errors: those of CommitEvents.
   static Result<std::unique_ptr<LastChanges>> of(version::VersionStore& store, VersionSchemas& schemas,
                                                  const version::ReadPoint& before,
@@ -40,7 +39,7 @@ class LastChanges {
                   Version base, const TableShape& table, sqlite3* handle);
   Status add(CommitEvents& events, const TableEvents& table);
 
-  const TableShape& keyed_;  // whose rows the keys are of
+  const TableShape& keyed_;  // whose rows the keys are of; valid while of() runs
   const std::vector<diff::KeyColumn> order_;
   std::map<RowKey, Lsn, RowKeyLess> last_;
 };
