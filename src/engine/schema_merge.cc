@@ -330,8 +330,7 @@ Status SchemaMerge::merge_definitions(const Trio& trio, MergedSchema& merged) {
   const ErrorCode code = replaced.error().code();
   if (code != ErrorCode::kSql && code != ErrorCode::kConstraint) return replaced;
   // Rows of ours are against it.
-  DOSQL_RETURN_IF_ERROR(run_own(context_.connection, "ROLLBACK TO dosql_replace"));
-  DOSQL_RETURN_IF_ERROR(run_own(context_.connection, "RELEASE dosql_replace"));
+  DOSQL_RETURN_IF_ERROR(undo_savepoint(context_.connection, "dosql_replace"));
   DOSQL_ASSIGN_OR_RETURN(const Decision decision, decide(trio.ours->name, base, ours, theirs));
   return decision == Decision::kTheirs ? replaced : keep_ours();
 }
@@ -790,19 +789,20 @@ Status SchemaMerge::refused(const Object& object, const SchemaEntry& wanted, con
 Result<std::string> SchemaMerge::find_problem() const {
   DOSQL_ASSIGN_OR_RETURN(const std::string name, free_name("dosql_check"));
   sqlite3* const db = context_.connection.db();
+  DOSQL_RETURN_IF_ERROR(run_own(context_.connection, "SAVEPOINT dosql_check"));
   int legacy = 0;
   sqlite3_db_config(db, SQLITE_DBCONFIG_LEGACY_ALTER_TABLE, -1, &legacy);
   sqlite3_db_config(db, SQLITE_DBCONFIG_LEGACY_ALTER_TABLE, 0, nullptr);
-  DOSQL_RETURN_IF_ERROR(run_own(context_.connection, "SAVEPOINT dosql_check"));
   const Status made = run_own(context_.connection, fmt::format("CREATE TABLE main.{}(a)", quoted(name)));
   const Status renamed =
       run_own(context_.connection, fmt::format("ALTER TABLE main.{} RENAME COLUMN a TO b", quoted(name)));
   sqlite3_db_config(db, SQLITE_DBCONFIG_LEGACY_ALTER_TABLE, legacy, nullptr);
-  DOSQL_RETURN_IF_ERROR(run_own(context_.connection, "ROLLBACK TO dosql_check"));
-  DOSQL_RETURN_IF_ERROR(run_own(context_.connection, "RELEASE dosql_check"));
+  const Status undone = undo_savepoint(context_.connection, "dosql_check");
+  // What failed may have ended the transaction, and the savepoint with it.
   DOSQL_RETURN_IF_ERROR(made);
+  if (!renamed && renamed.error().code() != ErrorCode::kSql) return renamed.error();
+  DOSQL_RETURN_IF_ERROR(undone);
   if (renamed) return std::string();
-  if (renamed.error().code() != ErrorCode::kSql) return renamed.error();
   return renamed.error().message();
 }
 
