@@ -354,6 +354,36 @@ TEST_F(ConnectionTest, InterruptStopsAStatement) {
   EXPECT_EQ(rows_text(conn, "SELECT 1"), "1");
 }
 
+TEST_F(ConnectionTest, AnInterruptIsForgottenWhileRowsAreLeft) {
+  DOSQL_ASSERT_OK(conn.exec("INSERT INTO t(id) VALUES (1), (2), (3)"));
+  Statement select = conn.prepare("SELECT id FROM t ORDER BY id").value();
+  ASSERT_TRUE(select.step().value());
+  conn.interrupt();
+  DOSQL_EXPECT_ERROR(conn.query("SELECT count(*) FROM t"), kInterrupted);
+  conn.forget_interrupt();
+  EXPECT_EQ(rows_text(conn, "SELECT count(*) FROM t"), "3");
+  ASSERT_TRUE(select.step().value());
+  EXPECT_EQ(select.integer(0), 2);
+}
+
+TEST_F(ConnectionTest, AHeldTransactionIsNotEndedBySql) {
+  DOSQL_ASSERT_OK(conn.exec("BEGIN; INSERT INTO t(id) VALUES (1)"));
+  Statement prepared = conn.prepare("COMMIT").value();
+  conn.hold_transaction(true);
+  DOSQL_EXPECT_ERROR(prepared.step(), kInvalidArgument);
+  for (const char* const sql :
+       {"COMMIT", "/* x */ end TRANSACTION", "ROLLBACK", "rollback transaction", "SELECT 1; COMMIT; BEGIN"}) {
+    DOSQL_EXPECT_ERROR(conn.exec(sql), kInvalidArgument);
+  }
+  DOSQL_EXPECT_OK(
+      conn.exec("SAVEPOINT a; INSERT INTO t(id) VALUES (2); ROLLBACK TO a; "
+                "ROLLBACK TRANSACTION TO SAVEPOINT a; INSERT INTO t(id) VALUES (3); RELEASE a"));
+  EXPECT_TRUE(conn.in_transaction());
+  conn.hold_transaction(false);
+  DOSQL_EXPECT_OK(conn.exec("COMMIT"));
+  EXPECT_EQ(rows_text(conn, "SELECT id FROM t ORDER BY id"), "1\n3");
+}
+
 TEST_F(ConnectionTest, VersionsCountCommitsOnly) {
   const std::uint64_t before = conn.version();
   DOSQL_ASSERT_OK(conn.exec("INSERT INTO t(id) VALUES (1)"));

@@ -1,7 +1,7 @@
 // The blocks of code of the document that DoSQL is built to, by their position. The document is not in the
-// repository: it lies in ../shared/spec beside it, or where DOSQL_SPEC says.
+// repository: it lies in ../shared/spec beside it, or where DOSQL_SPEC says, the file or its folder.
 
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 
 export interface Block {
@@ -16,12 +16,16 @@ export interface Block {
 
 /** The document's text; undefined where there is none. */
 export function readDocument(): { file: string; text: string } | undefined {
-  const folder = process.env['DOSQL_SPEC'] ?? path.resolve(import.meta.dirname, '../../../shared/spec');
-  if (!existsSync(folder)) return undefined;
-  const [name] = readdirSync(folder).filter((file) => file.endsWith('.md'));
-  if (name === undefined) return undefined;
-  const file = path.join(folder, name);
-  return { file, text: readFileSync(file, 'utf8') };
+  const place = process.env['DOSQL_SPEC'] ?? path.resolve(import.meta.dirname, '../../../shared/spec');
+  if (!existsSync(place)) return undefined;
+  const file = statSync(place).isFile() ? place : onlyDocumentIn(place);
+  return file === undefined ? undefined : { file, text: readFileSync(file, 'utf8') };
+}
+
+function onlyDocumentIn(folder: string): string | undefined {
+  const [name, ...others] = readdirSync(folder).filter((file) => file.endsWith('.md'));
+  if (others.length > 0) throw new Error(`there are several documents in ${folder}: name one with DOSQL_SPEC`);
+  return name === undefined ? undefined : path.join(folder, name);
 }
 
 /** All fenced blocks. */

@@ -25,9 +25,12 @@ export interface TypeScriptScenario extends TypeScriptRun {
   again?: TypeScriptRun[];
 }
 
-/** Of SQL, through the shell: gives the database's directory, and what the shell must print, in any order of lines. */
+/**
+ * Of SQL, through the shell: gives the database's directory, and what the shell must print for each statement, in any
+ * order of lines.
+ */
 export interface SqlScenario {
-  sql: () => Promise<{ directory: string; prints: string }>;
+  sql: () => Promise<{ directory: string; prints: string[] }>;
 }
 
 export type Scenario = TypeScriptScenario | SqlScenario | { waitsFor: string };

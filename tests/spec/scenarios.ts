@@ -78,7 +78,7 @@ export const scenarios: Record<number, Scenario> = {
       const atLsn = await versionAtLsn(db, 12345);
       await db.close();
       const lines = (users: number[]) => users.map((id) => `${id}|user ${id}\n`).join('');
-      const prints = [idsAt(4), idsAt(atLsn), idsAt(5), [...idsAt(38), 99], idsAt(35)].map(lines).join('');
+      const prints = [idsAt(4), idsAt(atLsn), idsAt(5), [...idsAt(38), 99], idsAt(35)].map(lines);
       return { directory: db.path, prints };
     },
   },
@@ -107,7 +107,7 @@ export const scenarios: Record<number, Scenario> = {
       const day = (days: number) => `2024-01-${String(days).padStart(2, '0')} 00:00:00.000000`;
       const life = [`42|Ann|10|${day(7)}|${day(17)}\n`, `42|Anne|20|${day(17)}|${day(27)}\n`];
       const users = idsAt(34).map((id) => `${id}|user ${id}\n`);
-      return { directory, prints: [...life, ...users, '42|Ann\n', '42|Anne\n'].join('') };
+      return { directory, prints: [life, [...users, '42|Ann\n', '42|Anne\n']].map((rows) => rows.join('')) };
     },
   },
   11: {

@@ -141,9 +141,8 @@ export function whenAborted(signal: AbortSignal, act: () => void): () => void {
 export async function interruptibleRows(
   handle: number,
   start: () => number,
-  signal: AbortSignal | undefined,
+  signal: AbortSignal,
 ): Promise<Row[]> {
-  if (signal === undefined) return await rowsOf(start());
   if (signal.aborted) throw aborted(signal);
   const task = start();
   let timer: NodeJS.Timeout | undefined;

@@ -2,7 +2,7 @@
 // is open, only those that belong to the transaction do.
 
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { aborted, ended, interruptibleRows, signalOf, whenAborted } from './calls.js';
+import { aborted, ended, interruptibleRows, rowsOf, signalOf, whenAborted } from './calls.js';
 import { DoSQLError } from './errors.js';
 import type { Handle } from './handle.js';
 import { native, Wanted } from './native.js';
@@ -150,6 +150,7 @@ export abstract class Scope {
   #interruptible(start: () => number, options: CallOptions | undefined): Promise<Row[]> {
     try {
       const signal = signalOf(options);
+      if (signal === undefined) return this.enter(() => rowsOf(start()));
       return this.enter(() => interruptibleRows(this.handle.number, start, signal), signal);
     } catch (error) {
       return Promise.reject(error);
