@@ -16,43 +16,25 @@
 
 #include "engine/engine_test_support.h"
 #include "testing/run_length.h"
+#include "testing/sync_hook_file.h"
 #include "version/store_test_support.h"
 
 namespace dosql::engine {
 namespace {
 
 // A disk in memory whose syncs take up to a quarter of a millisecond.
-class SlowFile final : public io::File {
- public:
-  explicit SlowFile(std::unique_ptr<io::File> file) : file_(std::move(file)) {}
-  Result<std::size_t> read_at(std::uint64_t offset, MutableBytes out) override {
-    return file_->read_at(offset, out);
-  }
-  Status write_at(std::uint64_t offset, Bytes bytes) override { return file_->write_at(offset, bytes); }
-  Status write_pieces_at(std::uint64_t offset, std::span<const Bytes> pieces) override {
-    return file_->write_pieces_at(offset, pieces);
-  }
-  Status store_at(std::uint64_t offset, Bytes bytes) override { return file_->store_at(offset, bytes); }
-  Status allocate(std::uint64_t bytes) override { return file_->allocate(bytes); }
-  Status truncate(std::uint64_t bytes) override { return file_->truncate(bytes); }
-  Result<std::uint64_t> size() override { return file_->size(); }
-  Status sync_data() override {
-    std::this_thread::sleep_for(std::chrono::microseconds(syncs_++ * 37 % 250));
-    return file_->sync_data();
-  }
-
- private:
-  std::unique_ptr<io::File> file_;
-  std::atomic<unsigned> syncs_{0};
-};
-
 class SlowDirectory final : public version::SharedDirectory {
  public:
   using SharedDirectory::SharedDirectory;
   Result<std::unique_ptr<io::File>> open(std::string_view name, io::OpenMode mode) override {
     DOSQL_ASSIGN_OR_RETURN(auto file, SharedDirectory::open(name, mode));
-    return std::unique_ptr<io::File>(std::make_unique<SlowFile>(std::move(file)));
+    return std::unique_ptr<io::File>(std::make_unique<testing::SyncHookFile>(std::move(file), [this] {
+      std::this_thread::sleep_for(std::chrono::microseconds(syncs_++ * 37 % 250));
+    }));
   }
+
+ private:
+  std::atomic<unsigned> syncs_{0};
 };
 
 constexpr const char* kModes[] = {"OFF", "NORMAL", "FULL"};

@@ -8,6 +8,7 @@
 
 #include "engine/engine_test_support.h"
 #include "testing/simulated_disk.h"
+#include "testing/sync_hook_file.h"
 #include "version/store_test_support.h"
 
 namespace dosql::engine {
@@ -44,36 +45,13 @@ class Gate {
   int waiting_ = 0;
 };
 
-class GatedFile final : public io::File {
- public:
-  GatedFile(std::unique_ptr<io::File> file, Gate& gate) : file_(std::move(file)), gate_(gate) {}
-  Result<std::size_t> read_at(std::uint64_t offset, MutableBytes out) override {
-    return file_->read_at(offset, out);
-  }
-  Status write_at(std::uint64_t offset, Bytes bytes) override { return file_->write_at(offset, bytes); }
-  Status write_pieces_at(std::uint64_t offset, std::span<const Bytes> pieces) override {
-    return file_->write_pieces_at(offset, pieces);
-  }
-  Status store_at(std::uint64_t offset, Bytes bytes) override { return file_->store_at(offset, bytes); }
-  Status allocate(std::uint64_t file_bytes) override { return file_->allocate(file_bytes); }
-  Status truncate(std::uint64_t file_bytes) override { return file_->truncate(file_bytes); }
-  Result<std::uint64_t> size() override { return file_->size(); }
-  Status sync_data() override {
-    gate_.pass();
-    return file_->sync_data();
-  }
-
- private:
-  std::unique_ptr<io::File> file_;
-  Gate& gate_;
-};
-
 class GatedDirectory final : public version::SharedDirectory {
  public:
   GatedDirectory(io::Directory& shared, Gate& gate) : SharedDirectory(shared), gate_(gate) {}
   Result<std::unique_ptr<io::File>> open(std::string_view name, io::OpenMode mode) override {
     DOSQL_ASSIGN_OR_RETURN(auto file, SharedDirectory::open(name, mode));
-    return std::unique_ptr<io::File>(std::make_unique<GatedFile>(std::move(file), gate_));
+    return std::unique_ptr<io::File>(
+        std::make_unique<testing::SyncHookFile>(std::move(file), [this] { gate_.pass(); }));
   }
 
  private:
