@@ -284,10 +284,10 @@ TEST_F(SlotsTest, TooFarBehindIsLost) {
 TEST_F(SlotsTest, WhoHasAcknowledgedEverythingIsNotBehind) {
   run("CREATE TABLE t(id INTEGER PRIMARY KEY)");
   DOSQL_ASSERT_OK(slots_.create("s", {.lag_max = seconds(60), .lag_bytes_max = 1'000}));
-  run("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 900) INSERT INTO t SELECT i FROM "
-      "n");
   {
     Changes changes = slots_.subscribe("s").value();
+    run("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 900) INSERT INTO t "
+        "SELECT i FROM n");
     const std::vector<Change> all = take_all(changes);
     ASSERT_EQ(all.size(), 900u);
     DOSQL_ASSERT_OK(slots_.acknowledge("s", all[898].lsn));

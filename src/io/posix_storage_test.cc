@@ -199,14 +199,16 @@ TEST_F(PosixStorageTest, AFailedWriteNamesOperationPlaceFileAndReason) {
     const Bytes pieces[] = {bytes_of_text(text), bytes_of_text(text)};
     for (const Status& written : {file->write_at(8192, bytes_of_text(text)),
                                   file->write_pieces_at(4096, std::span(pieces).first(2))}) {
-      if (code_of(written) != ErrorCode::kIo) return "no kIo";
+      if (code_of(written) != ErrorCode::kDiskFull) return "no kDiskFull";
     }
     const std::string message = file->write_at(8192, bytes_of_text(text)).error().message();
     if (message != "cannot write 4096 bytes at offset 8192 of '" + path_ + "/a': File too large")
       return message;
     if (file->size().value() != 10'000) return "the part that fits was not written";
-    if (code_of(file->allocate(1 << 20)) != ErrorCode::kIo) return "allocate beyond the limit is no kIo";
-    if (code_of(file->truncate(1 << 20)) != ErrorCode::kIo) return "truncate beyond the limit is no kIo";
+    if (code_of(file->allocate(1 << 20)) != ErrorCode::kDiskFull)
+      return "allocate beyond the limit is no kDiskFull";
+    if (code_of(file->truncate(1 << 20)) != ErrorCode::kDiskFull)
+      return "truncate beyond the limit is no kDiskFull";
     return "";
   });
   EXPECT_EQ(wrong, "");

@@ -73,8 +73,9 @@ function checkFilter(filter: ChangeFilter | undefined): void {
   const { tables, operations, transactions, schema } = checkOptions(filter, filterOptions, 'a filter');
   truthOf(transactions, 'transactions');
   truthOf(schema, 'schema');
-  // Nothing would come, or all would: neither is meant for sure.
-  for (const list of [tables, operations]) {
+  // Nothing would come, or all would: neither is meant for sure. Who asks for marks may want no row changes.
+  const lists = transactions === true || schema === true ? [tables] : [tables, operations];
+  for (const list of lists) {
     if (Array.isArray(list) && list.length === 0) refuse('an empty list in a filter: leave it away for all');
   }
 }
