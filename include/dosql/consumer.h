@@ -81,8 +81,8 @@ class Consumer {
   // further waiting; what failed comes again. It stays stopped.
   void stop();
   // Any thread. run() returns when all that is visible by now has been dealt with, as always: with retries
-  // and dead letters. To stop a consumer for good without leaving work behind:
-  // what comes later it does not deal with.
+  // and dead letters. To stop a consumer for good without leaving work behind: what comes later it does not
+  // deal with.
   void drain();
 
   // Any thread.

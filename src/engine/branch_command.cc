@@ -63,8 +63,7 @@ std::string conflict_hint(StatementKind kind, const std::vector<MergeConflict>& 
   const bool is_collision = conflicts[0].kind == merge::conflict_name(merge::ConflictKind::kKeyCollision);
   if (kind == StatementKind::kMergeBranch && is_collision) {
     return "both sides inserted a row with that number: RENUMBER keeps both, the branch's under a new one "
-           "that "
-           "its foreign keys follow";
+           "that its foreign keys follow";
   }
   switch (kind) {
     case StatementKind::kMergeBranch:
