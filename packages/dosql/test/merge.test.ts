@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Database, type MergeConflict, MergeConflictError, snapshot } from '@dotdo/dosql';
-import { fails, openDatabase } from './support.ts';
+import { fails, longestPauseDuring, openDatabase } from './support.ts';
 
 // main has a table, and branch `draft` is made and checked out.
 async function drafted(setUp: string): Promise<Database> {
@@ -240,17 +240,8 @@ test('many conflicts are told quickly', async () => {
   await db.checkout('b');
   await db.run('UPDATE t SET v = 2');
   await db.checkout('main');
-  let longest = 0;
-  let last = performance.now();
-  const timer = setInterval(() => {
-    longest = Math.max(longest, performance.now() - last);
-    last = performance.now();
-  }, 1);
-  const begin = performance.now();
-  const { conflicts } = await db.merge('b', { dryRun: true });
-  const took = performance.now() - begin;
-  clearInterval(timer);
-  longest = Math.max(longest, performance.now() - last);
+  const { result, longest, took } = await longestPauseDuring(() => db.merge('b', { dryRun: true }));
+  const { conflicts } = result;
   assert.equal(conflicts.length, count);
   assert.deepEqual([conflicts.at(-1)!.key, conflicts.at(-1)!.main, conflicts.at(-1)!.branch], [count, { v: 1 }, { v: 2 }]);
   // Copying what is left of the list for each took a second and more.

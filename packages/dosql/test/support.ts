@@ -40,3 +40,25 @@ export function fails(code: ErrorCode, message: RegExp = /./): (error: unknown) 
 export const repository = path.resolve(import.meta.dirname, '../../..');
 /** The addon that is being tested. */
 export const addonFile = path.resolve(import.meta.dirname, '../dist/dosql.node');
+
+/** Does the work. `longest`: milliseconds for which JavaScript's thread had no time for a timer; `took`: in all. */
+export async function longestPauseDuring<T>(
+  work: () => Promise<T>,
+): Promise<{ result: T; longest: number; took: number }> {
+  let longest = 0;
+  let last = performance.now();
+  const look = () => {
+    longest = Math.max(longest, performance.now() - last);
+    last = performance.now();
+  };
+  const timer = setInterval(look, 1);
+  const begin = performance.now();
+  try {
+    const result = await work();
+    const took = performance.now() - begin;
+    look();
+    return { result, longest, took };
+  } finally {
+    clearInterval(timer);
+  }
+}
