@@ -186,13 +186,9 @@ Status ConnectionState::checkout(std::string_view name) {
   core_.branch_uses().leave(branch_name_);
   file_->move_to(branch->id);
   branch_name_ = branch->name;
-  return forget_schema();
-}
-
-// SQLite tells schemas apart by their cookie, a number that counts up: two branches may have the same one. So
-// what it remembers is cleared, and each statement compiles again when it is used next. No PRAGMA does that:
-// an interrupt could stop it, and the connection has moved by now.
-Status ConnectionState::forget_schema() {
+  // SQLite tells schemas apart by their cookie, a number that counts up: two branches may have the same one.
+  // So what it remembers is cleared, and each statement compiles again when it is used next. No PRAGMA does
+  // that: an interrupt could stop it, and the connection has moved by now.
   dosql_forget_schemas(session_->db);
   return {};
 }

@@ -88,7 +88,6 @@ class ConnectionState {
                   const std::optional<version::ReadPoint>& point);
   Status refuse_checkout() const;
   Status configure();
-  Status forget_schema();
   void take_cache_share();
   int wait_while_busy(int count);
   bool gets_slot();
