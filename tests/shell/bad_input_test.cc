@@ -54,7 +54,7 @@ class OwnDiskTest : public BadInputTest {
 TEST_F(BadInputTest, ASecondWriter) {
   const Outcome outcome =
       run("mkfifo in; dosql shop < in > out & exec 3> in; printf 'CREATE TABLE u(x);\\n.print ready\\n' >&3;"
-          "until grep -q ready out; do :; done;"
+          "until grep -qs ready out; do :; done;"
           "dosql shop 'SELECT count(*) FROM u' 'INSERT INTO u VALUES(1)'; status=$?; exec 3>&-; wait; exit "
           "$status");
   EXPECT_EQ(outcome.output, "0\n");
@@ -129,7 +129,7 @@ TEST_F(OwnDiskTest, AFullDisk) {
 TEST_F(OwnDiskTest, OpeningOnAFullDisk) {
   const Outcome outcome = run(on_disk(R"(
       mkfifo in; dosql disk/shop <in >out & exec 3>in; echo "INSERT INTO t VALUES(2) RETURNING 'done';" >&3
-      until grep -q done out; do :; done
+      until grep -qs done out; do :; done
       kill -9 $!; wait $! 2>/dev/null; cat /dev/zero 2>/dev/null >disk/rest
       dosql disk/shop 'SELECT sum(x) FROM t' && echo "this was to fail"
       dosql -readonly disk/shop 'SELECT sum(x) FROM t')"));
