@@ -17,8 +17,6 @@ constexpr std::uint64_t kLsnMax = std::uint64_t{1} << 63;
 // journal the conversion at each sync.
 constexpr std::uint64_t kPrepareBytesMax = std::uint64_t{1} << 20;
 constexpr std::uint64_t kPrepareBytesMin = std::uint64_t{64} << 10;
-// What a first read of a record of unknown size fetches; most are smaller.
-constexpr std::size_t kFirstReadBytes = 512;
 
 Error poisoned_error() {
   return Error(ErrorCode::kPoisoned, "the database refuses writes after a failed sync until it is reopened");
@@ -327,108 +325,6 @@ Status Log::close() {
   DOSQL_RETURN_IF_ERROR(sync());
   std::lock_guard lock(append_mutex_);
   return control_.mark_closed(closed.position);
-}
-
-// --- reading ---------------------------------------------------------------------------------------
-
-// Makes the window begin at `position` and hold that many bytes, and what lies up to `reach`.
-Status Log::fill(EntryWindow& window, Position position, std::size_t size_bytes, Position reach) const {
-  const Segment* segment = find_segment(segment_of(position));
-  if (!segment) return corrupt(position, "the segment is missing");
-  if (EntryWindow::reaches(position, reach)) {
-    size_bytes = std::max(size_bytes, offset_of(reach) - offset_of(position) + kEntryReadBytes);
-  }
-  window.begin_ = position;
-  window.filled_ = 0;
-  DOSQL_ASSIGN_OR_RETURN(
-      window.filled_,
-      segment->file->read_at(offset_of(position), MutableBytes(window.bytes_).first(size_bytes)));
-  return {};
-}
-
-Result<Bytes> Log::read_entry(Position position, PageNo page, EntryKind kind, Position reach,
-                              EntryWindow& window) const {
-  constexpr std::size_t kHeadBytes = sizeof(EntryHead);
-  if (!window.holds(position, kHeadBytes)) {
-    const std::size_t wanted = kind == EntryKind::kFull ? kHeadBytes + kPageBytes : kEntryReadBytes;
-    DOSQL_RETURN_IF_ERROR(fill(window, position, wanted, reach));
-    if (!window.holds(position, kHeadBytes)) return corrupt(position, "the file ends inside a page entry");
-  }
-  const auto head = load<EntryHead>(window.at(position));
-  if (head.page != dosql::raw(page) || head.kind != static_cast<std::uint8_t>(kind) ||
-      head.payload_bytes > kPageBytes) {
-    return corrupt(position, fmt::format("expected an entry of page {}", dosql::raw(page)));
-  }
-  const std::size_t entry_bytes = kHeadBytes + head.payload_bytes;
-  if (!window.holds(position, entry_bytes)) {
-    DOSQL_RETURN_IF_ERROR(fill(window, position, entry_bytes, reach));
-    if (!window.holds(position, entry_bytes)) return corrupt(position, "the file ends inside a page entry");
-  }
-  const Bytes payload(window.at(position) + kHeadBytes, head.payload_bytes);
-  if (payload_checksum(database_id(), head, payload) != head.payload_checksum) {
-    return corrupt(position, fmt::format("an entry of page {} fails its checksum", dosql::raw(page)));
-  }
-  return payload;
-}
-
-Result<RecordHeader> Log::read_record_header(Position position) const {
-  std::vector<std::byte> buffer;
-  DOSQL_ASSIGN_OR_RETURN(const RecordView record, read_record(position, buffer));
-  return record.header;
-}
-
-Result<RecordView> Log::read_record(Position position, std::vector<std::byte>& buffer) const {
-  const Segment* segment = find_segment(segment_of(position));
-  if (!segment) return corrupt(position, "the segment is missing");
-  buffer.resize(kFirstReadBytes);
-  DOSQL_ASSIGN_OR_RETURN(std::size_t got, segment->file->read_at(offset_of(position), buffer));
-  if (got < sizeof(RecordHeader)) return corrupt(position, "the file ends inside a record");
-  const auto header = load<RecordHeader>(buffer.data());
-  if (!plausible_header(header, kRecordBytesMax)) return corrupt(position, "expected a record");
-  const std::size_t record_bytes = sizeof header + header.body_bytes;
-  if (record_bytes > got) {
-    buffer.resize(record_bytes);
-    DOSQL_ASSIGN_OR_RETURN(got, segment->file->read_at(offset_of(position), buffer));
-  }
-  const auto view =
-      parse_record(Bytes(buffer).first(got), segment->header.salt, database_id(), Verify::kEverything);
-  if (!view) return corrupt(position, "a record fails its checksum");
-  return *view;
-}
-
-// Nothing behind the end of what was appended: it may be written later.
-Status Log::fill(RecordWindow& window, Position position, std::size_t size_bytes) const {
-  const Segment* segment = find_segment(segment_of(position));
-  if (!segment) return corrupt(position, "the segment is missing");
-  const std::uint64_t offset = offset_of(position);
-  const std::uint64_t end = std::max(segment->end.load(std::memory_order_acquire), offset + size_bytes);
-  window.begin_ = position;
-  window.filled_ = 0;
-  window.bytes_.resize(std::max(size_bytes, RecordWindow::kBytes));
-  const std::size_t wanted = std::min<std::uint64_t>(window.bytes_.size(), end - offset);
-  DOSQL_ASSIGN_OR_RETURN(window.filled_,
-                         segment->file->read_at(offset, MutableBytes(window.bytes_).first(wanted)));
-  return {};
-}
-
-Result<RecordView> Log::read_record(Position position, RecordWindow& window) const {
-  Bytes bytes = window.from(position);
-  if (bytes.size() < sizeof(RecordHeader)) {
-    DOSQL_RETURN_IF_ERROR(fill(window, position, sizeof(RecordHeader)));
-    bytes = window.from(position);
-    if (bytes.size() < sizeof(RecordHeader)) return corrupt(position, "the file ends inside a record");
-  }
-  const auto header = load<RecordHeader>(bytes.data());
-  if (!plausible_header(header, kRecordBytesMax)) return corrupt(position, "expected a record");
-  const std::size_t record_bytes = sizeof header + header.body_bytes;
-  if (bytes.size() < record_bytes) {
-    DOSQL_RETURN_IF_ERROR(fill(window, position, record_bytes));
-    bytes = window.from(position);
-  }
-  const Segment* const segment = find_segment(segment_of(position));
-  const auto view = parse_record(bytes, segment->header.salt, database_id(), Verify::kEverything);
-  if (!view) return corrupt(position, "a record fails its checksum");
-  return *view;
 }
 
 }  // namespace dosql::log

@@ -30,6 +30,7 @@
 #include "base/wait_groups.h"
 #include "io/storage.h"
 #include "log/control.h"
+#include "log/entry_streams.h"
 #include "log/entry_window.h"
 #include "log/group_sync.h"
 #include "log/record.h"
@@ -140,6 +141,8 @@ class Log : private SyncSource {
   // Errors: kCorrupt when the bytes are not that entry, kIo.
   Result<Bytes> read_entry(Position position, PageNo page, EntryKind kind, Position reach,
                            EntryWindow& window) const;
+  // The same for who reads many of them: it lies in `streams`, and more is read where entries follow another.
+  Result<Bytes> read_entry(Position position, PageNo page, EntryKind kind, EntryStreams& streams) const;
   // The header of the record at `position`, verified (which takes reading the record).
   Result<RecordHeader> read_record_header(Position position) const;
   // Reads and verifies a whole record; `buffer` holds its bytes.
@@ -202,7 +205,10 @@ class Log : private SyncSource {
   Status roll(std::uint64_t record_bytes);
   Status ensure_lease(Lsn last);
   Status secure_what_was_found();
-  Status fill(RecordWindow& window, Position position, std::size_t size_bytes) const;
+  Error ends_inside_entry(Position position) const;
+  Result<std::size_t> entry_bytes(const std::byte* at, Position position, PageNo page, EntryKind kind) const;
+  Result<Bytes> verified_payload(Bytes entry, Position position) const;
+  Status fill(RecordWindow& window, Position position, std::size_t least_bytes, std::size_t bytes) const;
   Status fill(EntryWindow& window, Position position, std::size_t size_bytes, Position reach) const;
   Status prepare_space(std::uint64_t offset, std::uint64_t record_bytes);
   Status write_record(const RecordBuilder& record, std::uint64_t offset, WriteStyle style);

@@ -260,10 +260,29 @@ TEST_F(LogTest, EntriesAreVerifiedWhenRead) {
     EntryWindow window;
     return log->read_entry(entry, page, EntryKind::kFull, entry, window);
   };
+  const auto read_ahead = [&](PageNo page) {
+    EntryStreams streams;
+    return log->read_entry(entry, page, EntryKind::kFull, streams);
+  };
   EXPECT_EQ(read(PageNo{1})->size(), kPageBytes);
+  EXPECT_EQ(read_ahead(PageNo{1})->size(), kPageBytes);
   EXPECT_EQ(read(PageNo{2}).error().code(), ErrorCode::kCorrupt);
+  EXPECT_EQ(read_ahead(PageNo{2}).error().code(), ErrorCode::kCorrupt);
   flip(entry, sizeof(EntryHead) + 100);
   EXPECT_EQ(read(PageNo{1}).error().code(), ErrorCode::kCorrupt);
+  EXPECT_EQ(read_ahead(PageNo{1}).error().code(), ErrorCode::kCorrupt);
+}
+
+// What is read ahead of the end of the log must not be taken for what is appended there later.
+TEST_F(LogTest, StreamsSeeWhatIsAppendedBehindThem) {
+  auto log = open();
+  EntryStreams streams;
+  for (int i = 0; i < 100; ++i) {
+    const Appended appended = commit(*log, 1 + static_cast<std::size_t>(i) * 37 % kPageBytes);
+    const Position entry{raw(appended.position) + sizeof(RecordHeader)};
+    const auto payload = log->read_entry(entry, PageNo{1}, EntryKind::kFull, streams);
+    ASSERT_TRUE(payload) << payload.error().message();
+  }
 }
 
 TEST_F(LogTest, ForeignDirectoriesAreRefused) {

@@ -1,4 +1,4 @@
-// A stretch of a segment that is read at once, for somebody who reads record after record.
+// A stretch of a segment that is read at once, for somebody who goes through the log.
 #pragma once
 
 #include <cstddef>
@@ -12,6 +12,7 @@ namespace dosql::log {
 class RecordWindow {
  private:
   friend class Log;
+  friend class EntryStreams;
   static constexpr std::size_t kBytes = std::size_t{64} << 10;
 
   // The bytes from `position` on that are here; none, or not all of a record's, mean nothing.

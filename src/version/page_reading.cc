@@ -13,9 +13,9 @@ namespace dosql::version {
 using log::EntryKind;
 
 Status StoreImpl::rebuild(PageNo page, const Chain& chain, std::byte* out, HistoryCache* older,
-                          const EntryMemory* known) const {
-  if (known) {
-    for (std::size_t i = 0; i < chain.size; ++i) known->prefetch(chain.entries[i].position());
+                          const ReadAid& aid) const {
+  if (aid.known) {
+    for (std::size_t i = 0; i < chain.size; ++i) aid.known->prefetch(chain.entries[i].position());
   }
   log::EntryWindow window;
   std::size_t reach = chain.size;
@@ -27,8 +27,10 @@ Status StoreImpl::rebuild(PageNo page, const Chain& chain, std::byte* out, Histo
       while (reach > 0 && log::EntryWindow::reaches(entry.position(), chain.entries[reach - 1].position()))
         --reach;
     }
-    Bytes payload = known ? known->find(entry.position()) : Bytes();
-    if (payload.empty()) {
+    Bytes payload = aid.known ? aid.known->find(entry.position()) : Bytes();
+    if (payload.empty() && aid.ahead) {
+      DOSQL_ASSIGN_OR_RETURN(payload, log->read_entry(entry.position(), page, entry.kind(), *aid.ahead));
+    } else if (payload.empty()) {
       DOSQL_ASSIGN_OR_RETURN(payload, log->read_entry(entry.position(), page, entry.kind(),
                                                       chain.entries[reach].position(), window));
     }
@@ -61,11 +63,11 @@ void StoreImpl::install(PageSlot& slot, const Chain& chain, const std::byte* ima
 }
 
 Status StoreImpl::read(const ReadPoint& point, PageNo page, std::uint32_t offset, MutableBytes out,
-                       CacheUse cache, const EntryMemory* known) {
+                       CacheUse cache, const ReadAid& aid) {
   DCHECK(offset + out.size() <= kPageBytes);
   const PageRef ref = dosql::raw(page) <= point.page_count ? branch(point.branch).find(page) : PageRef{};
   // Not locked yet: a guess that costs little where it is wrong. Who knows patches reads old versions.
-  if (ref.slot && out.size() == kPageBytes && known == nullptr) {
+  if (ref.slot && out.size() == kPageBytes && aid.known == nullptr) {
     if (const FrameId frame = ref.slot->frame(); frame != 0) pool.prefetch(frame);
   }
   const VisibleVersion visible = lock_visible(ref, point.lsn);
@@ -91,8 +93,7 @@ Status StoreImpl::read(const ReadPoint& point, PageNo page, std::uint32_t offset
   rebuilt_pages.fetch_add(1, std::memory_order_relaxed);
   std::byte buffer[kPageBytes];
   std::byte* const image = out.size() == kPageBytes ? out.data() : buffer;
-  DOSQL_RETURN_IF_ERROR(
-      rebuild(page, chain, image, cache == CacheUse::kKeepOlder ? &history : nullptr, known));
+  DOSQL_RETURN_IF_ERROR(rebuild(page, chain, image, cache == CacheUse::kKeepOlder ? &history : nullptr, aid));
   if (image == buffer) std::memcpy(out.data(), image + offset, out.size());
   if (cache == CacheUse::kBypass) return {};
   if (is_newest) {

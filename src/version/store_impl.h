@@ -28,6 +28,12 @@ class IndexBuilder;
 // What the header of a commit's record says. REQUIRES of changed_pages and log_bytes: it did not spill.
 CommitInfo info_of(const log::RecordHeader& header, Version version);
 
+// What somebody has who reads many pages.
+struct ReadAid {
+  const EntryMemory* known = nullptr;  // payloads that need not be read from the log
+  log::EntryStreams* ahead = nullptr;  // what is read of the log is read through these
+};
+
 class StoreImpl {
  public:
   StoreImpl(std::unique_ptr<io::Directory> directory_in, const StoreOptions& options_in, Clock& clock_in,
@@ -46,13 +52,12 @@ class StoreImpl {
   Result<std::optional<log::LogPoint>> load_checkpoint();  // checkpoint.cc
 
   // --- reading (page_reading.cc) ---
-  // `known`: payloads that need not be read from the log.
   Status read(const ReadPoint& point, PageNo page, std::uint32_t offset, MutableBytes out, CacheUse cache,
-              const EntryMemory* known = nullptr);
+              const ReadAid& aid = {});
   Lsn written_at(const ReadPoint& point, PageNo page) const;
   // Rebuilds the image at the head of `chain` into `out` (kPageBytes). `older`: takes those on the way to it.
   Status rebuild(PageNo page, const Chain& chain, std::byte* out, HistoryCache* older = nullptr,
-                 const EntryMemory* known = nullptr) const;
+                 const ReadAid& aid = {}) const;
 
   // REQUIRES: such a branch exists or existed.
   Branch& branch(BranchId id) const {

@@ -322,7 +322,10 @@ void Reader::unpin() {
 }
 
 Status Reader::read(PageNo page, std::uint32_t offset, MutableBytes out, CacheUse cache) {
-  return store_.read(point_, page, offset, out, cache);
+  if (cache != CacheUse::kBypass) return store_.read(point_, page, offset, out, cache);
+  // Who wants nothing kept reads many pages.
+  if (!ahead_) ahead_ = std::make_unique<log::EntryStreams>();
+  return store_.read(point_, page, offset, out, cache, {.ahead = ahead_.get()});
 }
 
 Lsn Reader::written_at(PageNo page) const { return store_.written_at(point_, page); }

@@ -39,6 +39,10 @@
 #include "base/ids.h"
 #include "io/storage.h"
 
+namespace dosql::log {
+class EntryStreams;
+}
+
 namespace dosql::version {
 
 // What "committed" promises when commit() returns.
@@ -379,6 +383,7 @@ class Reader {
   PinSlot* pin_;
   ReadPoint point_;
   bool pinned_ = false;
+  std::unique_ptr<log::EntryStreams> ahead_;  // null: not needed so far
 };
 
 class WriteTransaction {

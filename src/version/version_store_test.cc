@@ -55,7 +55,8 @@ class VersionStoreTest : public ::testing::Test {
     }
   }
 
-  void expect_version(VersionStore& store, std::size_t version) {
+  // Through a reader of its own, and through `ahead`, which was at other versions before and reads ahead.
+  void expect_version(VersionStore& store, std::size_t version, Reader& ahead) {
     const auto point = store.at_version(kMainBranch, Version{version});
     ASSERT_TRUE(point) << point.error().message();
     EXPECT_EQ(*point, points_[version - 1]);
@@ -63,18 +64,24 @@ class VersionStoreTest : public ::testing::Test {
     ASSERT_EQ(point->page_count, image.size());
     Reader reader(store);
     reader.pin(*point);
-    Page page;
+    ahead.pin(*point);
     for (std::uint32_t number = 1; number <= image.size() + 2; ++number) {
-      const Status read = reader.read(PageNo{number}, 0, page);
-      ASSERT_TRUE(read) << read.error().message();
-      ASSERT_TRUE(page == (number <= image.size() ? image[number - 1] : Page{}))
-          << "page " << number << " of version " << version;
+      for (Reader* const one : {&reader, &ahead}) {
+        Page page;
+        const Status read =
+            one->read(PageNo{number}, 0, page, one == &ahead ? CacheUse::kBypass : CacheUse::kKeep);
+        ASSERT_TRUE(read) << read.error().message();
+        ASSERT_TRUE(page == (number <= image.size() ? image[number - 1] : Page{}))
+            << "page " << number << " of version " << version << (one == &ahead ? ", read ahead" : "");
+      }
     }
   }
 
   void expect_all(VersionStore& store) {
     ASSERT_EQ(raw(store.head(kMainBranch).version), versions_.size());
-    for (std::size_t version = 1; version <= versions_.size(); ++version) expect_version(store, version);
+    Reader ahead(store);
+    for (std::size_t version = 1; version <= versions_.size(); ++version)
+      expect_version(store, version, ahead);
   }
 
   std::unique_ptr<io::Directory> disk_ = io::make_memory_directory();
@@ -98,10 +105,11 @@ TEST_F(VersionStoreTest, EveryVersionStaysReadable) {
     auto store = open(options);
     ASSERT_TRUE(store);
     expect_all(*store);
+    Reader ahead(*store);
     for (int i = 0; i < 60; ++i) {
       random_commit(*store, random, random() % 2 ? Durability::kFull : Durability::kNormal);
       if (HasFatalFailure()) return;
-      if (i % 10 == 0) expect_version(*store, 1 + random() % versions_.size());
+      if (i % 10 == 0) expect_version(*store, 1 + random() % versions_.size(), ahead);
     }
     expect_all(*store);
     const auto problems = store->check({});
