@@ -14,12 +14,17 @@ constexpr std::uint32_t kInteriorHeaderBytes = 12;
 constexpr std::uint32_t kCellCountOffset = 3;
 constexpr std::uint32_t kRightChildOffset = 8;
 constexpr std::uint32_t kChildBytes = 4;
+// A row overflows that would not leave so much of its page.
+constexpr std::uint32_t kTableOverhead = 35;
+// Of a row's head, as read_whole_row() knows it: rowids below 2^56.
+constexpr std::uint32_t kLengthBytesMax = 2;
+constexpr std::uint32_t kRowidBytesMax = 8;
 
 enum Kind : std::uint8_t { kIndexInterior = 2, kTableInterior = 5, kIndexLeaf = 10, kTableLeaf = 13 };
 
 // How much of a payload lies in the page itself.
 std::uint64_t local_bytes(std::uint64_t payload, bool is_table, std::uint32_t usable) {
-  const std::uint32_t most = is_table ? usable - 35 : (usable - 12) * 64 / 255 - 23;
+  const std::uint32_t most = is_table ? usable - kTableOverhead : (usable - 12) * 64 / 255 - 23;
   if (payload <= most) return payload;
   const std::uint32_t least = (usable - 12) * 32 / 255 - 23;
   const std::uint64_t fitting = least + (payload - least) % (usable - kOverflowHeadBytes);
@@ -69,9 +74,50 @@ bool BtreePage::may_overflow(std::uint32_t place) const {
 }
 
 Result<Cell> BtreePage::cell(std::uint32_t index) const {
+  Cell cell;
+  DOSQL_RETURN_IF_ERROR(read_cell(index, cell));
+  return cell;
+}
+
+Status BtreePage::read_cell(std::uint32_t index, Cell& cell) const {
   const std::uint32_t place = cell_place(index);
   if (place < cells_end() || place >= usable_.size()) return malformed("a cell is outside of its room");
-  Cell cell;
+  if (is_table_ && is_leaf_ && read_whole_row(place, cell)) return {};
+  cell = {};
+  return read_any_cell(place, cell);
+}
+
+// Most cells by far are rows of which nothing overflows. False: it may be another one; `cell` is undefined.
+bool BtreePage::read_whole_row(std::uint32_t place, Cell& cell) const {
+  // So the lengths of the varints need no look at the end of the page.
+  if (place + kLengthBytesMax + kRowidBytesMax > usable_.size()) return false;
+  const auto byte = [at = usable_.data() + place](std::uint32_t offset) {
+    return std::to_integer<std::uint32_t>(at[offset]);
+  };
+  std::uint32_t head = 1;
+  std::uint32_t payload = byte(0);
+  if (payload >= 0x80) {
+    if (byte(1) >= 0x80) return false;
+    payload = (payload & 0x7f) << 7 | byte(head++);
+  }
+  const std::uint32_t rowid_begin = head;
+  std::uint64_t rowid = 0;
+  for (std::uint32_t bits = 0x80; bits >= 0x80; ++head) {
+    if (head == rowid_begin + kRowidBytesMax) return false;
+    bits = byte(head);
+    rowid = rowid << 7 | (bits & 0x7f);
+  }
+  const auto usable = static_cast<std::uint32_t>(usable_.size());
+  if (payload > usable - kTableOverhead || place + head + payload > usable) return false;
+  cell.rowid = static_cast<std::int64_t>(rowid);
+  cell.left_child = PageNo{};
+  cell.payload_bytes = payload;
+  cell.local = usable_.subspan(place + head, payload);
+  cell.overflow = PageNo{};
+  return true;
+}
+
+Status BtreePage::read_any_cell(std::uint32_t place, Cell& cell) const {
   Bytes bytes = usable_.subspan(place);
   if (!is_leaf_) {
     if (bytes.size() < kChildBytes) return malformed("a cell does not fit");
@@ -90,8 +136,8 @@ Result<Cell> BtreePage::cell(std::uint32_t index) const {
     cell.rowid = static_cast<std::int64_t>(rowid.value);
     bytes = bytes.subspan(rowid.length);
   }
-  if (!is_table_ || is_leaf_) DOSQL_RETURN_IF_ERROR(read_payload_place(bytes, cell));
-  return cell;
+  if (!is_table_ || is_leaf_) return read_payload_place(bytes, cell);
+  return {};
 }
 
 Status BtreePage::read_payload_place(Bytes bytes, Cell& cell) const {

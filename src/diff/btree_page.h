@@ -43,8 +43,9 @@ class BtreePage {
   bool is_table() const { return is_table_; }
   bool is_leaf() const { return is_leaf_; }
   std::uint32_t cell_count() const { return cell_count_; }
-  // REQUIRES: index < cell_count(). Errors: kCorrupt.
+  // REQUIRES of both: index < cell_count(). Errors: kCorrupt; then `cell` is undefined.
   Result<Cell> cell(std::uint32_t index) const;
+  Status read_cell(std::uint32_t index, Cell& cell) const;
   // REQUIRES: !is_leaf().
   PageNo right_child() const;
 
@@ -64,6 +65,8 @@ class BtreePage {
   static constexpr std::uint32_t kPlaceBytes = 2;
 
   BtreePage() = default;
+  bool read_whole_row(std::uint32_t place, Cell& cell) const;
+  Status read_any_cell(std::uint32_t place, Cell& cell) const;
   Status read_payload_place(Bytes bytes, Cell& cell) const;
   Error malformed(std::string_view what) const { return malformed_page(page_, what); }
 

@@ -74,6 +74,11 @@ class BtreeTest : public ::testing::Test {
         " END)), i FROM n");
     sqlite_.exec(
         "INSERT INTO t(rowid, a) VALUES (-9223372036854775808, 'least'), (9223372036854775807, 'most')");
+    // Rowids around every length that they can have in a page.
+    sqlite_.exec(
+        "WITH RECURSIVE n(i) AS (SELECT 14 UNION ALL SELECT i + 7 FROM n WHERE i < 56) "
+        "INSERT INTO t(rowid, a) SELECT (1 << i) + d, 'two to the ' || i "
+        "FROM n, (SELECT -1 AS d UNION ALL SELECT 0)");
   }
 
   StockSqlite sqlite_;
@@ -157,6 +162,32 @@ TEST_F(BtreeTest, DamagedPagesEndInAnAnswerOrAnError) {
     all_entries(damaged, PageNo{static_cast<std::uint32_t>(random() % (damaged.size() + 5))}, {});
   }
   EXPECT_GT(refused, 0);
+}
+
+// Lengths and rowids that go on and on, up to the end of what the page may use.
+TEST_F(BtreeTest, ARowWhoseHeadDoesNotEnd) {
+  constexpr std::uint32_t kUsable = kPageBytes - 200;
+  const auto page = std::make_unique<PageImage>();
+  for (const std::uint32_t length_bytes : {0u, 1u, 2u}) {
+    for (std::uint32_t place = kUsable - 40; place < kPageBytes; ++place) {
+      page->fill(std::byte{0x80});
+      (*page)[0] = std::byte{13};
+      (*page)[3] = std::byte{0};
+      (*page)[4] = std::byte{1};
+      (*page)[8] = static_cast<std::byte>(place >> 8);
+      (*page)[9] = static_cast<std::byte>(place);
+      if (length_bytes > 0) (*page)[place + length_bytes - 1] = std::byte{5};
+      const auto parsed = BtreePage::parse(*page, PageNo{2}, kUsable);
+      ASSERT_TRUE(parsed);
+      const auto cell = parsed->cell(0);
+      // A varint ends with its ninth byte, whatever that is.
+      const bool fits = place + (length_bytes > 0 ? length_bytes : 9) + 9 + 5 <= kUsable;
+      ASSERT_EQ(cell.has_value(), fits && length_bytes > 0) << "at " << place << ", length " << length_bytes;
+      if (!cell) continue;
+      EXPECT_EQ(cell->payload_bytes, 5u);
+      EXPECT_EQ(cell->rowid, 0x80);
+    }
+  }
 }
 
 TEST_F(BtreeTest, NoPageAtAll) {

@@ -46,7 +46,7 @@ Status Entries::skip_same(Entries& a, Entries& b, std::optional<LeafComparison>&
 Status Entries::skip(std::uint32_t count) {
   rowid_before_ = cell_.rowid;
   index_ += count;
-  DOSQL_ASSIGN_OR_RETURN(cell_, leaf_.page->cell(index_ - 1));
+  DOSQL_RETURN_IF_ERROR(leaf_.page->read_cell(index_ - 1, cell_));
   record_.reset();
   return check_rowid_order();
 }
@@ -54,7 +54,7 @@ Status Entries::skip(std::uint32_t count) {
 // False: there is none.
 Result<bool> Entries::load_next_cell() {
   if (const BtreePage* const leaf = leaf_with_more()) {
-    DOSQL_ASSIGN_OR_RETURN(cell_, leaf->cell(index_++));
+    DOSQL_RETURN_IF_ERROR(leaf->read_cell(index_++, cell_));
     return true;
   }
   const std::vector<TreePart>& parts = tree_.parts();
@@ -70,7 +70,7 @@ Result<bool> Entries::load_next_cell() {
       ++index_;
     }
     if (index >= page.cell_count()) return malformed_page(part.page, "an entry is missing");
-    DOSQL_ASSIGN_OR_RETURN(cell_, page.cell(index));
+    DOSQL_RETURN_IF_ERROR(page.read_cell(index, cell_));
     return true;
   }
   return false;

@@ -48,8 +48,7 @@ class LeafPair {
 
 Status append_cells(const BtreePage& page, std::uint32_t begin, std::uint32_t end, std::vector<Cell>& cells) {
   for (std::uint32_t i = begin; i < end; ++i) {
-    DOSQL_ASSIGN_OR_RETURN(const Cell cell, page.cell(i));
-    cells.push_back(cell);
+    DOSQL_RETURN_IF_ERROR(page.read_cell(i, cells.emplace_back()));
   }
   return {};
 }

@@ -50,7 +50,7 @@ class TableDiff::Merge {
   // Whose entry was given out, or is the same as the other's.
   bool used_before_ = true;
   bool used_after_ = true;
-  bool at_pair_ = false;
+  bool at_pair_ = false;  // both are on entries of tables that are the same
   bool done_ = false;
 };
 
@@ -90,7 +90,7 @@ Result<bool> TableDiff::Merge::next(RowChange& change) {
 
 Result<bool> TableDiff::Merge::find_next(RowChange& change) {
   while (true) {
-    // Both stand on entries of one place, which were dealt with.
+    // Both stand on entries that are the same, and so may be those behind them.
     if (at_pair_) DOSQL_RETURN_IF_ERROR(Entries::skip_same(*before_, *after_, leaves_));
     DOSQL_RETURN_IF_ERROR(advance());
     at_pair_ = false;
@@ -99,8 +99,8 @@ Result<bool> TableDiff::Merge::find_next(RowChange& change) {
     used_before_ = order <= 0;
     used_after_ = order >= 0;
     if (order == 0 && !all_rows_) {
-      at_pair_ = before_->tree().is_table();
       DOSQL_ASSIGN_OR_RETURN(const bool same, same_record());
+      at_pair_ = same && before_->tree().is_table();
       if (same) continue;
     }
     const ChangeKind kind = order < 0   ? ChangeKind::kDelete
