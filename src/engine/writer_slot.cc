@@ -1,6 +1,7 @@
 #include "engine/writer_slot.h"
 
 #include <algorithm>
+#include <thread>
 #include <utility>
 
 #include "base/check.h"
@@ -14,6 +15,15 @@ bool WriterSlot::try_take() {
   if (taken_) return false;
   has_waited_ = false;
   return taken_ = true;
+}
+
+bool WriterSlot::take_awake(TimePoint deadline) {
+  const TimePoint end = std::min(deadline, steady_clock::now() + kAwakeMax);
+  while (!try_take()) {
+    if (steady_clock::now() >= end) return false;
+    std::this_thread::yield();
+  }
+  return true;
 }
 
 bool WriterSlot::take_until(Writer& writer, TimePoint deadline, const std::function<bool()>& cancelled) {

@@ -25,6 +25,8 @@ class WriterSlot {
   static constexpr std::chrono::microseconds kPatience{500};
   // One long transaction is no reason to wait as long: what is owed to the others is at most so much to each.
   static constexpr std::chrono::microseconds kDebtMax = 2 * kPatience;
+  // Longer than a commit has the slot, and about what it takes a thread to fall asleep and be woken.
+  static constexpr std::chrono::microseconds kAwakeMax{100};
 
   // One of those who take the slot.
   class Writer {
@@ -41,6 +43,10 @@ class WriterSlot {
 
   // Takes the slot if nobody has it. Never waits.
   bool try_take();
+
+  // Tries for kAwakeMax, at most until `deadline`, to take the slot without falling asleep; other threads run
+  // on the processor meanwhile. Who waits in the queue goes first where the slot is handed over.
+  bool take_awake(TimePoint deadline);
 
   // Queues for the slot until `deadline`. False: the time is over, or `cancelled()` said so (asked under a
   // lock, again after wake()); then the caller does not have the slot.

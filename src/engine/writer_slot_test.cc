@@ -64,6 +64,50 @@ TEST(WriterSlotTest, WaitersAreServedInOrder) {
   EXPECT_EQ(order, (std::vector<int>{0, 1, 2, 3}));
 }
 
+TEST(WriterSlotTest, WhoStaysAwakeGetsAFreeSlotAndGivesUpSoon) {
+  WriterSlot slot;
+  WriterSlot::Writer writer;
+  EXPECT_TRUE(slot.take_awake(steady_clock::now() - milliseconds(1)));
+  const auto begin = steady_clock::now();
+  EXPECT_FALSE(slot.take_awake(begin + kFar));
+  EXPECT_GE(steady_clock::now() - begin, WriterSlot::kAwakeMax);
+  EXPECT_FALSE(slot.take_awake(begin)) << "its deadline has passed";
+  EXPECT_EQ(slot.waiting(), 0u);
+  std::atomic<bool> served = false;
+  std::thread awake([&] {
+    while (!slot.take_awake(steady_clock::now() + kFar)) {
+    }
+    served = true;
+    WriterSlot::Writer other;
+    slot.give_back(other, WriterSlot::HandOff::kAlways);
+  });
+  slot.give_back(writer, WriterSlot::HandOff::kAlways);
+  awake.join();
+  EXPECT_TRUE(served);
+}
+
+// Staying awake is no way past the queue.
+TEST(WriterSlotTest, AHandedOverSlotIsNotForWhoStaysAwake) {
+  WriterSlot slot;
+  WriterSlot::Writer writer;
+  ASSERT_TRUE(slot.try_take());
+  std::atomic<bool> has_it = false;
+  std::atomic<bool> may_go = false;
+  std::thread waiter([&] {
+    WriterSlot::Writer other;
+    EXPECT_TRUE(slot.take_until(other, steady_clock::now() + kFar, never));
+    has_it = true;
+    while (!may_go) std::this_thread::yield();
+    slot.give_back(other, WriterSlot::HandOff::kAlways);
+  });
+  while (slot.waiting() == 0) std::this_thread::yield();
+  slot.give_back(writer, WriterSlot::HandOff::kAlways);
+  EXPECT_FALSE(slot.take_awake(steady_clock::now() + kFar));
+  may_go = true;
+  waiter.join();
+  EXPECT_TRUE(has_it);
+}
+
 // Whoever releases and takes again in a loop must not keep the others out for ever.
 TEST(WriterSlotTest, AnImpatientHolderCannotStarveAWaiter) {
   WriterSlot slot;
