@@ -33,11 +33,6 @@ class EntryMemory {
     written_ += payload.size();
   }
 
-  // For who will ask for some of these: their places come from memory meanwhile.
-  void prefetch(log::Position position) const {
-    if (!places_.empty()) __builtin_prefetch(&places_[place_of(position)]);
-  }
-
   // Empty: it is not here. A view that the next add() may end.
   Bytes find(log::Position position) const {
     if (places_.empty()) return {};

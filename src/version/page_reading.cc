@@ -14,9 +14,6 @@ using log::EntryKind;
 
 Status StoreImpl::rebuild(PageNo page, const Chain& chain, std::byte* out, HistoryCache* older,
                           const ReadAid& aid) const {
-  if (aid.known) {
-    for (std::size_t i = 0; i < chain.size; ++i) aid.known->prefetch(chain.entries[i].position());
-  }
   log::EntryWindow window;
   std::size_t reach = chain.size;
   for (std::size_t i = chain.size; i-- > 0;) {

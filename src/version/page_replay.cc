@@ -158,24 +158,16 @@ PageReplay::Kept* PageReplay::find(PageNo page) {
 }
 
 PageImage* PageReplay::use(Kept& kept) {
-  if (kept.used != turns_) kept.again = true;
   kept.used = turns_;
   return kept.image.get();
 }
 
-// The one to be given up; null: this turn uses all. Of those that one commit used only, the newest: most
-// pages of a large table will not be needed again soon, and take turns in memory that the processor has at
-// hand. Of the others, the one that was used longest ago.
+// The one to be given up, which was used longest ago; null: this turn uses all.
 PageReplay::Kept* PageReplay::to_give_up(Set& set) const {
   Kept* chosen = nullptr;
-  const auto is_better = [](const Kept& a, const Kept& b) {
-    if (a.page == PageNo{} || b.page == PageNo{}) return a.page == PageNo{};
-    if (a.again != b.again) return !a.again;
-    return a.again ? a.used < b.used : a.used > b.used;
-  };
   for (Kept& kept : set) {
-    if (kept.page != PageNo{} && kept.used == turns_) continue;
-    if (chosen == nullptr || is_better(kept, *chosen)) chosen = &kept;
+    if (kept.page == PageNo{}) return &kept;
+    if (kept.used != turns_ && (chosen == nullptr || kept.used < chosen->used)) chosen = &kept;
   }
   return chosen;
 }
@@ -189,7 +181,6 @@ PageReplay::Kept& PageReplay::make_room(PageNo page) {
   if (!room->image) room->image = std::make_unique<PageImage>();
   room->page = page;
   room->used = turns_;
-  room->again = false;
   return *room;
 }
 

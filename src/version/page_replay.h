@@ -69,7 +69,6 @@ class PageReplay {
   struct Kept {
     PageNo page{};           // 0: none
     std::uint64_t used = 0;  // the commit that used it last, counted in turns_
-    bool again = false;      // more than one did
     std::unique_ptr<PageImage> image;
   };
   static constexpr std::size_t kWays = 4;
