@@ -21,6 +21,25 @@ namespace {
 
 using version::ReadPoint;
 
+// What is only tried needs no turn to write, but in the user's transaction, which may go on to write.
+class Trial {
+ public:
+  Trial(ConnectionState& connection, const VersionMerge& what)
+      : file_(connection.file()),
+        is_one_(!what.keep && sqlite3_get_autocommit(connection.db()) != 0 && !file_.writes()) {
+    if (is_one_) file_.begin_trial();
+  }
+  ~Trial() {
+    if (is_one_) file_.end_trial();
+  }
+  Trial(const Trial&) = delete;
+  Trial& operator=(const Trial&) = delete;
+
+ private:
+  MainFile& file_;
+  const bool is_one_;
+};
+
 // A transaction of its own, or a savepoint in the user's.
 class Undoable {
  public:
@@ -229,6 +248,7 @@ Status merge_all(Undoable& transaction, const VersionMerge& what, MergeContext& 
 
 Result<VersionMergeResult> merge_versions(ConnectionState& connection, const VersionMerge& what) {
   const bool has_own_changes = connection.file().writes();
+  const Trial trial(connection, what);
   Undoable transaction(connection);
   DOSQL_RETURN_IF_ERROR(transaction.begin());
   MergeContext context = context_of(connection, what, has_own_changes);
