@@ -11,6 +11,7 @@
 #include "base/json_text.h"
 #include "engine/column_lines.h"
 #include "engine/connection_state.h"
+#include "engine/content_merge.h"
 #include "engine/foreign_key_merge.h"
 #include "engine/own_statement.h"
 #include "engine/schema_merge.h"
@@ -179,6 +180,8 @@ class ChangeMerge {
   }
 
   Status merge_rows(const TableTask& task) {
+    const auto counted = context_.by_content.find(task.merged.name);
+    if (counted != context_.by_content.end()) return apply_contents(context_, task.merged, counted->second);
     DOSQL_ASSIGN_OR_RETURN(const bool mergeable, rows_are_known(task));
     if (!mergeable) return refuse_rows(task);
     TableMergeCounts& counts = context_.counts_of(task.merged.name);
