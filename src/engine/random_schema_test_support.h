@@ -68,6 +68,66 @@ class RandomSchema {
     for (std::size_t count = 2 + below(3); count > 0; --count) add_table();
   }
 
+  // A change of the schema, and what the tables are like after it. What is new has `mark` in its name. It is
+  // about a column only with `may_take_away`: else another author may drop that.
+  struct Alteration {
+    std::string sql;
+    std::vector<RandomTable> tables;
+  };
+  Alteration alter(char mark, bool may_take_away) {
+    Alteration change{.sql = "", .tables = tables_};
+    const std::size_t which = below(tables_.size());
+    RandomTable& table = change.tables[which];
+    const std::string name = fmt::format("{}{}", mark, ++altered_);
+    switch (below(may_take_away ? 8 : 4)) {
+      case 0: {
+        constexpr const char* kColumns[] = {"INT DEFAULT 7", "TEXT NOT NULL DEFAULT 'd'", "REAL DEFAULT 1",
+                                            ""};
+        change.sql = fmt::format("ALTER TABLE {} ADD COLUMN {} {}", table.name, name, kColumns[below(4)]);
+        table.columns.push_back({.name = name});
+        break;
+      }
+      case 1: change.sql = fmt::format("ALTER TABLE {} ADD COLUMN {} AS (k || 1)", table.name, name); break;
+      case 2:
+        change.sql = fmt::format("CREATE INDEX {} ON {}({})", name, table.name,
+                                 may_take_away ? table.columns[0].name : "k");
+        break;
+      case 3: {
+        RandomTable fresh{.name = name, .key = static_cast<Key>(below(2)), .columns = {}};
+        change.sql = fmt::format("CREATE TABLE {}(k {} PRIMARY KEY NOT NULL", name,
+                                 fresh.key == Key::kInteger ? "INTEGER" : "TEXT");
+        change.sql += ", " + column_text(fresh) + ")";
+        change.tables.push_back(fresh);
+        break;
+      }
+      case 4:
+        if (table.columns.size() > 1) {
+          const std::size_t gone = below(table.columns.size());
+          change.sql = fmt::format("ALTER TABLE {} DROP COLUMN {}", table.name, table.columns[gone].name);
+          table.columns.erase(table.columns.begin() + static_cast<std::ptrdiff_t>(gone));
+        }
+        break;
+      case 5: {
+        RandomColumn& column = table.columns[below(table.columns.size())];
+        change.sql = fmt::format("ALTER TABLE {} RENAME COLUMN {} TO {}", table.name, column.name, name);
+        column.name = name;
+        break;
+      }
+      case 6:
+        change.sql = fmt::format("ALTER TABLE {} RENAME TO {}", table.name, name);
+        table.name = name;
+        break;
+      default:
+        change.sql = fmt::format(
+            "DROP VIEW IF EXISTS v_t{}; DROP TRIGGER IF EXISTS tr_t{}; DROP INDEX IF EXISTS t{}_c0", which,
+            below(3), below(3));
+    }
+    return change;
+  }
+  // Of an alteration that was done.
+  void take(std::vector<RandomTable> tables) { tables_ = std::move(tables); }
+  std::string any_statement(Numbers numbers) { return statement(tables_[below(tables_.size())], numbers); }
+
   const std::vector<RandomTable>& tables() const { return tables_; }
   // Tables and indexes, then triggers and views.
   const std::string& tables_text() const { return tables_text_; }
@@ -276,6 +336,7 @@ class RandomSchema {
   std::string tables_text_;
   std::string rest_text_;
   int tokens_ = 0;
+  int altered_ = 0;
 };
 
 }  // namespace dosql::engine
