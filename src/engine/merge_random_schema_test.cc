@@ -331,6 +331,64 @@ TEST(MergeRandomSchema, DisjointChangesOfSchemasAreBothReplayed) {
   });
 }
 
+// Whatever both did to rows and schemas: a merge says what is against it, or leaves a database that is whole,
+// and a DRY RUN tells before which.
+TEST(MergeRandomSchema, WhateverChangesTheDatabaseStaysWhole) {
+  int merges = 0;
+  for_histories([&](std::mt19937_64& random) {
+    History history(random, Numbers::kAll, Numbers::kAll);
+    std::string all;
+    for (const std::string branch : {"main", "x"}) {
+      RandomSchema schema = history.schema();
+      history.run("CHECKOUT " + branch);
+      all += branch + ": ";
+      for (std::size_t count = 1 + random() % 8; count > 0; --count) {
+        auto change = schema.alter(branch[0], true);
+        if (!history.connection().exec(change.sql)) continue;
+        all += change.sql + "; ";
+        schema.take(std::move(change.tables));
+        const std::string sql = schema.any_statement(Numbers::kAll);
+        if (history.connection().exec(sql)) all += sql + "; ";
+      }
+    }
+    SCOPED_TRACE(all);
+    for (const MergeStrategy strategy :
+         {MergeStrategy::kAuto, MergeStrategy::kOurs, MergeStrategy::kTheirs}) {
+      SCOPED_TRACE(fmt::format("strategy {}", static_cast<int>(strategy)));
+      const std::string target = history.copy_of("main");
+      history.run("CHECKOUT " + target);
+      const std::string before = all_text(history.connection());
+      MergeOptions dry = with(strategy);
+      dry.dry_run = true;
+      const auto foretold = history.connection().merge("x", dry);
+      EXPECT_EQ(all_text(history.connection()), before);
+      const auto merged = history.connection().merge("x", with(strategy));
+      ASSERT_EQ(foretold.has_value(), merged.has_value());
+      if (!merged) {
+        const std::string& message = merged.error().message();
+        EXPECT_EQ(foretold.error().message(), message);
+        // Who takes a side takes it whole.
+        const bool says_what =
+            strategy != MergeStrategy::kAuto && message.find(" cannot be as ") != std::string::npos;
+        EXPECT_TRUE(says_what) << message;
+        EXPECT_EQ(all_text(history.connection()), before);
+        continue;
+      }
+      EXPECT_EQ(conflicts_text(foretold->conflicts), conflicts_text(merged->conflicts));
+      EXPECT_EQ(counts_text(foretold->tables), counts_text(merged->tables));
+      if (merged->conflicts.empty()) {
+        ++merges;
+      } else {
+        EXPECT_EQ(all_text(history.connection()), before);
+      }
+      EXPECT_EQ(all_text(history.connection()).find("error: "), std::string::npos);
+      history.check_integrity(target);
+      if (::testing::Test::HasFailure()) return;
+    }
+  });
+  EXPECT_GT(merges, 0);
+}
+
 // Where the sides disagree about cells only, deciding each conflict is choosing the strategy.
 TEST(MergeRandomSchema, DecidingAllConflictsIsAStrategy) {
   int decided = 0;

@@ -10,6 +10,7 @@
 #include "engine/connection_state.h"
 #include "engine/own_statement.h"
 #include "engine/row_json.h"
+#include "engine/trigger_check.h"
 #include "engine/undo.h"
 #include "engine/virtual_merge.h"
 #include "sql/lexer.h"
@@ -374,9 +375,8 @@ Result<const sql::Renames*> SchemaMerge::their_renames() {
   for (const TablePair& pair : their_pair_.tables().pairs) {
     if (pair.before == nullptr || pair.after == nullptr || pair.before->kind == TableKind::kVirtual) continue;
     if (pair.renamed()) renames.emplace_back(pair.before->name, pair.after->name);
-    DOSQL_ASSIGN_OR_RETURN(
-        const ColumnMatches matches,
-        columns_.match(their_pair_.before(), *pair.before, their_pair_.after(), *pair.after));
+    DOSQL_ASSIGN_OR_RETURN(const ColumnMatches matches, columns_.match(their_pair_.before(), *pair.before,
+                                                                       their_pair_.after(), *pair.after));
     NameChange change = name_change(*pair.before, matches, *pair.after);
     std::ranges::move(change.columns, std::back_inserter(renames));
   }
@@ -872,21 +872,48 @@ Status SchemaMerge::settle_problems(const std::vector<Object>& objects) {
   std::set<std::string> dropped;
   while (true) {
     DOSQL_ASSIGN_OR_RETURN(const std::string problem, find_problem());
-    if (problem.empty()) return {};
+    if (problem.empty()) return settle_triggers(objects);
     const auto guilty = std::ranges::find_if(objects, [&](const Object& object) {
       return problem.find(fmt::format("error in {} {}:", object.type, object.name)) != std::string::npos &&
              !dropped.contains(object.name);
     });
     if (guilty == objects.end()) return Error(ErrorCode::kSql, "the merged schema cannot be: " + problem);
-    const bool is_theirs =
-        guilty->theirs != nullptr &&
-        (guilty->ours == nullptr || !same_definition(guilty->ours->sql, guilty->theirs->sql));
-    const SchemaEntry* const blamed = is_theirs ? guilty->theirs : guilty->ours;
-    DOSQL_RETURN_IF_ERROR(refused(*guilty, *blamed, Error(ErrorCode::kSql, problem)));
-    DOSQL_RETURN_IF_ERROR(drop(guilty->type, guilty->name));
     dropped.insert(guilty->name);
-    if (is_theirs && guilty->ours != nullptr) DOSQL_RETURN_IF_ERROR(create(guilty->ours->sql, guilty->name));
+    DOSQL_RETURN_IF_ERROR(settle_problem(*guilty, problem));
   }
+}
+
+bool SchemaMerge::is_theirs(const Object& object) {
+  return object.theirs != nullptr &&
+         (object.ours == nullptr || !same_definition(object.ours->sql, object.theirs->sql));
+}
+
+Status SchemaMerge::settle_problem(const Object& object, const std::string& problem) {
+  const bool theirs = is_theirs(object);
+  DOSQL_RETURN_IF_ERROR(
+      refused(object, theirs ? *object.theirs : *object.ours, Error(ErrorCode::kSql, problem)));
+  DOSQL_RETURN_IF_ERROR(drop(object.type, object.name));
+  if (theirs && object.ours != nullptr) return create(object.ours->sql, object.name);
+  return {};
+}
+
+// What SQLite says only when something fires the trigger; of one that could run where it comes from.
+Status SchemaMerge::settle_triggers(const std::vector<Object>& objects) {
+  ConnectionState& connection = context_.connection;
+  for (const Object& object : objects) {
+    if (object.type != "trigger") continue;
+    DOSQL_ASSIGN_OR_RETURN(std::string problem, trigger_problem(connection, object.name));
+    if (problem.empty()) continue;
+    DOSQL_ASSIGN_OR_RETURN(problem, trigger_problem_alone(connection, object.name));
+    if (problem.empty()) continue;
+    const version::ReadPoint& from = is_theirs(object) ? their_pair_.after() : our_pair_.after();
+    DOSQL_ASSIGN_OR_RETURN(const auto there, ConnectionState::open(connection.core(), from));
+    DOSQL_ASSIGN_OR_RETURN(const std::string before, trigger_problem(*there, object.name));
+    if (!before.empty()) continue;
+    DOSQL_RETURN_IF_ERROR(
+        settle_problem(object, fmt::format("error in trigger {}: {}", object.name, problem)));
+  }
+  return {};
 }
 
 }  // namespace dosql::engine

@@ -138,6 +138,9 @@ class SchemaMerge {
   Status refused(const Object& object, const diff::SchemaEntry& wanted, const Error& error);
   Result<std::string> find_problem() const;
   Status settle_problems(const std::vector<Object>& objects);
+  Status settle_triggers(const std::vector<Object>& objects);
+  Status settle_problem(const Object& object, const std::string& problem);
+  static bool is_theirs(const Object& object);
 
   MergeContext& context_;
   ColumnLines& columns_;
