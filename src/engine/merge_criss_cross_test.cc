@@ -82,10 +82,13 @@ class ModelVersions {
 
 class CrissCross {
  public:
-  explicit CrissCross(std::mt19937_64& random)
-      : random_(random), database_(open_in_memory()), connection_(database_.connect().value()) {
+  CrissCross(std::mt19937_64& random, bool has_key)
+      : random_(random),
+        has_key_(has_key),
+        database_(open_in_memory()),
+        connection_(database_.connect().value()) {
     run("PRAGMA synchronous = OFF");
-    run("CREATE TABLE t(token INT, v, w)");
+    run(has_key ? "CREATE TABLE t(token INT PRIMARY KEY, v, w)" : "CREATE TABLE t(token INT, v, w)");
     run("INSERT INTO t VALUES(0, 0, 0), (1, 0, 0), (2, 0, 0), (3, 0, 0), (4, 0, 0)");
     heads_["main"] = versions_.add(rows("main"), {});
     run("CREATE BRANCH x");
@@ -150,17 +153,21 @@ class CrissCross {
     return all;
   }
 
-  // What a side inserts stays as it is, since the other one knows it by another rowid: docs/merge.md.
+  // Without a key, what a side inserts stays as it is, since the other one knows it by another rowid:
+  // docs/merge.md.
   std::string statement() {
+    int token = static_cast<int>(random_() % 4);
+    if (has_key_ && random_() % 2 == 0) token = 101 + static_cast<int>(random_() % 4);
     switch (random_() % 5) {
-      case 0: return fmt::format("UPDATE t SET v = {} WHERE token = {}", random_() % 9, random_() % 4);
-      case 1: return fmt::format("UPDATE t SET w = {} WHERE token = {}", random_() % 9, random_() % 4);
-      case 2: return fmt::format("DELETE FROM t WHERE token = {}", random_() % 4);
+      case 0: return fmt::format("UPDATE t SET v = {} WHERE token = {}", random_() % 9, token);
+      case 1: return fmt::format("UPDATE t SET w = {} WHERE token = {}", random_() % 9, token);
+      case 2: return fmt::format("DELETE FROM t WHERE token = {}", token);
       default: return fmt::format("INSERT INTO t VALUES({}, 1, 1)", ++tokens_);
     }
   }
 
   std::mt19937_64& random_;
+  const bool has_key_;
   Database database_;
   Connection connection_;
   ModelVersions versions_;
@@ -169,7 +176,7 @@ class CrissCross {
   int copies_ = 0;
 };
 
-TEST(MergeCrissCross, RowsWithoutAKeyAreThereOnce) {
+void check_histories(bool has_key) {
   const std::uint64_t seed = testing::test_seed();
   int clean = 0;
   int refused = 0;
@@ -178,8 +185,8 @@ TEST(MergeCrissCross, RowsWithoutAKeyAreThereOnce) {
     const std::uint64_t own = seed + static_cast<std::uint64_t>(round);
     SCOPED_TRACE(fmt::format("DOSQL_SEED={} (round {})", own, round));
     std::mt19937_64 random(own);
-    CrissCross history(random);
-    for (std::size_t steps = 4 + random() % 14; steps > 0 && !HasFailure(); --steps) {
+    CrissCross history(random, has_key);
+    for (std::size_t steps = 4 + random() % 14; steps > 0 && !::testing::Test::HasFailure(); --steps) {
       switch (random() % 8) {
         case 0: history.merge("x", "main"); break;
         case 1: history.merge("main", "x"); break;
@@ -188,16 +195,19 @@ TEST(MergeCrissCross, RowsWithoutAKeyAreThereOnce) {
         default: history.change(random() % 2 == 0 ? "main" : "x");
       }
     }
-    if (HasFailure()) return;
+    if (::testing::Test::HasFailure()) return;
     history.merge("x", "main");
     clean += history.clean;
     refused += history.refused;
     doubted += history.doubted;
-    if (HasFailure()) return;
+    if (::testing::Test::HasFailure()) return;
   }
   // Of what the model has an answer to, most is merged.
   EXPECT_GT(clean, 4 * doubted) << refused << " refused";
 }
+
+TEST(MergeCrissCross, RowsWithoutAKeyAreThereOnce) { check_histories(false); }
+TEST(MergeCrissCross, RowsWithAKeyAreAsTheModelHasThem) { check_histories(true); }
 
 }  // namespace
 }  // namespace dosql::engine

@@ -335,6 +335,7 @@ TEST(MergeRandomSchema, DisjointChangesOfSchemasAreBothReplayed) {
 // and a DRY RUN tells before which.
 TEST(MergeRandomSchema, WhateverChangesTheDatabaseStaysWhole) {
   int merges = 0;
+  int decided = 0;
   for_histories([&](std::mt19937_64& random) {
     History history(random, Numbers::kAll, Numbers::kAll);
     std::string all;
@@ -358,11 +359,13 @@ TEST(MergeRandomSchema, WhateverChangesTheDatabaseStaysWhole) {
       const std::string target = history.copy_of("main");
       history.run("CHECKOUT " + target);
       const std::string before = all_text(history.connection());
-      MergeOptions dry = with(strategy);
+      MergeOptions options = with(strategy);
+      options.renumber = random() % 2 == 0;
+      MergeOptions dry = options;
       dry.dry_run = true;
       const auto foretold = history.connection().merge("x", dry);
       EXPECT_EQ(all_text(history.connection()), before);
-      const auto merged = history.connection().merge("x", with(strategy));
+      const auto merged = history.connection().merge("x", options);
       ASSERT_EQ(foretold.has_value(), merged.has_value());
       if (!merged) {
         const std::string& message = merged.error().message();
@@ -385,8 +388,32 @@ TEST(MergeRandomSchema, WhateverChangesTheDatabaseStaysWhole) {
       history.check_integrity(target);
       if (::testing::Test::HasFailure()) return;
     }
+    const std::string target = history.copy_of("main");
+    history.run("CHECKOUT " + target);
+    const std::string before = all_text(history.connection());
+    auto merged = history.connection().merge("x", with(MergeStrategy::kManual));
+    DOSQL_ASSERT_OK(merged);
+    for (int tries = 0; tries < 9 && merged && !merged->conflicts.empty(); ++tries) {
+      EXPECT_EQ(all_text(history.connection()), before);
+      for (const MergeConflict& conflict : *history.connection().conflicts()) {
+        const char* const sides[] = {"ours", "theirs"};
+        DOSQL_ASSERT_OK(history.connection().exec(
+            fmt::format("SELECT dosql_resolve_conflict({}, '{}')", conflict.id, sides[random() % 2])));
+      }
+      merged = history.connection().complete_merge();
+      if (!merged) {
+        const std::string& message = merged.error().message();
+        const bool says_what = message.find(" cannot ") != std::string::npos ||
+                               message.find(" is not possible: ") != std::string::npos;
+        EXPECT_TRUE(says_what) << message;
+        EXPECT_EQ(all_text(history.connection()), before);
+      }
+    }
+    if (merged && merged->conflicts.empty()) ++decided;
+    history.check_integrity(target);
   });
   EXPECT_GT(merges, 0);
+  EXPECT_GT(decided, 0);
 }
 
 // Where the sides disagree about cells only, deciding each conflict is choosing the strategy.
