@@ -58,8 +58,12 @@ class Changes {
   Status find(ConnectionState& connection, const MergedTable& table, const ContentChanges& contents) {
     std::map<std::string, std::int64_t> left;  // that are still to go, or to come
     for (const auto& [content, change] : contents) left[content] = change.count;
-    std::string text = "SELECT " + sql::quoted(table.rowid_name);
-    for (const MergedColumn& column : table.columns) text += ", " + sql::quoted(column.name);
+    const bool some_go = std::ranges::any_of(left, [](const auto& one) { return one.second < 0; });
+    const std::string rowid = sql::quoted(table.rowid_name);
+    std::string text = some_go ? "SELECT " + rowid : fmt::format("SELECT max({})", rowid);
+    for (const MergedColumn& column : table.columns) {
+      if (some_go) text += ", " + sql::quoted(column.name);
+    }
     DOSQL_ASSIGN_OR_RETURN(
         OwnStatement rows,
         OwnStatement::prepare(connection, fmt::format("{} FROM main.{}", text, sql::quoted(table.name))));
@@ -67,6 +71,7 @@ class Changes {
     int rc = SQLITE_OK;
     while ((rc = rows.step()) == SQLITE_ROW) {
       highest_ = std::max(highest_, rows.integer(0));
+      if (!some_go) continue;
       for (std::size_t i = 0; i < row.size(); ++i) row[i] = rows.value(static_cast<int>(i) + 1);
       const auto found = left.find(content_of(row));
       if (found == left.end() || found->second >= 0) continue;

@@ -88,8 +88,8 @@ class ContentMerge {
   ContentChanges to_theirs_;
 };
 
-// Does that to the table's rows. REQUIRES: as TableMerge. Errors: what SQLite reports, kInvalidArgument (no
-// rowids are left).
+// Does that to the table's rows; reads all of them where some are to go. REQUIRES: as TableMerge. Errors:
+// what SQLite reports, kInvalidArgument (no rowids are left).
 Status apply_contents(MergeContext& context, const MergedTable& table, const ContentChanges& contents);
 
 }  // namespace dosql::engine
