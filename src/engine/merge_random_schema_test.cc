@@ -192,9 +192,9 @@ Preference preference_of(MergeStrategy strategy) {
 }
 
 template <class Check>
-void for_histories(const Check& check) {
+void for_histories(const Check& check, int full_count = 300) {
   const std::uint64_t seed = testing::test_seed();
-  const int count = testing::scaled(testing::soak() ? 20'000 : 300);
+  const int count = testing::scaled(testing::soak() ? 60 * full_count : full_count);
   for (int round = 0; round < count; ++round) {
     const std::uint64_t own = seed + static_cast<std::uint64_t>(round);
     SCOPED_TRACE(fmt::format("DOSQL_SEED={} (round {})", own, round));
@@ -336,90 +336,92 @@ TEST(MergeRandomSchema, DisjointChangesOfSchemasAreBothReplayed) {
 TEST(MergeRandomSchema, WhateverChangesTheDatabaseStaysWhole) {
   int merges = 0;
   int decided = 0;
-  for_histories([&](std::mt19937_64& random) {
-    History history(random, Numbers::kAll, Numbers::kAll);
-    std::string all;
-    for (const std::string branch : {"main", "x"}) {
-      RandomSchema schema = history.schema();
-      history.run("CHECKOUT " + branch);
-      all += branch + ": ";
-      for (std::size_t count = 1 + random() % 8; count > 0; --count) {
-        auto change = schema.alter(branch[0], true);
-        if (!history.connection().exec(change.sql)) continue;
-        all += change.sql + "; ";
-        schema.take(std::move(change.tables));
-        const std::string sql = schema.any_statement(Numbers::kAll);
-        if (history.connection().exec(sql)) all += sql + "; ";
-      }
-    }
-    SCOPED_TRACE(all);
-    for (const MergeStrategy strategy :
-         {MergeStrategy::kAuto, MergeStrategy::kOurs, MergeStrategy::kTheirs}) {
-      SCOPED_TRACE(fmt::format("strategy {}", static_cast<int>(strategy)));
-      const std::string target = history.copy_of("main");
-      history.run("CHECKOUT " + target);
-      const std::string before = all_text(history.connection());
-      MergeOptions options = with(strategy);
-      options.renumber = random() % 2 == 0;
-      MergeOptions dry = options;
-      dry.dry_run = true;
-      const auto foretold = history.connection().merge("x", dry);
-      EXPECT_EQ(all_text(history.connection()), before);
-      const auto merged = history.connection().merge("x", options);
-      ASSERT_EQ(foretold.has_value(), merged.has_value());
-      if (!merged) {
-        const std::string& message = merged.error().message();
-        EXPECT_EQ(foretold.error().message(), message);
-        // Who takes a side takes it whole.
-        const bool says_what =
-            strategy != MergeStrategy::kAuto && message.find(" cannot be as ") != std::string::npos;
-        EXPECT_TRUE(says_what) << message;
-        EXPECT_EQ(all_text(history.connection()), before);
-        continue;
-      }
-      EXPECT_EQ(conflicts_text(foretold->conflicts), conflicts_text(merged->conflicts));
-      EXPECT_EQ(counts_text(foretold->tables), counts_text(merged->tables));
-      if (merged->conflicts.empty()) {
-        ++merges;
-      } else {
-        EXPECT_EQ(all_text(history.connection()), before);
-      }
-      const std::string after = all_text(history.connection());
-      EXPECT_EQ(after.find("error: "), std::string::npos);
-      history.check_integrity(target);
-      if (::testing::Test::HasFailure()) return;
-      if (!merged->conflicts.empty()) continue;
-      // The branch has nothing that is not merged there: it becomes the same.
-      const std::string back = history.copy_of("x");
-      EXPECT_EQ(conflicts_text(history.merge(target, back).conflicts), "");
-      EXPECT_EQ(all_text(history.connection()), after);
-      history.check_integrity(back);
-      if (::testing::Test::HasFailure()) return;
-    }
-    const std::string target = history.copy_of("main");
-    history.run("CHECKOUT " + target);
-    const std::string before = all_text(history.connection());
-    auto merged = history.connection().merge("x", with(MergeStrategy::kManual));
-    DOSQL_ASSERT_OK(merged);
-    for (int tries = 0; tries < 9 && merged && !merged->conflicts.empty(); ++tries) {
-      EXPECT_EQ(all_text(history.connection()), before);
-      for (const MergeConflict& conflict : *history.connection().conflicts()) {
-        const char* const sides[] = {"ours", "theirs"};
-        DOSQL_ASSERT_OK(history.connection().exec(
-            fmt::format("SELECT dosql_resolve_conflict({}, '{}')", conflict.id, sides[random() % 2])));
-      }
-      merged = history.connection().complete_merge();
-      if (!merged) {
-        const std::string& message = merged.error().message();
-        const bool says_what = message.find(" cannot ") != std::string::npos ||
-                               message.find(" is not possible: ") != std::string::npos;
-        EXPECT_TRUE(says_what) << message;
-        EXPECT_EQ(all_text(history.connection()), before);
-      }
-    }
-    if (merged && merged->conflicts.empty()) ++decided;
-    history.check_integrity(target);
-  });
+  for_histories(
+      [&](std::mt19937_64& random) {
+        History history(random, Numbers::kAll, Numbers::kAll);
+        std::string all;
+        for (const std::string branch : {"main", "x"}) {
+          RandomSchema schema = history.schema();
+          history.run("CHECKOUT " + branch);
+          all += branch + ": ";
+          for (std::size_t count = 1 + random() % 8; count > 0; --count) {
+            auto change = schema.alter(branch[0], true);
+            if (!history.connection().exec(change.sql)) continue;
+            all += change.sql + "; ";
+            schema.take(std::move(change.tables));
+            const std::string sql = schema.any_statement(Numbers::kAll);
+            if (history.connection().exec(sql)) all += sql + "; ";
+          }
+        }
+        SCOPED_TRACE(all);
+        for (const MergeStrategy strategy :
+             {MergeStrategy::kAuto, MergeStrategy::kOurs, MergeStrategy::kTheirs}) {
+          SCOPED_TRACE(fmt::format("strategy {}", static_cast<int>(strategy)));
+          const std::string target = history.copy_of("main");
+          history.run("CHECKOUT " + target);
+          const std::string before = all_text(history.connection());
+          MergeOptions options = with(strategy);
+          options.renumber = random() % 2 == 0;
+          MergeOptions dry = options;
+          dry.dry_run = true;
+          const auto foretold = history.connection().merge("x", dry);
+          EXPECT_EQ(all_text(history.connection()), before);
+          const auto merged = history.connection().merge("x", options);
+          ASSERT_EQ(foretold.has_value(), merged.has_value());
+          if (!merged) {
+            const std::string& message = merged.error().message();
+            EXPECT_EQ(foretold.error().message(), message);
+            // Who takes a side takes it whole.
+            const bool says_what =
+                strategy != MergeStrategy::kAuto && message.find(" cannot be as ") != std::string::npos;
+            EXPECT_TRUE(says_what) << message;
+            EXPECT_EQ(all_text(history.connection()), before);
+            continue;
+          }
+          EXPECT_EQ(conflicts_text(foretold->conflicts), conflicts_text(merged->conflicts));
+          EXPECT_EQ(counts_text(foretold->tables), counts_text(merged->tables));
+          if (merged->conflicts.empty()) {
+            ++merges;
+          } else {
+            EXPECT_EQ(all_text(history.connection()), before);
+          }
+          const std::string after = all_text(history.connection());
+          EXPECT_EQ(after.find("error: "), std::string::npos);
+          history.check_integrity(target);
+          if (::testing::Test::HasFailure()) return;
+          if (!merged->conflicts.empty()) continue;
+          // The branch has nothing that is not merged there: it becomes the same.
+          const std::string back = history.copy_of("x");
+          EXPECT_EQ(conflicts_text(history.merge(target, back).conflicts), "");
+          EXPECT_EQ(all_text(history.connection()), after);
+          history.check_integrity(back);
+          if (::testing::Test::HasFailure()) return;
+        }
+        const std::string target = history.copy_of("main");
+        history.run("CHECKOUT " + target);
+        const std::string before = all_text(history.connection());
+        auto merged = history.connection().merge("x", with(MergeStrategy::kManual));
+        DOSQL_ASSERT_OK(merged);
+        for (int tries = 0; tries < 9 && merged && !merged->conflicts.empty(); ++tries) {
+          EXPECT_EQ(all_text(history.connection()), before);
+          for (const MergeConflict& conflict : *history.connection().conflicts()) {
+            const char* const sides[] = {"ours", "theirs"};
+            DOSQL_ASSERT_OK(history.connection().exec(
+                fmt::format("SELECT dosql_resolve_conflict({}, '{}')", conflict.id, sides[random() % 2])));
+          }
+          merged = history.connection().complete_merge();
+          if (!merged) {
+            const std::string& message = merged.error().message();
+            const bool says_what = message.find(" cannot ") != std::string::npos ||
+                                   message.find(" is not possible: ") != std::string::npos;
+            EXPECT_TRUE(says_what) << message;
+            EXPECT_EQ(all_text(history.connection()), before);
+          }
+        }
+        if (merged && merged->conflicts.empty()) ++decided;
+        history.check_integrity(target);
+      },
+      100);
   EXPECT_GT(merges, 0);
   EXPECT_GT(decided, 0);
 }
