@@ -34,6 +34,13 @@ constexpr std::string_view kMergeRows = DOSQL_OWN_SQL R"(
       value->>4 AS updated, value->>5 AS deleted, value->>6 AS conflicts
     FROM json_each(?1))";
 
+// Of a DRY RUN; then a row for each conflict, as dosql_conflicts would have it.
+constexpr std::string_view kDryRunRows = DOSQL_OWN_SQL R"(
+    SELECT value->>0 AS outcome, value->>1 AS version, value->>2 AS "table", value->>3 AS inserted,
+      value->>4 AS updated, value->>5 AS deleted, value->>6 AS conflicts, value->>7 AS key, value->>8 AS kind,
+      value->>9 AS base, value->>10 AS main, value->>11 AS branch
+    FROM json_each(?1))";
+
 std::string_view outcome_of(StatementKind kind, const MergeResult& result, const MergeOptions& options) {
   if (kind == StatementKind::kRevert) return "reverted";
   if (kind == StatementKind::kCherryPick) return "picked";
@@ -53,6 +60,14 @@ std::string json_rows(StatementKind kind, const MergeResult& result, const Merge
         fmt::format("{}[{}, {}, {}, {}, {}, {}]", rows.empty() ? "" : ", ", start, json_string(table.table),
                     table.inserted, table.updated, table.deleted, table.conflicts);
   }
+  if (!options.dry_run) return fmt::format("[{}]", rows);
+  for (const MergeConflict& conflict : result.conflicts) {
+    rows += fmt::format(", [{}, {}, null, null, null, null", start, json_string(conflict.table));
+    for (const std::string* const text :
+         {&conflict.key, &conflict.kind, &conflict.base, &conflict.main, &conflict.branch})
+      rows += ", " + json_string(*text);
+    rows += ']';
+  }
   return fmt::format("[{}]", rows);
 }
 
@@ -67,7 +82,7 @@ std::string conflict_hint(StatementKind kind, const std::vector<MergeConflict>& 
   }
   switch (kind) {
     case StatementKind::kMergeBranch:
-      return "DRY RUN counts them by table; STRATEGY manual lets you decide them, ours or theirs all but "
+      return "DRY RUN shows them; STRATEGY manual lets you decide them, ours or theirs all but "
              "broken constraints";
     case StatementKind::kCompleteMerge:
       return "SELECT * FROM dosql_conflicts shows them, SELECT dosql_resolve_conflict(id, 'ours') decides "
@@ -110,7 +125,10 @@ std::string BranchCommand::select_text() const {
                      name, point, options[0], options[1]);
 }
 
-std::string BranchCommand::rows_text() const { return std::string(merges() ? kMergeRows : ""); }
+std::string BranchCommand::rows_text() const {
+  if (!merges()) return "";
+  return std::string(statement_.merge.dry_run ? kDryRunRows : kMergeRows);
+}
 
 Result<std::string> BranchCommand::text_of(const sql::StatementText& said, const Value& value,
                                            std::string_view what) const {

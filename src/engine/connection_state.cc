@@ -55,6 +55,17 @@ int nap(const Session& session, int count) {
 
 Result<std::shared_ptr<ConnectionState>> ConnectionState::open(DatabaseCore& core,
                                                                std::optional<version::ReadPoint> point) {
+  return open(core, point, Writes::kCommit);
+}
+
+Result<std::shared_ptr<ConnectionState>> ConnectionState::open_trial(DatabaseCore& core,
+                                                                     const version::ReadPoint& point) {
+  return open(core, point, Writes::kTrial);
+}
+
+Result<std::shared_ptr<ConnectionState>> ConnectionState::open(DatabaseCore& core,
+                                                               std::optional<version::ReadPoint> point,
+                                                               Writes writes) {
   DOSQL_RETURN_IF_ERROR(core.store().catch_up());
   std::shared_ptr<Session> session = core.new_session();
   if (point) {
@@ -62,7 +73,8 @@ Result<std::shared_ptr<ConnectionState>> ConnectionState::open(DatabaseCore& cor
     session->fixed_at = version_id(core.store(), *point).to_string();
   }
   if (!core.connect()) return Error(ErrorCode::kInvalidArgument, "the database is closed");
-  auto file = core.vfs().open(session, point);
+  auto file =
+      writes == Writes::kTrial ? core.vfs().open_trial(session, *point) : core.vfs().open(session, point);
   if (!file) {
     core.disconnect();
     return std::move(file).error();

@@ -1,6 +1,7 @@
 // A connection: SQLite's handle, the file under it, and what its statements share.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -30,6 +31,10 @@ class ConnectionState {
   // On main; or read-only on `point`, which stays pinned.
   static Result<std::shared_ptr<ConnectionState>> open(DatabaseCore& core,
                                                        std::optional<version::ReadPoint> point = {});
+  // On `point`, to try what would come of a transaction there, be the database read-only or not: none can be
+  // committed.
+  static Result<std::shared_ptr<ConnectionState>> open_trial(DatabaseCore& core,
+                                                             const version::ReadPoint& point);
   ~ConnectionState();
   ConnectionState(const ConnectionState&) = delete;
   ConnectionState& operator=(const ConnectionState&) = delete;
@@ -84,6 +89,10 @@ class ConnectionState {
   bool retired() const { return retired_; }
 
  private:
+  enum class Writes : std::uint8_t { kCommit, kTrial };
+  static Result<std::shared_ptr<ConnectionState>> open(DatabaseCore& core,
+                                                       std::optional<version::ReadPoint> point,
+                                                       Writes writes);
   ConnectionState(DatabaseCore& core, std::shared_ptr<Session> session, MainFile* file,
                   const std::optional<version::ReadPoint>& point);
   Status refuse_checkout() const;

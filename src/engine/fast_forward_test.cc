@@ -203,7 +203,8 @@ TEST_F(FastForwardTest, WhatIsMergedAlready) {
 }
 
 TEST_F(FastForwardTest, ADryRunChangesNothing) {
-  EXPECT_EQ(rows("MERGE BRANCH x DRY RUN"), "would fast-forward|main@2|NULL|NULL|NULL|NULL|NULL");
+  EXPECT_EQ(rows("MERGE BRANCH x DRY RUN"),
+            "would fast-forward|main@2|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL");
   EXPECT_EQ(conn.version(), 2u);
   EXPECT_TRUE(conn.compare_branches("x", "main")->can_fast_forward);
 }

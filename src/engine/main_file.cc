@@ -69,7 +69,7 @@ MainFile::MainFile(version::VersionStore& store, WriterSlots& slots, std::shared
 MainFile::~MainFile() { unlock(SQLITE_LOCK_NONE); }
 
 bool MainFile::read_only() const {
-  return fixed_.has_value() || store_.options().access == version::Access::kReadOnly;
+  return !trial_ && (fixed_.has_value() || store_.options().access == version::Access::kReadOnly);
 }
 
 version::ReadPoint MainFile::point() const {
@@ -155,7 +155,7 @@ int MainFile::lock(int level) {
       return fail(std::move(followed).error(), SQLITE_IOERR_LOCK);
     if (auto pinned = pin_known_schema(); !pinned) return fail(std::move(pinned).error(), SQLITE_IOERR_LOCK);
   }
-  if (level >= SQLITE_LOCK_RESERVED && !write_.active()) {
+  if (level >= SQLITE_LOCK_RESERVED && !writes()) {
     if (const int rc = reserve(); rc != SQLITE_OK) return rc;
   }
   lock_ = level;
@@ -163,6 +163,10 @@ int MainFile::lock(int level) {
 }
 
 int MainFile::reserve() {
+  if (trial_) {
+    trial_pages_.begin(reader_.point().page_count);
+    return SQLITE_OK;
+  }
   if (!has_slot_) forget_other_deadline(*session_);
   if (!has_slot_) has_slot_ = slot_.load()->try_take();
   if (!has_slot_) {
@@ -183,15 +187,22 @@ int MainFile::reserve() {
 }
 
 void MainFile::unlock(int level) {
-  if (level < SQLITE_LOCK_RESERVED && write_.active()) {
-    write_.rollback();
-    forget_written_counter();
-    end_write(WriterSlot::HandOff::kAfterPatience);
-    // It may have read what is not visible yet, and must not see less of it in the next transaction.
-    await_point().ignore("a failed sync poisons the store, which the next statement says");
-  }
+  if (level < SQLITE_LOCK_RESERVED && writes()) roll_back();
   lock_ = std::min(lock_, level);
   if (lock_ == SQLITE_LOCK_NONE && !held_) let_go();
+}
+
+void MainFile::roll_back() {
+  forget_written_counter();
+  if (trial_pages_.active()) {
+    trial_pages_.end();
+    forget_transaction();
+    return;
+  }
+  write_.rollback();
+  end_write(WriterSlot::HandOff::kAfterPatience);
+  // It may have read what is not visible yet, and must not see less of it in the next transaction.
+  await_point().ignore("a failed sync poisons the store, which the next statement says");
 }
 
 void MainFile::let_go() {
@@ -213,6 +224,8 @@ void MainFile::release_head() {
 }
 
 int MainFile::commit() {
+  if (trial_pages_.active())
+    return fail(Error(ErrorCode::kInternal, "a trial cannot be committed"), SQLITE_IOERR_WRITE);
   if (!write_.active()) return SQLITE_OK;
   const version::Durability durability = session_->durability();
   const auto ordered = write_.order(durability, marks());
@@ -248,9 +261,13 @@ version::CommitMarks MainFile::marks() const {
 }
 
 void MainFile::end_write(WriterSlot::HandOff hand_off) {
+  forget_transaction();
+  give_slot_back(hand_off);
+}
+
+void MainFile::forget_transaction() {
   marks_.clear();
   journal_.clear();
-  give_slot_back(hand_off);
 }
 
 void MainFile::give_slot_back(WriterSlot::HandOff hand_off) {
@@ -281,6 +298,7 @@ bool MainFile::wait_for_slot(WriterSlot::TimePoint deadline) {
 
 std::uint64_t MainFile::size() {
   if (write_.active()) return std::uint64_t{write_.page_count()} * kPageBytes;
+  if (trial_pages_.active()) return std::uint64_t{trial_pages_.page_count()} * kPageBytes;
   return std::uint64_t{point().page_count} * kPageBytes;
 }
 
@@ -317,8 +335,8 @@ int MainFile::read_version_bytes(MutableBytes out) {
 }
 
 int MainFile::read_page(PageNo page, std::uint32_t offset, MutableBytes out) {
-  if (write_.active()) {
-    auto found = write_.read(page, offset, out);
+  if (writes()) {
+    auto found = write_.active() ? write_.read(page, offset, out) : trial_pages_.read(page, offset, out);
     if (!found) return fail(std::move(found).error(), SQLITE_IOERR_READ);
     if (*found) {
       if (page == PageNo{1}) show_counter(written_counter_, offset, out);
@@ -359,7 +377,7 @@ int MainFile::write(std::uint64_t offset, Bytes bytes) {
   if (bytes.size() != kPageBytes || offset % kPageBytes != 0) {
     return fail(Error(ErrorCode::kInvalidArgument, "the page size is always 4096"), SQLITE_IOERR_WRITE);
   }
-  if (!write_.active()) {
+  if (!writes()) {
     return fail(Error(ErrorCode::kInternal, "SQLite wrote without a write transaction"), SQLITE_IOERR_WRITE);
   }
   const PageNo page{static_cast<std::uint32_t>(offset / kPageBytes) + 1};
@@ -372,8 +390,8 @@ int MainFile::write(std::uint64_t offset, Bytes bytes) {
       bytes = plain;
     }
   }
-  if (auto done = write_.write(page, bytes); !done) return fail(std::move(done).error(), SQLITE_IOERR_WRITE);
-  return SQLITE_OK;
+  auto done = write_.active() ? write_.write(page, bytes) : trial_pages_.write(page, bytes);
+  return done ? SQLITE_OK : fail(std::move(done).error(), SQLITE_IOERR_WRITE);
 }
 
 void MainFile::note_page1(Bytes page) {
@@ -390,11 +408,16 @@ void MainFile::note_page1(Bytes page) {
 }
 
 int MainFile::truncate(std::uint64_t file_bytes) {
-  if (!write_.active() || file_bytes % kPageBytes != 0) {
+  if (!writes() || file_bytes % kPageBytes != 0) {
     return fail(Error(ErrorCode::kInternal, fmt::format("SQLite cut its file to {} bytes", file_bytes)),
                 SQLITE_IOERR_TRUNCATE);
   }
-  write_.truncate(static_cast<std::uint32_t>(file_bytes / kPageBytes));
+  const auto page_count = static_cast<std::uint32_t>(file_bytes / kPageBytes);
+  if (write_.active()) {
+    write_.truncate(page_count);
+  } else {
+    trial_pages_.truncate(page_count);
+  }
   return SQLITE_OK;
 }
 

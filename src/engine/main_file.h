@@ -6,6 +6,9 @@
 // after the journal is finalised and after VACUUM's truncate); going below RESERVED without it rolls back.
 // PENDING and EXCLUSIVE have nothing to keep out.
 //
+// A trial is a transaction that is always rolled back: RESERVED takes no slot then, and the pages that it
+// writes stay beside the store.
+//
 // The change counter. SQLite keeps its page cache over the end of a transaction when bytes 24-39 of page 1
 // are what it saw last (sqlite3PagerSharedLock). Bytes 24-27 (and their copy at 92-95) are a counter that the
 // store does not keep (invariant V5), so each file keeps one of its own:
@@ -32,6 +35,7 @@
 #include "base/check.h"
 #include "engine/journal_file.h"
 #include "engine/session.h"
+#include "engine/trial_pages.h"
 #include "engine/writer_slot.h"
 #include "version/version_store.h"
 
@@ -74,8 +78,19 @@ class MainFile final : public BaseReader {
   version::CommitMarks marks() const;
   // All but the first `count`.
   void drop_marks_from(std::size_t count) { marks_.resize(std::min(count, marks_.size())); }
-  // The transaction has the writer slot.
-  bool writes() const { return write_.active(); }
+  // The transaction is one that writes: it has the writer slot, or is a trial.
+  bool writes() const { return write_.active() || trial_pages_.active(); }
+
+  // Until end_trial() every transaction that writes is a trial, on whichever version it reads; a file that is
+  // otherwise read-only may be written to as well. Committing one fails. REQUIRES of both: !writes().
+  void begin_trial() {
+    CHECK(!writes());
+    trial_ = true;
+  }
+  void end_trial() {
+    CHECK(!writes());
+    trial_ = false;
+  }
 
   // The version that the open transaction reads, else the one that the next would.
   version::ReadPoint point() const;
@@ -115,6 +130,8 @@ class MainFile final : public BaseReader {
   Status pin_known_schema();
   bool has_schema_of(const version::ReadPoint& other);
   int reserve();
+  void roll_back();
+  void forget_transaction();
   void end_write(WriterSlot::HandOff hand_off);
   void give_slot_back(WriterSlot::HandOff hand_off);
   void let_go();
@@ -138,6 +155,8 @@ class MainFile final : public BaseReader {
   bool has_slot_ = false;
   version::Reader reader_;
   version::WriteTransaction write_;
+  bool trial_ = false;
+  TrialPages trial_pages_;
   std::vector<version::CommitMarks> marks_;  // of the transaction that is open
   JournalFile journal_;
 

@@ -68,9 +68,25 @@ Status refuse_running(ConnectionState& connection, std::string_view action) {
   return {};
 }
 
+// Where the database is read-only, on a handle that may write what is never committed.
+Result<VersionMergeResult> try_merge(ConnectionState& connection, const VersionMerge& what) {
+  if (what.keep || !connection.read_only()) return merge_versions(connection, what);
+  DOSQL_ASSIGN_OR_RETURN(const auto trial,
+                         ConnectionState::open_trial(connection.core(), connection.file().point()));
+  int enforces_foreign_keys = 0;
+  sqlite3_db_config(connection.db(), SQLITE_DBCONFIG_ENABLE_FKEY, -1, &enforces_foreign_keys);
+  sqlite3_db_config(trial->db(), SQLITE_DBCONFIG_ENABLE_FKEY, enforces_foreign_keys, nullptr);
+  // Who interrupts knows the connection's own handle only.
+  constexpr int kSteps = 1'000;
+  sqlite3_progress_handler(
+      trial->db(), kSteps, [](void* db) { return sqlite3_is_interrupted(static_cast<sqlite3*>(db)); },
+      connection.db());
+  return merge_versions(*trial, what);
+}
+
 // `result` begins with what is known of it.
 Result<MergeResult> merge_changed(ConnectionState& connection, const VersionMerge& what, MergeResult result) {
-  DOSQL_ASSIGN_OR_RETURN(VersionMergeResult merged, merge_versions(connection, what));
+  DOSQL_ASSIGN_OR_RETURN(VersionMergeResult merged, try_merge(connection, what));
   result.tables.insert(result.tables.end(), merged.tables.begin(), merged.tables.end());
   for (Conflict& conflict : merged.conflicts) {
     result.conflicts.push_back({.id = static_cast<std::int64_t>(result.conflicts.size()) + 1,

@@ -11,6 +11,7 @@
 #include "base/json_text.h"
 #include "engine/column_lines.h"
 #include "engine/connection_state.h"
+#include "engine/content_merge.h"
 #include "engine/foreign_key_merge.h"
 #include "engine/own_statement.h"
 #include "engine/schema_merge.h"
@@ -154,13 +155,33 @@ class ChangeMerge {
     if (!wanted || foreign_keys_.number_is_reference(task.merged)) return {};
     DOSQL_ASSIGN_OR_RETURN(merge::KeyedChanges changes, theirs_.changes(task.base, task.theirs, task.merged));
     DOSQL_ASSIGN_OR_RETURN(NewNumbers numbers,
-                           TableMerge::choose_new_numbers(context_, task.merged, changes));
+                           TableMerge::choose_new_numbers(context_, task.merged, changes,
+                                                          [&] { return highest_in_base(task.base); }));
     const std::string& column = task.merged.columns[*task.merged.rowid_column].name;
     if (!numbers.empty()) context_.new_keys[task.merged.name] = {column, std::move(numbers)};
     return {};
   }
 
+  // The highest number that the table, null if there is none, has given in base; at least 0.
+  Result<std::int64_t> highest_in_base(const TableShape* table) {
+    if (table == nullptr || !table->rowid_column) return 0;
+    DOSQL_ASSIGN_OR_RETURN(const auto base, ConnectionState::open(context_.connection.core(), source_.base));
+    std::string text =
+        fmt::format("ifnull((SELECT max({}) FROM main.{}), 0)",
+                    sql::quoted(table->columns[*table->rowid_column].name), sql::quoted(table->name));
+    if (table->autoincrement) {
+      text += ", ifnull((SELECT max(CAST(seq AS INT)) FROM main.sqlite_sequence WHERE name = ?1), 0)";
+    }
+    DOSQL_ASSIGN_OR_RETURN(OwnStatement highest,
+                           OwnStatement::prepare(*base, fmt::format("SELECT max(0, {})", text)));
+    if (table->autoincrement) highest.bind(1, std::string_view(table->name));
+    if (const int rc = highest.step(); rc != SQLITE_ROW) return base->error(rc);
+    return highest.integer(0);
+  }
+
   Status merge_rows(const TableTask& task) {
+    const auto counted = context_.by_content.find(task.merged.name);
+    if (counted != context_.by_content.end()) return apply_contents(context_, task.merged, counted->second);
     DOSQL_ASSIGN_OR_RETURN(const bool mergeable, rows_are_known(task));
     if (!mergeable) return refuse_rows(task);
     TableMergeCounts& counts = context_.counts_of(task.merged.name);

@@ -75,6 +75,14 @@ struct TouchedRows {
   std::vector<RowCopy> gone;
 };
 
+// Rows of one content: so many more, or less.
+struct ContentChange {
+  RowCopy row;
+  std::int64_t count = 0;
+  std::string became;  // of less: the content that one of them has now, if that comes; empty: none is known
+};
+using ContentChanges = std::map<std::string, ContentChange>;  // by what is the same for the same rows only
+
 struct MergeContext {
   ConnectionState& connection;
   diff::TextEncoding encoding = diff::TextEncoding::kUtf8;
@@ -87,6 +95,8 @@ struct MergeContext {
   // Rows to which nothing is done, but what is said of some here: one effect after the other.
   std::set<RowName> left_alone = {};
   std::map<RowName, std::vector<RowEffect>> taken = {};
+  // By table: what is done to its rows instead of what follows from the base.
+  std::map<std::string, ContentChanges> by_content = {};
 
   // What came of it.
   std::vector<Conflict> conflicts = {};

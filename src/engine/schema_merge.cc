@@ -4,6 +4,7 @@
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/json_text.h"
 #include "engine/connection_state.h"
@@ -351,9 +352,10 @@ Result<SchemaMerge::Alteration> SchemaMerge::compare(const Trio& trio) {
 // A name may be that of a column which gets another one itself.
 void SchemaMerge::add_renames(const std::string& table,
                               const std::vector<std::pair<std::string, std::string>>& renames,
-                              std::vector<std::string>& steps) {
+                              std::vector<Step>& steps) {
   const auto add = [&](const std::string& from, const std::string& to) {
-    steps.push_back(fmt::format("ALTER TABLE {} RENAME COLUMN {} TO {}", table, quoted(from), quoted(to)));
+    steps.push_back({fmt::format("ALTER TABLE {} RENAME COLUMN {} TO {}", table, quoted(from), quoted(to)),
+                     StepKind::kRename});
   };
   const bool meet = std::ranges::any_of(renames, [&](const auto& one) {
     return std::ranges::any_of(
@@ -363,6 +365,21 @@ void SchemaMerge::add_renames(const std::string& table,
   for (std::size_t i = 0; i < renames.size() && meet; ++i) add(renames[i].first, between(i));
   for (std::size_t i = 0; i < renames.size(); ++i)
     add(meet ? between(i) : renames[i].first, renames[i].second);
+}
+
+// What they gave other names, of tables and columns: what speaks of it says so in its definition.
+Result<const sql::Renames*> SchemaMerge::their_renames() {
+  if (their_renames_) return &*their_renames_;
+  sql::Renames renames;
+  for (const TablePair& pair : their_pair_.tables().pairs) {
+    if (pair.before == nullptr || pair.after == nullptr || pair.before->kind == TableKind::kVirtual) continue;
+    if (pair.renamed()) renames.emplace_back(pair.before->name, pair.after->name);
+    DOSQL_ASSIGN_OR_RETURN(const ColumnMatches matches, columns_.match(their_pair_.before(), *pair.before,
+                                                                       their_pair_.after(), *pair.after));
+    NameChange change = name_change(*pair.before, matches, *pair.after);
+    std::ranges::move(change.columns, std::back_inserter(renames));
+  }
+  return &their_renames_.emplace(std::move(renames));
 }
 
 // False: what they did to the table cannot be said, or not be done to ours. Then nothing was done.
@@ -375,12 +392,12 @@ Result<bool> SchemaMerge::alter(const Trio& trio, Alteration& alteration) {
       theirs->columns.size() != trio.theirs->columns.size() ||
       ours->columns.size() != trio.ours->columns.size())
     return false;
-  std::vector<std::string> steps;
+  DOSQL_ASSIGN_OR_RETURN(const sql::Renames* const renamed, their_renames());
+  std::vector<Step> steps;
   if (!sql::equals_ignoring_case(trio.base->name, trio.theirs->name) &&
       !sql::equals_ignoring_case(trio.ours->name, trio.theirs->name)) {
     if (!sql::equals_ignoring_case(trio.ours->name, trio.base->name)) return false;
-    steps.push_back(
-        fmt::format("ALTER TABLE main.{} RENAME TO {}", quoted(trio.ours->name), quoted(trio.theirs->name)));
+    steps.push_back(rename_table(trio.ours->name, trio.theirs->name));
   }
   const std::string& name = steps.empty() ? trio.ours->name : trio.theirs->name;
   const std::string place = "main." + quoted(name);
@@ -395,11 +412,11 @@ Result<bool> SchemaMerge::alter(const Trio& trio, Alteration& alteration) {
     if (!there) {
       if (here) {
         steps.push_back(
-            fmt::format("ALTER TABLE {} DROP COLUMN {}", place, quoted(trio.ours->columns[*here].name)));
+            {fmt::format("ALTER TABLE {} DROP COLUMN {}", place, quoted(trio.ours->columns[*here].name))});
       }
       continue;
     }
-    if (!same_definition(base->columns[i].rest, theirs->columns[*there].rest)) return false;
+    if (!same_definition(base->columns[i].rest, theirs->columns[*there].rest, *renamed)) return false;
     reordered = reordered || *there < last;
     last = std::max(last, *there);
     kept[*there] = true;
@@ -416,17 +433,16 @@ Result<bool> SchemaMerge::alter(const Trio& trio, Alteration& alteration) {
   }
   if (!same_definition(base->options, theirs->options)) return false;
   if (base->constraints.size() != theirs->constraints.size()) return false;
-  // A renamed column has another name in the constraints too.
-  if (renames.empty() && !std::ranges::equal(base->constraints, theirs->constraints, same_definition))
-    return false;
+  const auto same = [&](std::string_view a, std::string_view b) { return same_definition(a, b, *renamed); };
+  if (!std::ranges::equal(base->constraints, theirs->constraints, same)) return false;
   std::erase_if(renames, [](const auto& rename) { return rename.first.empty(); });
   add_renames(place, renames, steps);
   for (std::size_t i = 0; i < kept.size(); ++i) {
     if (kept[i]) continue;
     reordered = reordered || i < last;
-    const auto same = std::ranges::find(alteration.theirs_of_ours, std::optional(i));
-    if (same != alteration.theirs_of_ours.end()) {
-      const auto here = static_cast<std::size_t>(same - alteration.theirs_of_ours.begin());
+    const auto known = std::ranges::find(alteration.theirs_of_ours, std::optional(i));
+    if (known != alteration.theirs_of_ours.end()) {
+      const auto here = static_cast<std::size_t>(known - alteration.theirs_of_ours.begin());
       if (!same_definition(theirs->columns[i].rest, ours->columns[here].rest)) return false;
       // Both have it from elsewhere, and one of them gave it another name.
       if (!sql::equals_ignoring_case(trio.theirs->columns[i].name, trio.ours->columns[here].name))
@@ -434,13 +450,35 @@ Result<bool> SchemaMerge::alter(const Trio& trio, Alteration& alteration) {
       continue;
     }
     alteration.new_in_ours.push_back(i);
-    steps.push_back(fmt::format("ALTER TABLE {} ADD COLUMN {}", place, theirs->columns[i].text));
+    steps.push_back({fmt::format("ALTER TABLE {} ADD COLUMN {}", place, theirs->columns[i].text)});
   }
   // Columns go by their names; but where only they changed the table, it gets their order.
   if (reordered && same_definition(definition(base_, trio.base), definition(ours_, trio.ours))) return false;
+  DOSQL_ASSIGN_OR_RETURN(alteration.done, run_steps(steps));
+  return alteration.done;
+}
+
+SchemaMerge::Step SchemaMerge::rename_table(const std::string& from, const std::string& to) {
+  return {fmt::format("ALTER TABLE main.{} RENAME TO {}", quoted(from), quoted(to)), StepKind::kRename};
+}
+
+// What speaks of a table that has gone meanwhile is no reason not to rename another one: with this setting
+// SQLite leaves such a definition as it is.
+Status SchemaMerge::run_step(const Step& step) {
+  sqlite3* const db = context_.connection.db();
+  int before = 0;
+  sqlite3_db_config(db, SQLITE_DBCONFIG_WRITABLE_SCHEMA, -1, &before);
+  if (step.kind == StepKind::kRename) sqlite3_db_config(db, SQLITE_DBCONFIG_WRITABLE_SCHEMA, 1, nullptr);
+  Status done = run_own(context_.connection, step.sql);
+  sqlite3_db_config(db, SQLITE_DBCONFIG_WRITABLE_SCHEMA, before, nullptr);
+  return done;
+}
+
+// False: one of them cannot be done, and nothing was.
+Result<bool> SchemaMerge::run_steps(const std::vector<Step>& steps) {
   DOSQL_RETURN_IF_ERROR(run_own(context_.connection, "SAVEPOINT dosql_alter"));
-  for (const std::string& step : steps) {
-    const Status done = run_own(context_.connection, step);
+  for (const Step& step : steps) {
+    const Status done = run_step(step);
     if (done) continue;
     const Status undone = undo_savepoint(context_.connection, "dosql_alter");
     const bool refused =
@@ -451,8 +489,18 @@ Result<bool> SchemaMerge::alter(const Trio& trio, Alteration& alteration) {
     return false;
   }
   DOSQL_RETURN_IF_ERROR(run_own(context_.connection, "RELEASE dosql_alter"));
-  alteration.done = true;
   return true;
+}
+
+// What speaks of ours follows it to its new names, where SQLite can tell what does. False: nothing was done.
+Result<bool> SchemaMerge::rename_for_replacing(const TableShape& ours, const TableShape& theirs,
+                                               const ColumnMatches& matches) {
+  std::vector<Step> steps;
+  if (!sql::equals_ignoring_case(ours.name, theirs.name))
+    steps.push_back(rename_table(ours.name, theirs.name));
+  add_renames("main." + quoted(theirs.name), name_change(ours, matches, theirs).columns, steps);
+  if (steps.empty()) return true;
+  return run_steps(steps);
 }
 
 // Ours gets their definition and keeps its rows, as far as the columns are the same. Its indexes and triggers
@@ -461,14 +509,17 @@ Status SchemaMerge::replace_table(const Trio& trio, MergedSchema& merged) {
   DOSQL_ASSIGN_OR_RETURN(const std::string made, free_name("dosql_merged_table"));
   DOSQL_ASSIGN_OR_RETURN(const ColumnMatches matches,
                          columns_.match(our_pair_.after(), *trio.ours, their_pair_.after(), *trio.theirs));
+  DOSQL_ASSIGN_OR_RETURN(const bool renamed, rename_for_replacing(*trio.ours, *trio.theirs, matches));
+  const std::string& our_name = renamed ? trio.theirs->name : trio.ours->name;
   std::string from;
   std::string to;
   for (std::size_t i = 0; i < matches.size(); ++i) {
     if (!matches[i] || !has_value(trio.ours->columns[i]) || !has_value(trio.theirs->columns[*matches[i]]))
       continue;
     const std::string comma = from.empty() ? "" : ", ";
-    from += comma + quoted(trio.ours->columns[i].name);
-    to += comma + quoted(trio.theirs->columns[*matches[i]].name);
+    const std::string& new_name = trio.theirs->columns[*matches[i]].name;
+    from += comma + quoted(renamed ? new_name : trio.ours->columns[i].name);
+    to += comma + quoted(new_name);
   }
   // Rows without another key keep their rowids.
   const std::string our_rowid = free_rowid_name(*trio.ours);
@@ -481,9 +532,9 @@ Status SchemaMerge::replace_table(const Trio& trio, MergedSchema& merged) {
   steps.push_back(sql::with_created_name(definition(theirs_, trio.theirs), "main." + made));
   if (!from.empty()) {
     steps.push_back(fmt::format("INSERT OR ABORT INTO main.{} ({}) SELECT {} FROM main.{}", made, to, from,
-                                quoted(trio.ours->name)));
+                                quoted(our_name)));
   }
-  steps.push_back(fmt::format("DROP TABLE main.{}", quoted(trio.ours->name)));
+  steps.push_back(fmt::format("DROP TABLE main.{}", quoted(our_name)));
   steps.push_back(fmt::format("ALTER TABLE main.{} RENAME TO {}", made, quoted(trio.theirs->name)));
   // Views and triggers that name the table go on naming it.
   int legacy = 0;
@@ -687,148 +738,6 @@ Result<std::string> SchemaMerge::free_name(const std::string& wanted) const {
   };
   while (taken(ours_) || taken(theirs_)) name += "_";
   return name;
-}
-
-Status SchemaMerge::merge_rest() {
-  DOSQL_ASSIGN_OR_RETURN(const std::vector<SchemaEntry> base, renamed_entries(base_, base_names_));
-  DOSQL_ASSIGN_OR_RETURN(const std::vector<SchemaEntry> ours, renamed_entries(ours_, our_names_));
-  DOSQL_ASSIGN_OR_RETURN(const std::vector<SchemaEntry> theirs, renamed_entries(theirs_, their_names_));
-  const auto find = [](const std::vector<SchemaEntry>& entries, const SchemaEntry& wanted) {
-    const auto found = std::ranges::find_if(entries, [&](const SchemaEntry& one) {
-      return one.type == wanted.type && sql::equals_ignoring_case(one.name, wanted.name);
-    });
-    return found == entries.end() ? nullptr : &*found;
-  };
-  std::vector<Object> objects;
-  // A trigger may be one of a view.
-  for (const std::string_view type : {"index", "view", "trigger"}) {
-    for (const SchemaEntry& entry : theirs) {
-      if (entry.type == type)
-        objects.push_back({entry.type, entry.name, find(base, entry), find(ours, entry), &entry});
-    }
-    for (const SchemaEntry& entry : ours) {
-      if (entry.type == type && find(theirs, entry) == nullptr)
-        objects.push_back({entry.type, entry.name, find(base, entry), &entry, nullptr});
-    }
-  }
-  for (const Object& object : objects) DOSQL_RETURN_IF_ERROR(merge_object(object));
-  return settle_problems(objects);
-}
-
-// What the object is to be; null: not there.
-Result<const SchemaEntry*> SchemaMerge::wanted(const Object& object) {
-  const SchemaEntry* const base = object.base;
-  const SchemaEntry* const ours = object.ours;
-  const SchemaEntry* const theirs = object.theirs;
-  // drop_gone() or make_room() has decided about it.
-  if (theirs == nullptr)
-    return dropped_by_them_.contains(object.type + " " + diff::folded(object.name)) ? nullptr : ours;
-  if (ours != nullptr && same_definition(ours->sql, theirs->sql)) return ours;
-  const bool they_changed = base == nullptr || !same_definition(base->sql, theirs->sql);
-  if (ours == nullptr && back_.contains(diff::folded(theirs->table))) return theirs;
-  if (!they_changed) return ours;
-  const bool we_changed =
-      base == nullptr ? ours != nullptr : ours == nullptr || !same_definition(base->sql, ours->sql);
-  if (!we_changed) return theirs;
-  DOSQL_ASSIGN_OR_RETURN(const Decision decision, decide(object.name, base == nullptr ? "" : base->sql,
-                                                         ours == nullptr ? "" : ours->sql, theirs->sql));
-  return decision == Decision::kTheirs ? theirs : ours;
-}
-
-Status SchemaMerge::merge_object(const Object& object) {
-  DOSQL_ASSIGN_OR_RETURN(const SchemaEntry* const wanted, this->wanted(object));
-  DOSQL_ASSIGN_OR_RETURN(const std::optional<std::string> live, live_definition(object.type, object.name));
-  if (wanted == nullptr) return live ? drop(object.type, object.name) : Status();
-  if (live && (wanted == object.ours || same_definition(*live, wanted->sql))) return {};
-  if (object.type != "view") {
-    // That the table goes has been decided.
-    DOSQL_ASSIGN_OR_RETURN(const auto table, live_definition("table", wanted->table));
-    DOSQL_ASSIGN_OR_RETURN(const auto view, live_definition("view", wanted->table));
-    if (!table && !view) return {};
-  }
-  if (live) DOSQL_RETURN_IF_ERROR(drop(object.type, object.name));
-  if (!live && object.type != "trigger") {
-    DOSQL_ASSIGN_OR_RETURN(const bool free, make_room(object.name, wanted->sql));
-    if (!free) return {};
-  }
-  const Status created = create(wanted->sql, object.name);
-  if (created) return {};
-  const ErrorCode code = created.error().code();
-  if (code != ErrorCode::kSql && code != ErrorCode::kConstraint) return created;
-  return refused(object, *wanted, created.error());
-}
-
-// It cannot be: rows that came together have the same values, or there is no such column any more.
-Status SchemaMerge::refused(const Object& object, const SchemaEntry& wanted, const Error& error) {
-  const bool is_theirs = &wanted == object.theirs;
-  Decision decision = Decision::kUndecided;
-  if (is_theirs && error.code() == ErrorCode::kConstraint) {
-    const Resolution* const resolution =
-        context_.settle(context_.counts_of(wanted.table), {.kind = ConflictKind::kUnique,
-                                                           .table = wanted.table,
-                                                           .key = json_string(object.name),
-                                                           .base = "null",
-                                                           .main = "null",
-                                                           .branch = json_string(wanted.sql)});
-    if (resolution != nullptr)
-      decision = resolution->take == Resolution::Take::kOurs ? Decision::kOurs : Decision::kTheirs;
-  } else {
-    DOSQL_ASSIGN_OR_RETURN(decision, decide(object.name, object.base == nullptr ? "" : object.base->sql,
-                                            object.ours == nullptr ? "" : object.ours->sql,
-                                            object.theirs == nullptr ? "" : object.theirs->sql));
-  }
-  // Without it is what the other side has.
-  const bool other_side = decision == (is_theirs ? Decision::kOurs : Decision::kTheirs);
-  if (decision == Decision::kUndecided || other_side) return {};
-  return Error(error.code(), fmt::format("{} {} cannot be as {} has it: {}", object.type, object.name,
-                                         is_theirs ? "the branch" : "main", error.message()))
-      .with_hint("change it, or what it is about, on one of the branches first");
-}
-
-// What SQLite has against the schema as a whole, as it says it when a column is renamed; empty: nothing.
-Result<std::string> SchemaMerge::find_problem() const {
-  DOSQL_ASSIGN_OR_RETURN(const std::string name, free_name("dosql_check"));
-  sqlite3* const db = context_.connection.db();
-  DOSQL_RETURN_IF_ERROR(run_own(context_.connection, "SAVEPOINT dosql_check"));
-  int legacy = 0;
-  sqlite3_db_config(db, SQLITE_DBCONFIG_LEGACY_ALTER_TABLE, -1, &legacy);
-  sqlite3_db_config(db, SQLITE_DBCONFIG_LEGACY_ALTER_TABLE, 0, nullptr);
-  const Status made = run_own(context_.connection, fmt::format("CREATE TABLE main.{}(a)", quoted(name)));
-  const Status renamed =
-      run_own(context_.connection, fmt::format("ALTER TABLE main.{} RENAME COLUMN a TO b", quoted(name)));
-  sqlite3_db_config(db, SQLITE_DBCONFIG_LEGACY_ALTER_TABLE, legacy, nullptr);
-  const Status undone = undo_savepoint(context_.connection, "dosql_check");
-  // What failed may have ended the transaction, and the savepoint with it.
-  DOSQL_RETURN_IF_ERROR(made);
-  if (!renamed && renamed.error().code() != ErrorCode::kSql) return renamed.error();
-  DOSQL_RETURN_IF_ERROR(undone);
-  if (renamed) return std::string();
-  return renamed.error().message();
-}
-
-// A view or trigger that only the combination of both sides makes useless.
-Status SchemaMerge::settle_problems(const std::vector<Object>& objects) {
-  const auto same_sql = [](const SchemaEntry& a, const SchemaEntry& b) { return a.sql == b.sql; };
-  const bool schema_changed = !std::ranges::equal(base_.entries, theirs_.entries, same_sql);
-  if (!schema_changed || !old_problem_.empty()) return {};
-  std::set<std::string> dropped;
-  while (true) {
-    DOSQL_ASSIGN_OR_RETURN(const std::string problem, find_problem());
-    if (problem.empty()) return {};
-    const auto guilty = std::ranges::find_if(objects, [&](const Object& object) {
-      return problem.find(fmt::format("error in {} {}:", object.type, object.name)) != std::string::npos &&
-             !dropped.contains(object.name);
-    });
-    if (guilty == objects.end()) return Error(ErrorCode::kSql, "the merged schema cannot be: " + problem);
-    const bool is_theirs =
-        guilty->theirs != nullptr &&
-        (guilty->ours == nullptr || !same_definition(guilty->ours->sql, guilty->theirs->sql));
-    const SchemaEntry* const blamed = is_theirs ? guilty->theirs : guilty->ours;
-    DOSQL_RETURN_IF_ERROR(refused(*guilty, *blamed, Error(ErrorCode::kSql, problem)));
-    DOSQL_RETURN_IF_ERROR(drop(guilty->type, guilty->name));
-    dropped.insert(guilty->name);
-    if (is_theirs && guilty->ours != nullptr) DOSQL_RETURN_IF_ERROR(create(guilty->ours->sql, guilty->name));
-  }
 }
 
 }  // namespace dosql::engine

@@ -20,6 +20,7 @@
 #include "engine/table_pairing.h"
 #include "engine/table_shape.h"
 #include "engine/version_pair.h"
+#include "sql/stored_definition.h"
 
 namespace dosql::engine {
 
@@ -84,10 +85,21 @@ class SchemaMerge {
   Status merge_dropped_by_us(const Trio& trio, MergedSchema& merged);
   Status merge_definitions(const Trio& trio, MergedSchema& merged);
   Result<Alteration> compare(const Trio& trio);
+  Result<const sql::Renames*> their_renames();
+  enum class StepKind : std::uint8_t { kOther, kRename };
+  struct Step {
+    std::string sql;
+    StepKind kind = StepKind::kOther;
+  };
+  static Step rename_table(const std::string& from, const std::string& to);
   static void add_renames(const std::string& table,
                           const std::vector<std::pair<std::string, std::string>>& renames,
-                          std::vector<std::string>& steps);
+                          std::vector<Step>& steps);
+  Status run_step(const Step& step);
   Result<bool> alter(const Trio& trio, Alteration& alteration);
+  Result<bool> run_steps(const std::vector<Step>& steps);
+  Result<bool> rename_for_replacing(const TableShape& ours, const TableShape& theirs,
+                                    const ColumnMatches& matches);
   Status replace_table(const Trio& trio, MergedSchema& merged);
   Status replace_emptied(const Trio& trio, MergedSchema& merged);
   void add_task(const Trio& trio, const Alteration& alteration, MergedSchema& merged);
@@ -126,6 +138,9 @@ class SchemaMerge {
   Status refused(const Object& object, const diff::SchemaEntry& wanted, const Error& error);
   Result<std::string> find_problem() const;
   Status settle_problems(const std::vector<Object>& objects);
+  Status settle_triggers(const std::vector<Object>& objects);
+  Status settle_problem(const Object& object, const std::string& problem);
+  static bool is_theirs(const Object& object);
 
   MergeContext& context_;
   ColumnLines& columns_;
@@ -138,6 +153,7 @@ class SchemaMerge {
   std::vector<NameChange> base_names_;
   std::vector<NameChange> our_names_;
   std::vector<NameChange> their_names_;
+  std::optional<sql::Renames> their_renames_;
   std::set<std::string> dropped_by_them_;  // objects: type, space, folded name
   std::set<std::string> back_;             // tables that ours had dropped
   std::string old_problem_;                // of ours

@@ -576,8 +576,9 @@ Result<Effect> TableMerge::insert_in_place_of_others(const Waiting& waiting, Val
 
 // --- New keys ---
 
-Result<NewNumbers> TableMerge::choose_new_numbers(MergeContext& context, const MergedTable& table,
-                                                  merge::KeyedChanges& changes) {
+Result<NewNumbers> TableMerge::choose_new_numbers(
+    MergeContext& context, const MergedTable& table, merge::KeyedChanges& changes,
+    const std::function<Result<std::int64_t>()>& highest_in_base) {
   TableStatements statements(context.connection, table, context.encoding);
   std::vector<std::int64_t> taken;
   std::int64_t highest = 0;
@@ -596,6 +597,9 @@ Result<NewNumbers> TableMerge::choose_new_numbers(MergeContext& context, const M
   }
   NewNumbers numbers;
   if (taken.empty()) return numbers;
+  // Of a row that ours deleted, too: what refers to it elsewhere is not to mean another one.
+  DOSQL_ASSIGN_OR_RETURN(const std::int64_t in_base, highest_in_base());
+  highest = std::max(highest, in_base);
   std::string text =
       fmt::format("SELECT max({}) FROM main.{}", sql::quoted(table.rowid_name), sql::quoted(table.name));
   if (table.autoincrement) {

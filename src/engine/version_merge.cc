@@ -6,10 +6,13 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
+#include "base/json_text.h"
 #include "engine/connection_state.h"
+#include "engine/content_merge.h"
 #include "engine/marks_table.h"
 #include "engine/own_statement.h"
 #include "engine/row_json.h"
@@ -20,6 +23,25 @@ namespace dosql::engine {
 namespace {
 
 using version::ReadPoint;
+
+// What is only tried needs no turn to write, but in the user's transaction, which may go on to write.
+class Trial {
+ public:
+  Trial(ConnectionState& connection, const VersionMerge& what)
+      : file_(connection.file()),
+        is_one_(!what.keep && sqlite3_get_autocommit(connection.db()) != 0 && !file_.writes()) {
+    if (is_one_) file_.begin_trial();
+  }
+  ~Trial() {
+    if (is_one_) file_.end_trial();
+  }
+  Trial(const Trial&) = delete;
+  Trial& operator=(const Trial&) = delete;
+
+ private:
+  MainFile& file_;
+  const bool is_one_;
+};
 
 // A transaction of its own, or a savepoint in the user's.
 class Undoable {
@@ -80,9 +102,10 @@ MergeContext context_of(ConnectionState& connection, const VersionMerge& what, b
           .resolution = what.resolution};
 }
 
-// What a merge does to each row, counted from one base; then undone.
+// What a merge does to each row, counted from one base; then undone. `moved`: tables in which it gave a row
+// another rowid.
 Result<RowEffects> effects_from(ConnectionState& connection, const VersionMerge& what, const ReadPoint& base,
-                                bool has_own_changes) {
+                                bool has_own_changes, std::set<std::string>& moved) {
   RowEffects effects;
   MergeContext context = context_of(connection, what, has_own_changes);
   context.effects = &effects;
@@ -92,6 +115,7 @@ Result<RowEffects> effects_from(ConnectionState& connection, const VersionMerge&
   // It may have ended the transaction, and the savepoint with it.
   DOSQL_RETURN_IF_ERROR(merged);
   DOSQL_RETURN_IF_ERROR(undone);
+  for (const auto& [table, rowids] : context.moved_rowids) moved.insert(table);
   return effects;
 }
 
@@ -128,17 +152,18 @@ std::pair<std::string, std::string> shown(const RowOpinions& opinions) {
 
 enum class Side : std::uint8_t { kUndecided, kOurs, kTheirs };
 
-Result<Side> decide_base(MergeContext& context, const RowName& row, const RowOpinions& opinions) {
+// `sides`: what the conflict shows of main and of the branch.
+Result<Side> decide_base(MergeContext& context, const RowName& row,
+                         std::pair<std::string, std::string> sides) {
   if (context.preference == merge::Preference::kOurs) return Side::kOurs;
   if (context.preference == merge::Preference::kTheirs) return Side::kTheirs;
-  auto [main, branch] = shown(opinions);
   const Resolution* const resolution =
       context.settle(context.counts_of(row.first), {.kind = merge::ConflictKind::kBase,
                                                     .table = row.first,
                                                     .key = row.second,
                                                     .base = "null",
-                                                    .main = std::move(main),
-                                                    .branch = std::move(branch)});
+                                                    .main = std::move(sides.first),
+                                                    .branch = std::move(sides.second)});
   if (resolution == nullptr) return Side::kUndecided;
   if (resolution->take == Resolution::Take::kOurs) return Side::kOurs;
   if (resolution->take == Resolution::Take::kTheirs) return Side::kTheirs;
@@ -148,15 +173,42 @@ Result<Side> decide_base(MergeContext& context, const RowName& row, const RowOpi
                   row.second, row.first));
 }
 
+// Rows that only a hidden rowid tells apart, where the bases do not agree whose it is. False: the table has
+// others.
+Result<bool> merge_contents(ConnectionState& connection, const VersionMerge& what, MergeContext& context,
+                            const std::string& table) {
+  ContentMerge contents(connection, connection.schemas(), table);
+  DOSQL_ASSIGN_OR_RETURN(const bool counted, contents.count(what.bases, what.theirs));
+  if (!counted) return false;
+  ContentChanges& changes = context.by_content[table];
+  if (!contents.undecided()) {
+    changes = contents.merged();
+    return true;
+  }
+  DOSQL_ASSIGN_OR_RETURN(const Side side, decide_base(context, {table, json_string(table)},
+                                                      {contents.row_of_ours(), contents.row_of_theirs()}));
+  if (side == Side::kTheirs) changes = contents.to_theirs();
+  return true;
+}
+
 // Leaves alone, takes whole or reports the rows about which the bases disagree.
 Status compare_bases(ConnectionState& connection, const VersionMerge& what, MergeContext& context) {
   std::vector<RowEffects> effects;
+  std::set<std::string> unsure;
   for (const ReadPoint& base : what.bases) {
     DOSQL_ASSIGN_OR_RETURN(effects.emplace_back(),
-                           effects_from(connection, what, base, context.has_own_changes));
+                           effects_from(connection, what, base, context.has_own_changes, unsure));
   }
-  for (auto& [row, opinions] : disagreements_of(std::move(effects))) {
-    DOSQL_ASSIGN_OR_RETURN(const Side side, decide_base(context, row, opinions));
+  std::map<RowName, RowOpinions> disagreements = disagreements_of(std::move(effects));
+  for (const auto& [row, opinions] : disagreements) unsure.insert(row.first);
+  for (const std::string& table : unsure) {
+    // What the transaction has changed itself is in no version.
+    if (context.has_own_changes) break;
+    DOSQL_RETURN_IF_ERROR(merge_contents(connection, what, context, table).and_then(ignore_result));
+  }
+  for (auto& [row, opinions] : disagreements) {
+    if (context.by_content.contains(row.first)) continue;
+    DOSQL_ASSIGN_OR_RETURN(const Side side, decide_base(context, row, shown(opinions)));
     const bool in_conflict = std::ranges::any_of(
         opinions, [](const std::optional<RowEffect>& one) { return one && one->in_conflict; });
     // Otherwise the conflict that only one base sees would be another one about the same row.
@@ -229,6 +281,7 @@ Status merge_all(Undoable& transaction, const VersionMerge& what, MergeContext& 
 
 Result<VersionMergeResult> merge_versions(ConnectionState& connection, const VersionMerge& what) {
   const bool has_own_changes = connection.file().writes();
+  const Trial trial(connection, what);
   Undoable transaction(connection);
   DOSQL_RETURN_IF_ERROR(transaction.begin());
   MergeContext context = context_of(connection, what, has_own_changes);

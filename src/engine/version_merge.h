@@ -36,8 +36,9 @@ struct VersionMergeResult {
 
 // Outside of a transaction it commits, as durable as the connection's `synchronous` says; in the user's it is
 // a part of that, and undone with it. A commit that has marks makes a version, also where no row changed.
-// REQUIRES: no statement of the connection is running. Errors: those of merge_changes(), of waiting for the
-// writer slot and of committing.
+// Outside of a transaction, what is not to be kept is tried on the version that the connection sees, without
+// the writer slot. REQUIRES: no statement of the connection is running. Errors: those of merge_changes(), of
+// waiting for the writer slot and of committing.
 Result<VersionMergeResult> merge_versions(ConnectionState& connection, const VersionMerge& what);
 
 }  // namespace dosql::engine

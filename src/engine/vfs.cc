@@ -22,6 +22,7 @@ struct OpenRequest {
   std::shared_ptr<Session> session;
   std::optional<version::ReadPoint> point;
   bool attached = false;
+  bool trial = false;
   MainFile* file = nullptr;
 };
 
@@ -89,6 +90,7 @@ int Vfs::Host::open_main(sqlite3_file* file, int* out_flags) {
   }
   auto main = std::make_unique<MainFile>(*setup.store, *setup.slots, std::move(open_request->session),
                                          open_request->point);
+  if (open_request->trial) main->begin_trial();
   const bool read_only = main->read_only();
   if (open_request->attached) main->show_another_schema();
   open_request->file = main.get();
@@ -182,12 +184,21 @@ Vfs::Vfs(VfsSetup setup) : host_(std::make_unique<Host>()) {
 Vfs::~Vfs() { sqlite3_vfs_unregister(&host_->vfs); }
 
 Result<MainFile*> Vfs::open(std::shared_ptr<Session> session, std::optional<version::ReadPoint> point) {
+  return open(std::move(session), point, Writes::kCommit);
+}
+
+Result<MainFile*> Vfs::open_trial(std::shared_ptr<Session> session, const version::ReadPoint& point) {
+  return open(std::move(session), point, Writes::kTrial);
+}
+
+Result<MainFile*> Vfs::open(std::shared_ptr<Session> session, std::optional<version::ReadPoint> point,
+                            Writes writes) {
   std::string path = host_->main_path;
   if (point) path += fmt::format("@{}", raw(point->version));
   if (path.size() + 16 > kPathBytes)
     return Error(ErrorCode::kInvalidArgument, "the database's path is too long");
 
-  OpenRequest request{session, point, false};
+  OpenRequest request{.session = session, .point = point, .trial = writes == Writes::kTrial};
   open_request = &request;
   const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
   const int rc = sqlite3_open_v2(path.c_str(), &session->db, flags, host_->name.c_str());
@@ -208,7 +219,7 @@ Result<MainFile*> Vfs::attach(std::shared_ptr<Session> session, const std::strin
   sqlite3_bind_text(statement, 1, path.data(), static_cast<int>(path.size()), SQLITE_STATIC);
   sqlite3_bind_text(statement, 2, schema.data(), static_cast<int>(schema.size()), SQLITE_STATIC);
 
-  OpenRequest request{session, point, true};
+  OpenRequest request{.session = session, .point = point, .attached = true};
   open_request = &request;
   rc = sqlite3_step(statement);
   open_request = nullptr;

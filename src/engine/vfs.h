@@ -10,6 +10,7 @@
 // what PRAGMA database_list shows; as the name of an ATTACH it is refused.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -48,6 +49,8 @@ class Vfs {
   // the file holds on to until the handle is closed (by the caller, with sqlite3_close). The file belongs to
   // the handle.
   Result<MainFile*> open(std::shared_ptr<Session> session, std::optional<version::ReadPoint> point = {});
+  // The same, on `point`, where every transaction that writes is a trial (main_file.h).
+  Result<MainFile*> open_trial(std::shared_ptr<Session> session, const version::ReadPoint& point);
   // Attaches a read-only database on `point` to the session's handle, under the name `schema`. The file
   // belongs to the attachment.
   Result<MainFile*> attach(std::shared_ptr<Session> session, const std::string& schema,
@@ -55,6 +58,10 @@ class Vfs {
 
  private:
   struct Host;
+  enum class Writes : std::uint8_t { kCommit, kTrial };
+  Result<MainFile*> open(std::shared_ptr<Session> session, std::optional<version::ReadPoint> point,
+                         Writes writes);
+
   std::unique_ptr<Host> host_;
 };
 

@@ -71,16 +71,27 @@ bool same_token(std::string_view a, const Token& one, std::string_view b, const 
   return one.kind == other.kind && one_text == other_text;
 }
 
+bool is_renamed(std::string_view a, const Token& one, std::string_view b, const Token& other,
+                const Renames& renames) {
+  if (!is_name(one) || !is_name(other)) return false;
+  return std::ranges::any_of(renames, [&](const auto& rename) {
+    return equals_ignoring_case(unquoted(one.span.of(a)), rename.first) &&
+           equals_ignoring_case(unquoted(other.span.of(b)), rename.second);
+  });
+}
+
 }  // namespace
 
-bool same_definition(std::string_view a, std::string_view b) {
+bool same_definition(std::string_view a, std::string_view b) { return same_definition(a, b, {}); }
+
+bool same_definition(std::string_view a, std::string_view b, const Renames& renames) {
   if (a == b) return true;
   Lexer left(a);
   Lexer right(b);
   while (true) {
     const Token one = left.next_significant();
     const Token other = right.next_significant();
-    if (!same_token(a, one, b, other)) return false;
+    if (!same_token(a, one, b, other) && !is_renamed(a, one, b, other, renames)) return false;
     if (one.kind == TokenKind::kEnd) return true;
   }
 }

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace dosql::sql {
@@ -12,6 +13,10 @@ namespace dosql::sql {
 // Whether both have the same tokens: words in any case of letters, names with or without quotes,
 // whatever is between them.
 bool same_definition(std::string_view a, std::string_view b);
+
+// The same, where b may have the second name of a pair wherever a has the first.
+using Renames = std::vector<std::pair<std::string, std::string>>;
+bool same_definition(std::string_view a, std::string_view b, const Renames& renames);
 
 // With `name`, as it has to be written, in the place of the created thing's name. Empty: `sql` is no stored
 // definition.

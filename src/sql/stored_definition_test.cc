@@ -12,6 +12,12 @@ TEST(StoredDefinition, IsTheSameWhateverTheSpacesAndLetters) {
   EXPECT_FALSE(same_definition("CREATE TABLE t(a DEFAULT 'x')", "CREATE TABLE t(a DEFAULT x)"));
   EXPECT_FALSE(same_definition("CREATE TABLE t(a DEFAULT 'x')", "CREATE TABLE t(a DEFAULT 'X')"));
   EXPECT_FALSE(same_definition("CREATE TABLE t(a)", "CREATE TABLE t(a, b)"));
+  const Renames renames{{"a", "c"}, {"t", "u v"}};
+  EXPECT_TRUE(same_definition("CREATE TABLE t(a, CHECK (A > 0))",
+                              "CREATE TABLE \"u v\"(c, CHECK (\"c\" > 0))", renames));
+  EXPECT_TRUE(same_definition("INT CHECK (a > 0)", "INT CHECK (a > 0)", renames));
+  EXPECT_FALSE(same_definition("CREATE TABLE t(c)", "CREATE TABLE t(a)", renames));
+  EXPECT_FALSE(same_definition("CREATE TABLE t(a DEFAULT 'a')", "CREATE TABLE t(a DEFAULT 'c')", renames));
 }
 
 TEST(StoredDefinition, GetsAnotherName) {

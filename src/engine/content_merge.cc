@@ -1,0 +1,320 @@
+#include "engine/content_merge.h"
+
+#include <fmt/format.h>
+#include <sqlite3.h>
+
+#include <algorithm>
+#include <limits>
+#include <map>
+#include <utility>
+
+#include "base/json_text.h"
+#include "diff/schema.h"
+#include "engine/connection_state.h"
+#include "engine/own_statement.h"
+#include "engine/row_json.h"
+#include "engine/table_merge.h"
+#include "engine/version_pair.h"
+#include "sql/lexer.h"
+#include "sql/stored_definition.h"
+
+namespace dosql::engine {
+namespace {
+
+using version::ReadPoint;
+using version::VersionStore;
+
+template <class Number>
+void append_number(std::string& text, Number number) {
+  text.append(reinterpret_cast<const char*>(&number), sizeof(number));
+}
+
+// The same for rows of the same values only.
+std::string content_of(std::span<const diff::Field> row) {
+  std::string text;
+  for (const diff::Field& value : row) {
+    text += static_cast<char>(value.type);
+    switch (value.type) {
+      case diff::FieldType::kNull: break;
+      case diff::FieldType::kInteger: append_number(text, value.integer); break;
+      case diff::FieldType::kReal: append_number(text, value.real); break;
+      default:
+        append_number(text, value.bytes.size());
+        text.append(reinterpret_cast<const char*>(value.bytes.data()), value.bytes.size());
+    }
+  }
+  return text;
+}
+
+bool is_known_by_hidden_rowid(const TableShape& shape) {
+  const bool has_key = shape.kind != TableKind::kRowid || !shape.key.empty() || shape.rowid_column;
+  return !has_key &&
+         !(shape.find_column("rowid") && shape.find_column("_rowid_") && shape.find_column("oid"));
+}
+
+// Rows that come and rows that go, as a diff gives them. A row that became another one keeps its rowid.
+class Changes {
+ public:
+  Status find(ConnectionState& connection, const MergedTable& table, const ContentChanges& contents) {
+    std::map<std::string, std::int64_t> left;  // that are still to go, or to come
+    for (const auto& [content, change] : contents) left[content] = change.count;
+    const bool some_go = std::ranges::any_of(left, [](const auto& one) { return one.second < 0; });
+    const std::string rowid = sql::quoted(table.rowid_name);
+    std::string text = some_go ? "SELECT " + rowid : fmt::format("SELECT max({})", rowid);
+    for (const MergedColumn& column : table.columns) {
+      if (some_go) text += ", " + sql::quoted(column.name);
+    }
+    DOSQL_ASSIGN_OR_RETURN(
+        OwnStatement rows,
+        OwnStatement::prepare(connection, fmt::format("{} FROM main.{}", text, sql::quoted(table.name))));
+    std::vector<diff::Field> row(table.columns.size());
+    int rc = SQLITE_OK;
+    while ((rc = rows.step()) == SQLITE_ROW) {
+      highest_ = std::max(highest_, rows.integer(0));
+      if (!some_go) continue;
+      for (std::size_t i = 0; i < row.size(); ++i) row[i] = rows.value(static_cast<int>(i) + 1);
+      const auto found = left.find(content_of(row));
+      if (found == left.end() || found->second >= 0) continue;
+      ++found->second;
+      Change& change = changes_.emplace_back(Change{.rowid = rows.integer(0), .before = RowCopy(row)});
+      const auto became = left.find(contents.at(found->first).became);
+      if (became == left.end() || became->second <= 0) continue;
+      --became->second;
+      change.after = &contents.at(became->first).row;
+    }
+    if (rc != SQLITE_DONE) return connection.error(rc);
+    for (const auto& [content, count] : left) {
+      for (std::int64_t i = 0; i < count; ++i) come_.push_back(&contents.at(content).row);
+    }
+    if (highest_ > std::numeric_limits<std::int64_t>::max() - static_cast<std::int64_t>(come_.size()))
+      return Error(ErrorCode::kInvalidArgument, fmt::format("{} has no rowids left", table.name));
+    return {};
+  }
+
+  bool next(merge::KeyedChange& change) {
+    const auto copy = [](const RowCopy& row, std::vector<diff::Field>& values) {
+      values.assign(row.values().begin(), row.values().end());
+    };
+    change.in_base = at_ < changes_.size();
+    change.in_theirs = true;
+    if (change.in_base) {
+      const Change& here = changes_[at_];
+      change.rowid_base = change.rowid_theirs = here.rowid;
+      change.in_theirs = here.after != nullptr;
+      copy(here.before, change.base);
+      if (here.after != nullptr) copy(*here.after, change.theirs);
+    } else {
+      if (at_ == changes_.size() + come_.size()) return false;
+      change.rowid_theirs = ++highest_;
+      copy(*come_[at_ - changes_.size()], change.theirs);
+    }
+    ++at_;
+    return true;
+  }
+
+ private:
+  struct Change {
+    std::int64_t rowid = 0;
+    RowCopy before;
+    const RowCopy* after = nullptr;  // null: the row goes
+  };
+  std::vector<Change> changes_;
+  std::vector<const RowCopy*> come_;
+  std::size_t at_ = 0;
+  std::int64_t highest_ = 0;
+};
+
+}  // namespace
+
+Result<bool> ContentMerge::count(const Points& bases, const ReadPoint& theirs) {
+  const ReadPoint ours = connection_.file().point();
+  DOSQL_ASSIGN_OR_RETURN(const auto schema, schemas_.of(ours));
+  const TableShape* const shape = schema->find(name_);
+  const diff::SchemaEntry* const entry = diff::find_table(schema->entries, name_);
+  if (shape == nullptr || entry == nullptr || !is_known_by_hidden_rowid(*shape)) return false;
+  definition_ = entry->sql;
+  encoding_ = schema->encoding;
+  for (const ColumnShape& column : shape->columns) {
+    if (column.generated == Generated::kNo) columns_.push_back(column.name);
+  }
+  DOSQL_ASSIGN_OR_RETURN(const Virtual base, merge_points(bases));
+  DOSQL_ASSIGN_OR_RETURN(const Counts our_changes, difference(base, ours));
+  DOSQL_ASSIGN_OR_RETURN(const Counts their_changes, difference(base, theirs));
+  if (!fits_) return false;
+  Counts merged = combine(our_changes, their_changes);
+  for (const ReadPoint& point : bases) {
+    DOSQL_ASSIGN_OR_RETURN(const Counts since, difference(point, theirs));
+    for (const auto& [content, counted] : since) {
+      const auto known = merged.find(content);
+      if (known != merged.end() && known->second.became.empty()) known->second.became = counted.became;
+    }
+  }
+  Counts to_theirs = their_changes;
+  add(merged, our_changes, -1);
+  add(to_theirs, our_changes, -1);
+  const auto rows_of = [](Counts& counts) {
+    ContentChanges rows;
+    for (auto& [content, counted] : counts) {
+      if (counted.count == 0) continue;
+      rows.emplace(content, ContentChange{std::move(counted.row), counted.count, std::move(counted.became)});
+    }
+    return rows;
+  };
+  merged_ = rows_of(merged);
+  to_theirs_ = rows_of(to_theirs);
+  return true;
+}
+
+void ContentMerge::add(Counts& counts, const Counts& more, std::int64_t times) {
+  for (const auto& [content, counted] : more) {
+    const auto known = counts.try_emplace(content).first;
+    if (known->second.row.values().empty()) known->second.row = counted.row;
+    known->second.count += times * counted.count;
+  }
+}
+
+// What both sides make of base.
+ContentMerge::Counts ContentMerge::combine(const Counts& ours, const Counts& theirs) {
+  Counts all = ours;
+  bool both_took = false;
+  bool one_gave = false;
+  add(all, theirs, 1);
+  for (auto& [content, counted] : all) {
+    const auto our_place = ours.find(content);
+    const auto their_place = theirs.find(content);
+    const std::int64_t o = our_place == ours.end() ? 0 : our_place->second.count;
+    const std::int64_t t = their_place == theirs.end() ? 0 : their_place->second.count;
+    both_took = both_took || (o < 0 && t < 0);
+    if (o == t) {
+      counted.count = o;
+    } else {
+      undecided_ = undecided_ || (o < 0 && t < 0);
+      one_gave = one_gave || o > 0 || t > 0;
+    }
+  }
+  undecided_ = undecided_ || (both_took && one_gave);
+  return all;
+}
+
+Result<ContentMerge::Virtual> ContentMerge::merge_points(const Points& points) {
+  Virtual merged{.point = points[0], .more = {}};
+  Points done{points[0]};
+  for (const ReadPoint& next : std::span(points).subspan(1)) {
+    DOSQL_ASSIGN_OR_RETURN(const Points common, best_common(done, next));
+    if (common.empty()) {
+      fits_ = false;
+      return merged;
+    }
+    DOSQL_ASSIGN_OR_RETURN(Virtual base, merge_points(common));
+    DOSQL_ASSIGN_OR_RETURN(Counts before, difference(base, merged.point));
+    add(before, merged.more, 1);
+    DOSQL_ASSIGN_OR_RETURN(const Counts after, difference(base, next));
+    add(base.more, combine(before, after), 1);
+    merged = std::move(base);
+    done.push_back(next);
+  }
+  return merged;
+}
+
+// Of the versions that `other` has in common with some of them those that no other one contains.
+Result<ContentMerge::Points> ContentMerge::best_common(const Points& some, const ReadPoint& other) {
+  const VersionStore& store = connection_.core().store();
+  Points all;
+  for (const ReadPoint& point : some) {
+    DOSQL_ASSIGN_OR_RETURN(const version::LineageComparison both, store.compare(point, other));
+    for (const ReadPoint& base : both.bases) {
+      if (std::ranges::find(all, base) == all.end()) all.push_back(base);
+    }
+  }
+  Points best;
+  for (const ReadPoint& point : all) {
+    bool in_another = false;
+    for (const ReadPoint& another : all) {
+      if (another == point) continue;
+      DOSQL_ASSIGN_OR_RETURN(const version::LineageComparison both, store.compare(point, another));
+      in_another = in_another || both.ahead == 0;
+    }
+    if (!in_another) best.push_back(point);
+  }
+  return best;
+}
+
+Result<ContentMerge::Counts> ContentMerge::difference(const Virtual& before, const ReadPoint& after) {
+  DOSQL_ASSIGN_OR_RETURN(Counts counts, difference(before.point, after));
+  add(counts, before.more, -1);
+  return counts;
+}
+
+Result<ContentMerge::Counts> ContentMerge::difference(const ReadPoint& before, const ReadPoint& after) {
+  Counts counts;
+  if (before == after || !fits_) return counts;
+  DOSQL_ASSIGN_OR_RETURN(const auto pair, VersionPair::make(connection_.core().store(), schemas_,
+                                                            connection_.db(), before, after));
+  const TableShape* const from = pair->tables().before->find(name_);
+  const TableShape* const to = pair->tables().after->find(name_);
+  DOSQL_ASSIGN_OR_RETURN(const bool from_fits, is_declared_so(from, *pair->tables().before));
+  DOSQL_ASSIGN_OR_RETURN(const bool to_fits, is_declared_so(to, *pair->tables().after));
+  fits_ = fits_ && from_fits && to_fits;
+  if (!fits_ || (from == nullptr && to == nullptr)) return counts;
+  MergedTable table;
+  table.name = name_;
+  for (std::size_t i = 0; i < (from != nullptr ? from : to)->columns.size(); ++i) {
+    const ColumnShape& column = (from != nullptr ? from : to)->columns[i];
+    if (column.generated != Generated::kNo) continue;
+    table.columns.push_back({.name = column.name});
+    table.changes.base.push_back(column.stored);
+    table.changes.theirs.push_back(to != nullptr ? to->columns[i].stored : column.stored);
+  }
+  DOSQL_ASSIGN_OR_RETURN(merge::KeyedChanges changes, pair->changes(from, to, table));
+  const auto note = [&](std::span<const diff::Field> row, std::int64_t times) {
+    Counted& counted = counts[content_of(row)];
+    if (counted.row.values().empty()) counted.row.assign(row);
+    counted.count += times;
+  };
+  merge::KeyedChange change;
+  while (true) {
+    DOSQL_ASSIGN_OR_RETURN(const bool found, changes.next(change));
+    if (!found) return counts;
+    if (change.in_base) note(change.base, -1);
+    if (change.in_theirs) note(change.theirs, 1);
+    if (change.in_base && change.in_theirs)
+      counts[content_of(change.base)].became = content_of(change.theirs);
+  }
+}
+
+std::string ContentMerge::row_json(int sign) const {
+  const auto row = std::ranges::find_if(
+      to_theirs_, [&](const auto& change) { return (change.second.count < 0) == (sign < 0); });
+  if (row == to_theirs_.end()) return "null";
+  std::string text = "{";
+  for (std::size_t i = 0; i < columns_.size(); ++i) {
+    text += fmt::format("{}{}:{}", i > 0 ? "," : "", json_string(columns_[i]),
+                        value_json(row->second.row.values()[i], encoding_));
+  }
+  return text + "}";
+}
+
+// A version that does not have the table has no rows of it.
+Result<bool> ContentMerge::is_declared_so(const TableShape* shape, const VersionSchema& schema) {
+  if (shape == nullptr) return true;
+  const diff::SchemaEntry* const entry = diff::find_table(schema.entries, name_);
+  return entry != nullptr && sql::same_definition(entry->sql, definition_);
+}
+
+Status apply_contents(MergeContext& context, const MergedTable& table, const ContentChanges& contents) {
+  if (contents.empty()) return {};
+  Changes changes;
+  DOSQL_RETURN_IF_ERROR(changes.find(context.connection, table, contents));
+  const auto touched = context.touched.find(table.name);
+  TableMerge rows(context, table, context.counts_of(table.name), {});
+  return rows.run([&](merge::KeyedChange& change) -> Result<bool> {
+    const bool found = changes.next(change);
+    if (!found || touched == context.touched.end()) return found;
+    // In the changes of theirs these rows are others.
+    if (change.in_base) touched->second.gone.emplace_back(change.base);
+    if (change.in_theirs) touched->second.came.push_back({RowCopy(change.theirs), change.rowid_theirs});
+    return found;
+  });
+}
+
+}  // namespace dosql::engine

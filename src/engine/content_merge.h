@@ -1,0 +1,95 @@
+// Merging rows that nothing but a hidden rowid tells apart, where the two sides have several versions in
+// common.
+//
+// A merge gives such a row another rowid where its own is taken, so after two branches were merged into each
+// other the same row has one rowid here and another one there, and what has that rowid in one common version
+// is a stranger in the other. So rows are counted here: how often is a row of this content there?
+//
+//   base    counted as the common versions merged: of two of them what they have, less what they had in
+//   common
+//           before (which may be several versions again)
+//   result  what ours has, plus what theirs has more than base, less what it has less
+//
+// Where both sides differ from base by the same count it is the same change. Counts do not tell whether a row
+// that both sides took away was changed by them into others; then nothing is decided here.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include <dosql/result.h>
+
+#include "engine/merge_context.h"
+#include "engine/merged_table.h"
+#include "engine/table_shape.h"
+#include "version/version_store.h"
+
+namespace dosql::engine {
+
+class ConnectionState;
+
+class ContentMerge {
+ public:
+  // `table`: of ours. All must outlive it.
+  ContentMerge(ConnectionState& connection, VersionSchemas& schemas, const std::string& table)
+      : connection_(connection), schemas_(schemas), name_(table) {}
+
+  // Whether the table is one of those whose rows only a hidden rowid tells apart, declared the same in all
+  // the versions that count. REQUIRES: the connection stands on ours and has changed nothing. Errors: those
+  // of reading the versions.
+  Result<bool> count(const std::vector<version::ReadPoint>& bases, const version::ReadPoint& theirs);
+
+  // The rest REQUIRES that count() gave true.
+  // Whether counts do not tell what is to be done.
+  bool undecided() const { return undecided_; }
+  // What makes ours the merged table, or theirs. Rows that come have a positive count.
+  const ContentChanges& merged() const { return merged_; }
+  const ContentChanges& to_theirs() const { return to_theirs_; }
+  // A row that only ours has, or theirs, as JSON; "null": there is none.
+  std::string row_of_ours() const { return row_json(-1); }
+  std::string row_of_theirs() const { return row_json(1); }
+
+ private:
+  struct Counted {
+    RowCopy row;
+    std::int64_t count = 0;
+    std::string became;  // another content, as far as rowids tell
+  };
+  using Counts = std::unordered_map<std::string, Counted>;  // by content
+  // Versions merged: as one of them is, but for the counts.
+  struct Virtual {
+    version::ReadPoint point;
+    Counts more;
+  };
+  using Points = std::vector<version::ReadPoint>;
+
+  Result<Virtual> merge_points(const Points& points);
+  Result<Points> best_common(const Points& some, const version::ReadPoint& other);
+  Result<Counts> difference(const version::ReadPoint& before, const version::ReadPoint& after);
+  Result<Counts> difference(const Virtual& before, const version::ReadPoint& after);
+  Result<bool> is_declared_so(const TableShape* shape, const VersionSchema& schema);
+  Counts combine(const Counts& ours, const Counts& theirs);
+  static void add(Counts& counts, const Counts& more, std::int64_t times);
+  std::string row_json(int sign) const;
+
+  ConnectionState& connection_;
+  VersionSchemas& schemas_;
+  const std::string& name_;
+  std::string definition_;
+  std::vector<std::string> columns_;
+  diff::TextEncoding encoding_ = diff::TextEncoding::kUtf8;
+  bool fits_ = true;
+  bool undecided_ = false;
+  ContentChanges merged_;
+  ContentChanges to_theirs_;
+};
+
+// Does that to the table's rows; reads all of them where some are to go. REQUIRES: as TableMerge. Errors:
+// what SQLite reports, kInvalidArgument (no rowids are left).
+Status apply_contents(MergeContext& context, const MergedTable& table, const ContentChanges& contents);
+
+}  // namespace dosql::engine
