@@ -196,7 +196,8 @@ Result<PageImage*> PageReplay::keep(PageNo page, const ReadPoint& point) {
   if (Kept* const kept = find(page)) return use(*kept);
   Kept& kept = make_room(page);
   kept.page = PageNo{};
-  DOSQL_RETURN_IF_ERROR(store_.impl().read(point, page, 0, *kept.image, CacheUse::kBypass, {.known = &patches_}));
+  DOSQL_RETURN_IF_ERROR(
+      store_.impl().read(point, page, 0, *kept.image, CacheUse::kBypass, {.known = &patches_}));
   kept.page = page;
   return kept.image.get();
 }
