@@ -30,6 +30,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "engine/autoincrement.h"
 #include "engine/journal_file.h"
 #include "engine/session.h"
 #include "engine/writer_slot.h"
@@ -39,10 +40,10 @@ namespace dosql::engine {
 
 class MainFile final : public BaseReader {
  public:
-  // On `fixed` when given (then read-only), else on the head of main. `store` and `slots` must outlive the
-  // file.
-  MainFile(version::VersionStore& store, WriterSlots& slots, std::shared_ptr<Session> session,
-           std::optional<version::ReadPoint> fixed);
+  // On `fixed` when given (then read-only), else on the head of main. `store`, `slots` and `counters` must
+  // outlive the file.
+  MainFile(version::VersionStore& store, WriterSlots& slots, AutoincrementCounters& counters,
+           std::shared_ptr<Session> session, std::optional<version::ReadPoint> fixed);
   ~MainFile() override;
   MainFile(const MainFile&) = delete;
   MainFile& operator=(const MainFile&) = delete;
@@ -76,6 +77,13 @@ class MainFile final : public BaseReader {
   void drop_marks_from(std::size_t count) { marks_.resize(std::min(count, marks_.size())); }
   // The transaction has the writer slot.
   bool writes() const { return write_.active(); }
+  // A statement is going to be stepped; it was, and gave a row or came to its end.
+  void statement_begins(sqlite3_stmt* statement) {
+    if (locked()) counters_.statement_begins(*this, statement);
+  }
+  void statement_gave(sqlite3_stmt* statement) {
+    if (writes()) counters_.statement_gave(*this, statement);
+  }
 
   // The version that the open transaction reads, else the one that the next would.
   version::ReadPoint point() const;
@@ -127,6 +135,7 @@ class MainFile final : public BaseReader {
 
   version::VersionStore& store_;
   WriterSlots& slots_;
+  AutoincrementCounters& counters_;
   std::shared_ptr<Session> session_;
   std::optional<version::ReadPoint> fixed_;
   BranchId branch_;
