@@ -130,6 +130,8 @@ std::int64_t AutoincrementCounters::own_number(const std::string& table, BranchI
 
 void AutoincrementCounters::take_notice() {
   if (listed_at_ != store_.name_changes()) list_branches();
+  // Alone: nobody asks.
+  if (branches_.size() == 1) return;
   for (const BranchId id : std::exchange(moved_, {})) {
     const auto branch = branches_.find(id);
     if (branch == branches_.end()) continue;
