@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <map>
 #include <vector>
 
 #include "base/bytes.h"
@@ -26,8 +27,11 @@ std::string table_of(const dosql_counter& counter) {
   return diff::folded(diff::utf8_text(name, static_cast<diff::TextEncoding>(counter.encoding)));
 }
 
-// As far as a number can be a floor.
-std::int64_t as_floor(std::int64_t number) { return number == kLast ? 0 : number; }
+// 0: there is none.
+std::int64_t number_in(const std::map<std::string, std::int64_t>& numbers, const std::string& table) {
+  const auto found = numbers.find(table);
+  return found != numbers.end() ? found->second : 0;
+}
 
 // Whatever somebody wrote there; what is no number is none.
 std::int64_t number_of(const diff::Field& field) {
@@ -66,8 +70,8 @@ void AutoincrementCounters::begin(const MainFile& file, sqlite3_stmt* statement)
     const std::int64_t floor = floor_of(table, own);
     dosql_count_from(statement, &counter, floor);
     // For who begins on another branch before this statement has ended.
-    const std::int64_t last = std::max(floor, own_number(table, own));
-    transaction.numbers[table] = last == kLast ? last : last + 1;
+    const std::int64_t last = std::max(floor, own_number(table, transaction));
+    transaction.next[table] = last == kLast ? last : last + 1;
   } while (dosql_next_counter(statement, &counter) != 0);
 }
 
@@ -76,10 +80,14 @@ void AutoincrementCounters::statement_gave(const MainFile& file, sqlite3_stmt* s
   dosql_counter counter{};
   if (dosql_next_counter(statement, &counter) == 0) return;
   std::lock_guard lock(mutex_);
-  const auto transaction = open_.find(&file);
-  if (transaction == open_.end()) return;
+  const auto found = open_.find(&file);
+  if (found == open_.end()) return;
+  Transaction& transaction = found->second;
   do {
-    transaction->second.numbers[table_of(counter)] = dosql_counted_to(statement, &counter);
+    const std::string table = table_of(counter);
+    transaction.next.erase(table);
+    const std::int64_t number = dosql_counted_to(statement, &counter);
+    if (number > 0) transaction.given[table] = number;
   } while (dosql_next_counter(statement, &counter) != 0);
 }
 
@@ -106,22 +114,24 @@ std::int64_t AutoincrementCounters::floor_of(const std::string& table, BranchId 
   }
   for (const auto& [file, transaction] : open_) {
     if (transaction.branch == own) continue;
-    const auto given = transaction.numbers.find(table);
-    if (given != transaction.numbers.end()) floor = std::max(floor, as_floor(given->second));
+    for (const Numbers* const numbers : {&transaction.given, &transaction.next}) {
+      const std::int64_t number = number_in(*numbers, table);
+      if (number != kLast) floor = std::max(floor, number);
+    }
   }
   return floor;
 }
 
-// How far the branch itself has counted; its transaction too, and one that is not visible yet.
-std::int64_t AutoincrementCounters::own_number(const std::string& table, BranchId own) const {
+// How far the transaction's own branch has counted.
+std::int64_t AutoincrementCounters::own_number(const std::string& table, const Transaction& own) const {
   std::int64_t number = 0;
-  const auto look = [&](const Numbers& numbers) {
-    const auto found = numbers.find(table);
-    if (found != numbers.end()) number = std::max(number, found->second);
-  };
-  if (const auto branch = branches_.find(own); branch != branches_.end()) look(branch->second.numbers);
+  if (const auto branch = branches_.find(own.branch); branch != branches_.end())
+    number = std::max(number, number_in(branch->second.numbers, table));
   for (const auto& [file, transaction] : open_) {
-    if (transaction.branch == own) look(transaction.numbers);
+    if (transaction.branch != own.branch) continue;
+    number = std::max(number, number_in(transaction.given, table));
+    // One that is not visible yet has come to its end.
+    if (&transaction != &own) number = std::max(number, number_in(transaction.next, table));
   }
   return number;
 }

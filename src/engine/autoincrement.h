@@ -70,7 +70,8 @@ class AutoincrementCounters {
   };
   struct Transaction {
     BranchId branch{};
-    Numbers numbers;
+    Numbers given;
+    Numbers next;  // what the statement that runs gives first
   };
 
   // There never was another branch: nothing is to be done.
@@ -84,7 +85,7 @@ class AutoincrementCounters {
   Result<Numbers> read(BranchId id, Branch& branch);
   Status find_place(Branch& branch);
   std::int64_t floor_of(const std::string& table, BranchId own) const;
-  std::int64_t own_number(const std::string& table, BranchId own) const;
+  std::int64_t own_number(const std::string& table, const Transaction& own) const;
 
   version::VersionStore& store_;
   std::mutex mutex_;  // guards what follows

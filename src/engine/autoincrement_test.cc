@@ -216,6 +216,17 @@ TEST_F(AutoincrementTest, TransactionsThatAreOpenAtOnceDoNotMeet) {
   EXPECT_EQ(rows_text(main, "SELECT count(*), max(id) FROM t"), "13|13");
 }
 
+// What it was told by others is no number of its own.
+TEST_F(AutoincrementTest, ATransactionThatInsertsNothingGivesNothing) {
+  exec(main,
+       "CREATE TABLE p(v); CREATE TRIGGER tr AFTER UPDATE ON p BEGIN INSERT INTO t(v) VALUES(new.v); END");
+  exec(other, "BEGIN; INSERT INTO t(v) VALUES('x'), ('x')");
+  exec(main, "BEGIN; UPDATE p SET v = 1");
+  exec(other, "ROLLBACK");
+  EXPECT_EQ(insert(other), "4");
+  EXPECT_EQ(insert(main), "5");
+}
+
 TEST_F(AutoincrementTest, AStatementInTheMiddleOfItsRowsHasGivenThem) {
   Statement rows = main.prepare("INSERT INTO t(v) VALUES(1), (2), (3) RETURNING id").value();
   ASSERT_TRUE(rows.step().value());

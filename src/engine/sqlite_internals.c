@@ -392,10 +392,12 @@ void dosql_count_from(sqlite3_stmt* statement, const struct dosql_counter* count
   set_op(op + 10, OP_Int64, low, r, high);
 }
 
-/* What registers hold is given back at the end of a run, but not the number in them. */
+/* What registers hold is given back at the end of a run, but not the numbers in them. */
 long long dosql_counted_to(sqlite3_stmt* statement, const struct dosql_counter* counter) {
   const Vdbe* const program = (const Vdbe*)statement;
-  return program->aMem[program->aOp[counter->place].p2].u.i;
+  const Mem* const now = program->aMem + program->aOp[counter->place].p2;
+  const Mem* const before = now + 2;
+  return (before->flags & MEM_Int) != 0 && before->u.i >= now->u.i ? 0 : now->u.i;
 }
 
 /* In a call of sqlite3_step() that was refused the lock before, it goes on from there. */

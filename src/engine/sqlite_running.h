@@ -40,8 +40,8 @@ int dosql_next_counter(struct sqlite3_stmt* statement, struct dosql_counter* cou
 // but one that may insert rows under numbers of the user's choice raises it to the floor. REQUIRES of this
 // and the next: dosql_next_counter() has moved there, and the program is still the same.
 void dosql_count_from(struct sqlite3_stmt* statement, const struct dosql_counter* counter, long long floor);
-// How far the table is counted, or the floor. REQUIRES: the statement has given a row or come to its end, and
-// was not reset since.
+// The highest number there is once the statement has inserted rows; 0: it has inserted none. REQUIRES: it has
+// given a row or come to its end, and was not reset since.
 long long dosql_counted_to(struct sqlite3_stmt* statement, const struct dosql_counter* counter);
 // The statement that is taking main's lock for writing now, if it is at its beginning and has such tables;
 // else null.
