@@ -52,9 +52,11 @@ Result<std::shared_ptr<DatabaseCore>> DatabaseCore::open(std::unique_ptr<io::Dir
   core->feed_slots_ =
       std::make_unique<cdc::SlotStore>(core->store_->directory(), core->store_->status().database_id,
                                        *core->clock_, fmt::format("process {}", ::getpid()));
+  core->counters_ = std::make_unique<AutoincrementCounters>(*core->store_);
   if (!core->read_only()) ScratchDirectory::remove_left_over(core->path_);
   core->vfs_ = std::make_unique<Vfs>(VfsSetup{.store = core->store_.get(),
                                               .slots = &core->slots_,
+                                              .counters = core->counters_.get(),
                                               .clock = core->clock_,
                                               .directory = core->path_,
                                               .allow_files = options.allow_files});

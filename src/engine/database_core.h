@@ -13,6 +13,7 @@
 #include <dosql/result.h>
 
 #include "cdc/slot_store.h"
+#include "engine/autoincrement.h"
 #include "engine/branch_uses.h"
 #include "engine/cache_budget.h"
 #include "engine/vfs.h"
@@ -33,6 +34,7 @@ class DatabaseCore : public std::enable_shared_from_this<DatabaseCore> {
 
   version::VersionStore& store() { return *store_; }
   WriterSlots& slots() { return slots_; }
+  AutoincrementCounters& counters() { return *counters_; }
   Vfs& vfs() { return *vfs_; }
   const Options& options() const { return options_; }
   Clock& clock() const { return *clock_; }
@@ -77,6 +79,7 @@ class DatabaseCore : public std::enable_shared_from_this<DatabaseCore> {
   std::unique_ptr<version::VersionStore> store_;
   std::unique_ptr<cdc::SlotStore> feed_slots_;
   WriterSlots slots_;
+  std::unique_ptr<AutoincrementCounters> counters_;
   std::unique_ptr<Vfs> vfs_;
 };
 

@@ -54,10 +54,11 @@ class MainFile::TemporaryPin {
   const bool mine_;
 };
 
-MainFile::MainFile(version::VersionStore& store, WriterSlots& slots, std::shared_ptr<Session> session,
-                   std::optional<version::ReadPoint> fixed)
+MainFile::MainFile(version::VersionStore& store, WriterSlots& slots, AutoincrementCounters& counters,
+                   std::shared_ptr<Session> session, std::optional<version::ReadPoint> fixed)
     : store_(store),
       slots_(slots),
+      counters_(counters),
       session_(std::move(session)),
       fixed_(fixed),
       branch_(fixed ? fixed->branch : store.find_branch(version::kMainName)->id),
@@ -157,6 +158,7 @@ int MainFile::lock(int level) {
   }
   if (level >= SQLITE_LOCK_RESERVED && !writes()) {
     if (const int rc = reserve(); rc != SQLITE_OK) return rc;
+    if (!trial_) counters_.transaction_begins(*this, session_->db);
   }
   lock_ = level;
   return SQLITE_OK;
@@ -200,6 +202,7 @@ void MainFile::roll_back() {
     return;
   }
   write_.rollback();
+  counters_.transaction_ended(*this);
   end_write(WriterSlot::HandOff::kAfterPatience);
   // It may have read what is not visible yet, and must not see less of it in the next transaction.
   await_point().ignore("a failed sync poisons the store, which the next statement says");
@@ -233,6 +236,7 @@ int MainFile::commit() {
   end_write(durability == version::Durability::kFull ? WriterSlot::HandOff::kAlways
                                                      : WriterSlot::HandOff::kAfterPatience);
   const Status visible = ordered ? store_.await_visible(*ordered) : ordered.error();
+  counters_.transaction_ended(*this);
   if (visible) {
     if (wrote_page1_) {
       counter_ = written_counter_;

@@ -33,6 +33,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "engine/autoincrement.h"
 #include "engine/journal_file.h"
 #include "engine/session.h"
 #include "engine/trial_pages.h"
@@ -43,10 +44,10 @@ namespace dosql::engine {
 
 class MainFile final : public BaseReader {
  public:
-  // On `fixed` when given (then read-only), else on the head of main. `store` and `slots` must outlive the
-  // file.
-  MainFile(version::VersionStore& store, WriterSlots& slots, std::shared_ptr<Session> session,
-           std::optional<version::ReadPoint> fixed);
+  // On `fixed` when given (then read-only), else on the head of main. `store`, `slots` and `counters` must
+  // outlive the file.
+  MainFile(version::VersionStore& store, WriterSlots& slots, AutoincrementCounters& counters,
+           std::shared_ptr<Session> session, std::optional<version::ReadPoint> fixed);
   ~MainFile() override;
   MainFile(const MainFile&) = delete;
   MainFile& operator=(const MainFile&) = delete;
@@ -78,6 +79,15 @@ class MainFile final : public BaseReader {
   version::CommitMarks marks() const;
   // All but the first `count`.
   void drop_marks_from(std::size_t count) { marks_.resize(std::min(count, marks_.size())); }
+  // A statement is going to be stepped; it was, and gave a row or came to its end. What is only tried gives
+  // no numbers to anybody.
+  void statement_begins(sqlite3_stmt* statement) {
+    if (locked() && !trial_) counters_.statement_begins(*this, statement);
+  }
+  void statement_gave(sqlite3_stmt* statement) {
+    if (write_.active()) counters_.statement_gave(*this, statement);
+  }
+
   // The transaction is one that writes: it has the writer slot, or is a trial.
   bool writes() const { return write_.active() || trial_pages_.active(); }
 
@@ -144,6 +154,7 @@ class MainFile final : public BaseReader {
 
   version::VersionStore& store_;
   WriterSlots& slots_;
+  AutoincrementCounters& counters_;
   std::shared_ptr<Session> session_;
   std::optional<version::ReadPoint> fixed_;
   BranchId branch_;

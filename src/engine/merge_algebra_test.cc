@@ -231,7 +231,13 @@ class Author {
     switch (below(4)) {
       case 0: return fmt::format("DELETE FROM counted WHERE token = {}", token());
       case 1: return fmt::format("UPDATE counted SET v = {} WHERE token = {}", value(), token());
-      default: return fmt::format("INSERT INTO counted(token, v) VALUES({}, {})", new_token(), value());
+      case 2: return fmt::format("INSERT INTO counted(token, v) VALUES({}, {})", new_token(), value());
+      default: {
+        // One that another author may have given too.
+        const std::uint64_t id = 1'000 + made_;
+        return fmt::format("INSERT INTO counted SELECT iif(max(id = {0}), NULL, {0}), {1}, {2} FROM counted",
+                           id, new_token(), value());
+      }
     }
   }
   std::string note() {

@@ -182,9 +182,9 @@ TEST(MergeChanges, RenumberedRowsAreFollowed) {
 TEST(MergeChanges, AutoincrementIsRenumberedWithoutAsking) {
   MergeBench bench(
       "CREATE TABLE t(id INTEGER PRIMARY KEY AUTOINCREMENT, v); INSERT INTO t(v) VALUES('base')");
+  bench.ours("INSERT INTO t VALUES(2, 'ours')");
   bench.theirs(
-      "INSERT INTO t(v) VALUES('theirs'); INSERT INTO t VALUES(50, 'x'); DELETE FROM t WHERE id = 50");
-  bench.ours("INSERT INTO t(v) VALUES('ours')");
+      "INSERT INTO t VALUES(2, 'theirs'); INSERT INTO t VALUES(50, 'x'); DELETE FROM t WHERE id = 50");
   ASSERT_TRUE(bench.merge());
   EXPECT_EQ(bench.rows("SELECT v FROM t ORDER BY id"), "base\nours\ntheirs\n");
   EXPECT_EQ(bench.rows("SELECT seq >= 50 FROM sqlite_sequence"), "1\n");
@@ -195,10 +195,10 @@ TEST(MergeChanges, ANumberThatTheBranchGaveIsNotGivenAgain) {
   MergeBench bench(
       "CREATE TABLE t(id INTEGER PRIMARY KEY AUTOINCREMENT, v); CREATE TABLE u(t REFERENCES t);"
       "INSERT INTO t(v) VALUES('base')");
+  bench.ours("INSERT INTO t VALUES(2, 'ours')");
   bench.theirs(
-      "INSERT INTO t(v) VALUES('two'), ('three'), ('four'); DELETE FROM t WHERE id = 4;"
+      "INSERT INTO t VALUES(2, 'two'), (3, 'three'), (4, 'four'); DELETE FROM t WHERE id = 4;"
       "INSERT INTO u VALUES(2), (3)");
-  bench.ours("INSERT INTO t(v) VALUES('ours')");
   ASSERT_TRUE(bench.merge());
   EXPECT_EQ(bench.rows("SELECT * FROM t ORDER BY id"), "1|base\n2|ours\n3|three\n5|two\n");
   EXPECT_EQ(bench.rows("SELECT v FROM u JOIN t ON id = t ORDER BY t"), "three\ntwo\n");

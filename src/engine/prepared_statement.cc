@@ -226,7 +226,15 @@ Result<bool> PreparedStatement::step() {
     return step_as_of();
   if (connection_->past() != nullptr && !connection_->past()->empty()) [[unlikely]]
     return step_beside_past();
-  return stepped(sqlite3_step(statement_));
+  return stepped(step_sqlite());
+}
+
+int PreparedStatement::step_sqlite() {
+  MainFile& file = connection_->file();
+  file.statement_begins(statement_);
+  const int rc = sqlite3_step(statement_);
+  if (rc == SQLITE_ROW || rc == SQLITE_DONE) file.statement_gave(statement_);
+  return rc;
 }
 
 Result<bool> PreparedStatement::stepped(int rc) {
@@ -250,7 +258,7 @@ Result<bool> PreparedStatement::step_beside_past() {
   if (in_transaction ? !ends_transaction(text_) : sqlite3_stmt_busy(statement_) == 0) {
     hidden.emplace(*connection_->past());
   }
-  const int rc = sqlite3_step(statement_);
+  const int rc = step_sqlite();
   const bool refused = hidden && rc == SQLITE_DONE && hidden->detach_our_name();
   hidden.reset();
   Result<bool> result = stepped(rc);
@@ -273,7 +281,7 @@ Result<bool> PreparedStatement::step_as_of() {
     if (begins && connection_->hooks().traces()) {
       connection_->hooks().show_as(statement_, [text = as_of_.get()] { return text->expanded_text(); });
     }
-    return sqlite3_step(statement_);
+    return step_sqlite();
   };
   const int rc = step();
   Result<bool> result = stepped(rc);

@@ -87,6 +87,7 @@ class PreparedStatement {
   Result<bool> run_command();
   Result<bool> step_command_rows();
   Status misuse(int sqlite_code);
+  int step_sqlite();
   Result<bool> stepped(int rc);
   Result<bool> step_as_of();
   Result<bool> step_beside_past();

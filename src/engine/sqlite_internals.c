@@ -252,3 +252,188 @@ void dosql_add_deferred_violations(sqlite3* db, long long count) {
   }
   if (db->nDeferredImmCons < 0) db->nDeferredImmCons = 0;
 }
+
+/* sqlite3AutoincrementBegin() has a program begin with these for each table. r is the register of the counter;
+   in front of it is that of the table's name, behind it those of its row in sqlite_sequence and of what it was
+   (null: there is no row). autoIncrementEnd() writes the counter only if it is more than that.
+
+     -2  OpenRead   0 (root) (database)     6  AddImm   r 0
+     -1  String8    (name to) r-1           7  Copy     r r+2
+      0  Null       r to r+2                8  Goto     11
+      1  Rewind     0, empty: to 10         9  Next     0, to 2
+      2  Column     0 0 r                  10  Integer  0 r
+      3  Ne         r-1 r, to 9            11  Close    0
+      4  Rowid      0 r+1
+      5  Column     0 1 r
+
+   From a floor on it counts with
+
+      5  Column     0 1 a                  10  Int64    floor r
+      6  Int64      floor b
+      7  MemMax     r r+2
+
+   where b is r+2, so that the counter is written when it is above the floor. A row under a number that was
+   given with it may be above the counter and not above the floor: where there may be such rows, b is r, and the
+   counter is written when it, or the floor, is above what it was. */
+
+enum { kListOps = 12 };
+
+static int is_op(const Op* op, int opcode, int p1, int p2, int p3) {
+  return op->opcode == opcode && op->p1 == p1 && op->p2 == p2 && op->p3 == p3;
+}
+
+static void set_op(Op* op, int opcode, int p1, int p2, int p3) {
+  op->opcode = (u8)opcode;
+  op->p1 = p1;
+  op->p2 = p2;
+  op->p3 = p3;
+}
+
+/* With a floor or without one. */
+static int has_floor_or_none(const Op* op, int r) {
+  const Op* const floor = op + 6;
+  if (is_op(op + 5, OP_Column, 0, 1, r) && is_op(op + 6, OP_AddImm, r, 0, 0) &&
+      is_op(op + 7, OP_Copy, r, r + 2, 0) && is_op(op + 10, OP_Integer, 0, r, 0))
+    return 1;
+  return (is_op(op + 5, OP_Column, 0, 1, r) || is_op(op + 5, OP_Column, 0, 1, r + 2)) &&
+         is_op(op + 6, OP_Int64, floor->p1, 2 * r + 2 - op[5].p3, floor->p3) &&
+         is_op(op + 7, OP_MemMax, r, r + 2, 0) && is_op(op + 10, OP_Int64, floor->p1, r, floor->p3);
+}
+
+/* Whether the list of some table begins at that place, behind where it opens sqlite_sequence. */
+static int is_list(const Vdbe* program, int place) {
+  const Op* const op = program->aOp + place;
+  int r;
+  if (place + kListOps > program->nOp) return 0;
+  r = op->p2;
+  if (op[-2].opcode != OP_OpenRead || op[-2].p1 != 0) return 0;
+  if ((op[-1].opcode != OP_String8 && op[-1].opcode != OP_String) || op[-1].p2 != r - 1) return 0;
+  return is_op(op, OP_Null, 0, r, r + 2) && is_op(op + 1, OP_Rewind, 0, place + 10, 0) &&
+         is_op(op + 2, OP_Column, 0, 0, r) && is_op(op + 3, OP_Ne, r - 1, place + 9, r) &&
+         op[3].p5 == SQLITE_JUMPIFNULL && is_op(op + 4, OP_Rowid, 0, r + 1, 0) && has_floor_or_none(op, r) &&
+         is_op(op + 8, OP_Goto, 0, place + 11, 0) && is_op(op + 9, OP_Next, 0, place + 2, 0) &&
+         is_op(op + 11, OP_Close, 0, 0, 0);
+}
+
+/* What the lists stand behind. */
+static int opens_transactions(const Op* op) {
+  return op->opcode == OP_Transaction || op->opcode == OP_VBegin || op->opcode == OP_TableLock;
+}
+
+static int first_list(const Vdbe* program) {
+  int place = program->aOp[0].p2;
+  while (place < program->nOp && opens_transactions(program->aOp + place)) ++place;
+  return place + 2;
+}
+
+int dosql_next_counter(sqlite3_stmt* statement, struct dosql_counter* counter) {
+  const Vdbe* const program = (const Vdbe*)statement;
+  int place = counter->place;
+#ifndef INT32_TO_64
+  return 0; /* OP_Int64 has its number elsewhere */
+#endif
+  if (program->readOnly || program->explain) return 0;
+  place = place == 0 ? first_list(program) : place + kListOps + 2;
+  while (is_list(program, place)) {
+    const Op* const name = program->aOp + place - 1;
+    if (program->aOp[place - 2].p3 == 0) {
+      /* The first run makes an OP_String of it, in the encoding of the database. */
+      const int is_string8 = name->opcode == OP_String8;
+      counter->table = name->p4.z;
+      counter->table_bytes = is_string8 ? sqlite3Strlen30(name->p4.z) : name->p1;
+      counter->encoding = is_string8 ? SQLITE_UTF8 : ENC(program->db);
+      counter->place = place;
+      return 1;
+    }
+    place += kListOps + 2;
+  }
+  return 0;
+}
+
+/* Whether autoIncStep() is told of numbers that OP_NewRowid did not choose. */
+static int is_given_numbers(const Op* op, int count, int r) {
+  int i;
+  for (i = 1; i < count; ++i) {
+    const int is_told = op[i].opcode == OP_MemMax && op[i].p1 == r;
+    const int is_chosen = op[i - 1].opcode == OP_NewRowid && op[i - 1].p3 == r;
+    if (is_told && !is_chosen) return 1;
+  }
+  return 0;
+}
+
+static int may_be_given_numbers(const Vdbe* program, int r) {
+  const SubProgram* part;
+  /* Behind what begins the program, where the lists are, there is nothing more. */
+  if (is_given_numbers(program->aOp, program->aOp[0].p2, r)) return 1;
+  for (part = program->pProgram; part != 0; part = part->pNext) {
+    if (is_given_numbers(part->aOp, part->nOp, r)) return 1;
+  }
+  return 0;
+}
+
+void dosql_count_from(sqlite3_stmt* statement, const struct dosql_counter* counter, long long floor) {
+  const Vdbe* const program = (const Vdbe*)statement;
+  Op* const op = program->aOp + counter->place;
+  const int r = op->p2;
+  const int low = (int)(floor & 0xffffffff);
+  const int high = (int)(floor >> 32);
+  int found = r;
+  if (floor <= 0) {
+    set_op(op + 5, OP_Column, 0, 1, r);
+    set_op(op + 6, OP_AddImm, r, 0, 0);
+    set_op(op + 7, OP_Copy, r, r + 2, 0);
+    set_op(op + 10, OP_Integer, 0, r, 0);
+    return;
+  }
+  if (may_be_given_numbers(program, r)) found = r + 2;
+  set_op(op + 5, OP_Column, 0, 1, found);
+  set_op(op + 6, OP_Int64, low, 2 * r + 2 - found, high);
+  set_op(op + 7, OP_MemMax, r, r + 2, 0);
+  set_op(op + 10, OP_Int64, low, r, high);
+}
+
+/* What registers hold is given back at the end of a run, but not the numbers in them. */
+long long dosql_counted_to(sqlite3_stmt* statement, const struct dosql_counter* counter) {
+  const Vdbe* const program = (const Vdbe*)statement;
+  const Mem* const now = program->aMem + program->aOp[counter->place].p2;
+  const Mem* const before = now + 2;
+  return (before->flags & MEM_Int) != 0 && before->u.i >= now->u.i ? 0 : now->u.i;
+}
+
+/* In a call of sqlite3_step() that was refused the lock before, it goes on from there. */
+static int is_at_beginning(const Vdbe* program) {
+  return program->pc == 0 || opens_transactions(program->aOp + program->pc);
+}
+
+sqlite3_stmt* dosql_counting_statement(sqlite3* db) {
+  const Schema* const schema = db->aDb[0].pSchema;
+  int running = db->nVdbeActive;
+  Vdbe* program;
+  if (schema == 0 || schema->pSeqTab == 0) return 0;
+  for (program = db->pVdbe; program != 0 && running > 0; program = program->pVNext) {
+    struct dosql_counter counter = {0};
+    if (program->eVdbeState != VDBE_RUN_STATE) continue;
+    --running;
+    if (is_at_beginning(program) && dosql_next_counter((sqlite3_stmt*)program, &counter))
+      return (sqlite3_stmt*)program;
+  }
+  return 0;
+}
+
+static int is_stale(const Vdbe* program) {
+  const Op* op = program->aOp + program->aOp[0].p2;
+  if (program->expired) return 1;
+  for (; op->opcode == OP_Transaction; ++op) {
+    const Schema* const schema = program->db->aDb[op->p1].pSchema;
+    if (op->p5 && (schema->schema_cookie != op->p3 || schema->iGeneration != op->p4.i)) return 1;
+  }
+  return 0;
+}
+
+/* A failure comes again when the statement begins, and is reported then. */
+void dosql_compile_if_stale(sqlite3_stmt* statement) {
+  Vdbe* const program = (Vdbe*)statement;
+  const int may_be = program->eVdbeState == VDBE_READY_STATE && !program->readOnly && !program->explain &&
+                     (program->prepFlags & SQLITE_PREPARE_SAVESQL) != 0;
+  if (may_be && is_stale(program)) sqlite3Reprepare(program);
+}

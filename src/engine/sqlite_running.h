@@ -9,6 +9,7 @@ extern "C" {
 #endif
 
 struct sqlite3;
+struct sqlite3_stmt;
 
 // sqlite3_exec() of one statement that undoes or sets something, and that neither an interrupt nor a progress
 // function stops. An interrupt that comes meanwhile stops the statements that were running already.
@@ -21,6 +22,33 @@ void dosql_forget_schemas(struct sqlite3* db);
 // Whether the statement that begins to run now was begun before in the same call: SQLite found the schema to
 // be another one, and has compiled it again.
 int dosql_is_tried_again(struct sqlite3* db);
+
+// AUTOINCREMENT. The program of a statement that may insert into such tables, be it by triggers, begins by
+// reading of each how far it has counted. A program that does not begin as those of the SQLite that this was
+// written for has no such tables.
+
+struct dosql_counter {
+  const void* table;  // its name, which stays as long as the program
+  int table_bytes;
+  int encoding;  // SQLITE_UTF8, SQLITE_UTF16LE or SQLITE_UTF16BE
+  int place;     // 0: before the first
+};
+// Moves on to the next such table of main; 0: there are no more.
+int dosql_next_counter(struct sqlite3_stmt* statement, struct dosql_counter* counter);
+// Has the statement give only numbers above `floor`, in each run that begins from now on and in one that is
+// at its beginning; 0 or less: as SQLite by itself. A statement that inserts no row leaves the counter alone,
+// but one that may insert rows under numbers of the user's choice raises it to the floor. REQUIRES of this
+// and the next: dosql_next_counter() has moved there, and the program is still the same.
+void dosql_count_from(struct sqlite3_stmt* statement, const struct dosql_counter* counter, long long floor);
+// The highest number there is once the statement has inserted rows; 0: it has inserted none. REQUIRES: it has
+// given a row or come to its end, and was not reset since.
+long long dosql_counted_to(struct sqlite3_stmt* statement, const struct dosql_counter* counter);
+// The statement that is taking main's lock for writing now, if it is at its beginning and has such tables;
+// else null.
+struct sqlite3_stmt* dosql_counting_statement(struct sqlite3* db);
+// Compiles the statement again now, if it writes and the schema that the handle knows is another one than it
+// was compiled for. REQUIRES: it is not running.
+void dosql_compile_if_stale(struct sqlite3_stmt* statement);
 
 #ifdef __cplusplus
 }

@@ -611,6 +611,11 @@ Result<NewNumbers> TableMerge::choose_new_numbers(
   if (table.autoincrement) most.bind(1, table.name);
   if (const int rc = most.step(); rc != SQLITE_ROW) return context.connection.error(rc);
   highest = std::max(highest, most.integer(0));
+  // Nor is it to meet what a third branch has given.
+  if (table.autoincrement) {
+    ConnectionState& connection = context.connection;
+    highest = std::max(highest, connection.core().counters().floor(connection.file(), table.name));
+  }
   if (highest > std::numeric_limits<std::int64_t>::max() - static_cast<std::int64_t>(taken.size())) {
     return Error(ErrorCode::kInvalidArgument,
                  fmt::format("{} has no numbers left for the rows that need a new one", table.name));

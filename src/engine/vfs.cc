@@ -88,8 +88,8 @@ int Vfs::Host::open_main(sqlite3_file* file, int* out_flags) {
   if (open_request == nullptr) {
     return refuse(ErrorCode::kInvalidArgument, "the database's own file cannot be attached");
   }
-  auto main = std::make_unique<MainFile>(*setup.store, *setup.slots, std::move(open_request->session),
-                                         open_request->point);
+  auto main = std::make_unique<MainFile>(*setup.store, *setup.slots, *setup.counters,
+                                         std::move(open_request->session), open_request->point);
   if (open_request->trial) main->begin_trial();
   const bool read_only = main->read_only();
   if (open_request->attached) main->show_another_schema();

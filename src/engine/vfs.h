@@ -18,6 +18,7 @@
 #include <dosql/result.h>
 
 #include "base/environment.h"
+#include "engine/autoincrement.h"
 #include "engine/main_file.h"
 #include "engine/session.h"
 #include "engine/writer_slot.h"
@@ -31,6 +32,7 @@ namespace dosql::engine {
 struct VfsSetup {
   version::VersionStore* store = nullptr;
   WriterSlots* slots = nullptr;
+  AutoincrementCounters* counters = nullptr;
   Clock* clock = nullptr;
   std::string directory;
   bool allow_files = false;

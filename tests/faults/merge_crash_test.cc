@@ -21,7 +21,7 @@ using engine::DatabaseAccess;
 using engine::DatabaseCore;
 using engine::rows_text;
 
-// Branches that changed the same rows as main and others.
+// Branches that changed the same rows as main and others, and gave the same number to others of `log`.
 constexpr std::string_view kBase = R"(
     CREATE TABLE t(id INTEGER PRIMARY KEY, a, b, u UNIQUE);
     CREATE TABLE log(id INTEGER PRIMARY KEY AUTOINCREMENT, what);
@@ -30,12 +30,12 @@ constexpr std::string_view kBase = R"(
     CREATE BRANCH part; CREATE BRANCH ahead;
     CHECKOUT decided;
     UPDATE t SET a = 'decided' WHERE id < 4; DELETE FROM t WHERE id = 4;
-    INSERT INTO t VALUES(10, 'decided', 0, 10); INSERT INTO log(what) VALUES('decided');
+    INSERT INTO t VALUES(10, 'decided', 0, 10); INSERT INTO log VALUES(1, 'decided');
     CHECKOUT forgotten; UPDATE t SET a = 'forgotten';
     CHECKOUT clean; ALTER TABLE t ADD COLUMN c DEFAULT 'clean'; INSERT INTO t VALUES(20, 'clean', 0, 20, 'x');
     CHECKOUT squashed; INSERT INTO t VALUES(30, 'squashed', 0, 30);
-    CHECKOUT part; INSERT INTO t VALUES(40, 'part', 0, 40); INSERT INTO log(what) VALUES('part');
-    CHECKOUT main; UPDATE t SET a = 'main', b = 1; INSERT INTO log(what) VALUES('main'))";
+    CHECKOUT part; INSERT INTO t VALUES(40, 'part', 0, 40); INSERT INTO log VALUES(1, 'part');
+    CHECKOUT main; UPDATE t SET a = 'main', b = 1; INSERT INTO log VALUES(1, 'main'))";
 
 // Each is one step: after a crash all of it is there or nothing.
 constexpr std::array<std::string_view, 14> kLife{

@@ -7,6 +7,9 @@
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 
+#include <algorithm>
+#include <map>
+
 #include "engine/engine_test_support.h"
 #include "testing/run_length.h"
 #include "testing/simulated_disk.h"
@@ -168,6 +171,7 @@ class CrashingDatabase {
   void change_rows(Connection& connection) {
     const std::uint64_t version = state().branches.at(branch_).rbegin()->first;
     const SqlBlock block = workload_.next_block(stock_.names(SqlWorkload::tables_query()));
+    stock_.count_from(counted_elsewhere());
     for (const std::string& sql : block) {
       const int wanted = stock_.run(sql);
       const Status done = connection.exec(sql);
@@ -182,6 +186,18 @@ class CrashingDatabase {
     const std::uint64_t now = connection.version();
     EXPECT_LE(now, version + 1) << "a transaction is one version";
     if (now != version) acknowledge(with_stock(now));
+  }
+
+  // What AUTOINCREMENT must not give again on the present branch.
+  StockModel::Numbers counted_elsewhere() {
+    StockModel::Numbers highest;
+    for (const auto& [name, line] : state().branches) {
+      if (name == branch_) continue;
+      const auto& newest = line.rbegin()->second;
+      if (!counted_.contains(newest)) counted_[newest] = StockModel::counted(newest);
+      for (const auto& [table, number] : counted_[newest]) highest[table] = std::max(highest[table], number);
+    }
+    return highest;
   }
 
   const SqlState& state() const { return history_.newest(); }
@@ -209,6 +225,7 @@ class CrashingDatabase {
   version::VersionStore* store_ = nullptr;  // of the database that is open
   StockModel stock_;                        // the present branch
   std::string branch_ = "main";
+  std::map<StockModel::Snapshot, StockModel::Numbers> counted_;
   CrashHistory<SqlState> history_;
   Loss loss_ = Loss::kNothing;  // the worst since the database was last open
   Durability durability_ = Durability::kFull;

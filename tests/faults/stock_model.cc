@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "base/check.h"
+#include "engine/sqlite_running.h"
 
 namespace dosql::testing {
 
@@ -24,7 +25,33 @@ void StockModel::open() {
 }
 
 int StockModel::run(const std::string& sql) {
-  return sqlite3_exec(db_, sql.c_str(), nullptr, nullptr, nullptr);
+  const char* rest = sql.c_str();
+  while (*rest != '\0') {
+    sqlite3_stmt* statement = nullptr;
+    const int rc = sqlite3_prepare_v2(db_, rest, -1, &statement, &rest);
+    if (rc != SQLITE_OK) return rc;
+    if (statement == nullptr) continue;
+    for (dosql_counter counter{}; dosql_next_counter(statement, &counter) != 0;) {
+      const std::string table(static_cast<const char*>(counter.table), counter.table_bytes);
+      dosql_count_from(statement, &counter, floors_[table]);
+    }
+    while (sqlite3_step(statement) == SQLITE_ROW) {
+    }
+    if (const int failed = sqlite3_finalize(statement); failed != SQLITE_OK) return failed;
+  }
+  return SQLITE_OK;
+}
+
+StockModel::Numbers StockModel::counted(const Snapshot& snapshot) {
+  StockModel model;
+  model.restore(snapshot);
+  Numbers numbers;
+  if (model.names("SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_sequence'").empty()) return numbers;
+  for (const std::string& table : model.names("SELECT name FROM sqlite_sequence")) {
+    const auto number = model.names("SELECT seq FROM sqlite_sequence WHERE name = '" + table + "'");
+    numbers[table] = std::stoll(number.at(0));
+  }
+  return numbers;
 }
 
 std::vector<std::string> StockModel::names(const std::string& sql) {

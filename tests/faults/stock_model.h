@@ -2,8 +2,11 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <sqlite3.h>
@@ -24,6 +27,10 @@ class StockModel {
   sqlite3* db() const { return db_; }
   // SQLite's extended result code.
   int run(const std::string& sql);
+  // How far AUTOINCREMENT has counted, by table. What is run from now on counts from above.
+  using Numbers = std::map<std::string, std::int64_t>;
+  void count_from(Numbers floors) { floors_ = std::move(floors); }
+  static Numbers counted(const Snapshot& snapshot);
   // The first column of a query.
   std::vector<std::string> names(const std::string& sql);
 
@@ -35,6 +42,7 @@ class StockModel {
   void open();
 
   sqlite3* db_ = nullptr;
+  Numbers floors_;
 };
 
 }  // namespace dosql::testing
