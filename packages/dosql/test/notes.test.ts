@@ -102,7 +102,7 @@ test('drafts are published, and readers of the feed see it', async () => {
   await call('POST', '/notes?draft=tidy', { title: 'brush', body: '' });
   await call('POST', '/notes', { title: 'sponge', body: '' });
   assert.equal((await call('POST', '/drafts/tidy/publish')).status, 204);
-  assert.deepEqual(titles(await get('/notes')).slice(-3), ['green soap', 'sponge', 'brush']);
+  assert.deepEqual(titles(await get('/notes')).slice(-3), ['green soap', 'brush', 'sponge']);
   assert.deepEqual(await get('/drafts'), []);
   assert.deepEqual(await receive(4), ['INSERT soap', 'INSERT sponge', 'UPDATE green soap', 'INSERT brush']);
 
