@@ -64,4 +64,10 @@ Error with_advice(Error error, Connection& connection) {
   return hint.empty() ? error : std::move(error).with_hint(std::move(hint));
 }
 
+Error with_rollback_hint(Error error) {
+  std::string hint = "the whole transaction was rolled back";
+  if (!error.hint().empty()) hint += fmt::format("; {}", error.hint());
+  return std::move(error).with_hint(std::move(hint));
+}
+
 }  // namespace dosql::shell

@@ -116,6 +116,31 @@ TEST_F(OwnDiskTest, AReadOnlyFileSystem) {
   EXPECT_EQ(run(read_only("dosql -readonly disk/shop 'SELECT x FROM t' .check")).output, "1\nok\n");
 }
 
+// The file itself is well and elsewhere.
+TEST_F(OwnDiskTest, AnImportWithoutRoomForTheCopy) {
+  ASSERT_EQ(run("sqlite3 old.db 'PRAGMA page_size = 1024; CREATE TABLE a(x); INSERT INTO a "
+                "VALUES(zeroblob(4000000))'")
+                .exit_status,
+            0);
+  expect_error(
+      on_disk("dosql disk/new '.import-sqlite old.db'"),
+      "error: cannot write '[^']*/disk/new/import.tmp/rewritten.sqlite', a copy of 'old.db': No space left "
+      "on device\n"
+      "hint:  importing this file takes room for it twice, in the directory of the database\n");
+}
+
+// Of three statements of a transaction the last one fails; that the others are gone too must be said.
+TEST_F(OwnDiskTest, AFullDiskInATransaction) {
+  const Outcome outcome =
+      run(on_disk("dosql disk/shop 'BEGIN; INSERT INTO t VALUES(2)' "
+                  "'INSERT INTO t VALUES(randomblob(20000000))'\n"
+                  "dosql disk/shop 'SELECT x FROM t'"));
+  EXPECT_EQ(outcome.output, "1\n");
+  EXPECT_THAT(outcome.errors,
+              MatchesRegex("error: cannot [^']* 'disk/shop/log-[0-9]+': No space left on device\n"
+                           "hint:  the whole transaction was rolled back\n"));
+}
+
 TEST_F(OwnDiskTest, AFullDisk) {
   const Outcome outcome =
       run(on_disk("dosql disk/shop 'INSERT INTO t VALUES(randomblob(5000000))'\n"

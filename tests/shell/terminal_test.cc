@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <fstream>
@@ -125,6 +126,27 @@ TEST_F(TerminalTest, InterruptStopsARunningStatement) {
       << "the rest of the line is dropped, also when nothing ran just then";
   terminal.type("SELECT 'still ' || 'here';\n");
   EXPECT_TRUE(terminal.wait_for("\nstill here\nmain> "));
+}
+
+// Else a person goes on as if what came before were still to be committed.
+TEST_F(TerminalTest, InterruptOfATransactionIsSaid) {
+  Terminal terminal = start({"shop", "-cmd", "CREATE TABLE t(x)", "-cmd", "BEGIN"});
+  ASSERT_TRUE(terminal.wait_for("main> "));
+  bool said = false;
+  // One that comes before the statement runs drops the line, and leaves the transaction.
+  for (int attempt = 0; attempt < 20 && !said; ++attempt) {
+    terminal.type(
+        "SELECT 'be' || 'gun'; INSERT INTO t WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
+        "SELECT i FROM n;\n");
+    ASSERT_TRUE(terminal.wait_for("\nbegun\n"));
+    ::usleep(100'000);
+    terminal.type("\x03");
+    ASSERT_TRUE(terminal.wait_for("main> "));
+    said = terminal.raw().find("rolled back") != std::string::npos;
+  }
+  EXPECT_TRUE(said);
+  terminal.type("COMMIT;\n");
+  EXPECT_TRUE(terminal.wait_for("cannot commit - no transaction is active"));
 }
 
 TEST_F(TerminalTest, TabCompletes) {
