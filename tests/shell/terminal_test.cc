@@ -101,6 +101,22 @@ TEST_F(TerminalTest, ErrorsPointAtThePlace) {
 }
 
 // Ctrl-C must neither leave the shell nor lose it: it drops what is being typed.
+// A line that the terminal wraps has its caret under other characters.
+TEST_F(TerminalTest, AnErrorsLineFits) {
+  Terminal terminal = start({"shop"});
+  ASSERT_TRUE(terminal.wait_for("main> "));
+  const std::string message = "no such column: nope";
+  terminal.type("SELECT '" + std::string(80, 'a') + "', nope;\n");
+  ASSERT_TRUE(terminal.wait_for(message + "\n"));
+  ASSERT_TRUE(terminal.wait_for("^\nmain> "));
+  const std::string& raw = terminal.raw();
+  const std::size_t begin = raw.find('\n', raw.find(message)) + 1;
+  const std::string line = raw.substr(begin, raw.find('\r', begin) - begin);
+  EXPECT_LE(line.size(), 100u) << line;
+  const std::size_t caret = raw.find('\n', begin) + 1;
+  EXPECT_EQ(line.find("nope"), raw.find('^', caret) - caret) << raw.substr(begin);
+}
+
 TEST_F(TerminalTest, InterruptClearsTheLine) {
   Terminal terminal = start({"shop"});
   ASSERT_TRUE(terminal.wait_for("main> "));
