@@ -16,6 +16,8 @@ namespace {
 constexpr std::string_view kNoTable = "no such table: ";
 constexpr std::string_view kNoColumn = "no such column: ";
 
+constexpr std::string_view kOurTableInView = "unsafe use of virtual table \"dosql_";
+
 constexpr std::string_view kTables =
     "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') UNION "
     "SELECT name FROM pragma_module_list WHERE name LIKE 'dosql!_%' ESCAPE '!'";
@@ -61,7 +63,15 @@ Error with_advice(Error error, Connection& connection) {
   if (error.code() == ErrorCode::kReadOnly) hint = other_writer(connection);
   if (message.starts_with(kNoTable)) hint = suggest(connection, kTables, message.substr(kNoTable.size()));
   if (message.starts_with(kNoColumn)) hint = suggest(connection, kColumns, message.substr(kNoColumn.size()));
+  if (message.starts_with(kOurTableInView))
+    hint = "only TEMP views and triggers can read it: stock SQLite must be able to read the schema";
   return hint.empty() ? error : std::move(error).with_hint(std::move(hint));
+}
+
+Error with_rollback_hint(Error error) {
+  std::string hint = "the whole transaction was rolled back";
+  if (!error.hint().empty()) hint += fmt::format("; {}", error.hint());
+  return std::move(error).with_hint(std::move(hint));
 }
 
 }  // namespace dosql::shell

@@ -9,4 +9,7 @@ namespace dosql::shell {
 // name.
 Error with_advice(Error error, Connection& connection);
 
+// The error of a statement that took the transaction around it along: what was typed before is undone too.
+Error with_rollback_hint(Error error);
+
 }  // namespace dosql::shell

@@ -108,6 +108,16 @@ Line take_line(std::string_view text, std::size_t wrap_columns, bool wrap_words)
   return line;
 }
 
+// A bar inside a cell of a Markdown table would end the cell.
+std::string with_escaped_bars(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '|') out += '\\';
+    out += c;
+  }
+  return out;
+}
+
 class ColumnWriter final : public RowWriter {
  public:
   ColumnWriter(const Format& format, Output& out)
@@ -119,7 +129,7 @@ class ColumnWriter final : public RowWriter {
     for (std::size_t column = 0; column < columns_; ++column) {
       widths_[column] = minimum_width(column);
       const std::string name(statement.column_name(static_cast<int>(column)));
-      header_.push_back(take_line(name, wrap_of(column), format_.wrap_words).text);
+      header_.push_back(cell_of(take_line(name, wrap_of(column), format_.wrap_words)));
       widen(column, header_.back());
     }
   }
@@ -165,6 +175,10 @@ class ColumnWriter final : public RowWriter {
   }
   bool to_the_right(std::size_t column) const { return chosen_width(column) < 0; }
 
+  std::string cell_of(const Line& line) const {
+    return format_.mode == Mode::kMarkdown ? with_escaped_bars(line.text) : line.text;
+  }
+
   void widen(std::size_t column, std::string_view cell) {
     widths_[column] = std::max(widths_[column], display_width(cell));
   }
@@ -187,8 +201,8 @@ class ColumnWriter final : public RowWriter {
     for (std::size_t column = 0; column < columns_; ++column) {
       Line taken;
       if (more[column]) taken = take_line(rest[column], wrap_of(column), format_.wrap_words);
-      widen(column, taken.text);
-      line.cells.push_back(std::move(taken.text));
+      line.cells.push_back(cell_of(taken));
+      widen(column, line.cells.back());
       rest[column] = taken.rest;
       more[column] = taken.more;
       any_row_broken_ = any_row_broken_ || taken.more;

@@ -79,13 +79,18 @@ Status run_status(Shell& shell, Arguments) {
   return {};
 }
 
+// What SQLite finds is in a version, main@5, and at no byte.
+std::string place_of(const Problem& problem) {
+  if (problem.file.empty()) return "";
+  if (problem.file.find('@') != std::string::npos) return fmt::format("{}: ", problem.file);
+  return fmt::format("{} at byte {}: ", problem.file, problem.offset);
+}
+
 Status run_check(Shell& shell, Arguments) {
   ProgressBar bar(shell.console(), shell.interrupts());
   DOSQL_ASSIGN_OR_RETURN(const std::vector<Problem> problems, shell.database().check(show_on(bar)));
   for (const Problem& problem : problems) {
-    const std::string place =
-        problem.file.empty() ? "" : fmt::format("{} at byte {}: ", problem.file, problem.offset);
-    shell.out().write(fmt::format("{}{}\n", place, problem.what));
+    shell.out().write(fmt::format("{}{}\n", place_of(problem), problem.what));
   }
   if (problems.empty()) {
     shell.out().write("ok\n");
@@ -137,7 +142,8 @@ std::vector<DotCommand> database_commands() {
       {"export-sqlite", "FILE [POINT]", "Write a version as an ordinary SQLite file; the newest unless given",
        "POINT is main@5, 5 (of the current branch), a timestamp, lsn:6816, current-5, or the name of a\n"
        "snapshot or branch. FILE must not exist.\n"
-       "sqlite3 and everything else that reads SQLite databases can open it.\n",
+       "sqlite3 and everything else that reads SQLite databases can open it; only its owner may read and\n"
+       "write it (mode 0600), whatever the umask.\n",
        1, 2, run_export_sqlite},
       {"import-sqlite", "FILE", "Take over an ordinary SQLite file as main@1 of a new database",
        "FILE is not changed. The database must be empty: start dosql with the name of a new directory.\n"

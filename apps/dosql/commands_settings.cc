@@ -16,6 +16,17 @@ namespace {
 // Where `.mode` puts lines broken, unless told otherwise.
 constexpr std::size_t kDefaultWrapColumns = 60;
 
+// Not a mode of its own.
+constexpr ModeName kQuotedBox{Mode::kBox, "qbox", "box with values as SQL literals"};
+
+// What `.mode` takes, in order.
+std::vector<ModeName> names_for_mode() {
+  std::vector<ModeName> names(mode_names().begin(), mode_names().end());
+  names.push_back(kQuotedBox);
+  std::sort(names.begin(), names.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+  return names;
+}
+
 Status set_switch(std::string_view command, bool& setting, Arguments arguments) {
   DOSQL_ASSIGN_OR_RETURN(setting, switch_argument(command, arguments[0]));
   return {};
@@ -139,7 +150,7 @@ class ModeArguments {
       return false;
     }
     if (mode_) return usage_error("mode", fmt::format("'{}' comes behind the mode", name));
-    if (name == "qbox") {
+    if (name == kQuotedBox.name) {
       mode_ = Mode::kBox;
       format_.quote_values = true;
       return false;
@@ -152,7 +163,7 @@ class ModeArguments {
 
   static Error unknown(std::string_view name) {
     std::string list;
-    for (const ModeName& entry : mode_names())
+    for (const ModeName& entry : names_for_mode())
       list += fmt::format("{}{}", list.empty() ? "" : " ", entry.name);
     return Error(ErrorCode::kInvalidArgument, fmt::format("unknown mode '{}'", name))
         .with_hint(std::move(list));
@@ -254,9 +265,9 @@ Status run_parameter(Shell& shell, Arguments arguments) {
 
 std::string mode_details() {
   std::string text = "MODE is one of:\n";
-  for (const ModeName& entry : mode_names()) text += fmt::format("  {:<10} {}\n", entry.name, entry.summary);
+  for (const ModeName& entry : names_for_mode())
+    text += fmt::format("  {:<10} {}\n", entry.name, entry.summary);
   text +=
-      "  qbox       box with values as SQL literals\n"
       "Options of column, table, box and markdown:\n"
       "  --wrap N         break values longer than N columns (0: never; 60 unless given)\n"
       "  --wordwrap on    break at words; --ww is the same\n"

@@ -1,5 +1,6 @@
 #include "apps/dosql/console.h"
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -23,8 +24,11 @@ constexpr std::string_view kPlain = "\x1b[0m";
 // As wide as "error: ".
 constexpr std::string_view kIndent = "       ";
 
-// A longer SQL line is shown around the caret only.
-constexpr std::size_t kLineColumns = 100;
+// Of a terminal that is narrower than anybody reads, a line is wrapped.
+constexpr std::size_t kLeastLineColumns = 16;
+
+// A token that the message repeats may be megabytes long.
+constexpr std::size_t kTokenColumns = 60;
 
 std::string coloured(std::string_view text, std::string_view code, Colour colour) {
   return colour == Colour::kOn ? fmt::format("{}{}{}", code, text, kPlain) : std::string(text);
@@ -51,17 +55,18 @@ SourceLine line_at(std::string_view sql, std::size_t offset) {
 
 bool is_utf8_continuation(char byte) { return (static_cast<unsigned char>(byte) & 0xc0) == 0x80; }
 
-// Cuts a long line to the part around the caret.
-SourceLine shorten(SourceLine line) {
-  if (display_width(line.text) <= kLineColumns) return line;
+// Cuts a line longer than `columns` to the part around the caret, which may stand behind its end.
+SourceLine shorten(SourceLine line, std::size_t columns) {
+  const std::size_t behind = line.caret == line.text.size() ? 1 : 0;
+  if (display_width(line.text) + behind <= columns) return line;
   // A line may be megabytes long; of what is in front of the caret only the end is looked at.
-  constexpr std::size_t kBytesBefore = kLineColumns * 4;
-  std::size_t first = line.caret > kBytesBefore ? line.caret - kBytesBefore : 0;
+  const std::size_t bytes_before = columns * 4;
+  std::size_t first = line.caret > bytes_before ? line.caret - bytes_before : 0;
   while (first < line.caret && is_utf8_continuation(line.text[first])) ++first;
-  while (display_width(line.text.substr(first, line.caret - first)) > kLineColumns * 2 / 3) {
+  while (display_width(line.text.substr(first, line.caret - first)) > columns * 2 / 3) {
     first += decode_utf8(line.text, first).bytes;
   }
-  line.text = prefix_of_width(line.text.substr(first), kLineColumns);
+  line.text = prefix_of_width(line.text.substr(first), columns);
   line.caret = std::min(line.caret - first, line.text.size());
   return line;
 }
@@ -80,6 +85,23 @@ std::string space_like(std::string_view text) {
   return out;
 }
 
+std::string hint_line(std::string_view text, Colour colour) {
+  return fmt::format("{}  {}\n", coloured("hint:", kCyan, colour), text);
+}
+
+// SQLite's messages that repeat a token of the text have it in double quotes.
+std::string with_short_token(const std::string& message) {
+  const bool has_token = message.starts_with("unrecognized token: \"") || message.starts_with("near \"");
+  if (!has_token) return message;
+  const std::size_t begin = message.find('"') + 1;
+  const std::size_t end = message.rfind('"');
+  if (end < begin) return message;
+  const std::string_view token = std::string_view(message).substr(begin, end - begin);
+  const std::string_view shown = prefix_of_width(token, kTokenColumns);
+  if (shown.size() == token.size()) return message;
+  return fmt::format("{}{}...{}", message.substr(0, begin), shown, message.substr(end));
+}
+
 }  // namespace
 
 std::string Origin::prefix(std::size_t line) const {
@@ -92,19 +114,21 @@ std::string Origin::prefix(std::size_t line) const {
   return "";
 }
 
-std::string describe_error(const Error& error, const Origin& origin, const SqlPlace& place, Colour colour) {
+std::string describe_error(const Error& error, const Origin& origin, const SqlPlace& place, Colour colour,
+                           std::size_t columns) {
   std::string where = origin.prefix(place.line);
   std::string source;
   if (error.sql_offset() && !place.sql.empty()) {
     const SourceLine full = line_at(place.sql, *error.sql_offset());
     where = origin.prefix(place.line + full.number);
-    const SourceLine line = shorten(full);
+    const SourceLine line =
+        shorten(full, std::max(columns, kIndent.size() + kLeastLineColumns) - kIndent.size());
     source = fmt::format("{}{}\n{}{}{}\n", kIndent, line.text, kIndent,
                          space_like(line.text.substr(0, line.caret)), coloured("^", kGreen, colour));
   }
-  std::string out =
-      fmt::format("{}{} {}\n{}", where, coloured("error:", kRed, colour), error.message(), source);
-  if (!error.hint().empty()) out += fmt::format("{}  {}\n", coloured("hint:", kCyan, colour), error.hint());
+  std::string out = fmt::format("{}{} {}\n{}", where, coloured("error:", kRed, colour),
+                                with_short_token(error.message()), source);
+  if (!error.hint().empty()) out += hint_line(error.hint(), colour);
   return out;
 }
 
@@ -113,13 +137,21 @@ Console::Console(int descriptor) : descriptor_(descriptor), is_terminal_(::isatt
 }
 
 void Console::error(const Error& error, const Origin& origin, const SqlPlace& place) {
-  write(describe_error(error, origin, place, colour_));
+  write(describe_error(error, origin, place, colour_, columns()));
 }
 
 void Console::error(const Error& error) { this->error(error, Origin{}, SqlPlace{}); }
 
 void Console::warning(std::string_view text) {
   write(fmt::format("{} {}\n", coloured("warning:", kBold, colour_), text));
+}
+
+void Console::hint(std::string_view text) { write(hint_line(text, colour_)); }
+
+std::size_t Console::columns() const {
+  winsize size = {};
+  if (!is_terminal_ || ::ioctl(descriptor_, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return kErrorColumns;
+  return std::min<std::size_t>(size.ws_col, kErrorColumns);
 }
 
 void Console::write(std::string_view text) {

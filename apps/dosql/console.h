@@ -29,13 +29,18 @@ struct SqlPlace {
 
 enum class Colour : std::uint8_t { kOff, kOn };
 
+// Of an error's lines, where the terminal has no fewer.
+inline constexpr std::size_t kErrorColumns = 107;
+
 // The lines to print, each with its line end:
 //   error: no such column: x
 //          SELECT x FROM t;
 //                 ^
 //   hint:  ...
-// The SQL line is the one that holds Error::sql_offset().
-std::string describe_error(const Error& error, const Origin& origin, const SqlPlace& place, Colour colour);
+// The SQL line is the one that holds Error::sql_offset(). It is shown in at most `columns`, cut around the
+// caret; a token that the message repeats is cut too where it is long.
+std::string describe_error(const Error& error, const Origin& origin, const SqlPlace& place, Colour colour,
+                           std::size_t columns = kErrorColumns);
 
 // Writes to standard error, or where a test wants it.
 class Console {
@@ -50,10 +55,14 @@ class Console {
   void error(const Error& error, const Origin& origin, const SqlPlace& place);
   void error(const Error& error);
   void warning(std::string_view text);
+  void hint(std::string_view text);
   // As it is, without a line end.
   void write(std::string_view text);
 
  private:
+  // For a line, as wide as the terminal is now.
+  std::size_t columns() const;
+
   int descriptor_;
   bool is_terminal_;
   Colour colour_;

@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <clocale>
+
+#include <fmt/format.h>
 
 namespace dosql::shell {
 namespace {
@@ -87,6 +90,31 @@ TEST(DescribeError, LongLinesAreCutAroundThePlace) {
   const std::string caret = text.substr(text.find('\n', line_begin) + 1);
   EXPECT_LE(line.size(), 107u);
   EXPECT_EQ("nope", line.substr(caret.find('^'), 4));
+}
+
+// Wrapped by the terminal, the line would have the caret under other characters.
+TEST(DescribeError, LinesFitTheTerminal) {
+  const std::string sql = "SELECT aaaaaaaaaa, bbbbbbbbbb, cccccccccc, nope, dddddddddd, eeeeeeeeee FROM t;";
+  for (const std::size_t columns : {30u, 40u, 60u, 80u}) {
+    std::setlocale(LC_CTYPE, "C.UTF-8");
+    for (const std::size_t offset : {sql.find("aaa"), sql.find("nope"), sql.size()}) {
+      const std::string text = describe_error(at("e", offset), {}, {sql, 1}, Colour::kOff, columns);
+      const std::size_t line_begin = text.find('\n') + 1;
+      const std::string line = text.substr(line_begin, text.find('\n', line_begin) - line_begin);
+      const std::size_t caret = text.substr(text.find('\n', line_begin) + 1).find('^');
+      EXPECT_LE(std::max(line.size(), caret + 1), columns);
+      EXPECT_EQ(sql.substr(offset, 4), caret < line.size() ? line.substr(caret, 4) : "");
+    }
+  }
+}
+
+// The caret shows where; the sentence would be as long as the text.
+TEST(DescribeError, LongTokensAreCut) {
+  const std::string token(100'000, 'x');
+  EXPECT_EQ(fmt::format("error: near \"{}...\": syntax error\n", token.substr(0, 60)),
+            describe(Error(ErrorCode::kSql, fmt::format("near \"{}\": syntax error", token)), ""));
+  const std::string other = "constraint failed: " + token;
+  EXPECT_EQ("error: " + other + "\n", describe(Error(ErrorCode::kSql, other), ""));
 }
 
 TEST(DescribeError, NamesFileAndLine) {

@@ -24,7 +24,7 @@ std::vector<DotCommand> collect_commands() {
 }
 
 // Commands of the sqlite3 shell that people will try, and what to do here.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 11> kElsewhere{{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 15> kElsewhere{{
     {"open", "leave with .quit and start dosql with the other directory"},
     {"save", ".backup DIRECTORY copies the database, .export-sqlite FILE writes an ordinary SQLite file"},
     {"clone", ".backup DIRECTORY copies the database with its history"},
@@ -35,6 +35,10 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 11> kElsewhe
     {"load", "dosql loads no extensions"},
     {"recover", ".check finds what is damaged, .export-sqlite FILE POINT takes an older version out"},
     {"dbinfo", ".status shows facts about the database"},
+    {"indices", "SELECT name FROM sqlite_schema WHERE type = 'index'; lists them"},
+    {"fullschema", ".schema shows the schema, .dump also the statistics of ANALYZE"},
+    {"timeout", "PRAGMA busy_timeout = MILLISECONDS; does it"},
+    {"version", "dosql -version, or SELECT sqlite_version();"},
     {"eqp", "write EXPLAIN QUERY PLAN before the statement"},
 }};
 

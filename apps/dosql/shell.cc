@@ -45,6 +45,18 @@ bool changes_rows(const Statement& statement) {
   return false;
 }
 
+// What people type at the prompt before they know that commands begin with a dot; empty: nothing of it.
+std::string_view what_was_meant(std::string_view line) {
+  line = trim(line);
+  if (line.ends_with(';')) line = trim(line.substr(0, line.size() - 1));
+  if (equals_ignoring_case(line, "help"))
+    return ".help lists the commands; anything else is SQL and ends with ;";
+  for (const std::string_view word : {"exit", "quit", "bye"}) {
+    if (equals_ignoring_case(line, word)) return ".quit leaves, and so does Ctrl-D";
+  }
+  return {};
+}
+
 // .timer: what a command took.
 class Stopwatch {
  public:
@@ -123,6 +135,13 @@ void Shell::run(LineSource& source, const Origin& origin, Stop stop) {
 void Shell::run_line(const std::string& line, LineSource& source, StatementSplitter& splitter, Stop stop,
                      std::uint64_t failures_before) {
   const bool between_statements = splitter.idle();
+  if (between_statements && interactive() && origin_->kind == Origin::Kind::kTerminal) {
+    if (const std::string_view meant = what_was_meant(line); !meant.empty()) {
+      source.remember(line);
+      console_.hint(meant);
+      return;
+    }
+  }
   splitter.feed_line(between_statements && (line.starts_with('.') || line.starts_with('#')) ? "" : line);
   if (between_statements && line.starts_with('.')) {
     source.remember(line);
@@ -183,8 +202,13 @@ void Shell::run_statement(const SplitStatement& statement) {
   if (settings_.echo) out_.write(statement.text + '\n');
   std::optional<Stopwatch> stopwatch;
   if (settings_.timer) stopwatch.emplace();
+  const bool was_in_transaction = connection_->in_transaction();
   const Status status = execute(statement.text);
-  if (!status) fail(with_advice(status.error(), *connection_), place);
+  if (!status) {
+    Error error = with_advice(status.error(), *connection_);
+    if (was_in_transaction && !connection_->in_transaction()) error = with_rollback_hint(std::move(error));
+    fail(error, place);
+  }
   if (stopwatch) out_.write(stopwatch->report());
   end_command(place);
 }
@@ -203,6 +227,7 @@ Status Shell::execute(std::string_view sql) {
     if (!status) {
       Error error = std::move(status).error();
       const auto skipped = static_cast<std::size_t>(rest.data() - sql.data());
+      if (error.message() == "incomplete input") return std::move(error).with_sql_offset(sql.size());
       if (error.sql_offset()) return std::move(error).with_sql_offset(*error.sql_offset() + skipped);
       return error;
     }

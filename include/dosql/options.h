@@ -13,7 +13,7 @@ class Random;
 enum class OpenMode : std::uint8_t {
   kCreateIfMissing,  // read and write; a missing or empty directory becomes a new database
   kReadWrite,        // read and write; must exist
-  kReadOnly,         // must exist; changes nothing, needs no lock; follows a process that writes
+  kReadOnly,         // must exist; changes nothing, attached files neither; needs no lock; follows a writer
 };
 
 struct Options {

@@ -25,6 +25,8 @@ using engine::DatabaseCore;
 
 namespace {
 
+constexpr std::size_t npos = std::string::npos;
+
 bool is_sqlite_file(const std::string& path) {
   io::FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   std::array<char, 16> magic{};
@@ -32,15 +34,58 @@ bool is_sqlite_file(const std::string& path) {
          std::memcmp(magic.data(), "SQLite format 3", 16) == 0;
 }
 
+bool is_control(char c) { return static_cast<unsigned char>(c) < ' ' || c == 127; }
+
+// As one word of a dot-command.
+std::string dot_command_word(const std::string& text) {
+  const auto is_plain = [](char c) { return !is_control(c) && std::string_view(" '\"\\").find(c) == npos; };
+  if (std::all_of(text.begin(), text.end(), is_plain)) return text;
+  const auto needs_escape = [](char c) { return is_control(c) || c == '\''; };
+  if (std::none_of(text.begin(), text.end(), needs_escape)) return "'" + text + "'";
+  std::string word = "\"";
+  for (const char c : text) {
+    if (is_control(c))
+      word += fmt::format("\\{:03o}", static_cast<unsigned char>(c));
+    else if (c == '"' || c == '\\')
+      word += fmt::format("\\{}", c);
+    else
+      word += c;
+  }
+  return word + '"';
+}
+
+// As one word of a POSIX shell, to be pasted into one.
+std::string shell_word(const std::string& text) {
+  const auto is_plain = [](char c) {
+    const bool special = std::string_view(" \"'\\$`!*?[](){}<>|&;#~").find(c) != npos;
+    return !is_control(c) && !special;
+  };
+  if (std::all_of(text.begin(), text.end(), is_plain)) return text;
+  if (text.find_first_of("\"\\$`!") == npos) return '"' + text + '"';
+  std::string word = "'";
+  for (const char c : text) word += c == '\'' ? "'\\''" : std::string(1, c);
+  return word + "'";
+}
+
+bool exists(const std::string& path) {
+  struct stat about;
+  return ::lstat(path.c_str(), &about) == 0;
+}
+
 std::string import_hint(const std::string& path) {
-  std::string name = path;
+  // What begins with a dash would be an option.
+  std::string name = path.starts_with('-') ? "./" + path : path;
+  const std::string command = ".import-sqlite " + dot_command_word(name);
   while (name.ends_with('/')) name.pop_back();
   const std::size_t dot = name.rfind('.');
   const std::size_t slash = name.rfind('/');
   const bool has_ending =
       dot != std::string::npos && dot > 0 && (slash == std::string::npos || dot > slash + 1);
-  const std::string directory = has_ending ? name.substr(0, dot) : name + ".dosql";
-  return fmt::format("import it into a new database: dosql {} \".import-sqlite {}\"", directory, path);
+  const std::string without_ending = has_ending ? name.substr(0, dot) : name;
+  const bool is_free = has_ending && !exists(without_ending);
+  const std::string directory = is_free ? without_ending : without_ending + ".dosql";
+  return fmt::format("import it into a new database: dosql {} {}", shell_word(directory),
+                     shell_word(command));
 }
 
 // A path that is a file is a common mistake with a simple way out.

@@ -33,6 +33,13 @@ Status leave_alone_what_is_no_database(io::Directory& directory, const std::vect
   return {};
 }
 
+// A file of the log knows its own name only, and not what to do.
+Error with_directory(Error error, const std::string& directory) {
+  if (error.code() != ErrorCode::kFormatTooNew || !error.hint().empty()) return error;
+  return Error(ErrorCode::kFormatTooNew, fmt::format("'{}': {}", directory, error.message()))
+      .with_hint("open it with a newer release of DoSQL");
+}
+
 }  // namespace
 
 Result<std::shared_ptr<DatabaseCore>> DatabaseCore::open(std::unique_ptr<io::Directory> directory,
@@ -46,9 +53,11 @@ Result<std::shared_ptr<DatabaseCore>> DatabaseCore::open(std::unique_ptr<io::Dir
   DOSQL_RETURN_IF_ERROR(leave_alone_what_is_no_database(*directory, files, *core->clock_, *core->random_));
   core->path_ = std::move(path);
   core->created_ = files.empty();
-  DOSQL_ASSIGN_OR_RETURN(
-      core->store_, version::VersionStore::open(std::move(directory), store_options(options), *core->clock_,
-                                                *core->random_));
+  const std::string named = directory->describe();
+  auto store = version::VersionStore::open(std::move(directory), store_options(options), *core->clock_,
+                                           *core->random_);
+  if (!store) return with_directory(std::move(store).error(), named);
+  core->store_ = *std::move(store);
   core->feed_slots_ =
       std::make_unique<cdc::SlotStore>(core->store_->directory(), core->store_->status().database_id,
                                        *core->clock_, fmt::format("process {}", ::getpid()));

@@ -152,6 +152,30 @@ TEST_F(DatabaseTest, ASqliteFileIsAnsweredWithHowToImportIt) {
             "import it into a new database: dosql " + path + ".dosql \".import-sqlite " + path + "\"");
 }
 
+// The hint is there to be pasted into a shell.
+TEST_F(DatabaseTest, TheHintIsQuotedForTheShell) {
+  const std::string folder = path + ".d/";
+  std::filesystem::create_directories(folder + "taken");
+  const auto hint_for = [&](const std::string& name) {
+    Stock(folder + name).exec("CREATE TABLE t(x)");
+    const std::string prefix = "import it into a new database: dosql ";
+    auto opened = Database::open(folder + name);
+    EXPECT_EQ(opened.error().hint().substr(0, prefix.size()), prefix);
+    return opened.error().hint().substr(prefix.size());
+  };
+  EXPECT_EQ(hint_for("plain.db"), folder + "plain \".import-sqlite " + folder + "plain.db\"");
+  EXPECT_EQ(hint_for("my file.db"), '"' + folder + "my file\" \".import-sqlite '" + folder + "my file.db'\"");
+  EXPECT_EQ(hint_for("it's.db"), '"' + folder + "it's\" '.import-sqlite \"" + folder + "it'\\''s.db\"'");
+  EXPECT_EQ(hint_for("a$b.db"), "'" + folder + "a$b' '.import-sqlite " + folder + "a$b.db'");
+  EXPECT_EQ(hint_for("taken.db"), folder + "taken.dosql \".import-sqlite " + folder + "taken.db\"");
+  const std::filesystem::path here = std::filesystem::current_path();
+  std::filesystem::current_path(folder);
+  Stock("./-dash.db").exec("CREATE TABLE t(x)");
+  EXPECT_EQ(Database::open("-dash.db").error().hint(),
+            "import it into a new database: dosql ./-dash \".import-sqlite ./-dash.db\"");
+  std::filesystem::current_path(here);
+}
+
 TEST_F(DatabaseTest, OtherFilesAndDirectoriesAreRefused) {
   std::ofstream(path) << "hello";
   auto file = Database::open(path);

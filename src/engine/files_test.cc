@@ -58,6 +58,46 @@ TEST_F(FilesTest, PlainFilesAttachLikeAlways) {
   EXPECT_EQ(Stock(plain).rows_text("SELECT count(*) FROM t"), "5");
 }
 
+// Who asked for reading only is not to find a plain file changed, or a new one.
+TEST_F(FilesTest, ReadersWriteNoAttachedFiles) {
+  Stock(plain).exec("CREATE TABLE t(x); INSERT INTO t VALUES (1)");
+  DOSQL_ASSERT_OK(connect(true).exec("CREATE TABLE u(x); INSERT INTO u VALUES (2)"));
+  Options options;
+  options.allow_files = true;
+  Database writer = Database::open(directory.file("db"), options).value();
+  options.mode = OpenMode::kReadOnly;
+  Database reader = Database::open(directory.file("db"), options).value();
+  const auto expect_no_writes = [this](Connection conn) {
+    DOSQL_ASSERT_OK(conn.exec("ATTACH '" + plain + "' AS p"));
+    DOSQL_EXPECT_ERROR(conn.exec("INSERT INTO p.t VALUES (3)"), kReadOnly);
+    auto refused = conn.exec("CREATE TABLE p.v(x)");
+    ASSERT_FALSE(refused);
+    EXPECT_NE(refused.error().message().find("files attached to it"), std::string::npos)
+        << refused.error().message();
+    DOSQL_EXPECT_ERROR(conn.exec("ATTACH '" + directory.file("new") + "' AS q"), kIo);
+    EXPECT_FALSE(fs::exists(directory.file("new")));
+    // What they have for themselves goes on working, and so does taking a copy.
+    DOSQL_ASSERT_OK(conn.exec("CREATE TEMP TABLE s(x); ATTACH ':memory:' AS m; CREATE TABLE m.s(x)"));
+    DOSQL_ASSERT_OK(conn.exec("INSERT INTO m.s SELECT x FROM p.t; INSERT INTO temp.s SELECT x FROM m.s"));
+    EXPECT_EQ(rows_text(conn, "SELECT x FROM temp.s"), "1");
+    DOSQL_ASSERT_OK(conn.exec("VACUUM INTO '" + directory.file("copy") + "'"));
+    fs::remove(directory.file("copy"));
+  };
+  expect_no_writes(reader.connect().value());
+  expect_no_writes(writer.as_of(current()).value());
+  EXPECT_EQ(Stock(plain).rows_text("SELECT x FROM t"), "1");
+}
+
+TEST_F(FilesTest, ADatabaseOfOursIsNotAttached) {
+  Connection conn = connect(true);
+  DOSQL_ASSERT_OK(Database::open(directory.file("other"))->connect());
+  auto refused = conn.exec("ATTACH '" + directory.file("other") + "' AS o");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), ErrorCode::kNotADatabase);
+  EXPECT_EQ(refused.error().message(),
+            "'" + directory.file("other") + "' is a directory; only plain SQLite files can be attached");
+}
+
 TEST_F(FilesTest, VacuumIntoMakesAnOrdinaryFile) {
   Connection conn = connect(true);
   DOSQL_ASSERT_OK(conn.exec("CREATE TABLE t(x); INSERT INTO t VALUES (1); VACUUM INTO '" + plain + "'"));

@@ -377,6 +377,13 @@ TEST_F(BadImportTest, AGarbledSchema) {
   expect_refused(ErrorCode::kCorrupt, "malformed database schema");
 }
 
+// Found in a private copy, it is said of the file that was named.
+TEST_F(BadImportTest, DamageInAWalFileOfAnotherPageSize) {
+  make_source("PRAGMA page_size = 1024; PRAGMA journal_mode = WAL");
+  damage(1024 * 20, std::string(1024 * 40, '\xa5'));
+  expect_refused(ErrorCode::kCorrupt, "'" + source + "'");
+}
+
 TEST_F(BadImportTest, AFreeListLongerThanTheFile) {
   make_source("PRAGMA page_size = 4096");
   damage(36, std::string("\x7f\xff\xff\xff", 4));

@@ -80,12 +80,12 @@ void PlainConnection::ask(const std::function<bool()>& goes_on) {
   if (goes_on) sqlite3_progress_handler(db_, 10'000, stop, const_cast<std::function<bool()>*>(&goes_on));
 }
 
-Error PlainConnection::error(int sqlite_code) const {
+Error PlainConnection::error(int sqlite_code, const std::string& file) const {
   const char* message = db_ ? sqlite3_errmsg(db_) : sqlite3_errstr(sqlite_code);
   if ((sqlite_code & 0xff) == SQLITE_CANTOPEN && db_ && sqlite3_system_errno(db_) != 0) {
     message = std::strerror(sqlite3_system_errno(db_));
   }
-  return Error(error_code_of(sqlite_code), fmt::format("'{}': {}", path_, message))
+  return Error(error_code_of(sqlite_code), fmt::format("'{}': {}", file, message))
       .with_sqlite_code(sqlite_code);
 }
 

@@ -37,8 +37,9 @@ class PlainConnection {
   // Statements stop with SQLITE_INTERRUPT when `goes_on`, asked now and then, is false. It must outlive the
   // connection.
   void ask(const std::function<bool()>& goes_on);
-  // What the newest call reported, saying which file it is about.
-  Error error(int sqlite_code) const;
+  // What the newest call reported, saying which file it is about: this one, or another that it is a copy of.
+  Error error(int sqlite_code) const { return error(sqlite_code, path_); }
+  Error error(int sqlite_code, const std::string& file) const;
 
   // The file's bytes past SQLite's cache, through its own descriptor: closing another one of the same file
   // would drop all locks that this process holds on it. Bytes behind the end are zeros.

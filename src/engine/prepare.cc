@@ -112,6 +112,23 @@ Result<std::unique_ptr<PreparedStatement>> prepare_command(const std::shared_ptr
   return prepare_as_of(connection, sql, std::move(recognition), lifetime);
 }
 
+Error zero_byte_error(std::size_t offset) {
+  return Error(ErrorCode::kInvalidArgument, "the SQL text contains a zero byte").with_sql_offset(offset);
+}
+
+// `error`, or what is behind it: a token or a statement had no end because SQLite saw one in a zero byte.
+Error without_zero_byte(Error error, std::string_view sql) {
+  const std::size_t zero = sql.find('\0');
+  if (zero == std::string_view::npos) return error;
+  constexpr std::string_view kOpenToken = "unrecognized token: \"";
+  const std::string_view message = error.message();
+  const std::string_view before = sql.substr(0, std::min(zero, error.sql_offset().value_or(zero)));
+  const std::string_view token = sql.substr(before.size(), zero - before.size());
+  const bool ends_token = message.starts_with(kOpenToken) && !token.empty() &&
+                          message.substr(kOpenToken.size()) == std::string(token) + '"';
+  return ends_token || message == "incomplete input" ? zero_byte_error(zero) : std::move(error);
+}
+
 }  // namespace
 
 std::size_t blank_prefix_bytes(std::string_view sql) {
@@ -151,14 +168,13 @@ Result<std::unique_ptr<PreparedStatement>> prepare(const std::shared_ptr<Connect
   const unsigned flags = prepare_flags(lifetime);
   const auto [rc, statement, end] =
       has_past ? compile_beside_past(*connection, sql, flags) : compile(*connection, sql, flags);
-  if (rc != SQLITE_OK) return connection->error(rc);
+  if (rc != SQLITE_OK) return without_zero_byte(connection->error(rc), sql);
   const char* const begin = sql.empty() ? end : sql.data();
   tail = sql.substr(end - begin);
   // To SQLite a zero byte ends the text. Half of a statement may mean something else than all of it.
   if (tail.starts_with('\0')) {
     sqlite3_finalize(statement);
-    return Error(ErrorCode::kInvalidArgument, "the SQL text contains a zero byte")
-        .with_sql_offset(sql.size() - tail.size());
+    return zero_byte_error(sql.size() - tail.size());
   }
   if (statement == nullptr) return std::unique_ptr<PreparedStatement>();
 

@@ -45,6 +45,8 @@ Status write_all(int descriptor, Bytes bytes, const std::string& path) {
   return {};
 }
 
+bool has_no_room(int sqlite_code) { return (sqlite_code & 0xff) == SQLITE_FULL; }
+
 Result<io::FileDescriptor> create(const std::string& path) {
   io::FileDescriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (!file.is_open()) return io::posix_name_error(errno, io::NameUse::kChange, "create", path);
@@ -93,6 +95,15 @@ Result<std::unique_ptr<SqliteSource>> SqliteSource::open(const std::string& path
   return source;
 }
 
+// Of copies, which are ours and soon gone, people hear as of the file that they named.
+Error SqliteSource::failed(int sqlite_code) const { return connection_->error(sqlite_code, path_); }
+
+Error SqliteSource::copy_has_no_room(const std::string& copy) const {
+  return Error(ErrorCode::kDiskFull,
+               fmt::format("cannot write '{}', a copy of '{}': No space left on device", copy, path_))
+      .with_hint("importing this file takes room for it twice, in the directory of the database");
+}
+
 Status SqliteSource::ask() const {
   if (!goes_on_ || goes_on_()) return {};
   return Error(ErrorCode::kInterrupted, "interrupted");
@@ -134,7 +145,7 @@ Status SqliteSource::settle_journal() {
   if (rc == SQLITE_OK) return {};
   const bool wants_to_write = (rc & 0xff) == SQLITE_READONLY || (rc & 0xff) == SQLITE_CANTOPEN;
   if (wants_to_write && has_content(path_ + "-journal")) return copy_aside("-journal");
-  return connection_->error(rc);
+  return failed(rc);
 }
 
 Status SqliteSource::make_scratch() {
@@ -192,7 +203,8 @@ Status SqliteSource::apply_companion(const std::string& copy) {
   const char* settle_it =
       "PRAGMA synchronous = OFF; SELECT count(*) FROM sqlite_schema; PRAGMA wal_checkpoint(TRUNCATE);"
       "PRAGMA journal_mode = DELETE";
-  if (const int rc = connection_->exec(settle_it); rc != SQLITE_OK) return connection_->error(rc);
+  if (const int rc = connection_->exec(settle_it); rc != SQLITE_OK)
+    return has_no_room(rc) ? copy_has_no_room(copy) : failed(rc);
   return connect(copy, PlainConnection::Access::kReadOnly);
 }
 
@@ -203,7 +215,8 @@ Status SqliteSource::rewrite() {
       sqlite3_mprintf("PRAGMA page_size = %d; VACUUM INTO %Q", static_cast<int>(kPageBytes),
                       rewritten.c_str()),
       sqlite3_free);
-  if (const int rc = connection_->exec(sql.get()); rc != SQLITE_OK) return connection_->error(rc);
+  if (const int rc = connection_->exec(sql.get()); rc != SQLITE_OK)
+    return has_no_room(rc) ? copy_has_no_room(rewritten) : failed(rc);
   rewritten_ = true;
   // The rewritten file is a snapshot of a read transaction of its own; whatever happens to the original now
   // is later.
@@ -219,7 +232,7 @@ Status SqliteSource::rewrite() {
 // found by a check.
 Status SqliteSource::look_over() {
   if (const int rc = connection_->exec("BEGIN; SELECT count(*) FROM sqlite_schema"); rc != SQLITE_OK) {
-    return connection_->error(rc);
+    return failed(rc);
   }
   DOSQL_ASSIGN_OR_RETURN(const std::uint64_t file_bytes, connection_->size());
   const auto pages_there = static_cast<std::uint32_t>((file_bytes + kPageBytes - 1) / kPageBytes);

@@ -68,6 +68,8 @@ class SqliteSource {
   Status look_over();
   Status make_scratch();
   Status ask() const;
+  Error failed(int sqlite_code) const;
+  Error copy_has_no_room(const std::string& copy) const;
 
   const std::string path_;  // as the user named it
   const std::string scratch_parent_;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <sqlite3.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <atomic>
@@ -29,9 +30,14 @@ struct OpenRequest {
 thread_local OpenRequest* open_request = nullptr;
 thread_local std::optional<Error> refused_file;
 
-int refuse(ErrorCode code, std::string message) {
-  refused_file.emplace(code, std::move(message));
+int refuse(Error error) {
+  refused_file.emplace(std::move(error));
   return SQLITE_CANTOPEN;
+}
+
+bool is_directory(const char* path) {
+  struct stat about;
+  return ::stat(path, &about) == 0 && S_ISDIR(about.st_mode);
 }
 
 }  // namespace
@@ -57,7 +63,7 @@ struct Vfs::Host {
   }
 
   int open_main(sqlite3_file* file, int* out_flags);
-  int open_plain(const char* path, sqlite3_file* file, int flags, int* out_flags);
+  int open_plain(const char* path, sqlite3_file* file, int flags, int* out_flags) const;
 
   static int open(sqlite3_vfs* vfs, const char* path, sqlite3_file* file, int flags, int* out_flags);
   static int remove(sqlite3_vfs* vfs, const char* path, int sync_directory);
@@ -86,7 +92,7 @@ int Vfs::Host::open(sqlite3_vfs* vfs, const char* path, sqlite3_file* file, int 
 
 int Vfs::Host::open_main(sqlite3_file* file, int* out_flags) {
   if (open_request == nullptr) {
-    return refuse(ErrorCode::kInvalidArgument, "the database's own file cannot be attached");
+    return refuse(Error(ErrorCode::kInvalidArgument, "the database's own file cannot be attached"));
   }
   auto main = std::make_unique<MainFile>(*setup.store, *setup.slots, *setup.counters,
                                          std::move(open_request->session), open_request->point);
@@ -100,12 +106,21 @@ int Vfs::Host::open_main(sqlite3_file* file, int* out_flags) {
   return SQLITE_OK;
 }
 
-int Vfs::Host::open_plain(const char* path, sqlite3_file* file, int flags, int* out_flags) {
+int Vfs::Host::open_plain(const char* path, sqlite3_file* file, int flags, int* out_flags) const {
   if (!setup.allow_files) {
     return refuse(
-        ErrorCode::kForbidden,
-        fmt::format("'{}' is a file outside the database: ATTACH and VACUUM INTO need leave for that", path));
+        Error(ErrorCode::kForbidden,
+              fmt::format("'{}' is a file outside the database: ATTACH and VACUUM INTO need leave for that",
+                          path)));
   }
+  if (is_directory(path)) {
+    return refuse(Error(ErrorCode::kNotADatabase,
+                        fmt::format("'{}' is a directory; only plain SQLite files can be attached", path))
+                      .with_hint("of a DoSQL database, export the version that is wanted to such a file"));
+  }
+  // ATTACH opens with the flags of its connection; VACUUM INTO, which a reader may do, adds this one.
+  const bool creates = (flags & SQLITE_OPEN_CREATE) != 0;
+  if (!creates) flags = (flags & ~SQLITE_OPEN_READWRITE) | SQLITE_OPEN_READONLY;
   return host->xOpen(host, path, file, flags, out_flags);
 }
 
@@ -200,7 +215,10 @@ Result<MainFile*> Vfs::open(std::shared_ptr<Session> session, std::optional<vers
 
   OpenRequest request{.session = session, .point = point, .trial = writes == Writes::kTrial};
   open_request = &request;
-  const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+  // What only reads neither makes nor writes the plain files that it attaches: open_plain() knows it by the
+  // flag that is missing. SQLITE_OPEN_READONLY would also make attached databases in memory read-only.
+  const int creates = session->read_only ? 0 : SQLITE_OPEN_CREATE;
+  const int flags = SQLITE_OPEN_READWRITE | creates | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
   const int rc = sqlite3_open_v2(path.c_str(), &session->db, flags, host_->name.c_str());
   open_request = nullptr;
   if (rc == SQLITE_OK) return request.file;

@@ -73,14 +73,29 @@ TEST_F(BadInputTest, ADirectoryThatIsNoDatabase) {
   EXPECT_EQ(run("ls letters; cat letters/lock").output, "ann\nlock\nkey\n");
 }
 
-TEST_F(BadInputTest, ANewerFormatVersion) {
-  const auto control = folder_.path() / "shop" / "control";
-  std::string bytes = read_file(control);
-  for (const std::size_t slot : {0, 4096}) {
-    auto* at = reinterpret_cast<std::byte*>(bytes.data()) + slot;
-    store<std::uint32_t>(at + 8, 99);
+// Both copies of the 128 bytes at the head of the control file or of a segment, from the other release.
+std::string of_format_version(std::string bytes, std::size_t second_copy, std::uint32_t version) {
+  for (const std::size_t copy : {std::size_t{0}, second_copy}) {
+    auto* at = reinterpret_cast<std::byte*>(bytes.data()) + copy;
+    store<std::uint32_t>(at + 8, version);
     store(at + 120, checksum64(Bytes(at, 120), 0));
   }
+  return bytes;
+}
+
+TEST_F(BadInputTest, ASegmentOfANewerFormatVersion) {
+  const auto segment = folder_.path() / "shop" / "log-00000001";
+  write_file(segment, of_format_version(read_file(segment), 2048, 99));
+  const std::string message =
+      "error: 'shop': 'log-00000001' has format version 99, this release reads up to 1\n"
+      "hint:  open it with a newer release of DoSQL\n";
+  expect_error("dosql shop 'SELECT * FROM t'", message);
+  expect_error("dosql -readonly shop 'SELECT * FROM t'", message);
+}
+
+TEST_F(BadInputTest, ANewerFormatVersion) {
+  const auto control = folder_.path() / "shop" / "control";
+  const std::string bytes = of_format_version(read_file(control), 4096, 99);
   write_file(control, bytes);
   const std::string message = "error: .*99.*\n(hint:  .*\n)?";
   expect_error("dosql shop 'SELECT * FROM t'", message);
@@ -114,6 +129,31 @@ TEST_F(OwnDiskTest, AReadOnlyFileSystem) {
   expect_error(read_only("dosql -readonly disk/shop '.export-sqlite disk/out.db'"),
                "error: cannot create 'disk/out.db[^']*': Read-only file system\n");
   EXPECT_EQ(run(read_only("dosql -readonly disk/shop 'SELECT x FROM t' .check")).output, "1\nok\n");
+}
+
+// The file itself is well and elsewhere.
+TEST_F(OwnDiskTest, AnImportWithoutRoomForTheCopy) {
+  ASSERT_EQ(run("sqlite3 old.db 'PRAGMA page_size = 1024; CREATE TABLE a(x); INSERT INTO a "
+                "VALUES(zeroblob(4000000))'")
+                .exit_status,
+            0);
+  expect_error(
+      on_disk("dosql disk/new '.import-sqlite old.db'"),
+      "error: cannot write '[^']*/disk/new/import.tmp/rewritten.sqlite', a copy of 'old.db': No space left "
+      "on device\n"
+      "hint:  importing this file takes room for it twice, in the directory of the database\n");
+}
+
+// Of three statements of a transaction the last one fails; that the others are gone too must be said.
+TEST_F(OwnDiskTest, AFullDiskInATransaction) {
+  const Outcome outcome =
+      run(on_disk("dosql disk/shop 'BEGIN; INSERT INTO t VALUES(2)' "
+                  "'INSERT INTO t VALUES(randomblob(20000000))'\n"
+                  "dosql disk/shop 'SELECT x FROM t'"));
+  EXPECT_EQ(outcome.output, "1\n");
+  EXPECT_THAT(outcome.errors,
+              MatchesRegex("error: cannot [^']* 'disk/shop/log-[0-9]+': No space left on device\n"
+                           "hint:  the whole transaction was rolled back\n"));
 }
 
 TEST_F(OwnDiskTest, AFullDisk) {

@@ -64,12 +64,19 @@ class CompareTest : public testing::Test {
 constexpr const char* kModes[] = {"list",   "csv",   "tabs", "json",     "line",
                                   "column", "table", "box",  "markdown", "quote"};
 
+// Ours escapes a bar in a cell of a Markdown table, which would end the cell; stock does not. This takes bars
+// away until the shell ends.
+std::string without_bars(const std::string& mode) {
+  return mode == "markdown" ? "BEGIN;\nUPDATE t SET b = replace(b, '|', '/');\n" : "";
+}
+
 // A program that reads the one must be able to read the other.
 TEST_F(CompareTest, ModesByOption) {
   make(kSetUp);
   for (const std::string mode : kModes) {
     SCOPED_TRACE(mode);
     const std::string query =
+        without_bars(mode) +
         "SELECT * FROM t;\nSELECT a, b AS \"a name\", d FROM t WHERE a < 3;\nSELECT * FROM empty;\n";
     expect_same("-" + mode, query);
     expect_same("-" + mode + " -header", query);
@@ -81,7 +88,9 @@ TEST_F(CompareTest, ModesByCommand) {
   make(kSetUp);
   for (const std::string mode : kModes) {
     SCOPED_TRACE(mode);
-    expect_same("", fmt::format(".mode {}\nSELECT * FROM t;\nSELECT * FROM empty;\n.headers on\nSELECT a, b "
+    expect_same("",
+                without_bars(mode) +
+                    fmt::format(".mode {}\nSELECT * FROM t;\nSELECT * FROM empty;\n.headers on\nSELECT a, b "
                                 "AS \"it's\" FROM t;\n",
                                 mode));
   }
@@ -108,7 +117,9 @@ TEST_F(CompareTest, WidthsAndWrapping) {
     SCOPED_TRACE(mode);
     for (const std::string options : {"", "--wrap 10", "--wrap 7 --ww", "--wrap 20 --wordwrap on", "--wrap 0",
                                       "--quote", "--wrap 12 --quote"}) {
-      expect_same("", fmt::format(".mode {} {}\nSELECT a, b, d FROM t;\n.width 4 -20\nSELECT a, b, d FROM "
+      expect_same("",
+                  without_bars(mode) +
+                      fmt::format(".mode {} {}\nSELECT a, b, d FROM t;\n.width 4 -20\nSELECT a, b, d FROM "
                                   "t;\n.width\nSELECT a FROM t;\n",
                                   mode, options));
     }

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <fstream>
@@ -100,6 +101,22 @@ TEST_F(TerminalTest, ErrorsPointAtThePlace) {
 }
 
 // Ctrl-C must neither leave the shell nor lose it: it drops what is being typed.
+// A line that the terminal wraps has its caret under other characters.
+TEST_F(TerminalTest, AnErrorsLineFits) {
+  Terminal terminal = start({"shop"});
+  ASSERT_TRUE(terminal.wait_for("main> "));
+  const std::string message = "no such column: nope";
+  terminal.type("SELECT '" + std::string(80, 'a') + "', nope;\n");
+  ASSERT_TRUE(terminal.wait_for(message + "\n"));
+  ASSERT_TRUE(terminal.wait_for("^\nmain> "));
+  const std::string& raw = terminal.raw();
+  const std::size_t begin = raw.find('\n', raw.find(message)) + 1;
+  const std::string line = raw.substr(begin, raw.find('\r', begin) - begin);
+  EXPECT_LE(line.size(), 100u) << line;
+  const std::size_t caret = raw.find('\n', begin) + 1;
+  EXPECT_EQ(line.find("nope"), raw.find('^', caret) - caret) << raw.substr(begin);
+}
+
 TEST_F(TerminalTest, InterruptClearsTheLine) {
   Terminal terminal = start({"shop"});
   ASSERT_TRUE(terminal.wait_for("main> "));
@@ -125,6 +142,27 @@ TEST_F(TerminalTest, InterruptStopsARunningStatement) {
       << "the rest of the line is dropped, also when nothing ran just then";
   terminal.type("SELECT 'still ' || 'here';\n");
   EXPECT_TRUE(terminal.wait_for("\nstill here\nmain> "));
+}
+
+// Else a person goes on as if what came before were still to be committed.
+TEST_F(TerminalTest, InterruptOfATransactionIsSaid) {
+  Terminal terminal = start({"shop", "-cmd", "CREATE TABLE t(x)", "-cmd", "BEGIN"});
+  ASSERT_TRUE(terminal.wait_for("main> "));
+  bool said = false;
+  // One that comes before the statement runs drops the line, and leaves the transaction.
+  for (int attempt = 0; attempt < 20 && !said; ++attempt) {
+    terminal.type(
+        "SELECT 'be' || 'gun'; INSERT INTO t WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
+        "SELECT i FROM n;\n");
+    ASSERT_TRUE(terminal.wait_for("\nbegun\n"));
+    ::usleep(100'000);
+    terminal.type("\x03");
+    ASSERT_TRUE(terminal.wait_for("main> "));
+    said = terminal.raw().find("rolled back") != std::string::npos;
+  }
+  EXPECT_TRUE(said);
+  terminal.type("COMMIT;\n");
+  EXPECT_TRUE(terminal.wait_for("cannot commit - no transaction is active"));
 }
 
 TEST_F(TerminalTest, TabCompletes) {
