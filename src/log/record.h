@@ -87,6 +87,9 @@ struct RecordView {
 // Bytes of the fixed part between header and entries; none when the body is too short for what it says.
 std::optional<std::uint32_t> fixed_part_bytes(const RecordHeader& header, Bytes body);
 
+// What `header.checksum` should be; `heads` is the fixed part and the entry heads, joined.
+std::uint64_t record_checksum(RecordHeader header, Bytes heads, std::uint64_t segment_salt);
+
 // Whether `header` could begin a record in `available` bytes: magic, sizes, known type.
 bool plausible_header(const RecordHeader& header, std::uint64_t available_bytes);
 
