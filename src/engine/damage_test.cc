@@ -1,5 +1,7 @@
-// How far one damaged page reaches: to the versions that need it.
+// How far one damaged page reaches: to the versions that need it, and to a backup.
 
+#include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "engine/engine_test_support.h"
@@ -8,6 +10,9 @@
 namespace dosql::engine {
 namespace {
 
+namespace fs = std::filesystem;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
 
 class DamageTest : public ::testing::Test {
  protected:
@@ -72,6 +77,38 @@ TEST_F(DamageTest, AVersionWithADamagedPageIsFoundAndGivesItsOtherPages) {
   DOSQL_EXPECT_OK(conn.exec("CREATE BRANCH late FROM main@2"));
   DOSQL_EXPECT_OK(db.export_sqlite(directory.file("healthy"), 1));
   DOSQL_EXPECT_ERROR(db.export_sqlite(directory.file("damaged"), 2), kCorrupt);
+}
+
+// It could not be opened: without a checkpoint all of it is read first.
+TEST_F(DamageTest, ADamagedPageIsNotBackedUp) {
+  damage_one_page();
+  Database db = open();
+  const std::string copy = directory.file("copy");
+  const Status made = db.backup(copy);
+  DOSQL_EXPECT_ERROR(made, kCorrupt);
+  EXPECT_THAT(made.error().message(),
+              AllOf(HasSubstr("log-"), HasSubstr("at offset"), HasSubstr("an entry of page")));
+  EXPECT_THAT(made.error().hint(), HasSubstr(".export-sqlite"));
+  EXPECT_FALSE(fs::exists(copy));
+  const auto problems = db.check().value();
+  EXPECT_TRUE(std::any_of(problems.begin(), problems.end(), [&](const Problem& problem) {
+    return made.error().message().find(fmt::format("at offset {} ", problem.offset)) != std::string::npos;
+  }));
+}
+
+// One of two copies of a segment's header: nothing is lost, and the backup has both again.
+TEST_F(DamageTest, ABackupMendsTheCopyOfAHeader) {
+  std::string first;
+  for (const auto& file : disk.files())
+    if (first.empty() && file.name.starts_with("log-")) first = file.name;
+  disk.flip_bit(first, 20, 1);
+  Database db = open();
+  EXPECT_FALSE(db.check()->empty());
+  DOSQL_ASSERT_OK(db.backup(directory.file("copy")));
+  Database copy = Database::open(directory.file("copy")).value();
+  EXPECT_TRUE(copy.check()->empty());
+  Connection conn = copy.connect().value();
+  EXPECT_EQ(rows_text(conn, "SELECT length(x) FROM a"), "3000000");
 }
 
 }  // namespace

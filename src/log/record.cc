@@ -301,6 +301,15 @@ std::optional<RecordView> parse_record(Bytes bytes, std::uint64_t segment_salt, 
   return view;
 }
 
+std::vector<DamagedEntry> damaged_entries(const RecordView& record, std::uint64_t database_id) {
+  std::vector<DamagedEntry> damaged;
+  record.for_each_entry([&](const EntryHead& head, Bytes payload, std::uint32_t offset) {
+    if (payload_checksum(database_id, head, payload) != head.payload_checksum)
+      damaged.push_back({PageNo{head.page}, offset});
+  });
+  return damaged;
+}
+
 void restamp_record(MutableBytes record, std::uint64_t segment_salt, std::uint64_t previous_checksum) {
   auto header = load<RecordHeader>(record.data());
   Heads heads;

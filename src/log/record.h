@@ -103,6 +103,13 @@ enum class Verify : std::uint8_t {
 std::optional<RecordView> parse_record(Bytes bytes, std::uint64_t segment_salt, std::uint64_t database_id,
                                        Verify verify);
 
+// The entries whose payload is not what their head says.
+struct DamagedEntry {
+  PageNo page;
+  std::uint32_t offset;  // from the start of the record
+};
+std::vector<DamagedEntry> damaged_entries(const RecordView& record, std::uint64_t database_id);
+
 // Makes a valid record one of another segment, behind another predecessor.
 void restamp_record(MutableBytes record, std::uint64_t segment_salt, std::uint64_t previous_checksum);
 
