@@ -9,7 +9,9 @@ dev: ## debug build, in build/dev
 	@scripts/bootstrap.sh build
 	@scripts/build.sh dev
 
-demo: build ## what DoSQL does, on real data
+demo: ## what DoSQL does, on real data
+	@scripts/bootstrap.sh build
+	@scripts/build.sh release dosql
 	@scripts/demo.sh
 
 test: ## every test, in the release and both sanitizer builds

@@ -105,8 +105,8 @@ class Database {
   // The slots of the database's consumers of changes.
   Slots slots();
 
-  // Copies the database with its whole history into `directory`, which must not exist or be empty.
-  // Writers go on meanwhile. Durable on return.
+  // Copies the database with its whole history into `directory`, which must not exist or be empty, and
+  // verifies it: damage is kCorrupt, and nothing stays there. Writers go on meanwhile. Durable on return.
   Status backup(const std::string& directory, const Progress& progress = {});
 
   // Does up to about `budget_us` of housekeeping; true when more waits. Call it when idle. What was begun is

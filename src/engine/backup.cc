@@ -27,7 +27,12 @@ Status backup(DatabaseCore& core, const std::string& directory, const Progress& 
       target->remove(file).ignore("the copy's failure is the one to report");
   }
   if (!existed) rmdir(directory.c_str());
-  return done;
+  if (done.error().code() != ErrorCode::kCorrupt) return done;
+  return std::move(done)
+      .error()
+      .with_context("no backup was made")
+      .with_hint(
+          ".check names all damage; .export-sqlite FILE main@N saves a version that can still be read");
 }
 
 }  // namespace dosql::engine

@@ -101,13 +101,20 @@ Status refuse_file(const std::string& path) {
       .with_hint(import_hint(path));
 }
 
-// The store sees files only. Who keeps other things in a directory does not want a database among them.
-Status refuse_directory_of_others(const std::string& path, io::Directory& directory) {
+bool has_plain_files(const std::string& path) {
+  std::error_code failure;
+  for (std::filesystem::directory_iterator entry(path, failure), end; entry != end; entry.increment(failure))
+    if (entry->symlink_status(failure).type() == std::filesystem::file_type::regular) return true;
+  return false;
+}
+
+// The store sees no directories, and links only where it needs their names. Who keeps such things in a
+// directory does not want a database among them.
+Status refuse_directory_of_others(const std::string& path) {
   std::error_code failure;
   if (std::filesystem::is_empty(path, failure) || failure) return {};
   // In this order: another process may be making the database meanwhile, and its files are listed.
-  DOSQL_ASSIGN_OR_RETURN(const auto files, directory.list());
-  if (!files.empty()) return {};
+  if (has_plain_files(path)) return {};
   return Error(ErrorCode::kNotADatabase,
                fmt::format("'{}' is a directory with other things, not a DoSQL database", path))
       .with_hint("name an empty or a new directory to make a database");
@@ -127,7 +134,7 @@ Result<Database> Database::open(const std::string& path, const Options& options)
   DOSQL_ASSIGN_OR_RETURN(
       auto directory,
       io::open_posix_directory(path, creates ? io::CreateDirectory::kIfMissing : io::CreateDirectory::kNo));
-  if (creates && existed) DOSQL_RETURN_IF_ERROR(refuse_directory_of_others(path, *directory));
+  if (creates && existed) DOSQL_RETURN_IF_ERROR(refuse_directory_of_others(path));
   const std::filesystem::path absolute = std::filesystem::canonical(path, ignored);
   auto core = DatabaseCore::open(std::move(directory), absolute.empty() ? path : absolute.string(), options);
   if (core) return Database(*std::move(core));

@@ -255,6 +255,13 @@ TEST_F(DatabaseTest, BackupWantsAnEmptyPlace) {
   EXPECT_FALSE(fs::exists(stopped));
 }
 
+TEST_F(DatabaseTest, APoolForWhichThereAreNoAddressesIsRefused) {
+  Options options;
+  options.pool_bytes = std::size_t{1} << 60;
+  DOSQL_EXPECT_ERROR(Database::open(path, options), kOutOfMemory);
+  EXPECT_TRUE(Database::open(path));
+}
+
 TEST_F(DatabaseTest, MaintainDoesNotMind) {
   Database db = Database::open(path).value();
   DOSQL_ASSERT_OK(db.connect()->exec("CREATE TABLE t(x)"));

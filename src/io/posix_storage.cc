@@ -75,7 +75,7 @@ class PosixDirectory final : public Directory {
     CHECK(is_plain_name(name));
     return (path_ == "/" ? path_ : path_ + "/") + std::string(name);
   }
-  bool is_plain_file(const dirent& entry) const;
+  bool is_directory(const dirent& entry) const;
 
   const FileDescriptor descriptor_;
   const std::string path_;
@@ -132,17 +132,17 @@ Result<std::vector<std::string>> PosixDirectory::list() {
     errno = 0;
     const dirent* const entry = readdir(entries.get());
     if (entry == nullptr) break;
-    if (is_plain_file(*entry)) names.emplace_back(entry->d_name);
+    if (!is_directory(*entry)) names.emplace_back(entry->d_name);
   }
   if (errno != 0) return posix_name_error(errno, NameUse::kRead, "list", path_);
   std::sort(names.begin(), names.end());
   return names;
 }
 
-bool PosixDirectory::is_plain_file(const dirent& entry) const {
-  if (entry.d_type != DT_UNKNOWN) return entry.d_type == DT_REG;
+bool PosixDirectory::is_directory(const dirent& entry) const {
+  if (entry.d_type != DT_UNKNOWN) return entry.d_type == DT_DIR;
   struct stat about;
-  return fstatat(descriptor_.get(), entry.d_name, &about, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(about.st_mode);
+  return fstatat(descriptor_.get(), entry.d_name, &about, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(about.st_mode);
 }
 
 Result<std::unique_ptr<DirectoryLock>> PosixDirectory::lock(std::string_view name, std::string_view owner) {

@@ -111,7 +111,7 @@ class Directory {
   virtual Status remove(std::string_view name) = 0;
   // Replaces `to` when it exists.
   virtual Status rename(std::string_view from, std::string_view to) = 0;
-  // Names of all plain files, sorted.
+  // Names of all but directories, sorted: of what is no plain file too, which open() refuses.
   virtual Result<std::vector<std::string>> list() = 0;
   // Makes creations, removals and renames before the call durable.
   virtual Status sync() = 0;

@@ -34,6 +34,7 @@
 #include "log/entry_window.h"
 #include "log/group_sync.h"
 #include "log/record.h"
+#include "log/record_heads.h"
 #include "log/record_window.h"
 #include "log/segment.h"
 
@@ -143,12 +144,11 @@ class Log : private SyncSource {
                            EntryWindow& window) const;
   // The same for who reads many of them: it lies in `streams`, and more is read where entries follow another.
   Result<Bytes> read_entry(Position position, PageNo page, EntryKind kind, EntryStreams& streams) const;
-  // The header of the record at `position`, verified (which takes reading the record).
-  Result<RecordHeader> read_record_header(Position position) const;
-  // Reads and verifies a whole record; `buffer` holds its bytes.
-  Result<RecordView> read_record(Position position, std::vector<std::byte>& buffer) const;
-  // The same of records that are asked for one after the other: `window` holds its bytes, and those of the
-  // ones behind it.
+  // What the record at `position` says besides the content of its pages: verified, whether or not that is
+  // damaged. Errors: kCorrupt, kIo.
+  Result<RecordHeads> read_record_heads(Position position) const;
+  // Reads and verifies a whole record, of those that are asked for one after the other: `window` holds its
+  // bytes, and those of the ones behind it.
   Result<RecordView> read_record(Position position, RecordWindow& window) const;
 
   LogPoint end() const;

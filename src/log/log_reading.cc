@@ -9,8 +9,6 @@
 namespace dosql::log {
 namespace {
 
-// What a first read of a record of unknown size fetches; most are smaller.
-constexpr std::size_t kFirstReadBytes = 512;
 constexpr std::size_t kEntryHeadBytes = sizeof(EntryHead);
 
 // What is read of an entry before its head says how long it is.
@@ -91,29 +89,13 @@ Result<Bytes> Log::verified_payload(Bytes entry, Position position) const {
   return corrupt(position, fmt::format("an entry of page {} fails its checksum", head.page));
 }
 
-Result<RecordHeader> Log::read_record_header(Position position) const {
-  std::vector<std::byte> buffer;
-  DOSQL_ASSIGN_OR_RETURN(const RecordView record, read_record(position, buffer));
-  return record.header;
-}
-
-Result<RecordView> Log::read_record(Position position, std::vector<std::byte>& buffer) const {
+Result<RecordHeads> Log::read_record_heads(Position position) const {
   const Segment* segment = find_segment(segment_of(position));
   if (!segment) return corrupt(position, "the segment is missing");
-  buffer.resize(kFirstReadBytes);
-  DOSQL_ASSIGN_OR_RETURN(std::size_t got, segment->file->read_at(offset_of(position), buffer));
-  if (got < sizeof(RecordHeader)) return corrupt(position, "the file ends inside a record");
-  const auto header = load<RecordHeader>(buffer.data());
-  if (!plausible_header(header, kRecordBytesMax)) return corrupt(position, "expected a record");
-  const std::size_t record_bytes = sizeof header + header.body_bytes;
-  if (record_bytes > got) {
-    buffer.resize(record_bytes);
-    DOSQL_ASSIGN_OR_RETURN(got, segment->file->read_at(offset_of(position), buffer));
-  }
-  const auto view =
-      parse_record(Bytes(buffer).first(got), segment->header.salt, database_id(), Verify::kEverything);
-  if (!view) return corrupt(position, "a record fails its checksum");
-  return *view;
+  DOSQL_ASSIGN_OR_RETURN(auto heads,
+                         log::read_record_heads(*segment->file, offset_of(position), segment->header.salt));
+  if (!heads) return corrupt(position, "a record fails its checksum");
+  return *std::move(heads);
 }
 
 // Reads so many bytes, but nothing behind the end of what was appended, since that may be written later. Of

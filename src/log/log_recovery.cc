@@ -14,7 +14,8 @@ namespace {
 
 struct DirectoryContent {
   std::vector<std::uint32_t> segments;  // ascending
-  bool foreign = false;                 // something that no DoSQL release makes
+  bool has_control = false;
+  bool foreign = false;  // something that no DoSQL release makes
 };
 
 Result<DirectoryContent> read_content(io::Directory& directory) {
@@ -23,13 +24,24 @@ Result<DirectoryContent> read_content(io::Directory& directory) {
   for (const std::string& name : names) {
     if (const auto number = parse_segment_file_name(name)) {
       content.segments.push_back(*number);
-    } else if (name != kLockFile && name != kControlFile && name != kCheckpointFile &&
-               name != kCheckpointTemporaryFile && name != kStatusFile &&
-               !name.starts_with(kSlotFilePrefix)) {
+    } else if (name == kControlFile) {
+      content.has_control = true;
+    } else if (name != kLockFile && name != kCheckpointFile && name != kCheckpointTemporaryFile &&
+               name != kStatusFile && !name.starts_with(kSlotFilePrefix)) {
       content.foreign = true;
     }
   }
   return content;
+}
+
+// Of a directory with records: without it they are worth nothing. It is made last (L12).
+Error no_identity(const io::Directory& directory, const DirectoryContent& content) {
+  return Error(ErrorCode::kCorrupt,
+               content.has_control
+                   ? fmt::format("'{}/{}' is damaged: neither copy of the identity can be read",
+                                 directory.describe(), kControlFile)
+                   : fmt::format("'{}/{}' is missing", directory.describe(), kControlFile))
+      .with_hint("a backup that was cut short looks like this: remove it and make it once more");
 }
 
 // Whether the database was being created when its maker died: no commit can be in there.
@@ -85,11 +97,7 @@ Result<std::unique_ptr<Log>> Log::open(io::Directory& directory, Access access, 
           .with_hint("name an empty or a new directory to make a database");
     }
     DOSQL_ASSIGN_OR_RETURN(const bool cut_short, creation_was_cut_short(directory, content));
-    if (!cut_short) {
-      return Error(ErrorCode::kCorrupt,
-                   fmt::format("'{}/{}' is damaged: neither copy of the identity can be read",
-                               directory.describe(), kControlFile));
-    }
+    if (!cut_short) return no_identity(directory, content);
     if (access == Access::kReadOnly || create == Create::kNo) {
       return Error(ErrorCode::kNotFound, fmt::format("there is no database in '{}'", directory.describe()));
     }

@@ -273,6 +273,31 @@ TEST_F(LogTest, EntriesAreVerifiedWhenRead) {
   EXPECT_EQ(read_ahead(PageNo{1}).error().code(), ErrorCode::kCorrupt);
 }
 
+// The heads are what the record's checksum covers, wherever they lie in it.
+TEST_F(LogTest, HeadsAreReadWhereAPageIsDamaged) {
+  auto log = open();
+  for (const std::size_t payload_bytes : {std::size_t{100}, std::size_t{1'000'000}}) {
+    SCOPED_TRACE(payload_bytes);
+    const Position position = commit(*log, payload_bytes).position;
+    const std::size_t entries = (payload_bytes + kPageBytes - 1) / kPageBytes;
+    const std::size_t last_head = (entries - 1) * (sizeof(EntryHead) + kPageBytes) + sizeof(RecordHeader);
+    flip(position, sizeof(RecordHeader) + sizeof(EntryHead) + 50);
+    flip(position, last_head + sizeof(EntryHead) + 5);
+    const auto heads = log->read_record_heads(position);
+    ASSERT_TRUE(heads) << heads.error().message();
+    EXPECT_EQ(heads->header.entry_count, entries);
+    EXPECT_EQ(heads->pages(), std::vector<PageNo>(entries, PageNo{1}));
+    RecordWindow window;
+    EXPECT_EQ(log->read_record(position, window).error().code(), ErrorCode::kCorrupt);
+    for (const std::size_t covered : {offsetof(RecordHeader, page_count), last_head}) {
+      flip(position, covered);
+      EXPECT_EQ(log->read_record_heads(position).error().code(), ErrorCode::kCorrupt);
+      flip(position, covered);
+    }
+    EXPECT_TRUE(log->read_record_heads(position));
+  }
+}
+
 // What is read ahead of the end of the log must not be taken for what is appended there later.
 TEST_F(LogTest, StreamsSeeWhatIsAppendedBehindThem) {
   auto log = open();

@@ -10,6 +10,8 @@ std::uint32_t name_body_bytes(const NameSummary& summary) {
   return (sizeof summary + summary.name_bytes + 7) / 8 * 8;
 }
 
+}  // namespace
+
 std::uint64_t record_checksum(RecordHeader header, Bytes heads, std::uint64_t segment_salt) {
   header.checksum = 0;
   // One pass over contiguous bytes is far cheaper than a streaming hash for the usual one-page commit.
@@ -22,8 +24,6 @@ std::uint64_t record_checksum(RecordHeader header, Bytes heads, std::uint64_t se
   }
   return checksum64(bytes_of(header), checksum64(heads, segment_salt));
 }
-
-}  // namespace
 
 std::uint32_t payload_checksum(std::uint64_t database_id, const EntryHead& head, Bytes payload) {
   return checksum32(payload, database_id ^ load<std::uint64_t>(bytes_of(head).data()));
@@ -299,6 +299,15 @@ std::optional<RecordView> parse_record(Bytes bytes, std::uint64_t segment_salt, 
   if (!heads.gather(view.header, view.body, database_id, verify)) return {};
   if (record_checksum(view.header, heads.bytes(), segment_salt) != view.header.checksum) return {};
   return view;
+}
+
+std::vector<DamagedEntry> damaged_entries(const RecordView& record, std::uint64_t database_id) {
+  std::vector<DamagedEntry> damaged;
+  record.for_each_entry([&](const EntryHead& head, Bytes payload, std::uint32_t offset) {
+    if (payload_checksum(database_id, head, payload) != head.payload_checksum)
+      damaged.push_back({PageNo{head.page}, offset});
+  });
+  return damaged;
 }
 
 void restamp_record(MutableBytes record, std::uint64_t segment_salt, std::uint64_t previous_checksum) {

@@ -87,6 +87,9 @@ struct RecordView {
 // Bytes of the fixed part between header and entries; none when the body is too short for what it says.
 std::optional<std::uint32_t> fixed_part_bytes(const RecordHeader& header, Bytes body);
 
+// What `header.checksum` should be; `heads` is the fixed part and the entry heads, joined.
+std::uint64_t record_checksum(RecordHeader header, Bytes heads, std::uint64_t segment_salt);
+
 // Whether `header` could begin a record in `available` bytes: magic, sizes, known type.
 bool plausible_header(const RecordHeader& header, std::uint64_t available_bytes);
 
@@ -99,6 +102,13 @@ enum class Verify : std::uint8_t {
 // of this segment. Reads nothing outside `bytes`, whatever they hold.
 std::optional<RecordView> parse_record(Bytes bytes, std::uint64_t segment_salt, std::uint64_t database_id,
                                        Verify verify);
+
+// The entries whose payload is not what their head says.
+struct DamagedEntry {
+  PageNo page;
+  std::uint32_t offset;  // from the start of the record
+};
+std::vector<DamagedEntry> damaged_entries(const RecordView& record, std::uint64_t database_id);
 
 // Makes a valid record one of another segment, behind another predecessor.
 void restamp_record(MutableBytes record, std::uint64_t segment_salt, std::uint64_t previous_checksum);

@@ -12,8 +12,7 @@ constexpr std::uint64_t kReadBytes = std::uint64_t{256} << 10;
 
 }  // namespace
 
-// At least `bytes` from `offset`, unless the file or end_ comes first.
-Result<Bytes> SegmentReader::window(std::uint64_t offset, std::uint64_t bytes) {
+Result<Bytes> SegmentReader::bytes_at(std::uint64_t offset, std::uint64_t bytes) {
   if (offset >= end_) return Bytes();
   bytes = std::min(bytes, end_ - offset);
   if (offset < start_ || offset + bytes > start_ + filled_) {
@@ -31,11 +30,11 @@ Result<Bytes> SegmentReader::window(std::uint64_t offset, std::uint64_t bytes) {
 }
 
 Result<Bytes> SegmentReader::record_at(std::uint64_t offset) {
-  DOSQL_ASSIGN_OR_RETURN(const Bytes head, window(offset, sizeof(RecordHeader)));
+  DOSQL_ASSIGN_OR_RETURN(const Bytes head, bytes_at(offset, sizeof(RecordHeader)));
   if (head.size() < sizeof(RecordHeader)) return head;
   const auto header = load<RecordHeader>(head.data());
   if (!plausible_header(header, end_ - offset)) return head;
-  return window(offset, sizeof header + header.body_bytes);
+  return bytes_at(offset, sizeof header + header.body_bytes);
 }
 
 }  // namespace dosql::log

@@ -18,10 +18,10 @@ class SegmentReader {
   // The bytes from `offset` on: a whole record when a plausible one starts there and the file holds it,
   // else what there is. They live until the next call. Offsets may only grow.
   Result<Bytes> record_at(std::uint64_t offset);
+  // At least so many bytes from `offset` on, unless the file or `end` comes first. As above.
+  Result<Bytes> bytes_at(std::uint64_t offset, std::uint64_t bytes);
 
  private:
-  Result<Bytes> window(std::uint64_t offset, std::uint64_t bytes);
-
   io::File& file_;
   std::uint64_t end_;
   std::uint64_t start_ = 0;  // of the bytes in buffer_

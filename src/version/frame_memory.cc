@@ -2,8 +2,6 @@
 
 #include <sys/mman.h>
 
-#include "base/check.h"
-
 namespace dosql::version {
 namespace {
 
@@ -18,13 +16,15 @@ constexpr std::size_t kSmallPagesBytes = std::size_t{64} << 20;
 FrameMemory::FrameMemory(std::size_t frames) : size_bytes_(frames * kPageBytes) {
   void* const range =
       mmap(nullptr, size_bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  CHECK(range != MAP_FAILED);
+  if (range == MAP_FAILED) return;
   begin_ = static_cast<std::byte*>(range);
   // Only advice: without it all works as well, slower.
   if (size_bytes_ > kSmallPagesBytes)
     madvise(begin_ + kSmallPagesBytes, size_bytes_ - kSmallPagesBytes, MADV_HUGEPAGE);
 }
 
-FrameMemory::~FrameMemory() { munmap(begin_, size_bytes_); }
+FrameMemory::~FrameMemory() {
+  if (has_frames()) munmap(begin_, size_bytes_);
+}
 
 }  // namespace dosql::version

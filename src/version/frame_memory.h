@@ -12,17 +12,19 @@ namespace dosql::version {
 
 class FrameMemory {
  public:
-  // Ends the process when not even the addresses can be had.
+  // There may not be as many addresses: then it has no frames.
   explicit FrameMemory(std::size_t frames);
   ~FrameMemory();
   FrameMemory(const FrameMemory&) = delete;
   FrameMemory& operator=(const FrameMemory&) = delete;
 
+  bool has_frames() const { return begin_ != nullptr; }
+  // REQUIRES: has_frames().
   std::byte* frame(std::size_t index) const { return begin_ + index * kPageBytes; }
 
  private:
   std::size_t size_bytes_;
-  std::byte* begin_;
+  std::byte* begin_ = nullptr;
 };
 
 }  // namespace dosql::version

@@ -1,4 +1,4 @@
-// Closing, folding, checking and copying a store.
+// Closing, folding and checking a store.
 
 #include <fmt/format.h>
 
@@ -185,12 +185,15 @@ Status check_segment(const StoreImpl& store, const log::Log::SegmentInfo& info,
   while (offset < info.end) {
     DOSQL_ASSIGN_OR_RETURN(const Bytes bytes, reader.record_at(offset));
     const auto record =
-        log::parse_record(bytes, segment.header.salt, store.log->database_id(), log::Verify::kEverything);
+        log::parse_record(bytes, segment.header.salt, store.log->database_id(), log::Verify::kRecord);
     if (!record) {
       problems.push_back(
           {segment.name, offset, "a record is damaged; what follows it in this file was not checked"});
       return {};
     }
+    for (const log::DamagedEntry& entry : log::damaged_entries(*record, store.log->database_id()))
+      problems.push_back({segment.name, offset + entry.offset,
+                          fmt::format("an entry of page {} is damaged", dosql::raw(entry.page))});
     offset += record->record_bytes();
     if (!advance(offset)) return Error(ErrorCode::kInterrupted, "the check was stopped");
   }
@@ -221,53 +224,6 @@ Result<std::vector<CheckProblem>> VersionStore::check(const Progress& progress) 
     done += info.end;
   }
   return problems;
-}
-
-// --- backup ----------------------------------------------------------------------------------------
-
-namespace {
-
-Status copy_range(io::File& from, io::File& to, std::uint64_t end,
-                  const std::function<bool(std::uint64_t)>& advance) {
-  std::vector<std::byte> buffer(std::size_t{1} << 20);
-  for (std::uint64_t at = 0; at < end;) {
-    const MutableBytes piece = MutableBytes(buffer).first(std::min<std::uint64_t>(buffer.size(), end - at));
-    DOSQL_ASSIGN_OR_RETURN(const std::size_t got, from.read_at(at, piece));
-    if (got < piece.size())
-      return Error(ErrorCode::kCorrupt, "a log segment became shorter while it was copied");
-    DOSQL_RETURN_IF_ERROR(to.write_at(at, piece));
-    at += got;
-    if (!advance(at)) return Error(ErrorCode::kInterrupted, "the backup was stopped");
-  }
-  return to.sync_data();
-}
-
-}  // namespace
-
-// The copy holds the log up to now and no clean-close mark: its first open replays it and, as after a
-// crash, begins a new segment with LSNs above the lease.
-Status VersionStore::backup(io::Directory& target, const Progress& progress) const {
-  const StoreImpl& store = *impl_;
-  const log::LogPoint point = store.log->end();
-  const auto segments = store.log->segments();
-  std::uint64_t total = 0;
-  for (const auto& info : segments) total += info.end;
-  std::uint64_t done = 0;
-  for (const auto& info : segments) {
-    if (info.segment->header.segment > log::segment_of(point.position)) break;
-    const bool newest = info.segment->header.segment == log::segment_of(point.position);
-    const std::uint64_t end = newest ? log::offset_of(point.position) : info.end;
-    DOSQL_ASSIGN_OR_RETURN(auto file, target.open(info.segment->name, io::OpenMode::kCreate));
-    DOSQL_RETURN_IF_ERROR(file->allocate(info.segment->header.segment_bytes));
-    DOSQL_RETURN_IF_ERROR(copy_range(*info.segment->file, *file, end, [&](std::uint64_t at) {
-      return !progress || progress(done + at, total);
-    }));
-    done += end;
-  }
-  DOSQL_RETURN_IF_ERROR(target.sync());
-  // Last: a directory with a control file is a database.
-  DOSQL_RETURN_IF_ERROR(log::Control::create(target, store.log->control()));
-  return target.sync();
 }
 
 }  // namespace dosql::version

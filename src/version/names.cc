@@ -29,8 +29,8 @@ Result<std::optional<ReadPoint>> named_point(const StoreImpl& store, BranchId id
   if (point.version > head.version || point.version <= branch->fork().version) return Outcome();
   const CommitEntry entry = branch->commit(point.version);
   if (entry.lsn != point.lsn) return Outcome();
-  DOSQL_ASSIGN_OR_RETURN(const log::RecordHeader header, store.log->read_record_header(entry.position));
-  point.page_count = header.page_count;
+  DOSQL_ASSIGN_OR_RETURN(const log::RecordHeads record, store.log->read_record_heads(entry.position));
+  point.page_count = record.header.page_count;
   return Outcome(point);
 }
 

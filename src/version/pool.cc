@@ -16,7 +16,7 @@ constexpr std::uint64_t kOvershootFrames = (std::uint64_t{4} << 30) / kPageBytes
 Pool::Pool(std::size_t capacity_bytes)
     : capacity_frames_(std::max<std::uint64_t>(capacity_bytes / kPageBytes, kCapacityFramesMin)),
       memory_(capacity_frames_ + kOvershootFrames + kChunkFrames),
-      chunks_((capacity_frames_ + kOvershootFrames) / kChunkFrames + 1) {}
+      chunks_(has_frames() ? (capacity_frames_ + kOvershootFrames) / kChunkFrames + 1 : 0) {}
 
 Pool::~Pool() {
   for (auto& chunk : chunks_) delete chunk.load();

@@ -22,8 +22,10 @@ namespace dosql::version {
 
 class Pool {
  public:
+  // Where has_frames() is false afterwards nothing else may be called.
   explicit Pool(std::size_t capacity_bytes);
   ~Pool();
+  bool has_frames() const { return memory_.has_frames(); }
 
   std::byte* data(FrameId frame) const { return memory_.frame(frame); }
   // Has the processor fetch the frame, for somebody who is going to read all of it: fetched line after line

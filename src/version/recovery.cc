@@ -27,6 +27,12 @@ StoreImpl::~StoreImpl() = default;
 
 Status StoreImpl::open() {
   const TimestampUs started_us = clock.now_us();
+  if (!pool.has_frames()) {
+    return Error(ErrorCode::kOutOfMemory, "the process may not have as many addresses as the pool needs")
+        .with_hint(
+            "allow it more (ulimit -v): the pool takes 4 GiB of them beyond its size, unused ones cost "
+            "nothing");
+  }
   if (options.access == Access::kReadWrite) {
     auto taken = directory->lock(log::kLockFile, owner_text());
     if (!taken && taken.error().code() == ErrorCode::kLocked) {

@@ -37,6 +37,15 @@ const Branch& committer_of(const StoreImpl& store, BranchId branch, Version vers
   return store.branch(committed_on(store, {branch, version, Lsn{}, 0}).branch);
 }
 
+Result<log::RecordHeads> read_commit(const StoreImpl& store, const CommitEntry& entry) {
+  DOSQL_ASSIGN_OR_RETURN(log::RecordHeads record, store.log->read_record_heads(entry.position));
+  if (static_cast<log::RecordType>(record.header.type) != log::RecordType::kCommit ||
+      record.header.last_lsn != raw(entry.lsn)) {
+    return store.log->corrupt(entry.position, "expected another commit");
+  }
+  return record;
+}
+
 }  // namespace
 
 CommitInfo info_of(const log::RecordHeader& header, Version version) {
@@ -128,10 +137,8 @@ Result<ReadPoint> VersionStore::at_version(BranchId id, Version version) const {
   const Branch& branch = committer_of(*impl_, id, version);
   if (const ReadPoint head = branch.head(); version == head.version) return head;
   const CommitEntry entry = branch.commit(version);
-  DOSQL_ASSIGN_OR_RETURN(const log::RecordHeader header, impl_->log->read_record_header(entry.position));
-  if (header.last_lsn != raw(entry.lsn))
-    return impl_->log->corrupt(entry.position, "expected another commit");
-  return ReadPoint{branch.id(), version, entry.lsn, header.page_count};
+  DOSQL_ASSIGN_OR_RETURN(const log::RecordHeads record, read_commit(*impl_, entry));
+  return ReadPoint{branch.id(), version, entry.lsn, record.header.page_count};
 }
 
 Result<ReadPoint> VersionStore::at_lsn(BranchId id, Lsn lsn) const {
@@ -187,17 +194,13 @@ Result<ReadPoint> VersionStore::at_timestamp(BranchId id, TimestampUs timestamp_
 Result<CommitInfo> VersionStore::commit_info(BranchId id, Version version) const {
   CHECK(raw(version) >= 1 && version <= head(id).version);
   const CommitEntry entry = committer_of(*impl_, id, version).commit(version);
-  DOSQL_ASSIGN_OR_RETURN(const log::RecordHeader header, impl_->log->read_record_header(entry.position));
-  if (header.last_lsn != raw(entry.lsn))
-    return impl_->log->corrupt(entry.position, "expected another commit");
-  CommitInfo info = info_of(header, version);
-  if ((header.flags & (log::kHasSpills | log::kHasMarks)) == 0) return info;
-  std::vector<std::byte> buffer;
-  DOSQL_ASSIGN_OR_RETURN(const log::RecordView record, impl_->log->read_record(entry.position, buffer));
+  DOSQL_ASSIGN_OR_RETURN(const log::RecordHeads heads, read_commit(*impl_, entry));
+  const log::RecordView record = heads.view();
+  CommitInfo info = info_of(record.header, version);
   info.marks = marks_of(record);
-  if (header.flags & log::kHasSpills) {
-    info.log_bytes += record.spill_summary()->spill_bytes;
-    info.changed_pages = record.spill_summary()->changed_pages;
+  if (const auto spills = record.spill_summary()) {
+    info.log_bytes += spills->spill_bytes;
+    info.changed_pages = spills->changed_pages;
   }
   return info;
 }
@@ -206,8 +209,7 @@ Result<std::vector<PageNo>> VersionStore::changed_pages(BranchId id, Version ver
   CHECK(raw(version) >= 1 && version <= head(id).version);
   const Branch& branch = committer_of(*impl_, id, version);
   const CommitEntry entry = branch.commit(version);
-  std::vector<std::byte> buffer;
-  DOSQL_ASSIGN_OR_RETURN(const log::RecordView record, impl_->log->read_record(entry.position, buffer));
+  DOSQL_ASSIGN_OR_RETURN(const log::RecordHeads record, read_commit(*impl_, entry));
   std::vector<PageNo> pages;
   if (record.header.flags & log::kHasSpills) {
     // Its spill records are not linked; the index knows as well, and such commits are rare.
@@ -220,9 +222,7 @@ Result<std::vector<PageNo>> VersionStore::changed_pages(BranchId id, Version ver
     std::ranges::sort(pages);
     return pages;
   }
-  record.for_each_entry(
-      [&](const log::EntryHead& head, Bytes, std::uint32_t) { pages.push_back(PageNo{head.page}); });
-  return pages;
+  return record.pages();
 }
 
 namespace {

@@ -334,7 +334,7 @@ class VersionStore {
   Result<std::vector<CheckProblem>> check(const Progress& progress) const;
 
   // Copies the database, history included, as of now into the empty directory `target`. Writers go on
-  // meanwhile. The copy is durable on return.
+  // meanwhile. The copy is durable on return, and verified: kCorrupt where a record in it is damaged.
   Status backup(io::Directory& target, const Progress& progress) const;
 
   StoreImpl& impl() { return *impl_; }
