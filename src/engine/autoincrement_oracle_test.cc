@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "engine/engine_test_support.h"
-#include "testing/run_length.h"
+#include "testing/random_rounds.h"
 #include "version/store_test_support.h"
 
 namespace dosql::engine {
@@ -27,16 +27,8 @@ constexpr const char* kSchema = R"(
     CREATE TRIGGER pi AFTER INSERT ON p WHEN new.v > 0 BEGIN INSERT INTO t(v) VALUES(new.v); END;)";
 
 template <class Check>
-void for_rounds(int full_count, const Check& check) {
-  const std::uint64_t seed = testing::test_seed();
-  const int count = testing::scaled(testing::soak() ? full_count * 20 : full_count);
-  for (int round = 0; round < count; ++round) {
-    const std::uint64_t own = seed + static_cast<std::uint64_t>(round);
-    SCOPED_TRACE(fmt::format("DOSQL_SEED={} (round {})", own, round));
-    std::mt19937_64 random(own);
-    check(random);
-    if (::testing::Test::HasFailure()) return;
-  }
+void for_rounds(int count, const Check& check) {
+  testing::for_random_rounds(count, 20 * count, check);
 }
 
 // --- One branch ---

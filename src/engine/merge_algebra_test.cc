@@ -9,7 +9,7 @@
 
 #include "engine/engine_test_support.h"
 #include "engine/merge_model_test_support.h"
-#include "testing/run_length.h"
+#include "testing/random_rounds.h"
 
 namespace dosql::engine {
 namespace {
@@ -402,15 +402,7 @@ constexpr std::array<MergeStrategy, 3> kStrategies{MergeStrategy::kAuto, MergeSt
 // Runs `check` on random histories until one fails.
 template <class Check>
 void for_histories(const Check& check) {
-  const std::uint64_t seed = testing::test_seed();
-  const int count = testing::scaled(testing::soak() ? 50'000 : 1'000);
-  for (int round = 0; round < count; ++round) {
-    const std::uint64_t own = seed + static_cast<std::uint64_t>(round);
-    SCOPED_TRACE(fmt::format("DOSQL_SEED={} (round {})", own, round));
-    std::mt19937_64 random(own);
-    check(random);
-    if (::testing::Test::HasFailure()) return;
-  }
+  testing::for_random_rounds(1'000, 50'000, check);
 }
 
 // --- What holds ---

@@ -11,7 +11,7 @@
 #include "engine/engine_test_support.h"
 #include "engine/merge_model_test_support.h"
 #include "engine/random_schema_test_support.h"
-#include "testing/run_length.h"
+#include "testing/random_rounds.h"
 
 namespace dosql::engine {
 namespace {
@@ -192,16 +192,8 @@ Preference preference_of(MergeStrategy strategy) {
 }
 
 template <class Check>
-void for_histories(const Check& check, int full_count = 300) {
-  const std::uint64_t seed = testing::test_seed();
-  const int count = testing::scaled(testing::soak() ? 60 * full_count : full_count);
-  for (int round = 0; round < count; ++round) {
-    const std::uint64_t own = seed + static_cast<std::uint64_t>(round);
-    SCOPED_TRACE(fmt::format("DOSQL_SEED={} (round {})", own, round));
-    std::mt19937_64 random(own);
-    check(random);
-    if (::testing::Test::HasFailure()) return;
-  }
+void for_histories(const Check& check, int count = 300) {
+  testing::for_random_rounds(count, 60 * count, check);
 }
 
 TEST(MergeRandomSchema, IsTheMergeOfMapsThatSqliteTakes) {
