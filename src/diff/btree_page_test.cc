@@ -169,7 +169,7 @@ TEST_F(BtreeTest, ARowWhoseHeadDoesNotEnd) {
   constexpr std::uint32_t kUsable = kPageBytes - 200;
   const auto page = std::make_unique<PageImage>();
   for (const std::uint32_t length_bytes : {0u, 1u, 2u}) {
-    for (std::uint32_t place = kUsable - 40; place < kPageBytes; ++place) {
+    for (std::uint32_t place = kUsable - 40; place + 2 < kPageBytes; ++place) {
       page->fill(std::byte{0x80});
       (*page)[0] = std::byte{13};
       (*page)[3] = std::byte{0};

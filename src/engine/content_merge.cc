@@ -126,17 +126,39 @@ class Changes {
 
 }  // namespace
 
-Result<bool> ContentMerge::count(const Points& bases, const ReadPoint& theirs) {
-  const ReadPoint ours = connection_.file().point();
-  DOSQL_ASSIGN_OR_RETURN(const auto schema, schemas_.of(ours));
+// False: it is another kind of table.
+Result<bool> ContentMerge::look_at_ours() {
+  DOSQL_ASSIGN_OR_RETURN(const auto schema, schemas_.of(connection_.file().point()));
   const TableShape* const shape = schema->find(name_);
   const diff::SchemaEntry* const entry = diff::find_table(schema->entries, name_);
   if (shape == nullptr || entry == nullptr || !is_known_by_hidden_rowid(*shape)) return false;
   definition_ = entry->sql;
   encoding_ = schema->encoding;
+  columns_.clear();
   for (const ColumnShape& column : shape->columns) {
     if (column.generated == Generated::kNo) columns_.push_back(column.name);
   }
+  return true;
+}
+
+Result<bool> ContentMerge::both_changed_a_row(const ReadPoint& base, const ReadPoint& theirs) {
+  DOSQL_ASSIGN_OR_RETURN(const bool is_one, look_at_ours());
+  if (!is_one) return false;
+  Fates here;
+  Fates there;
+  DOSQL_RETURN_IF_ERROR(difference(base, theirs, &there).and_then(ignore_result));
+  if (there.empty()) return false;
+  DOSQL_RETURN_IF_ERROR(difference(base, connection_.file().point(), &here).and_then(ignore_result));
+  return std::ranges::any_of(there, [&](const auto& fate) {
+    const auto ours = here.find(fate.first);
+    return ours != here.end() && ours->second != fate.second;
+  });
+}
+
+Result<bool> ContentMerge::count(const Points& bases, const ReadPoint& theirs) {
+  const ReadPoint ours = connection_.file().point();
+  DOSQL_ASSIGN_OR_RETURN(const bool is_one, look_at_ours());
+  if (!is_one) return false;
   DOSQL_ASSIGN_OR_RETURN(const Virtual base, merge_points(bases));
   DOSQL_ASSIGN_OR_RETURN(const Counts our_changes, difference(base, ours));
   DOSQL_ASSIGN_OR_RETURN(const Counts their_changes, difference(base, theirs));
@@ -245,7 +267,8 @@ Result<ContentMerge::Counts> ContentMerge::difference(const Virtual& before, con
   return counts;
 }
 
-Result<ContentMerge::Counts> ContentMerge::difference(const ReadPoint& before, const ReadPoint& after) {
+Result<ContentMerge::Counts> ContentMerge::difference(const ReadPoint& before, const ReadPoint& after,
+                                                      Fates* fates) {
   Counts counts;
   if (before == after || !fits_) return counts;
   DOSQL_ASSIGN_OR_RETURN(const auto pair, VersionPair::make(connection_.core().store(), schemas_,
@@ -279,6 +302,8 @@ Result<ContentMerge::Counts> ContentMerge::difference(const ReadPoint& before, c
     if (change.in_theirs) note(change.theirs, 1);
     if (change.in_base && change.in_theirs)
       counts[content_of(change.base)].became = content_of(change.theirs);
+    if (change.in_base && fates != nullptr)
+      (*fates)[change.rowid_base] = change.in_theirs ? content_of(change.theirs) : "";
   }
 }
 

@@ -1,9 +1,8 @@
-// Merging rows that nothing but a hidden rowid tells apart, where the two sides have several versions in
-// common.
+// Merging rows that nothing but a hidden rowid tells apart, where merges came before.
 //
-// A merge gives such a row another rowid where its own is taken, so after two branches were merged into each
-// other the same row has one rowid here and another one there, and what has that rowid in one common version
-// is a stranger in the other. So rows are counted here: how often is a row of this content there?
+// A merge gives such a row another rowid where its own is taken, so behind it the same row has one rowid here
+// and another one there, and what has that rowid in a common version is a stranger. So rows are counted here:
+// how often is a row of this content there?
 //
 //   base    counted as the common versions merged: of two of them what they have, less what they had in
 //   common
@@ -43,6 +42,10 @@ class ContentMerge {
   // of reading the versions.
   Result<bool> count(const std::vector<version::ReadPoint>& bases, const version::ReadPoint& theirs);
 
+  // Whether a row of `base`, as its rowid says, became another one on both sides, and not the same: only
+  // there a row can be taken for another. REQUIRES: as count().
+  Result<bool> both_changed_a_row(const version::ReadPoint& base, const version::ReadPoint& theirs);
+
   // The rest REQUIRES that count() gave true.
   // Whether counts do not tell what is to be done.
   bool undecided() const { return undecided_; }
@@ -60,6 +63,8 @@ class ContentMerge {
     std::string became;  // another content, as far as rowids tell
   };
   using Counts = std::unordered_map<std::string, Counted>;  // by content
+  // What became of rows, by their rowids; "": they are gone.
+  using Fates = std::unordered_map<std::int64_t, std::string>;
   // Versions merged: as one of them is, but for the counts.
   struct Virtual {
     version::ReadPoint point;
@@ -69,8 +74,11 @@ class ContentMerge {
 
   Result<Virtual> merge_points(const Points& points);
   Result<Points> best_common(const Points& some, const version::ReadPoint& other);
-  Result<Counts> difference(const version::ReadPoint& before, const version::ReadPoint& after);
+  // `fates`: takes those of the rows of `before`; null: nobody asks.
+  Result<Counts> difference(const version::ReadPoint& before, const version::ReadPoint& after,
+                            Fates* fates = nullptr);
   Result<Counts> difference(const Virtual& before, const version::ReadPoint& after);
+  Result<bool> look_at_ours();
   Result<bool> is_declared_so(const TableShape* shape, const VersionSchema& schema);
   Counts combine(const Counts& ours, const Counts& theirs);
   static void add(Counts& counts, const Counts& more, std::int64_t times);

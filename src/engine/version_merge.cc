@@ -13,11 +13,13 @@
 #include "base/json_text.h"
 #include "engine/connection_state.h"
 #include "engine/content_merge.h"
+#include "engine/event_order.h"
 #include "engine/marks_table.h"
 #include "engine/own_statement.h"
 #include "engine/row_json.h"
 #include "engine/sqlite_internals.h"
 #include "engine/undo.h"
+#include "version/line_merges.h"
 
 namespace dosql::engine {
 namespace {
@@ -191,6 +193,36 @@ Result<bool> merge_contents(ConnectionState& connection, const VersionMerge& wha
   return true;
 }
 
+// Whether a merge made one of the versions behind `base` on the line of `newest`, or brought `base` there.
+Result<bool> has_merged_since(version::VersionStore& store, const ReadPoint& base, const ReadPoint& newest) {
+  const std::vector<version::LineMerge> merges = version::merges_on_line(store, newest);
+  if (merges.empty()) return false;
+  // What the newest one made holds all before it.
+  DOSQL_ASSIGN_OR_RETURN(const ReadPoint merged, store.at_version(newest.branch, merges.back().version));
+  if (merged == base) return false;
+  DOSQL_ASSIGN_OR_RETURN(const version::LineageComparison both, store.compare(merged, base));
+  return both.ahead > 0;
+}
+
+// A merge behind the base may have given a row that only a hidden rowid tells apart another one, here or
+// there: then the same rowid is no longer the same row.
+Status count_moved_rows(ConnectionState& connection, const VersionMerge& what, MergeContext& context) {
+  version::VersionStore& store = connection.core().store();
+  const ReadPoint ours = connection.file().point();
+  DOSQL_ASSIGN_OR_RETURN(const bool here, has_merged_since(store, what.bases[0], ours));
+  DOSQL_ASSIGN_OR_RETURN(const bool there, has_merged_since(store, what.bases[0], what.theirs));
+  if (!here && !there) return {};
+  DOSQL_ASSIGN_OR_RETURN(const auto schema, connection.schemas().of(ours));
+  for (const TableShape& table : schema->tables) {
+    if (!has_events(table)) continue;
+    ContentMerge contents(connection, connection.schemas(), table.name);
+    DOSQL_ASSIGN_OR_RETURN(const bool doubtful, contents.both_changed_a_row(what.bases[0], what.theirs));
+    if (!doubtful) continue;
+    DOSQL_RETURN_IF_ERROR(merge_contents(connection, what, context, table.name).and_then(ignore_result));
+  }
+  return {};
+}
+
 // Leaves alone, takes whole or reports the rows about which the bases disagree.
 Status compare_bases(ConnectionState& connection, const VersionMerge& what, MergeContext& context) {
   std::vector<RowEffects> effects;
@@ -287,7 +319,12 @@ Result<VersionMergeResult> merge_versions(ConnectionState& connection, const Ver
   MergeContext context = context_of(connection, what, has_own_changes);
   DeferredViolations violations(connection);
   DOSQL_RETURN_IF_ERROR(violations.before_merge());
-  if (what.bases.size() > 1) DOSQL_RETURN_IF_ERROR(compare_bases(connection, what, context));
+  if (what.bases.size() > 1) {
+    DOSQL_RETURN_IF_ERROR(compare_bases(connection, what, context));
+  } else if (!has_own_changes) {
+    // What the transaction has changed itself is in no version.
+    DOSQL_RETURN_IF_ERROR(count_moved_rows(connection, what, context));
+  }
   DOSQL_RETURN_IF_ERROR(merge_all(transaction, what, context));
   const bool done = what.keep && context.conflicts.empty();
   if (done) {
