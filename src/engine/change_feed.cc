@@ -1,6 +1,7 @@
 #include "engine/change_feed.h"
 
 #include <algorithm>
+#include <thread>
 #include <utility>
 
 #include "base/check.h"
@@ -252,10 +253,20 @@ Result<ChangeFeed::Found> ChangeFeed::next_of_snapshot() {
 // False: nothing new came before `deadline`, or it was stopped.
 Result<bool> ChangeFeed::await_commits(TimePoint deadline) {
   DOSQL_RETURN_IF_ERROR(connection_->catch_up());
+  // Who follows another process has to ask for its commits.
+  const bool writes_here = store().options().access == version::Access::kReadWrite;
+  const TimePoint awake_until =
+      writes_here ? std::min(deadline, newest_found_ + kAwakeMax) : TimePoint::min();
   for (Lsn seen{}; store().head(branch()).version < next_;) {
-    if (stopped() || std::chrono::steady_clock::now() >= deadline) return false;
+    const TimePoint now = std::chrono::steady_clock::now();
+    if (stopped() || now >= deadline) return false;
+    if (now < awake_until) {
+      std::this_thread::yield();
+      continue;
+    }
     DOSQL_ASSIGN_OR_RETURN(seen, store().wait_for_visible(seen, deadline, &stopped_));
   }
+  newest_found_ = std::chrono::steady_clock::now();
   DOSQL_RETURN_IF_ERROR(await_durable(deadline));
   return !stopped();
 }

@@ -68,6 +68,11 @@ class ChangeFeed {
   // of what is committed in between comes together, and costs the writer a sync and a wake-up together.
   static constexpr std::chrono::milliseconds kSyncPause{5};
 
+  // So long after it has found a commit a feed stays awake for the next one: where one is committed after the
+  // other, each with its sync, waking it would cost the writer a quarter of its time. Other threads run on
+  // the processor meanwhile.
+  static constexpr std::chrono::microseconds kAwakeMax{250};
+
   // None: there was none before `deadline`, or it was stopped.
   Result<Found> next(TimePoint deadline);
   // Of those that are there.
@@ -117,6 +122,7 @@ class ChangeFeed {
   Version next_{};      // the commit that comes next; of the one that is open, that
   Version known_{};     // commits up to here may be given
   TimePoint next_sync_ = TimePoint::min();
+  TimePoint newest_found_{};  // when there was a commit to be given
   EventReplay events_;
   bool in_commit_ = false;  // events_ is at next_
   Part part_ = Part::kBegin;
