@@ -130,7 +130,8 @@ export function whenAborted(signal: AbortSignal, act: () => void): () => void {
   let acts = watched.get(signal);
   if (acts === undefined) {
     const made = new Set<() => void>();
-    signal.addEventListener('abort', () => made.forEach((one) => one()), { once: true });
+    // The newest first: those that wait behind a call must not run because it was stopped.
+    signal.addEventListener('abort', () => [...made].reverse().forEach((one) => one()), { once: true });
     watched.set(signal, (acts = made));
   }
   acts.add(act);
