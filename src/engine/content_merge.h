@@ -5,8 +5,7 @@
 // how often is a row of this content there?
 //
 //   base    counted as the common versions merged: of two of them what they have, less what they had in
-//   common
-//           before (which may be several versions again)
+//           common before (which may be several versions again)
 //   result  what ours has, plus what theirs has more than base, less what it has less
 //
 // Where both sides differ from base by the same count it is the same change. Counts do not tell whether a row

@@ -175,8 +175,7 @@ Result<Side> decide_base(MergeContext& context, const RowName& row,
                   row.second, row.first));
 }
 
-// Rows that only a hidden rowid tells apart, where the bases do not agree whose it is. False: the table has
-// others.
+// Rows that only a hidden rowid tells apart, where it does not tell whose it is. False: the table has others.
 Result<bool> merge_contents(ConnectionState& connection, const VersionMerge& what, MergeContext& context,
                             const std::string& table) {
   ContentMerge contents(connection, connection.schemas(), table);
