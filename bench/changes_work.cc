@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <functional>
 #include <map>
 #include <thread>
@@ -225,6 +226,24 @@ class Subscriber {
   std::thread thread_;
 };
 
+// A thread that shares nothing with anybody: what it costs to use another processor of this machine.
+class Counting {
+ public:
+  Counting()
+      : thread_([this] {
+          while (!over_.load(std::memory_order_relaxed)) {
+          }
+        }) {}
+  ~Counting() {
+    over_ = true;
+    thread_.join();
+  }
+
+ private:
+  std::atomic<bool> over_{false};
+  std::thread thread_;
+};
+
 void compare_writing(Report& report, const Place& place, const std::string& name, const std::string& mode,
                      int count) {
   if (!report.wants(name)) return;
@@ -247,6 +266,15 @@ void compare_writing(Report& report, const Place& place, const std::string& name
       [&](int round) {
         const Subscriber subscriber(watched.database(), watched.newest_lsn());
         return write(watched, round);
+      },
+      [&](int round) { return write(alone, round); });
+  report.compare(
+      {.name = name + "-counting",
+       .what = "  beside a thread that counts / beside none",
+       .unit = "commits/s"},
+      [&](int round) {
+        const Counting counting;
+        return write(alone, round);
       },
       [&](int round) { return write(alone, round); });
 }

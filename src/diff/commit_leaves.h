@@ -26,12 +26,12 @@
 
 namespace dosql::diff {
 
-// A leaf of the table with that root. Null: in that version it is not one of it.
+// A leaf of the table with that root, where it exists as one of it.
 struct CommitLeaf {
   PageNo root{};
   PageNo page{};
-  const PageImage* before = nullptr;
-  const PageImage* after = nullptr;
+  version::PageView before;
+  version::PageView after;
   std::uint64_t blocks = 0;  // of both: PageReplay::Written::blocks; 0: it was not written
 };
 
@@ -51,7 +51,7 @@ class CommitLeaves {
  private:
   // Of a page in one version.
   struct Role {
-    const PageImage* image = nullptr;  // null: the version does not have it, or it is in no tree
+    version::PageView image;  // that exists where the version has the page, in a tree
     PageNo root{};
     bool is_overflow = false;
     std::uint8_t kind = 0;  // of a page of a b-tree: its first byte
@@ -64,7 +64,7 @@ class CommitLeaves {
   Result<bool> add(PageNo page);
   Result<Role> role_of(PageNo page, Side side);
   Result<Role> role_after(PageNo page, const Role& before);
-  Result<const PageImage*> image(PageNo page, Side side) {
+  Result<version::PageView> image(PageNo page, Side side) {
     return side == Side::kBefore ? replay_->before(page) : replay_->after(page);
   }
   void add_leaf(PageNo page, const Role& before, const Role& after);

@@ -7,7 +7,11 @@
 namespace dosql::diff {
 namespace {
 
-constexpr std::size_t kBlockBytes = kPageBytes / 64;
+using version::kAllBlocks;
+using version::kBlockBytes;
+
+// How many bytes its payload will have, and its rowid.
+constexpr std::size_t kCellHeadBytesMax = 18;
 
 // The same leaf in two versions.
 class LeafPair {
@@ -15,7 +19,7 @@ class LeafPair {
   // `blocks`: where the images may differ, by bits.
   LeafPair(const BtreePage& before, const BtreePage& after, std::uint64_t blocks)
       : before_(before), after_(after), blocks_(blocks) {
-    if (blocks == ~std::uint64_t{0}) return;
+    if (blocks == kAllBlocks) return;
     for (std::uint32_t i = 0; i < before.cell_count(); ++i) {
       const std::uint32_t place = before.cell_place(i);
       const std::uint64_t behind = place < kPageBytes ? blocks_ >> (place / kBlockBytes) : 0;
@@ -31,8 +35,7 @@ class LeafPair {
   // that begin in front of a block only the last one may reach into it.
   bool same(std::uint32_t index_before, std::uint32_t index_after) const {
     const std::uint32_t place = before_.cell_place(index_before);
-    if (place != after_.cell_place(index_after) || place >= kPageBytes || blocks_ == ~std::uint64_t{0})
-      return false;
+    if (place != after_.cell_place(index_after) || place >= kPageBytes || blocks_ == kAllBlocks) return false;
     const std::uint64_t behind = blocks_ >> (place / kBlockBytes);
     if (behind == 0) return true;
     const auto distance = static_cast<std::size_t>(std::countr_zero(behind));
@@ -74,14 +77,18 @@ Status LeafDiff::find(std::span<const CommitLeaf> leaves, PageSource& before, Pa
 
 // Without those at both ends of the leaf that are the same in both versions.
 Status LeafDiff::add_cells(const CommitLeaf& leaf, std::uint32_t usable_bytes) {
-  if (leaf.before == nullptr || leaf.after == nullptr) {
-    const PageImage& image = leaf.before != nullptr ? *leaf.before : *leaf.after;
+  if (!leaf.before.exists() || !leaf.after.exists()) {
+    const PageImage& image = leaf.before.exists() ? leaf.before.whole() : leaf.after.whole();
     DOSQL_ASSIGN_OR_RETURN(const BtreePage page, BtreePage::parse(image, leaf.page, usable_bytes));
-    return append_cells(page, 0, page.cell_count(), leaf.before != nullptr ? before_ : after_);
+    return append_cells(page, 0, page.cell_count(), leaf.before.exists() ? before_ : after_);
   }
-  if (leaf.before == leaf.after) return {};
-  DOSQL_ASSIGN_OR_RETURN(const BtreePage before, BtreePage::parse(*leaf.before, leaf.page, usable_bytes));
-  DOSQL_ASSIGN_OR_RETURN(const BtreePage after, BtreePage::parse(*leaf.after, leaf.page, usable_bytes));
+  if (leaf.before.is_same_image(leaf.after)) return {};
+  DOSQL_ASSIGN_OR_RETURN(const BtreePage after,
+                         BtreePage::parse(leaf.after.whole(), leaf.page, usable_bytes));
+  DOSQL_ASSIGN_OR_RETURN(const bool were_overwritten, add_overwritten_cells(leaf, after, usable_bytes));
+  if (were_overwritten) return {};
+  DOSQL_ASSIGN_OR_RETURN(const BtreePage before,
+                         BtreePage::parse(leaf.before.whole(), leaf.page, usable_bytes));
   const LeafPair pair(before, after, leaf.blocks);
   std::uint32_t end_before = before.cell_count();
   std::uint32_t end_after = after.cell_count();
@@ -93,6 +100,55 @@ Status LeafDiff::add_cells(const CommitLeaf& leaf, std::uint32_t usable_bytes) {
   }
   DOSQL_RETURN_IF_ERROR(append_cells(before, begin, end_before, before_));
   return append_cells(after, begin, end_after, after_);
+}
+
+// Most updates write into one stretch of a leaf, and leave the array of the cells' places as it was. False:
+// this one did not.
+Result<bool> LeafDiff::add_overwritten_cells(const CommitLeaf& leaf, const BtreePage& after,
+                                             std::uint32_t usable_bytes) {
+  if (leaf.blocks == 0) return false;
+  const int first = std::countr_zero(leaf.blocks);
+  const int count = std::countr_one(leaf.blocks >> first);
+  const std::size_t begin = first * kBlockBytes;
+  const std::size_t end = begin + count * kBlockBytes;
+  const bool is_one_stretch = std::popcount(leaf.blocks) == count;
+  if (!is_one_stretch || begin < after.cells_end()) return false;
+  constexpr std::uint32_t kNone = ~std::uint32_t{0};
+  std::uint32_t last_in_front = kNone;  // of the stretch: the only one of those that may reach into it
+  std::uint32_t its_place = 0;
+  for (std::uint32_t i = 0; i < after.cell_count(); ++i) {
+    const std::uint32_t place = after.cell_place(i);
+    if (place >= end) continue;
+    if (place >= begin) {
+      DOSQL_RETURN_IF_ERROR(add_overwritten_cell(leaf, after, i, usable_bytes));
+    } else if (place >= its_place) {
+      its_place = place;
+      last_in_front = i;
+    }
+  }
+  if (last_in_front != kNone)
+    DOSQL_RETURN_IF_ERROR(add_overwritten_cell(leaf, after, last_in_front, usable_bytes));
+  return true;
+}
+
+// Only what is read of the image before is brought there. REQUIRES: the cell lies in one place in both.
+Status LeafDiff::add_overwritten_cell(const CommitLeaf& leaf, const BtreePage& after, std::uint32_t index,
+                                      std::uint32_t usable_bytes) {
+  DOSQL_RETURN_IF_ERROR(after.read_cell(index, after_.emplace_back()));
+  const std::uint32_t place = after.cell_place(index);
+  const auto brought = [&](std::size_t begin, std::size_t size_bytes) {
+    leaf.before.part(begin, std::min(begin + size_bytes, kPageBytes));
+  };
+  brought(0, after.cells_end());
+  brought(place, kCellHeadBytesMax);
+  DOSQL_ASSIGN_OR_RETURN(const BtreePage before,
+                         BtreePage::parse(leaf.before.part(0, 1), leaf.page, usable_bytes));
+  // Where that begins is said behind what is here of it.
+  if (before.may_overflow(place)) leaf.before.whole();
+  Cell& cell = before_.emplace_back();
+  DOSQL_RETURN_IF_ERROR(before.read_cell(index, cell));
+  brought(place, kCellHeadBytesMax + cell.local.size());
+  return {};
 }
 
 Status LeafDiff::merge(PageSource& before, PageSource& after, std::uint32_t usable_bytes,

@@ -34,6 +34,10 @@ class LeafDiff {
 
  private:
   Status add_cells(const CommitLeaf& leaf, std::uint32_t usable_bytes);
+  Result<bool> add_overwritten_cells(const CommitLeaf& leaf, const BtreePage& after,
+                                     std::uint32_t usable_bytes);
+  Status add_overwritten_cell(const CommitLeaf& leaf, const BtreePage& after, std::uint32_t index,
+                              std::uint32_t usable_bytes);
   Status merge(PageSource& before, PageSource& after, std::uint32_t usable_bytes,
                std::vector<LeafChange>& changes);
   Result<bool> same_record(PageSource& pages_before, const Cell& before, PageSource& pages_after,

@@ -257,14 +257,18 @@ Result<bool> ChangeFeed::await_commits(TimePoint deadline) {
   const bool writes_here = store().options().access == version::Access::kReadWrite;
   const TimePoint awake_until =
       writes_here ? std::min(deadline, newest_found_ + kAwakeMax) : TimePoint::min();
+  const TimePoint rest_at = newest_found_ + kRestAfter;
   for (Lsn seen{}; store().head(branch()).version < next_;) {
     const TimePoint now = std::chrono::steady_clock::now();
+    const bool rests = now >= rest_at;
+    if (rests) events_.rest();
     if (stopped() || now >= deadline) return false;
     if (now < awake_until) {
       std::this_thread::yield();
       continue;
     }
-    DOSQL_ASSIGN_OR_RETURN(seen, store().wait_for_visible(seen, deadline, &stopped_));
+    const TimePoint until = rests ? deadline : std::min(deadline, rest_at);
+    DOSQL_ASSIGN_OR_RETURN(seen, store().wait_for_visible(seen, until, &stopped_));
   }
   newest_found_ = std::chrono::steady_clock::now();
   DOSQL_RETURN_IF_ERROR(await_durable(deadline));

@@ -73,6 +73,10 @@ class ChangeFeed {
   // the processor meanwhile.
   static constexpr std::chrono::microseconds kAwakeMax{250};
 
+  // So long after it has found the last commit a feed that waits gives back the memory that it took to catch
+  // up.
+  static constexpr std::chrono::seconds kRestAfter{1};
+
   // None: there was none before `deadline`, or it was stopped.
   Result<Found> next(TimePoint deadline);
   // Of those that are there.

@@ -85,6 +85,8 @@ class DatabaseCore : public std::enable_shared_from_this<DatabaseCore> {
 
 // What many years from now is like never: a point in time that far away could not be written down.
 inline std::chrono::steady_clock::time_point deadline_in(std::chrono::milliseconds timeout) {
+  // Who does not wait need not know what time it is.
+  if (timeout <= std::chrono::milliseconds::zero()) return std::chrono::steady_clock::time_point::min();
   constexpr std::chrono::milliseconds kLongest = std::chrono::hours(24 * 3650);
   return std::chrono::steady_clock::now() + std::min(timeout, kLongest);
 }

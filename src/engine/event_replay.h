@@ -34,6 +34,10 @@ class EventReplay {
   // out before ends. REQUIRES: it is visible, and not version 0. Errors: those of CommitEvents.
   Status go_to(BranchId branch, Version version);
 
+  // Gives memory back that is only good for going on with many commits. What was given out before ends; the
+  // next call is go_to().
+  void rest() { replay_.rest(); }
+
   // REQUIRES of these: go_to() succeeded.
   const version::CommitInfo& info() const { return commit_ ? commit_->info() : replay_.info(); }
   const TablePairs& pairs() const { return commit_ ? commit_->pairs() : pairs_; }

@@ -128,6 +128,23 @@ TEST_F(EventReplayTest, RowsThatOverflow) {
   compare(replay, 1, connection_.version());
 }
 
+// The bytes that changed are in front of those that lie elsewhere, and rowids take up to nine bytes.
+TEST_F(EventReplayTest, RowsWhoseBeginningIsWrittenOver) {
+  run("CREATE TABLE t(id INTEGER PRIMARY KEY, b, a)");
+  const std::vector<std::string> rowids = {"-7", "1", "200", "72057594037927936", "9223372036854775807"};
+  for (const std::string& rowid : rowids) {
+    for (const char* const bytes : {"3", "300", "1500", "5000"})
+      run("INSERT OR REPLACE INTO t VALUES (" + rowid + " - " + bytes + ", 10, randomblob(" + bytes + "))");
+  }
+  const std::uint64_t first = connection_.version() + 1;
+  for (const std::string& rowid : rowids) {
+    for (const char* const bytes : {"3", "300", "1500", "5000"})
+      run("UPDATE t SET b = b + 1 WHERE id = " + rowid + " - " + bytes);
+  }
+  EventReplay replay = make();
+  EXPECT_EQ(compare(replay, first, connection_.version()), 20);
+}
+
 TEST_F(EventReplayTest, PagesGoFromOneTableToAnother) {
   run("CREATE TABLE t(id INTEGER PRIMARY KEY, v); CREATE TABLE u(id INTEGER PRIMARY KEY, v); "
       "CREATE TABLE w(a PRIMARY KEY, b) WITHOUT ROWID");

@@ -150,6 +150,8 @@ class Log : private SyncSource {
   // Reads and verifies a whole record, of those that are asked for one after the other: `window` holds its
   // bytes, and those of the ones behind it.
   Result<RecordView> read_record(Position position, RecordWindow& window) const;
+  // The same of one that is in the window already; none: not all of it is, or it is damaged.
+  std::optional<RecordView> find_record(Position position, const RecordWindow& window) const;
 
   LogPoint end() const;
   Lsn last_lsn() const { return Lsn{last_lsn_.load(std::memory_order_acquire)}; }

@@ -134,4 +134,10 @@ Result<RecordView> Log::read_record(Position position, RecordWindow& window) con
   return *view;
 }
 
+std::optional<RecordView> Log::find_record(Position position, const RecordWindow& window) const {
+  const Segment* const segment = find_segment(segment_of(position));
+  if (!segment) return std::nullopt;
+  return parse_record(window.from(position), segment->header.salt, database_id(), Verify::kEverything);
+}
+
 }  // namespace dosql::log

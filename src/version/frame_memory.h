@@ -12,8 +12,12 @@ namespace dosql::version {
 
 class FrameMemory {
  public:
+  // Frames in front of this are in small pages: up to here the processor finds those well enough, and who
+  // needs no more takes what he needs.
+  static constexpr std::size_t kSmallPagesBytes = std::size_t{64} << 20;
+
   // There may not be as many addresses: then it has no frames.
-  explicit FrameMemory(std::size_t frames);
+  explicit FrameMemory(std::size_t frames, std::size_t small_pages_bytes = kSmallPagesBytes);
   ~FrameMemory();
   FrameMemory(const FrameMemory&) = delete;
   FrameMemory& operator=(const FrameMemory&) = delete;

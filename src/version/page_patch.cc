@@ -4,6 +4,8 @@
 #include <array>
 #include <bit>
 
+#include "version/page_view.h"
+
 namespace dosql::version {
 namespace {
 
@@ -253,29 +255,11 @@ std::optional<std::size_t> make_patch(const std::byte* before, const std::byte* 
 
 namespace {
 
-// The bits of the blocks that [begin, begin + length) is in. REQUIRES: length > 0, inside of the page.
-std::uint64_t blocks_of(std::size_t begin, std::size_t length) {
-  constexpr std::size_t kBlockBytes = kPageBytes / 64;
-  const std::size_t first = begin / kBlockBytes;
-  const std::size_t last = (begin + length - 1) / kBlockBytes;
-  return (~std::uint64_t{0} >> (63 - (last - first))) << first;
-}
-
-}  // namespace
-
-bool apply_patch(Bytes patch, std::byte* page) {
-  std::uint64_t ignored = 0;
-  return apply_patch(patch, page, ignored);
-}
-
-bool apply_patch(Bytes patch, std::byte* page, std::uint64_t& blocks) {
-  std::byte before[kPageBytes];
-  std::size_t at = 0;
-  const bool has_moves = patch.size() >= 2 && patch[0] == std::byte{0} && patch[1] == std::byte{0};
-  if (has_moves) {
-    std::memcpy(before, page, kPageBytes);
-    at = 2;
-  }
+// Goes through the runs of a patch: visit(place, length, source, is_move), where the bytes begin at `source`
+// in the patch or, of a move, in the page. False: the bytes are no patch.
+template <class Visit>
+bool for_each_run(Bytes patch, bool has_moves, Visit visit) {
+  std::size_t at = has_moves ? 2 : 0;
   std::size_t place = 0;
   while (at < patch.size()) {
     std::size_t skip = 0;
@@ -286,16 +270,39 @@ bool apply_patch(Bytes patch, std::byte* page, std::uint64_t& blocks) {
       std::size_t source = 0;
       if (!has_moves || !take_varint(patch, at, length) || !take_varint(patch, at, source)) return false;
       if (length == 0 || place + length > kPageBytes || source + length > kPageBytes) return false;
-      std::memcpy(page + place, before + source, length);
+      visit(place, length, source, true);
     } else {
       if (place + length > kPageBytes || length > patch.size() - at) return false;
-      std::memcpy(page + place, patch.data() + at, length);
+      visit(place, length, at, false);
       at += length;
     }
-    blocks |= blocks_of(place, length);
     place += length;
   }
   return true;
+}
+
+bool has_moves(Bytes patch) {
+  return patch.size() >= 2 && patch[0] == std::byte{0} && patch[1] == std::byte{0};
+}
+
+}  // namespace
+
+bool apply_patch(Bytes patch, std::byte* page) {
+  std::byte before[kPageBytes];
+  const bool moves = has_moves(patch);
+  if (moves) std::memcpy(before, page, kPageBytes);
+  return for_each_run(patch, moves,
+                      [&](std::size_t place, std::size_t length, std::size_t source, bool is_move) {
+                        std::memcpy(page + place, (is_move ? before : patch.data()) + source, length);
+                      });
+}
+
+std::optional<std::uint64_t> blocks_of_patch(Bytes patch) {
+  std::uint64_t blocks = 0;
+  const auto visit = [&](std::size_t place, std::size_t length, std::size_t, bool) {
+    blocks |= blocks_of(place, place + length);
+  };
+  return for_each_run(patch, has_moves(patch), visit) ? std::optional(blocks) : std::nullopt;
 }
 
 const std::byte* zero_page() {

@@ -26,8 +26,8 @@ std::optional<std::size_t> make_patch(const std::byte* before, const std::byte* 
 // Applies a patch to `page` (kPageBytes). False when the bytes are no patch; `page` is then undefined.
 // Never touches anything outside `page`, whatever the patch holds.
 bool apply_patch(Bytes patch, std::byte* page);
-// Adds to `blocks` which of the 64 blocks of the page (kPageBytes / 64 each) the patch wrote to, by bits.
-bool apply_patch(Bytes patch, std::byte* page, std::uint64_t& blocks);
+// The blocks of the page (version/page_view.h) that it writes to, by bits; none: the bytes are no patch.
+std::optional<std::uint64_t> blocks_of_patch(Bytes patch);
 
 // A page of zeros, for the patches against nothing.
 const std::byte* zero_page();

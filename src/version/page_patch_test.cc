@@ -8,6 +8,8 @@
 #include <random>
 #include <vector>
 
+#include "version/page_view.h"
+
 namespace dosql::version {
 namespace {
 
@@ -20,6 +22,10 @@ std::size_t patch_size(const Page& before, const Page& after) {
   Page applied = before;
   EXPECT_TRUE(apply_patch(Bytes(out, *size), applied.data()));
   EXPECT_TRUE(applied == after);
+  const auto blocks = blocks_of_patch(Bytes(out, *size));
+  EXPECT_TRUE(blocks);
+  for (std::size_t i = 0; i < kPageBytes; ++i)
+    EXPECT_TRUE(before[i] == after[i] || (*blocks >> (i / kBlockBytes) & 1) != 0);
   return *size;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -14,13 +15,22 @@ using log::EntryKind;
 
 namespace {
 
-constexpr std::uint64_t kAllBlocks = ~std::uint64_t{0};
 constexpr std::size_t kCommitsAhead = 256;
+
+std::uint64_t differing_blocks(const PageImage& a, const PageImage& b) {
+  std::uint64_t blocks = 0;
+  for (std::size_t block = 0; block < 64; ++block) {
+    const bool same =
+        std::memcmp(a.data() + block * kBlockBytes, b.data() + block * kBlockBytes, kBlockBytes) == 0;
+    blocks |= std::uint64_t{same ? 0u : 1u} << block;
+  }
+  return blocks;
+}
 
 }  // namespace
 
 PageReplay::PageReplay(VersionStore& store)
-    : store_(store), pin_(store.impl().pins.take(PinnedImages::kHas)), sets_(kPagesKept / kWays) {}
+    : store_(store), pin_(store.impl().pins.take(PinnedImages::kHas)), kept_(store.impl().replay_room) {}
 
 PageReplay::~PageReplay() { store_.impl().pins.give_back(pin_); }
 
@@ -33,12 +43,12 @@ Result<bool> PageReplay::go_to(BranchId branch, Version version) {
   const bool is_next = follows_ && branch == branch_ && raw(version) == raw(after_.version) + 1;
   follows_ = false;
   written_.clear();
-  beside_.clear();
-  ++turns_;
+  earlier_used_ = 0;
+  kept_.begin_turn();
   if (raw(version) == 1) return false;
   if (is_next) {
     // What is cut off may come again with another content.
-    if (after_.page_count < before_.page_count) forget();
+    if (after_.page_count < before_.page_count) kept_.forget_all();
     before_ = after_;
   } else {
     DOSQL_RETURN_IF_ERROR(start(branch, version));
@@ -50,15 +60,9 @@ Result<bool> PageReplay::go_to(BranchId branch, Version version) {
 }
 
 Status PageReplay::start(BranchId branch, Version version) {
-  forget();
+  kept_.forget_all();
   DOSQL_ASSIGN_OR_RETURN(before_, store_.at_version(branch, Version{raw(version) - 1}));
   return {};
-}
-
-void PageReplay::forget() {
-  for (Set& set : sets_) {
-    for (Kept& kept : set) kept.page = PageNo{};
-  }
 }
 
 CommitEntry PageReplay::commit_of(const Branch& committer, Version version) {
@@ -77,7 +81,10 @@ Result<bool> PageReplay::step(BranchId branch, Version version) {
   StoreImpl& store = store_.impl();
   const Branch& committer = store.branch(branch).committer(version);
   const CommitEntry entry = commit_of(committer, version);
-  DOSQL_ASSIGN_OR_RETURN(const log::RecordView record, store.log->read_record(entry.position, window_));
+  if (!next_record_ || next_position_ != entry.position) {
+    DOSQL_ASSIGN_OR_RETURN(next_record_, store.log->read_record(entry.position, window_));
+  }
+  const log::RecordView record = *std::exchange(next_record_, std::nullopt);
   const log::RecordHeader& header = record.header;
   if (header.last_lsn != raw(entry.lsn)) return store.log->corrupt(entry.position, "expected another commit");
   const bool says_more = (header.flags & (log::kHasSpills | log::kHasMarks)) != 0;
@@ -91,115 +98,89 @@ Result<bool> PageReplay::step(BranchId branch, Version version) {
     if (replayed) replayed = replay(head, payload, position);
   });
   DOSQL_RETURN_IF_ERROR(replayed);
+  look_ahead(committer, Version{raw(version) + 1});
   return true;
+}
+
+// What the next commit writes to is mostly not in the processor's cache, and is on its way there meanwhile.
+void PageReplay::look_ahead(const Branch& committer, Version version) {
+  const std::uint64_t ahead = raw(version) - raw(first_ahead_);
+  if (ahead_of_ != &committer || ahead >= ahead_.size()) return;
+  next_position_ = ahead_[ahead].position;
+  next_record_ = store_.impl().log->find_record(next_position_, window_);
+  if (!next_record_) return;
+  next_record_->for_each_entry([&](const log::EntryHead& head, Bytes payload, std::uint32_t) {
+    if (static_cast<EntryKind>(head.kind) == EntryKind::kPatch)
+      kept_.prefetch(PageNo{head.page}, blocks_of_patch(payload).value_or(0));
+  });
 }
 
 Status PageReplay::replay(const log::EntryHead& head, Bytes payload, log::Position position) {
   const PageNo page{head.page};
-  Written written{.page = page};
+  const bool was_there = head.page <= before_.page_count;
+  const bool is_patch = static_cast<EntryKind>(head.kind) == EntryKind::kPatch;
+  Written written{.page = page, .before = {}, .after = {}};
   PageImage* image = nullptr;
-  const auto kind = static_cast<EntryKind>(head.kind);
-  const bool is_patch_of_image = kind == EntryKind::kPatch && head.page <= before_.page_count;
-  if (head.page <= before_.page_count) {
+  EarlierImage* earlier = nullptr;
+  if (was_there) {
     DOSQL_ASSIGN_OR_RETURN(image, keep(page, before_));
-    PageImage& before = next_before();
-    before = *image;
-    written.before = &before;
+    earlier = &next_earlier();
+    written.before = PageView(*earlier);
   } else {
-    image = place_of(page).image.get();
+    image = &kept_.find_or_add(page);
   }
-  if (is_patch_of_image || kind == EntryKind::kFull || kind == EntryKind::kZero) {
-    DOSQL_RETURN_IF_ERROR(apply(head, payload, *image, written.blocks));
+  if (earlier != nullptr && is_patch) {
+    const auto blocks = blocks_of_patch(payload);
+    if (!blocks) return makes_no_sense(head);
+    written.blocks = *blocks;
+    earlier->keep(*image, *blocks);
+    apply_patch(payload, image->data());
   } else {
-    // It stands on an image that is not here.
-    written.blocks = kAllBlocks;
-    DOSQL_RETURN_IF_ERROR(store_.impl().read(after_, page, 0, *image, CacheUse::kBypass));
+    if (earlier != nullptr) earlier->keep(*image, kAllBlocks);
+    DOSQL_RETURN_IF_ERROR(replace(head, payload, *image));
+    written.blocks = earlier != nullptr ? differing_blocks(earlier->whole(), *image) : kAllBlocks;
   }
-  if (kind == EntryKind::kPatch) patches_.add(position, payload);
-  if (head.page <= after_.page_count) written.after = image;
+  if (is_patch) patches_.add(position, payload);
+  if (head.page <= after_.page_count) written.after = PageView(image);
   written_.push_back(written);
   return {};
 }
 
-Status PageReplay::apply(const log::EntryHead& head, Bytes payload, PageImage& image, std::uint64_t& blocks) {
-  const auto kind = static_cast<EntryKind>(head.kind);
-  if (kind != EntryKind::kPatch) blocks = kAllBlocks;
-  const auto corrupt = [&] {
-    return Error(ErrorCode::kCorrupt,
-                 fmt::format("the commit of version {} is damaged: its entry of page {} makes no sense",
-                             raw(after_.version), head.page));
-  };
-  if (kind == EntryKind::kFull) {
-    if (payload.size() != kPageBytes) return corrupt();
-    std::memcpy(image.data(), payload.data(), kPageBytes);
-    return {};
+// What does not stand on the image that is here.
+Status PageReplay::replace(const log::EntryHead& head, Bytes payload, PageImage& image) {
+  switch (static_cast<EntryKind>(head.kind)) {
+    case EntryKind::kFull:
+      if (payload.size() != kPageBytes) return makes_no_sense(head);
+      std::memcpy(image.data(), payload.data(), kPageBytes);
+      return {};
+    case EntryKind::kZero:
+      image.fill(std::byte{0});
+      return apply_patch(payload, image.data()) ? Status() : makes_no_sense(head);
+    default: return store_.impl().read(after_, PageNo{head.page}, 0, image, CacheUse::kBypass);
   }
-  if (kind == EntryKind::kZero) image.fill(std::byte{0});
-  return apply_patch(payload, image.data(), blocks) ? Status() : corrupt();
 }
 
-PageImage& PageReplay::next_before() {
-  const std::size_t used = static_cast<std::size_t>(
-      std::ranges::count_if(written_, [](const Written& written) { return written.before != nullptr; }));
-  if (used == befores_.size()) befores_.push_back(std::make_unique<PageImage>());
-  return *befores_[used];
+Error PageReplay::makes_no_sense(const log::EntryHead& head) const {
+  return Error(ErrorCode::kCorrupt,
+               fmt::format("the commit of version {} is damaged: its entry of page {} makes no sense",
+                           raw(after_.version), head.page));
 }
 
-// --- The images that are kept ---
-
-PageReplay::Kept* PageReplay::find(PageNo page) {
-  for (Kept& kept : set_of(page)) {
-    if (kept.page == page) return &kept;
-  }
-  for (const auto& kept : beside_) {
-    if (kept->page == page) return kept.get();
-  }
-  return nullptr;
-}
-
-PageImage* PageReplay::use(Kept& kept) {
-  kept.used = turns_;
-  return kept.image.get();
-}
-
-// The one to be given up, which was used longest ago; null: this turn uses all.
-PageReplay::Kept* PageReplay::to_give_up(Set& set) const {
-  Kept* chosen = nullptr;
-  for (Kept& kept : set) {
-    if (kept.page == PageNo{}) return &kept;
-    if (kept.used != turns_ && (chosen == nullptr || kept.used < chosen->used)) chosen = &kept;
-  }
-  return chosen;
-}
-
-PageReplay::Kept& PageReplay::make_room(PageNo page) {
-  Kept* room = to_give_up(set_of(page));
-  if (room == nullptr) {
-    beside_.push_back(std::make_unique<Kept>());
-    room = beside_.back().get();
-  }
-  if (!room->image) room->image = std::make_unique<PageImage>();
-  room->page = page;
-  room->used = turns_;
-  return *room;
-}
-
-PageReplay::Kept& PageReplay::place_of(PageNo page) {
-  Kept* const kept = find(page);
-  if (kept == nullptr) return make_room(page);
-  use(*kept);
-  return *kept;
+EarlierImage& PageReplay::next_earlier() {
+  if (earlier_used_ == earlier_.size()) earlier_.push_back(std::make_unique_for_overwrite<EarlierImage>());
+  return *earlier_[earlier_used_++];
 }
 
 // The image of a page that is the same in `point` and in what is kept.
 Result<PageImage*> PageReplay::keep(PageNo page, const ReadPoint& point) {
-  if (Kept* const kept = find(page)) return use(*kept);
-  Kept& kept = make_room(page);
-  kept.page = PageNo{};
-  DOSQL_RETURN_IF_ERROR(
-      store_.impl().read(point, page, 0, *kept.image, CacheUse::kBypass, {.known = &patches_}));
-  kept.page = page;
-  return kept.image.get();
+  if (PageImage* const kept = kept_.find(page)) return kept;
+  PageImage& image = kept_.add(page);
+  const Status read = store_.impl().read(point, page, 0, image, CacheUse::kBypass, {.known = &patches_});
+  if (!read) {
+    kept_.forget(page);
+    return read.error();
+  }
+  return &image;
 }
 
 const PageReplay::Written* PageReplay::find_written(PageNo page) const {
@@ -207,18 +188,18 @@ const PageReplay::Written* PageReplay::find_written(PageNo page) const {
   return found != written_.end() ? &*found : nullptr;
 }
 
-Result<const PageImage*> PageReplay::before(PageNo page) {
+Result<PageView> PageReplay::before(PageNo page) {
   if (const Written* const written = find_written(page)) return written->before;
-  if (raw(page) == 0 || raw(page) > before_.page_count) return nullptr;
+  if (raw(page) == 0 || raw(page) > before_.page_count) return PageView();
   DOSQL_ASSIGN_OR_RETURN(const PageImage* const image, keep(page, before_));
-  return image;
+  return PageView(image);
 }
 
-Result<const PageImage*> PageReplay::after(PageNo page) {
+Result<PageView> PageReplay::after(PageNo page) {
   if (const Written* const written = find_written(page)) return written->after;
-  if (raw(page) == 0 || raw(page) > after_.page_count) return nullptr;
+  if (raw(page) == 0 || raw(page) > after_.page_count) return PageView();
   DOSQL_ASSIGN_OR_RETURN(const PageImage* const image, keep(page, after_));
-  return image;
+  return PageView(image);
 }
 
 }  // namespace dosql::version

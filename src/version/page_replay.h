@@ -5,13 +5,13 @@
 // again and again. Here the patch of a commit is applied to the image that the commit before it left, and the
 // log is read in one go.
 //
-// Memory: kPagesKept images (2 MiB), the patches of EntryMemory, and two images for each page of one commit,
-// of which there are kCommitPagesMax at most.
+// Memory: KeptImages, the patches of EntryMemory, and an image for each page of one commit, of which there
+// are kCommitPagesMax at most.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -22,6 +22,8 @@
 #include "log/record_window.h"
 #include "version/commit_index.h"
 #include "version/entry_memory.h"
+#include "version/kept_images.h"
+#include "version/page_view.h"
 #include "version/version_store.h"
 
 namespace dosql::version {
@@ -31,16 +33,13 @@ class Branch;
 // One thread at a time.
 class PageReplay {
  public:
-  static constexpr std::size_t kPagesKept = 512;
   static constexpr std::size_t kCommitPagesMax = 64;
 
-  // Null: a page that the version does not have.
   struct Written {
     PageNo page{};
-    const PageImage* before = nullptr;
-    const PageImage* after = nullptr;
-    // In which of 64 blocks of the same size they may differ, by bits.
-    std::uint64_t blocks = 0;
+    PageView before;
+    PageView after;
+    std::uint64_t blocks = 0;  // in which they may differ, by bits
   };
 
   explicit PageReplay(VersionStore& store);
@@ -60,36 +59,25 @@ class PageReplay {
   const ReadPoint& after() const { return after_; }
   // In the order of the pages.
   std::span<const Written> written() const { return written_; }
-  // Whatever page, as it was and as it is; null: the version does not have it. Errors: kCorrupt, kIo.
-  Result<const PageImage*> before(PageNo page);
-  Result<const PageImage*> after(PageNo page);
+  // Whatever page, as it was and as it is. Errors: kCorrupt, kIo.
+  Result<PageView> before(PageNo page);
+  Result<PageView> after(PageNo page);
+
+  // Gives memory back that is only good for going on with many commits. What was given out before ends.
+  void rest() { kept_.shrink(); }
 
  private:
-  // The newest image of a page.
-  struct Kept {
-    PageNo page{};           // 0: none
-    std::uint64_t used = 0;  // the commit that used it last, counted in turns_
-    std::unique_ptr<PageImage> image;
-  };
-  static constexpr std::size_t kWays = 4;
-  using Set = std::array<Kept, kWays>;
-
   void pin(Lsn lsn);
   Status start(BranchId branch, Version version);
   CommitEntry commit_of(const Branch& committer, Version version);
   Result<bool> step(BranchId branch, Version version);
   Status replay(const log::EntryHead& head, Bytes payload, log::Position position);
-  Status apply(const log::EntryHead& head, Bytes payload, PageImage& image, std::uint64_t& blocks);
-  Set& set_of(PageNo page) { return sets_[raw(page) * 0x9E3779B1u >> 8 & (sets_.size() - 1)]; }
-  Kept* find(PageNo page);
-  PageImage* use(Kept& kept);
-  Kept* to_give_up(Set& set) const;
-  Kept& make_room(PageNo page);
-  Kept& place_of(PageNo page);
+  Status replace(const log::EntryHead& head, Bytes payload, PageImage& image);
+  Error makes_no_sense(const log::EntryHead& head) const;
   Result<PageImage*> keep(PageNo page, const ReadPoint& point);
-  PageImage& next_before();
+  EarlierImage& next_earlier();
   const Written* find_written(PageNo page) const;
-  void forget();
+  void look_ahead(const Branch& committer, Version version);
 
   VersionStore& store_;
   PinSlot* const pin_;
@@ -98,6 +86,9 @@ class PageReplay {
   const Branch* ahead_of_ = nullptr;
   Version first_ahead_{};
   log::RecordWindow window_;
+  // Of the commit behind `after_`, in the window.
+  std::optional<log::RecordView> next_record_;
+  log::Position next_position_{};
   EntryMemory patches_;
   bool follows_ = false;  // the kept images are those of `after_`
   BranchId branch_{};
@@ -105,10 +96,9 @@ class PageReplay {
   ReadPoint before_;
   ReadPoint after_;
   std::vector<Written> written_;
-  std::vector<std::unique_ptr<PageImage>> befores_;  // of the pages that the commit wrote
-  std::vector<Set> sets_;
-  std::vector<std::unique_ptr<Kept>> beside_;  // for which their set had no room in this turn
-  std::uint64_t turns_ = 0;
+  std::vector<std::unique_ptr<EarlierImage>> earlier_;  // of the pages that the commit wrote
+  std::size_t earlier_used_ = 0;
+  KeptImages kept_;  // the newest images
 };
 
 }  // namespace dosql::version

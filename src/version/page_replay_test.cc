@@ -6,6 +6,7 @@
 
 #include "io/memory_storage.h"
 #include "version/sqlite_header.h"
+#include "version/store_impl.h"
 #include "version/store_test_support.h"
 
 namespace dosql::version {
@@ -45,13 +46,11 @@ class PageReplayTest : public ::testing::Test {
     versions_.push_back(std::move(next));
   }
 
-  void expect_image(const Image& version, PageNo page, Result<const PageImage*> image) {
+  void expect_image(const Image& version, PageNo page, Result<PageView> image) {
     ASSERT_TRUE(image) << image.error().message();
-    if (raw(page) > version.size()) {
-      EXPECT_EQ(*image, nullptr);
-    } else {
-      ASSERT_NE(*image, nullptr);
-      EXPECT_TRUE(**image == version[raw(page) - 1]) << "page " << raw(page);
+    ASSERT_EQ(image->exists(), raw(page) <= version.size());
+    if (image->exists()) {
+      EXPECT_TRUE(image->whole() == version[raw(page) - 1]) << "page " << raw(page);
     }
   }
 
@@ -102,7 +101,8 @@ TEST_F(PageReplayTest, RandomCommits) {
 TEST_F(PageReplayTest, PagesThatAreNoLongerKept) {
   std::mt19937_64 random(7);
   const auto store = open();
-  versions_.emplace_back(3 * PageReplay::kPagesKept);
+  ASSERT_TRUE(store->impl().replay_room.take(ReplayRoom::kImages)) << "another replay has all the room";
+  versions_.emplace_back(3 * KeptImages::kLeast);
   {
     WriteTransaction transaction(*store);
     Reader reader(*store);
@@ -116,8 +116,8 @@ TEST_F(PageReplayTest, PagesThatAreNoLongerKept) {
   }
   // The images of all versions would not fit: only what differs is looked at.
   PageReplay replay(*store);
-  for (std::size_t i = 0; i < 2 * PageReplay::kPagesKept; ++i) {
-    const std::uint32_t page = 1 + random() % (3 * PageReplay::kPagesKept - 1);
+  for (std::size_t i = 0; i < 2 * KeptImages::kLeast; ++i) {
+    const std::uint32_t page = 1 + random() % (3 * KeptImages::kLeast - 1);
     const Page before = versions_[0][page];
     change_page(versions_[0][page], random);
     if (versions_[0][page] == before) continue;
@@ -130,13 +130,13 @@ TEST_F(PageReplayTest, PagesThatAreNoLongerKept) {
     const auto replayed = replay.go_to(kMainBranch, point->version);
     ASSERT_TRUE(replayed && *replayed);
     ASSERT_EQ(replay.written().size(), 1u);
-    EXPECT_TRUE(*replay.written()[0].before == before);
-    EXPECT_TRUE(*replay.written()[0].after == versions_[0][page]);
+    EXPECT_TRUE(replay.written()[0].before.whole() == before);
+    EXPECT_TRUE(replay.written()[0].after.whole() == versions_[0][page]);
     for (int j = 0; j < 20; ++j) {
-      const std::uint32_t other = 1 + random() % (3 * PageReplay::kPagesKept - 1);
+      const std::uint32_t other = 1 + random() % (3 * KeptImages::kLeast - 1);
       expect_image(versions_[0], PageNo{other + 1}, replay.after(PageNo{other + 1}));
     }
-    EXPECT_TRUE(*replay.written()[0].before == before) << "as long as the commit is the present one";
+    EXPECT_TRUE(replay.written()[0].before.whole() == before) << "as long as the commit is the present one";
   }
 }
 

@@ -11,6 +11,7 @@
 #include "version/branch_table.h"
 #include "version/checkpoint_gate.h"
 #include "version/history_cache.h"
+#include "version/kept_images.h"
 #include "version/page_table.h"
 #include "version/pin_registry.h"
 #include "version/pool.h"
@@ -109,6 +110,7 @@ class StoreImpl {
   Pool pool;
   RetainedPages retained{pool};
   HistoryCache history;
+  ReplayRoom replay_room;
   PinRegistry pins;
   VisibleEnd visible_end;              // of a writer
   std::unique_ptr<Follower> follower;  // null in a writer, and where there is no status page

@@ -1,0 +1,101 @@
+// The images of the pages that somebody who goes through commits used last, one for each page.
+//
+// Where many are wanted that are not here any more, because the commits write here and there in a large
+// table, there is room for twice as many, as long as the store has some to spare (ReplayRoom): rebuilding a
+// page costs as much as all else that is done to it.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/ids.h"
+#include "version/frame_memory.h"
+
+namespace dosql::version {
+
+// How many images all of a store's KeptImages may have besides kLeast each. Threads: any.
+class ReplayRoom {
+ public:
+  static constexpr std::size_t kImages = 16'384;  // 64 MiB
+
+  bool take(std::size_t images) {
+    std::size_t left = left_.load(std::memory_order_relaxed);
+    while (left >= images) {
+      if (left_.compare_exchange_weak(left, left - images, std::memory_order_relaxed)) return true;
+    }
+    return false;
+  }
+  void give_back(std::size_t images) { left_.fetch_add(images, std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::size_t> left_{kImages};
+};
+
+// One thread at a time.
+class KeptImages {
+ public:
+  static constexpr std::size_t kLeast = 512;  // 2 MiB
+
+  // `room` must outlive it.
+  explicit KeptImages(ReplayRoom& room);
+  ~KeptImages();
+  KeptImages(const KeptImages&) = delete;
+  KeptImages& operator=(const KeptImages&) = delete;
+
+  // What is found or made from now on stays where it is until the next turn. What was used in the turns
+  // before may be given up.
+  void begin_turn();
+  // Null: it is not kept, and was wanted.
+  PageImage* find(PageNo page);
+  // A place for its image, which is undefined. REQUIRES: it is not kept.
+  PageImage& add(PageNo page);
+  // The image of a page, or a place for it.
+  PageImage& find_or_add(PageNo page);
+  // Has the processor fetch the beginning of the page, these blocks and their neighbours, if it is kept.
+  void prefetch(PageNo page, std::uint64_t blocks);
+  // REQUIRES: it is kept.
+  void forget(PageNo page);
+  void forget_all();
+  // Back to kLeast, and what was taken of the room with it. REQUIRES: begin_turn() comes next.
+  void shrink();
+
+  std::size_t room() const { return sets_.size() * kWays; }
+
+ private:
+  struct Kept {
+    PageNo page{};               // 0: none
+    std::uint64_t used = 0;      // the turn that used it last
+    PageImage* image = nullptr;  // null: none yet
+  };
+  static constexpr std::size_t kWays = 4;
+  using Set = std::array<Kept, kWays>;
+
+  std::size_t set_of(PageNo page) const { return raw(page) * 0x9E3779B1u >> 8 & (sets_.size() - 1); }
+  Kept* find_kept(PageNo page);
+  Kept* to_give_up(Set& set);
+  void count_anew();
+  void grow();
+
+  // For which their set had no room in this turn.
+  struct Beside {
+    Kept kept;
+    PageImage image;
+  };
+
+  ReplayRoom& room_;
+  std::vector<Set> sets_;
+  std::vector<std::unique_ptr<Beside>> beside_;
+  std::unique_ptr<PageImage[]> least_;                // of kLeast images
+  std::vector<std::unique_ptr<FrameMemory>> memory_;  // of those that came with more room
+  std::vector<PageImage*> unused_;                    // of both
+  std::uint64_t turns_ = 0;
+  std::size_t missed_ = 0;  // since that turn
+  std::uint64_t counted_since_ = 0;
+};
+
+}  // namespace dosql::version

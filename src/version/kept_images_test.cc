@@ -1,0 +1,86 @@
+#include "version/kept_images.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+namespace dosql::version {
+namespace {
+
+constexpr std::size_t kAllRoom = ReplayRoom::kImages;
+
+std::byte mark_of(std::uint32_t page) { return static_cast<std::byte>(page * 37 % 251); }
+
+// Uses pages at random; what is found is what was put there. How many were.
+std::size_t use(KeptImages& kept, std::uint32_t pages, int turns, std::mt19937_64& random) {
+  std::size_t found = 0;
+  for (int turn = 0; turn < turns; ++turn) {
+    kept.begin_turn();
+    const auto page = static_cast<std::uint32_t>(1 + random() % pages);
+    PageImage* image = kept.find(PageNo{page});
+    if (image != nullptr) {
+      ++found;
+      EXPECT_EQ((*image)[page % kPageBytes], mark_of(page));
+    } else {
+      image = &kept.add(PageNo{page});
+      (*image)[page % kPageBytes] = mark_of(page);
+    }
+    if (random() % 50 == 0) kept.forget(PageNo{page});
+  }
+  return found;
+}
+
+TEST(KeptImages, MoreRoomWherePagesAreWantedAgain) {
+  std::mt19937_64 random(1);
+  ReplayRoom room;
+  {
+    KeptImages kept(room);
+    use(kept, KeptImages::kLeast / 4, 20'000, random);
+    EXPECT_EQ(kept.room(), KeptImages::kLeast) << "they fit";
+    use(kept, 4 * KeptImages::kLeast, 20'000, random);
+    EXPECT_GE(kept.room(), 4 * KeptImages::kLeast);
+    EXPECT_GT(use(kept, 4 * KeptImages::kLeast, 1'000, random), 900u);
+    kept.shrink();
+    EXPECT_EQ(kept.room(), KeptImages::kLeast);
+    EXPECT_TRUE(room.take(kAllRoom)) << "all was given back";
+    room.give_back(kAllRoom);
+    use(kept, 4 * KeptImages::kLeast, 20'000, random);
+    EXPECT_FALSE(room.take(kAllRoom));
+  }
+  EXPECT_TRUE(room.take(kAllRoom)) << "all was given back";
+}
+
+TEST(KeptImages, NoMoreThanThereIs) {
+  std::mt19937_64 random(2);
+  ReplayRoom room;
+  KeptImages one(room);
+  use(one, 8 * kAllRoom, 60'000, random);
+  EXPECT_LE(one.room(), kAllRoom + KeptImages::kLeast);
+  EXPECT_GT(one.room(), kAllRoom / 2);
+  KeptImages other(room);
+  use(other, 8 * kAllRoom, 20'000, random);
+  EXPECT_LE(one.room() + other.room(), kAllRoom + 2 * KeptImages::kLeast);
+}
+
+// As many pages in one turn as there are, and more than a set has places.
+TEST(KeptImages, WhatATurnUsesStays) {
+  ReplayRoom room;
+  KeptImages kept(room);
+  kept.begin_turn();
+  std::vector<PageImage*> images;
+  for (std::uint32_t page = 1; page <= 2 * KeptImages::kLeast; ++page) {
+    images.push_back(&kept.find_or_add(PageNo{page}));
+    (*images.back())[0] = mark_of(page);
+  }
+  for (std::uint32_t page = 1; page <= 2 * KeptImages::kLeast; ++page) {
+    EXPECT_EQ(kept.find(PageNo{page}), images[page - 1]);
+    EXPECT_EQ((*images[page - 1])[0], mark_of(page));
+    EXPECT_EQ(&kept.find_or_add(PageNo{page}), images[page - 1]);
+  }
+  kept.begin_turn();
+  kept.forget_all();
+  EXPECT_EQ(kept.find(PageNo{1}), nullptr);
+}
+
+}  // namespace
+}  // namespace dosql::version
