@@ -27,6 +27,8 @@ using merge::RowOutcome;
 using merge::RowValues;
 using merge::RowVersions;
 
+constexpr std::uint8_t kFromBoth = version::kFromMerged | version::kFromParent;
+
 RowValues values_of(const std::optional<FoundRow>& found) {
   if (!found) return std::nullopt;
   return found->row.values();
@@ -154,7 +156,7 @@ void TableMerge::follow(KeyedChange& change) {
   for (const auto& [column, number] : before) {
     if (change.theirs[column].integer == number) continue;
     context_.moved[table_.name].from_merged.add(number);
-    note_moved(change.theirs[column].integer);
+    note_moved(change.theirs[column].integer, kFromBoth);
   }
 }
 
@@ -172,18 +174,19 @@ bool TableMerge::in_doubt(Values row, std::int64_t rowid) const {
   });
 }
 
-// Whose the number is from now on was decided.
-void TableMerge::note_moved(Values row, std::int64_t rowid) {
-  if (!table_.has_key(row)) note_moved(rowid);
+// Two rows met under one number, and it was decided whose it is from now on.
+void TableMerge::note_moved(const KeyedChange& change, version::MovedFrom from) {
+  if (!table_.has_key(change.theirs)) note_moved(change.rowid_theirs, from);
   for (const MergedTable::Key& part : table_.key) {
-    if (row[part.column].type == FieldType::kInteger) note_moved(row[part.column].integer);
+    const Field& value = change.theirs[part.column];
+    if (value.type == FieldType::kInteger) note_moved(value.integer, from);
   }
 }
 
-void TableMerge::note_moved(std::int64_t number) {
+void TableMerge::note_moved(std::int64_t number, std::uint8_t from) {
   MovedNotes& notes = context_.moved[table_.name];
-  notes.from_merged.add(number);
-  notes.from_parent.add(number);
+  if ((from & version::kFromMerged) != 0) notes.from_merged.add(number);
+  if ((from & version::kFromParent) != 0) notes.from_parent.add(number);
 }
 
 // Whether ours may be another row than the one that they changed.
@@ -333,8 +336,9 @@ Status TableMerge::merge_with_ours(const KeyedChange& change, KeyOrigin origin) 
   const RowVersions versions{base_of(change), values_of(ours), theirs_of(change)};
   RowOutcome outcome;
   merge::merge_row(versions, origin, context_.preference, outcome);
-  if (!change.in_base && ours && origin == KeyOrigin::kCounter)
-    note_moved(change.theirs, change.rowid_theirs);
+  const bool met = !change.in_base && ours && origin == KeyOrigin::kCounter;
+  if (met && context_.preference == Preference::kOurs) note_moved(change, version::kFromMerged);
+  if (met && context_.preference == Preference::kTheirs) note_moved(change, version::kFromParent);
   return outcome.conflict ? decide(change, ours, outcome, origin) : apply(change, ours, outcome);
 }
 
@@ -357,6 +361,10 @@ Status TableMerge::decide(const KeyedChange& change, const std::optional<FoundRo
     DOSQL_RETURN_IF_ERROR(apply(change, ours, outcome));
     note_conflict(change, theirs.action == RowAction::kUpdate ? theirs.columns : all_columns_);
     return {};
+  }
+  if (outcome.conflict == ConflictKind::kKeyCollision) {
+    if (resolution->take != Resolution::Take::kTheirs) note_moved(change, version::kFromMerged);
+    if (resolution->take != Resolution::Take::kOurs) note_moved(change, version::kFromParent);
   }
   if (resolution->take == Resolution::Take::kOurs) return apply(change, ours, outcome);
   if (resolution->take == Resolution::Take::kTheirs) return apply(change, ours, theirs);
@@ -539,8 +547,8 @@ Result<Effect> TableMerge::insert_waiting(TableStatements::Columns columns, std:
     const std::int64_t now = sqlite3_last_insert_rowid(context_.connection.db());
     context_.moved_rowids[table_.name][*rowid] = now;
     if (!table_.has_key(row)) {
-      note_moved(*rowid);
-      note_moved(now);
+      note_moved(*rowid, kFromBoth);
+      note_moved(now, kFromBoth);
     }
   }
   return effect;

@@ -77,8 +77,8 @@ class TableMerge {
   Status merge_with_ours(const merge::KeyedChange& change, merge::KeyOrigin origin);
   Result<bool> meets_another(const merge::KeyedChange& change);
   bool in_doubt(Values row, std::int64_t rowid) const;
-  void note_moved(Values row, std::int64_t rowid);
-  void note_moved(std::int64_t number);
+  void note_moved(const merge::KeyedChange& change, version::MovedFrom from);
+  void note_moved(std::int64_t number, std::uint8_t from);
   void follow(merge::KeyedChange& change);
   Status decide(const merge::KeyedChange& change, const std::optional<FoundRow>& ours,
                 const merge::RowOutcome& outcome, merge::KeyOrigin origin);
