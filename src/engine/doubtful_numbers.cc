@@ -44,7 +44,9 @@ class DoubtfulNumbers {
   // `name`: in base; empty: every table is meant.
   void add_to(const NotedMerge& noted, const version::MovedRun& run, const std::string& name,
               const TableShape* base, const std::string& merged) {
-    if (base == nullptr || (!name.empty() && !equals_ignoring_case(base->name, name))) return;
+    // What base has no rows of is in doubt for later merges only: a table that comes back, for example.
+    const std::string& known_as = base != nullptr ? base->name : merged;
+    if (!name.empty() && !equals_ignoring_case(known_as, name)) return;
     Doubts& doubts = context_.doubts[merged];
     if (noted.in_ours) doubts.ours.add(run.first, run.last);
     if (noted.in_theirs) doubts.theirs.add(run.first, run.last);
