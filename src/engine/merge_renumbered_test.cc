@@ -300,5 +300,22 @@ TEST(MergeRenumbered, NoRowIsTakenForAnother) {
   EXPECT_GT(counts.clean, counts.refused / 4) << counts.refused << " refused";
 }
 
+// A change of x, picked, is counted from a version of x.
+TEST(MergeRenumbered, WhatIsPickedIsInDoubtToo) {
+  Database db = open_in_memory();
+  Connection conn = db.connect().value();
+  DOSQL_ASSERT_OK(
+      conn.exec("CREATE TABLE p(id INTEGER PRIMARY KEY, name, n); CREATE BRANCH x; "
+                "INSERT INTO p VALUES(5, 'a', 1); CHECKOUT x; INSERT INTO p VALUES(5, 'b', 1); "
+                "CHECKOUT main; MERGE BRANCH x RENUMBER; CHECKOUT x; UPDATE p SET n = 2"));
+  const auto log = conn.query("SELECT lsn_last FROM dosql_log LIMIT 1").value();
+  DOSQL_ASSERT_OK(conn.checkout("main"));
+  const auto picked = conn.cherry_pick(static_cast<std::uint64_t>(log[0][0].integer()));
+  DOSQL_ASSERT_OK(picked);
+  ASSERT_EQ(picked->conflicts.size(), 1u);
+  EXPECT_EQ(picked->conflicts[0].kind, "key_collision");
+  EXPECT_EQ(rows_text(conn, "SELECT * FROM p"), "5|a|1\n6|b|1");
+}
+
 }  // namespace
 }  // namespace dosql::engine
