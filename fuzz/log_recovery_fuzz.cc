@@ -30,7 +30,7 @@ StoreOptions small_options() {
 
 // Changes a few pages in a way that makes patches, full images, and with many pages spills.
 Status commit(VersionStore& store, std::uint32_t first_page, std::uint32_t pages, std::size_t bytes,
-              Durability durability) {
+              Durability durability, const version::CommitMarks& marks = {}) {
   Reader reader(store);
   reader.pin_head(kMainBranch);
   WriteTransaction transaction(store);
@@ -42,7 +42,18 @@ Status commit(VersionStore& store, std::uint32_t first_page, std::uint32_t pages
       image[(page * 97 + i * 5) % kPageBytes] ^= std::byte(i * 7 + page + 1);
     DOSQL_RETURN_IF_ERROR(transaction.write(PageNo{page}, image));
   }
-  return transaction.commit(durability).and_then(ignore_result);
+  return transaction.commit(durability, marks).and_then(ignore_result);
+}
+
+// Says that it merged a version, and which numbers it moved.
+Status merge(VersionStore& store) {
+  const version::ReadPoint merged = store.head(kMainBranch);
+  return commit(store, 2, 1, 10, Durability::kNormal,
+                {.merges = {{version::MergeKind::kSquash, merged.branch, merged.version, merged.lsn}},
+                 .message = "merged",
+                 .moved = {{"a table", 1, 5, version::kFromMerged},
+                           {"a table", 9, 9, version::kFromParent},
+                           {"t", -7, 7, version::kFromMerged | version::kFromParent}}});
 }
 
 // --- what the mutations start from -----------------------------------------------------------------
@@ -60,6 +71,7 @@ void work(VersionStore& store) {
     CHECK(commit(store, 1, 2, 20, Durability::kNormal));
     CHECK(commit(store, 2 + i, 1, 2000, Durability::kFull));
   }
+  CHECK(merge(store));
   CHECK(commit(store, 1, 6, 4096, Durability::kNormal));
   CHECK(commit(store, 1, 1, 10, Durability::kFull));
 }

@@ -328,6 +328,10 @@ Result<bool> ContentMerge::is_declared_so(const TableShape* shape, const Version
 
 Status apply_contents(MergeContext& context, const MergedTable& table, const ContentChanges& contents) {
   if (contents.empty()) return {};
+  // From now on its rowids say nothing of older versions.
+  MovedNotes& notes = context.moved[table.name];
+  for (NumberRuns* const runs : {&notes.from_merged, &notes.from_parent})
+    runs->add(std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max());
   Changes changes;
   DOSQL_RETURN_IF_ERROR(changes.find(context.connection, table, contents));
   const auto touched = context.touched.find(table.name);

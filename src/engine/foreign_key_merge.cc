@@ -177,11 +177,12 @@ class ShownTable {
 
 enum class Whose : std::uint8_t { kTheirs, kOurs };
 
-// A row of `key.child` that refers to nothing.
+// A row of `key.child` that refers to nothing, or to what may be another row than the one that is meant.
 struct Dangling {
   const ForeignKey& key;
   const ShownTable& table;
   Whose whose;
+  bool in_doubt;
   RowCopy address;
   RowCopy row;
   Conflict conflict;
@@ -198,6 +199,13 @@ class ForeignKeyCheck {
   // What refers to rows of this table that went.
   Status check_parents(const ForeignKey& key, const VerifiedTable& verified);
   Status check_touched(const MergedTable& table, const TouchedRows& touched);
+  // What the merge made rows of this table refer to by numbers in doubt, and what of ours does.
+  Status find_doubtful(const ForeignKey& key, const VerifiedTable& verified);
+  Status find_doubtful(const MergedTable& table, const DoubtfulReference& ours);
+  Status find_doubtful_contents(const ForeignKey& key, const MergedTable& table,
+                                std::span<const std::uint32_t> columns,
+                                std::span<const NumberRuns* const> runs);
+  Status settle_doubtful();
   // What refers to rows that decisions about other rows removed or changed.
   Status check_decided();
 
@@ -216,7 +224,11 @@ class ForeignKeyCheck {
   Result<OwnStatement> prepare_for_parents(const ForeignKey& key);
   Status find_for_parent(const ForeignKey& key, const std::vector<std::uint32_t>& columns,
                          std::span<const Field> parent, OwnStatement& find);
-  Status find(const ForeignKey& key, Whose whose, OwnStatement& rows);
+  Result<OwnStatement> prepare_doubtful(const ForeignKey& key, const MergedTable& table, bool has_no_key);
+  Status find_doubtful_row(OwnStatement& rows, const ForeignKey& key, const MergedTable& table, Whose whose,
+                           const RowAddress& address, std::span<const Field> row);
+  RowAddress address_now(const MergedTable& table, const KeyedChange& change) const;
+  Status find(const ForeignKey& key, Whose whose, OwnStatement& rows, bool in_doubt = false);
   Status settle_found();
   Status settle(const Dangling& dangling);
   Status change(const Dangling& dangling, const std::string& json);
@@ -252,7 +264,7 @@ Result<OwnStatement> ForeignKeyCheck::prepare(const ForeignKey& key, const std::
                   condition, condition.empty() ? "" : " AND ", dangling_text(key)));
 }
 
-Status ForeignKeyCheck::find(const ForeignKey& key, Whose whose, OwnStatement& rows) {
+Status ForeignKeyCheck::find(const ForeignKey& key, Whose whose, OwnStatement& rows, bool in_doubt) {
   DOSQL_ASSIGN_OR_RETURN(const ShownTable* const table, shown(key.child));
   int rc = SQLITE_OK;
   while ((rc = rows.step()) == SQLITE_ROW) {
@@ -260,6 +272,7 @@ Status ForeignKeyCheck::find(const ForeignKey& key, Whose whose, OwnStatement& r
     found_.push_back({.key = key,
                       .table = *table,
                       .whose = whose,
+                      .in_doubt = in_doubt,
                       .address = table->address_of(rows),
                       .row = table->row_of(rows),
                       .conflict = {.kind = merge::ConflictKind::kForeignKey,
@@ -289,7 +302,6 @@ Status ForeignKeyCheck::check_children(const ForeignKey& key, const VerifiedTabl
     DOSQL_ASSIGN_OR_RETURN(by_rowid, prepare(key, table.where_text("c.", true, 1)));
   }
   DOSQL_ASSIGN_OR_RETURN(merge::KeyedChanges changes, verified.changes());
-  const auto moved = context_.moved_rowids.find(table.name);
   KeyedChange change;
   while (true) {
     DOSQL_ASSIGN_OR_RETURN(const bool found, changes.next(change));
@@ -299,18 +311,132 @@ Status ForeignKeyCheck::check_children(const ForeignKey& key, const VerifiedTabl
     };
     if (!change.in_theirs || (change.in_base && std::ranges::all_of(*columns, same))) continue;
     renumber(references, table, change);
-    RowAddress address{.key_of = change.in_base ? change.base : change.theirs,
-                       .rowid = change.in_base ? change.rowid_base : change.rowid_theirs};
-    const bool has_no_key = by_rowid && !table.has_key(address.key_of);
-    if (has_no_key) address.key_of = {};
-    if (moved != context_.moved_rowids.end() && !change.in_base) {
-      if (const auto other = moved->second.find(address.rowid); other != moved->second.end())
-        address.rowid = other->second;
-    }
-    OwnStatement& rows = has_no_key ? *by_rowid : by_key;
+    const RowAddress address = address_now(table, change);
+    OwnStatement& rows = by_rowid && address.key_of.empty() ? *by_rowid : by_key;
     bind_address(rows, table, address, context_.encoding, 1);
     DOSQL_RETURN_IF_ERROR(find(key, Whose::kTheirs, rows));
   }
+  return settle_found();
+}
+
+// Where a row of theirs is now. REQUIRES: its references follow already.
+RowAddress ForeignKeyCheck::address_now(const MergedTable& table, const KeyedChange& change) const {
+  RowAddress address{.key_of = change.in_base ? change.base : change.theirs,
+                     .rowid = change.in_base ? change.rowid_base : change.rowid_theirs};
+  const bool has_no_key =
+      !table.known_by_rowid() && !table.rowid_name.empty() && !table.has_key(address.key_of);
+  if (has_no_key) address.key_of = {};
+  if (change.in_base) return address;
+  const auto moved = context_.moved_rowids.find(table.name);
+  if (moved == context_.moved_rowids.end()) return address;
+  if (const auto other = moved->second.find(address.rowid); other != moved->second.end())
+    address.rowid = other->second;
+  return address;
+}
+
+// --- References in doubt ---
+
+// A row that is there, and refers to what it is known to have referred to.
+Result<OwnStatement> ForeignKeyCheck::prepare_doubtful(const ForeignKey& key, const MergedTable& table,
+                                                       bool has_no_key) {
+  DOSQL_ASSIGN_OR_RETURN(const ShownTable* const child, shown(key.child));
+  int parameter = 1 + static_cast<int>(has_no_key || table.known_by_rowid() ? 1 : table.key.size());
+  std::string condition = table.where_text("c.", has_no_key, 1);
+  for (const std::string& column : key.child_columns)
+    condition += fmt::format(" AND c.{} IS ?{}", quoted(column), parameter++);
+  return OwnStatement::prepare(context_.connection,
+                               fmt::format("SELECT {} FROM main.{} AS c WHERE {}", child->select_text(),
+                                           quoted(key.child), condition));
+}
+
+Status ForeignKeyCheck::find_doubtful_row(OwnStatement& rows, const ForeignKey& key, const MergedTable& table,
+                                          Whose whose, const RowAddress& address,
+                                          std::span<const Field> row) {
+  int parameter = bind_address(rows, table, address, context_.encoding, 1);
+  const Columns columns = find_columns(table, key.child_columns);
+  for (const std::uint32_t column : *columns) rows.bind(parameter++, row[column], context_.encoding);
+  return find(key, whose, rows, true);
+}
+
+Status ForeignKeyCheck::find_doubtful(const ForeignKey& key, const VerifiedTable& verified) {
+  const MergedTable& table = verified.table;
+  const Columns columns = find_columns(table, key.child_columns);
+  const std::vector<const NumberRuns*> runs = keys_.doubtful(context_, key, &Doubts::ours);
+  if (!columns || runs.empty()) return {};
+  if (context_.by_content.contains(table.name)) return find_doubtful_contents(key, table, *columns, runs);
+  const std::vector<NumberReference> references = keys_.renumbered(context_, table);
+  std::optional<OwnStatement> by_key_or_rowid[2];
+  DOSQL_ASSIGN_OR_RETURN(merge::KeyedChanges changes, verified.changes());
+  KeyedChange change;
+  while (true) {
+    DOSQL_ASSIGN_OR_RETURN(const bool found, changes.next(change));
+    if (!found) return {};
+    if (!change.in_theirs) continue;
+    const std::vector<Field> before = change.theirs;
+    renumber(references, table, change);
+    bool in_doubt = false;
+    for (std::size_t i = 0; i < columns->size(); ++i) {
+      const std::uint32_t column = (*columns)[i];
+      const Field& now = change.theirs[column];
+      const bool is_new = !change.in_base || !diff::same_value(change.base[column], now);
+      in_doubt = in_doubt || (is_new && runs[i] != nullptr && now.type == FieldType::kInteger &&
+                              now.integer == before[column].integer && runs[i]->contains(now.integer));
+    }
+    if (!in_doubt) continue;
+    const RowAddress address = address_now(table, change);
+    const bool has_no_key = !table.known_by_rowid() && address.key_of.empty();
+    std::optional<OwnStatement>& rows = by_key_or_rowid[has_no_key];
+    if (!rows) {
+      DOSQL_ASSIGN_OR_RETURN(rows, prepare_doubtful(key, table, has_no_key));
+    }
+    DOSQL_RETURN_IF_ERROR(find_doubtful_row(*rows, key, table, Whose::kTheirs, address, change.theirs));
+  }
+}
+
+// The same of rows that were counted: those that came.
+Status ForeignKeyCheck::find_doubtful_contents(const ForeignKey& key, const MergedTable& table,
+                                               std::span<const std::uint32_t> columns,
+                                               std::span<const NumberRuns* const> runs) {
+  const auto touched = context_.touched.find(table.name);
+  if (touched == context_.touched.end()) return {};
+  DOSQL_ASSIGN_OR_RETURN(OwnStatement rows, prepare_doubtful(key, table, false));
+  for (const TouchedRows::Row& came : touched->second.came) {
+    const std::span<const Field> row = came.row.values();
+    bool in_doubt = false;
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      const Field& value = row[columns[i]];
+      in_doubt = in_doubt || (runs[i] != nullptr && value.type == FieldType::kInteger &&
+                              runs[i]->contains(value.integer));
+    }
+    if (!in_doubt) continue;
+    DOSQL_RETURN_IF_ERROR(find_doubtful_row(rows, key, table, Whose::kTheirs, {.rowid = came.rowid}, row));
+  }
+  return {};
+}
+
+Status ForeignKeyCheck::find_doubtful(const MergedTable& table, const DoubtfulReference& ours) {
+  const std::span<const Field> row = ours.row.row.values();
+  const bool has_no_key = !table.known_by_rowid() && !table.has_key(row);
+  DOSQL_ASSIGN_OR_RETURN(OwnStatement rows, prepare_doubtful(*ours.key, table, has_no_key));
+  const RowAddress address{.key_of = has_no_key ? std::span<const Field>() : row, .rowid = ours.row.rowid};
+  return find_doubtful_row(rows, *ours.key, table, Whose::kOurs, address, row);
+}
+
+// One conflict for each row, which shows all of its references that are in doubt.
+Status ForeignKeyCheck::settle_doubtful() {
+  std::vector<Dangling> rows;
+  for (Dangling& one : std::exchange(found_, {})) {
+    const auto same = std::ranges::find_if(rows, [&](const Dangling& other) {
+      return other.conflict.table == one.conflict.table && other.conflict.key == one.conflict.key;
+    });
+    if (same == rows.end()) {
+      rows.push_back(std::move(one));
+    } else if (!same->conflict.base.contains(one.conflict.base.substr(1, one.conflict.base.size() - 2))) {
+      same->conflict.base.back() = ',';
+      same->conflict.base += one.conflict.base.substr(1);
+    }
+  }
+  found_ = std::move(rows);
   return settle_found();
 }
 
@@ -427,6 +553,7 @@ Status ForeignKeyCheck::settle(const Dangling& dangling) {
   if (resolution == nullptr) return {};
   using Take = Resolution::Take;
   const bool keeps = resolution->take == (dangling.whose == Whose::kOurs ? Take::kOurs : Take::kTheirs);
+  if (keeps && dangling.in_doubt) return {};
   if (keeps) {
     return Error(ErrorCode::kConstraint,
                  fmt::format("row {} of {} cannot stay as it is: it refers to {}, which is gone",
@@ -651,6 +778,39 @@ std::vector<NumberReference> ForeignKeys::renumbered(const MergeContext& context
   return references;
 }
 
+// As numbers_of(): what a reference may mean is what the number that it refers to may be.
+const NumberRuns* ForeignKeys::doubts_of(const MergeContext& context, std::string_view table,
+                                         std::string_view column, NumberRuns Doubts::*kind,
+                                         std::size_t depth) const {
+  const auto called = [](std::string_view name) {
+    return [name](std::string_view other) { return equals_ignoring_case(name, other); };
+  };
+  for (const auto& [name, doubts] : context.doubts) {
+    if (!equals_ignoring_case(name, table) || (doubts.*kind).empty()) continue;
+    if (std::ranges::any_of(doubts.key_columns, called(column))) return &(doubts.*kind);
+  }
+  if (depth == 0) return nullptr;
+  for (const ForeignKey* const key : from(table)) {
+    for (std::size_t i = 0; i < key->child_columns.size(); ++i) {
+      if (!equals_ignoring_case(key->child_columns[i], column)) continue;
+      const NumberRuns* const found =
+          doubts_of(context, key->parent, key->parent_columns[i], kind, depth - 1);
+      if (found != nullptr) return found;
+    }
+  }
+  return nullptr;
+}
+
+std::vector<const NumberRuns*> ForeignKeys::doubtful(const MergeContext& context, const ForeignKey& key,
+                                                     NumberRuns Doubts::*kind) const {
+  std::vector<const NumberRuns*> runs;
+  if (context.doubts.empty()) return runs;
+  for (const std::string& column : key.parent_columns)
+    runs.push_back(doubts_of(context, key.parent, column, kind, keys_.size()));
+  if (std::ranges::all_of(runs, [](const NumberRuns* one) { return one == nullptr; })) runs.clear();
+  return runs;
+}
+
 void ForeignKeys::watch(MergeContext& context, const MergedTable& table) const {
   const auto add = [&](const std::vector<std::string>& names, std::set<std::uint32_t>& watched) {
     for (const std::string& name : names) {
@@ -666,7 +826,8 @@ void ForeignKeys::watch(MergeContext& context, const MergedTable& table) const {
 }
 
 Status verify_foreign_keys(MergeContext& context, const ForeignKeys& before, const ForeignKeys& now,
-                           const std::vector<VerifiedTable>& tables) {
+                           const std::vector<VerifiedTable>& tables,
+                           const std::vector<DoubtfulReference>& doubtful) {
   ForeignKeyCheck check(context, now);
   std::set<const ForeignKey*> looked_at;
   for (const ForeignKey& key : now.all()) {
@@ -693,6 +854,15 @@ Status verify_foreign_keys(MergeContext& context, const ForeignKeys& before, con
     if (touched != context.touched.end())
       DOSQL_RETURN_IF_ERROR(check.check_touched(verified.table, touched->second));
   }
+  for (const VerifiedTable& verified : tables) {
+    for (const ForeignKey* const key : now.from(verified.table.name))
+      DOSQL_RETURN_IF_ERROR(check.find_doubtful(*key, verified));
+    for (const DoubtfulReference& ours : doubtful) {
+      if (equals_ignoring_case(ours.key->child, verified.table.name))
+        DOSQL_RETURN_IF_ERROR(check.find_doubtful(verified.table, ours));
+    }
+  }
+  DOSQL_RETURN_IF_ERROR(check.settle_doubtful());
   return check.check_decided();
 }
 

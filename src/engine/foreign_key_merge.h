@@ -34,6 +34,10 @@ class ForeignKeys {
   std::vector<NumberReference> renumbered(const MergeContext& context, const MergedTable& table) const;
   // Whether the table's number is a reference to a row of another table, so that it cannot choose others.
   bool number_is_reference(const MergedTable& table) const;
+  // By the columns of `key`, which numbers in them are in doubt, one kind of them; null: none are. Empty: in
+  // no column any are.
+  std::vector<const NumberRuns*> doubtful(const MergeContext& context, const ForeignKey& key,
+                                          NumberRuns Doubts::*kind) const;
   // Which rows of the tables the merge has to note.
   void watch(MergeContext& context, const MergedTable& table) const;
 
@@ -44,6 +48,8 @@ class ForeignKeys {
  private:
   const NewNumbers* numbers_of(const MergeContext& context, std::string_view table, std::string_view column,
                                std::size_t depth) const;
+  const NumberRuns* doubts_of(const MergeContext& context, std::string_view table, std::string_view column,
+                              NumberRuns Doubts::*kind, std::size_t depth) const;
 
   std::vector<ForeignKey> keys_;
 };
@@ -56,11 +62,19 @@ struct VerifiedTable {
   std::function<Result<merge::KeyedChanges>()> changes;
 };
 
+// A row of ours that refers to a number by which ours meant a row, and theirs brings another one under it.
+struct DoubtfulReference {
+  const ForeignKey* key = nullptr;
+  TouchedRows::Row row;  // by the columns of the merged table
+};
+
 // Looks at what the merge did: the changes of these tables, what is noted in the context besides, and the
 // keys that were not there `before`, or whose parent was: those rows that refer to nothing are conflicts, and
-// so is what decisions about them leave. Errors: those of the changes, what SQLite reports, kConstraint (what
-// was decided leaves a row that refers to nothing).
+// so is what decisions about them leave. Rows that refer to a number in doubt are conflicts, too: incoming
+// ones where it is on our side, and `doubtful` ones as far as they are still there. Errors: those of the
+// changes, what SQLite reports, kConstraint (what was decided leaves a row that refers to nothing).
 Status verify_foreign_keys(MergeContext& context, const ForeignKeys& before, const ForeignKeys& now,
-                           const std::vector<VerifiedTable>& tables);
+                           const std::vector<VerifiedTable>& tables,
+                           const std::vector<DoubtfulReference>& doubtful);
 
 }  // namespace dosql::engine

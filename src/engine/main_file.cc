@@ -260,6 +260,7 @@ version::CommitMarks MainFile::marks() const {
     all.merges.insert(all.merges.end(), part.merges.begin(), part.merges.end());
     if (!all.message.empty() && !part.message.empty()) all.message += '\n';
     all.message += part.message;
+    all.moved.insert(all.moved.end(), part.moved.begin(), part.moved.end());
   }
   return all;
 }

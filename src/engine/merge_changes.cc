@@ -12,6 +12,7 @@
 #include "engine/column_lines.h"
 #include "engine/connection_state.h"
 #include "engine/content_merge.h"
+#include "engine/doubtful_numbers.h"
 #include "engine/foreign_key_merge.h"
 #include "engine/own_statement.h"
 #include "engine/schema_merge.h"
@@ -120,6 +121,7 @@ class ChangeMerge {
                             &diff::SchemaEntry::sql, &diff::SchemaEntry::sql);
     if (may_change_keys) DOSQL_RETURN_IF_ERROR(foreign_keys_before_.read(context_.connection));
     DOSQL_ASSIGN_OR_RETURN(merged_, schema_.merge_tables());
+    DOSQL_RETURN_IF_ERROR(find_doubts(context_, source_, theirs_, merged_));
     DOSQL_RETURN_IF_ERROR(foreign_keys_.read(context_.connection));
     if (!may_change_keys) foreign_keys_before_ = foreign_keys_;
     for (const TableTask& task : merged_.tables) {
@@ -128,11 +130,16 @@ class ChangeMerge {
     // First: what a row gets instead of its number must be none that the branch ever gave.
     DOSQL_RETURN_IF_ERROR(merge_counters());
     for (const TableTask& task : merged_.tables) DOSQL_RETURN_IF_ERROR(choose_new_keys(task));
+    if (enforces_foreign_keys_) {
+      DOSQL_ASSIGN_OR_RETURN(doubtful_references_,
+                             find_doubtful_references(context_, source_, foreign_keys_, merged_));
+    }
     for (const TableTask& task : merged_.tables) DOSQL_RETURN_IF_ERROR(merge_rows(task));
     if (enforces_foreign_keys_) DOSQL_RETURN_IF_ERROR(verify_foreign_keys());
     for (const VirtualTask& task : merged_.virtual_tables)
       DOSQL_RETURN_IF_ERROR(merge_virtual_table(context_, source_, theirs_, task));
     DOSQL_RETURN_IF_ERROR(rebuild_text_indexes(context_, theirs_, merged_.virtual_tables));
+    note_moved(context_);
     return schema_.merge_rest();
   }
 
@@ -146,7 +153,8 @@ class ChangeMerge {
                         .replaced = !is_new && task.base == nullptr,
                         .changes = [&] { return theirs_.changes(task.base, task.theirs, task.merged); }});
     }
-    return engine::verify_foreign_keys(context_, foreign_keys_before_, foreign_keys_, tables);
+    return engine::verify_foreign_keys(context_, foreign_keys_before_, foreign_keys_, tables,
+                                       doubtful_references_);
   }
 
   Status choose_new_keys(const TableTask& task) {
@@ -274,6 +282,7 @@ class ChangeMerge {
   MergedSchema merged_;
   ForeignKeys foreign_keys_before_;
   ForeignKeys foreign_keys_;
+  std::vector<DoubtfulReference> doubtful_references_;
 };
 
 }  // namespace

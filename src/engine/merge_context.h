@@ -15,9 +15,11 @@
 #include <dosql/merge.h>
 
 #include "diff/schema.h"
+#include "engine/number_runs.h"
 #include "engine/row_copy.h"
 #include "merge/conflict.h"
 #include "merge/row_merge.h"
+#include "version/moved_numbers.h"
 
 namespace dosql::engine {
 
@@ -83,6 +85,28 @@ struct ContentChange {
 };
 using ContentChanges = std::map<std::string, ContentChange>;  // by what is the same for the same rows only
 
+// What a commit says of numbers that are in doubt, and which sides contain it.
+struct NotedMerge {
+  version::MovedBy moved;
+  bool in_ours = false;
+  bool in_theirs = false;
+};
+
+// Numbers of one table, in its key or, where that is hidden, its rowids, which may be one row in base and
+// another one on a side.
+struct Doubts {
+  NumberRuns ours;
+  NumberRuns theirs;
+  NumberRuns arriving;  // of theirs: in rows of base that they changed
+  std::vector<std::string> key_columns;
+};
+
+// What is to be noted of a table, as MovedFrom has it.
+struct MovedNotes {
+  NumberRuns from_merged;
+  NumberRuns from_parent;
+};
+
 struct MergeContext {
   ConnectionState& connection;
   diff::TextEncoding encoding = diff::TextEncoding::kUtf8;
@@ -97,6 +121,8 @@ struct MergeContext {
   std::map<RowName, std::vector<RowEffect>> taken = {};
   // By table: what is done to its rows instead of what follows from the base.
   std::map<std::string, ContentChanges> by_content = {};
+  // Merges since a base that make numbers doubtful.
+  std::vector<NotedMerge> noted_merges = {};
 
   // What came of it.
   std::vector<Conflict> conflicts = {};
@@ -109,6 +135,8 @@ struct MergeContext {
   // By table.
   std::map<std::string, NewKeys> new_keys = {};
   std::map<std::string, NewNumbers> moved_rowids = {};  // where nobody sees them
+  std::map<std::string, Doubts> doubts = {};            // empty: nothing is in doubt
+  std::map<std::string, MovedNotes> moved = {};
 
   TableMergeCounts& counts_of(const std::string& table) {
     const auto found = std::ranges::find(tables, table, &TableMergeCounts::table);
@@ -123,6 +151,8 @@ struct MergeContext {
     touched.clear();
     new_keys.clear();
     moved_rowids.clear();
+    doubts.clear();
+    moved.clear();
   }
 
   // Of a conflict that nothing was decided about; those go to `conflicts`.

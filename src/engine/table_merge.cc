@@ -27,6 +27,8 @@ using merge::RowOutcome;
 using merge::RowValues;
 using merge::RowVersions;
 
+constexpr std::uint8_t kFromBoth = version::kFromMerged | version::kFromParent;
+
 RowValues values_of(const std::optional<FoundRow>& found) {
   if (!found) return std::nullopt;
   return found->row.values();
@@ -62,6 +64,12 @@ TouchedRows* find_touched(MergeContext& context, const std::string& table) {
   return found == context.touched.end() ? nullptr : &found->second;
 }
 
+// Rows that are counted by content are known by nothing else.
+const Doubts* find_doubts(const MergeContext& context, const std::string& table) {
+  const auto found = context.doubts.find(table);
+  return found == context.doubts.end() || context.by_content.contains(table) ? nullptr : &found->second;
+}
+
 std::vector<std::uint32_t> differing_columns(std::span<const Field> a, std::span<const Field> b) {
   std::vector<std::uint32_t> columns;
   for (std::uint32_t i = 0; i < a.size(); ++i) {
@@ -91,6 +99,7 @@ TableMerge::TableMerge(MergeContext& context, const MergedTable& table, TableMer
       counts_(counts),
       references_(references),
       touched_(find_touched(context, table.name)),
+      doubts_(find_doubts(context, table.name)),
       statements_(context.connection, table, context.encoding),
       all_columns_(table.columns.size()) {
   std::iota(all_columns_.begin(), all_columns_.end(), 0U);
@@ -130,8 +139,62 @@ Status TableMerge::take_effect(const RowEffect& effect) {
 Status TableMerge::take(KeyedChange& change) {
   if (!context_.left_alone.empty() && is_left_alone(change)) return {};
   if (!change.in_theirs) return take_delete(change);
-  renumber(references_, table_, change);
+  follow(change);
   return change.in_base ? take_update(change) : insert_new(change);
+}
+
+// A key of which a part follows is another row's in theirs from now on.
+void TableMerge::follow(KeyedChange& change) {
+  std::vector<std::pair<std::uint32_t, std::int64_t>> before;
+  for (const NumberReference& reference : references_) {
+    const bool in_key =
+        reference.column == table_.rowid_column ||
+        std::ranges::find(table_.key, reference.column, &MergedTable::Key::column) != table_.key.end();
+    if (in_key) before.emplace_back(reference.column, change.theirs[reference.column].integer);
+  }
+  renumber(references_, table_, change);
+  for (const auto& [column, number] : before) {
+    if (change.theirs[column].integer == number) continue;
+    context_.moved[table_.name].from_merged.add(number);
+    note_moved(change.theirs[column].integer, kFromBoth);
+  }
+}
+
+// --- Rows that their numbers need not tell apart ---
+
+bool TableMerge::in_doubt(Values row, std::int64_t rowid) const {
+  if (doubts_ == nullptr) return false;
+  const auto doubtful = [&](std::int64_t number) {
+    return doubts_->ours.contains(number) || doubts_->theirs.contains(number);
+  };
+  if (!table_.has_key(row)) return doubtful(rowid);
+  return std::ranges::any_of(table_.key, [&](const MergedTable::Key& part) {
+    const Field& value = row[part.column];
+    return value.type == FieldType::kInteger && doubtful(value.integer);
+  });
+}
+
+// Two rows met under one number, and it was decided whose it is from now on.
+void TableMerge::note_moved(const KeyedChange& change, version::MovedFrom from) {
+  if (!table_.has_key(change.theirs)) note_moved(change.rowid_theirs, from);
+  for (const MergedTable::Key& part : table_.key) {
+    const Field& value = change.theirs[part.column];
+    if (value.type == FieldType::kInteger) note_moved(value.integer, from);
+  }
+}
+
+void TableMerge::note_moved(std::int64_t number, std::uint8_t from) {
+  MovedNotes& notes = context_.moved[table_.name];
+  if ((from & version::kFromMerged) != 0) notes.from_merged.add(number);
+  if ((from & version::kFromParent) != 0) notes.from_parent.add(number);
+}
+
+// Whether ours may be another row than the one that they changed.
+Result<bool> TableMerge::meets_another(const KeyedChange& change) {
+  if (!in_doubt(change.base, change.rowid_base)) return false;
+  DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> ours, statements_.find(address_of(change)));
+  return ours && !merge::same_row(ours->row.values(), change.base) &&
+         !merge::same_row(ours->row.values(), change.theirs);
 }
 
 // --- Addresses and texts ---
@@ -223,6 +286,12 @@ Status TableMerge::take_update(const KeyedChange& change) {
     exactly = exactly && statements_.compares_exactly(column, change.base[column]);
   }
   if (changed_.empty()) return {};
+  DOSQL_ASSIGN_OR_RETURN(const bool another, meets_another(change));
+  if (another) {
+    KeyedChange stranger = change;
+    stranger.in_base = false;
+    return merge_with_ours(stranger, KeyOrigin::kCounter);
+  }
   if (!exactly) return merge_with_ours(change);
   DOSQL_ASSIGN_OR_RETURN(const Effect effect,
                          statements_.update(address_of(change), changed_, change.base, change.theirs));
@@ -259,15 +328,22 @@ Status TableMerge::insert_new(const KeyedChange& change) {
 }
 
 Status TableMerge::merge_with_ours(const KeyedChange& change) {
+  return merge_with_ours(change, key_origin(table_));
+}
+
+Status TableMerge::merge_with_ours(const KeyedChange& change, KeyOrigin origin) {
   DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> ours, statements_.find(address_of(change)));
   const RowVersions versions{base_of(change), values_of(ours), theirs_of(change)};
   RowOutcome outcome;
-  merge::merge_row(versions, key_origin(table_), context_.preference, outcome);
-  return outcome.conflict ? decide(change, ours, outcome) : apply(change, ours, outcome);
+  merge::merge_row(versions, origin, context_.preference, outcome);
+  const bool met = !change.in_base && ours && origin == KeyOrigin::kCounter;
+  if (met && context_.preference == Preference::kOurs) note_moved(change, version::kFromMerged);
+  if (met && context_.preference == Preference::kTheirs) note_moved(change, version::kFromParent);
+  return outcome.conflict ? decide(change, ours, outcome, origin) : apply(change, ours, outcome);
 }
 
 Status TableMerge::decide(const KeyedChange& change, const std::optional<FoundRow>& ours,
-                          const RowOutcome& outcome) {
+                          const RowOutcome& outcome, KeyOrigin origin) {
   const bool only_cells = outcome.conflict == ConflictKind::kUpdateUpdate;
   const std::span<const std::uint32_t> shown = only_cells ? outcome.conflicting : all_columns_;
   const RowAddress address = address_of(change);
@@ -279,12 +355,16 @@ Status TableMerge::decide(const KeyedChange& change, const std::optional<FoundRo
                                 .main = row_json(values_of(ours), shown),
                                 .branch = row_json(theirs_of(change), shown)});
   RowOutcome theirs;
-  merge::merge_row({base_of(change), values_of(ours), theirs_of(change)}, key_origin(table_),
-                   Preference::kTheirs, theirs);
+  merge::merge_row({base_of(change), values_of(ours), theirs_of(change)}, origin, Preference::kTheirs,
+                   theirs);
   if (resolution == nullptr) {
     DOSQL_RETURN_IF_ERROR(apply(change, ours, outcome));
     note_conflict(change, theirs.action == RowAction::kUpdate ? theirs.columns : all_columns_);
     return {};
+  }
+  if (outcome.conflict == ConflictKind::kKeyCollision) {
+    if (resolution->take != Resolution::Take::kTheirs) note_moved(change, version::kFromMerged);
+    if (resolution->take != Resolution::Take::kOurs) note_moved(change, version::kFromParent);
   }
   if (resolution->take == Resolution::Take::kOurs) return apply(change, ours, outcome);
   if (resolution->take == Resolution::Take::kTheirs) return apply(change, ours, theirs);
@@ -463,8 +543,14 @@ Result<Effect> TableMerge::insert_waiting(TableStatements::Columns columns, std:
   if (effect != Effect::kConstraint || !rowid || !may_be_about_rowid(statements_.constraint_code()))
     return effect;
   DOSQL_ASSIGN_OR_RETURN(effect, statements_.insert(columns, std::nullopt, row));
-  if (effect == Effect::kDone)
-    context_.moved_rowids[table_.name][*rowid] = sqlite3_last_insert_rowid(context_.connection.db());
+  if (effect == Effect::kDone) {
+    const std::int64_t now = sqlite3_last_insert_rowid(context_.connection.db());
+    context_.moved_rowids[table_.name][*rowid] = now;
+    if (!table_.has_key(row)) {
+      note_moved(*rowid, kFromBoth);
+      note_moved(now, kFromBoth);
+    }
+  }
   return effect;
 }
 

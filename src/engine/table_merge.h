@@ -74,8 +74,14 @@ class TableMerge {
   Status take_update(const merge::KeyedChange& change);
   Status take_insert(const merge::KeyedChange& change);
   Status merge_with_ours(const merge::KeyedChange& change);
+  Status merge_with_ours(const merge::KeyedChange& change, merge::KeyOrigin origin);
+  Result<bool> meets_another(const merge::KeyedChange& change);
+  bool in_doubt(Values row, std::int64_t rowid) const;
+  void note_moved(const merge::KeyedChange& change, version::MovedFrom from);
+  void note_moved(std::int64_t number, std::uint8_t from);
+  void follow(merge::KeyedChange& change);
   Status decide(const merge::KeyedChange& change, const std::optional<FoundRow>& ours,
-                const merge::RowOutcome& outcome);
+                const merge::RowOutcome& outcome, merge::KeyOrigin origin);
   Status apply(const merge::KeyedChange& change, const std::optional<FoundRow>& ours,
                const merge::RowOutcome& outcome);
   Status put(const merge::KeyedChange& change, const std::optional<FoundRow>& ours, Values row);
@@ -117,6 +123,7 @@ class TableMerge {
   TableMergeCounts& counts_;
   const std::span<const NumberReference> references_;
   TouchedRows* const touched_;  // null: no foreign key is about the table
+  const Doubts* const doubts_;  // null: its rows are what their keys say
   TableStatements statements_;
   std::vector<std::uint32_t> all_columns_;
   std::vector<std::uint32_t> changed_;

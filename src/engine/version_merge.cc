@@ -107,9 +107,10 @@ MergeContext context_of(ConnectionState& connection, const VersionMerge& what, b
 // What a merge does to each row, counted from one base; then undone. `moved`: tables in which it gave a row
 // another rowid.
 Result<RowEffects> effects_from(ConnectionState& connection, const VersionMerge& what, const ReadPoint& base,
-                                bool has_own_changes, std::set<std::string>& moved) {
+                                const MergeContext& whole, std::set<std::string>& moved) {
   RowEffects effects;
-  MergeContext context = context_of(connection, what, has_own_changes);
+  MergeContext context = context_of(connection, what, whole.has_own_changes);
+  context.noted_merges = whole.noted_merges;
   context.effects = &effects;
   DOSQL_RETURN_IF_ERROR(run_own(connection, "SAVEPOINT dosql_base"));
   const Status merged = merge_changes(context, {.base = base, .theirs = what.theirs});
@@ -227,8 +228,7 @@ Status compare_bases(ConnectionState& connection, const VersionMerge& what, Merg
   std::vector<RowEffects> effects;
   std::set<std::string> unsure;
   for (const ReadPoint& base : what.bases) {
-    DOSQL_ASSIGN_OR_RETURN(effects.emplace_back(),
-                           effects_from(connection, what, base, context.has_own_changes, unsure));
+    DOSQL_ASSIGN_OR_RETURN(effects.emplace_back(), effects_from(connection, what, base, context, unsure));
   }
   std::map<RowName, RowOpinions> disagreements = disagreements_of(std::move(effects));
   for (const auto& [row, opinions] : disagreements) unsure.insert(row.first);
@@ -284,6 +284,45 @@ class DeferredViolations {
   std::optional<std::int64_t> before_;  // none: nothing is to be counted
 };
 
+// What merges made doubtful since the bases, those of the open transaction included.
+Status find_noted_merges(ConnectionState& connection, const VersionMerge& what, MergeContext& context) {
+  version::VersionStore& store = connection.core().store();
+  const ReadPoint ours = connection.file().point();
+  const version::CommitMarks pending = connection.file().marks();
+  std::vector<ReadPoint> merged;
+  std::vector<ReadPoint> our_side{ours};
+  for (const version::MergeMark& mark : pending.merges) {
+    merged.push_back({.branch = mark.branch, .version = mark.version, .lsn = mark.lsn});
+    our_side.push_back(merged.back());
+  }
+  for (const ReadPoint& base : what.bases) {
+    DOSQL_ASSIGN_OR_RETURN(std::vector<version::MovedBy> here, version::moved_since(store, base, our_side));
+    DOSQL_ASSIGN_OR_RETURN(std::vector<version::MovedBy> there,
+                           version::moved_since(store, base, {&what.theirs, 1}));
+    for (version::MovedBy& one : here)
+      context.noted_merges.push_back({.moved = std::move(one), .in_ours = true});
+    for (version::MovedBy& one : there)
+      context.noted_merges.push_back({.moved = std::move(one), .in_theirs = true});
+    if (pending.moved.empty()) continue;
+    const std::uint8_t from = version::doubts_about(store, base, ours, merged);
+    std::vector<version::MovedRun> runs = pending.moved;
+    std::erase_if(runs, [&](const version::MovedRun& run) { return (run.from & from) == 0; });
+    context.noted_merges.push_back({.moved = {ours, std::move(runs)}, .in_ours = true});
+  }
+  return {};
+}
+
+std::vector<version::MovedRun> runs_of(const std::map<std::string, MovedNotes>& moved) {
+  std::vector<version::MovedRun> runs;
+  for (const auto& [table, notes] : moved) {
+    for (const auto& [first, last] : notes.from_merged.runs())
+      runs.push_back({table, first, last, version::kFromMerged});
+    for (const auto& [first, last] : notes.from_parent.runs())
+      runs.push_back({table, first, last, version::kFromParent});
+  }
+  return version::bounded(std::move(runs));
+}
+
 // Until all rows of ours that made room for others are where they were.
 Status merge_all(Undoable& transaction, const VersionMerge& what, MergeContext& context) {
   const std::vector<Conflict> found_before = context.conflicts;
@@ -316,6 +355,7 @@ Result<VersionMergeResult> merge_versions(ConnectionState& connection, const Ver
   Undoable transaction(connection);
   DOSQL_RETURN_IF_ERROR(transaction.begin());
   MergeContext context = context_of(connection, what, has_own_changes);
+  DOSQL_RETURN_IF_ERROR(find_noted_merges(connection, what, context));
   DeferredViolations violations(connection);
   DOSQL_RETURN_IF_ERROR(violations.before_merge());
   if (what.bases.size() > 1) {
@@ -328,7 +368,9 @@ Result<VersionMergeResult> merge_versions(ConnectionState& connection, const Ver
   const bool done = what.keep && context.conflicts.empty();
   if (done) {
     DOSQL_RETURN_IF_ERROR(violations.after_merge());
-    if (!what.marks.empty()) DOSQL_RETURN_IF_ERROR(add_marks(connection, what.marks));
+    version::CommitMarks marks = what.marks;
+    if (!marks.merges.empty()) marks.moved = runs_of(context.moved);
+    if (!marks.empty()) DOSQL_RETURN_IF_ERROR(add_marks(connection, marks));
     DOSQL_RETURN_IF_ERROR(transaction.keep());
   } else {
     DOSQL_RETURN_IF_ERROR(transaction.undo());

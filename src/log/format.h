@@ -107,6 +107,7 @@ enum RecordFlags : std::uint8_t {
   kHasSpills = 1,   // commit: the spill records since kFirstSpill belong to it; a SpillSummary follows
   kFirstSpill = 2,  // spill: forget earlier spills of this branch, their transaction was rolled back
   kHasMarks = 4,  // commit: a MarksSummary and what it counts follow, behind the SpillSummary if there is one
+  kHasMoved = 8,  // commit with kHasMarks: a MovedSummary and what it counts follow, behind the marks
 };
 
 // The order in which a reader numbers the events inside a commit's LSN range.
@@ -165,6 +166,32 @@ struct MergeMark {
   std::uint64_t lsn;      // its LSN
 };
 static_assert(sizeof(MergeMark) == 24);
+
+inline constexpr std::uint32_t kMovedRunsMax = 256;
+inline constexpr std::uint32_t kMovedBytesMax = std::uint32_t{64} << 10;
+
+// Of a commit with kHasMoved: which numbers of rows mean another row in it than in versions that it stands
+// on. Behind it `bytes` bytes: its runs, each with its name behind it, and zeros up to a multiple of 8.
+struct MovedSummary {
+  std::uint32_t runs;
+  std::uint32_t bytes;  // a multiple of 8
+};
+static_assert(sizeof(MovedSummary) == 8);
+
+enum MovedFlags : std::uint32_t {
+  kMovedFromMerged = 1,  // another row in versions that it merged
+  kMovedFromParent = 2,  // another row in its parent
+  kMovedSameTable = 4,   // the table is that of the run before; there is no name
+};
+
+// Numbers of one table, by the name that it has in the commit. No name, and not kMovedSameTable: every table.
+struct MovedRun {
+  std::int64_t first;
+  std::int64_t last;
+  std::uint32_t flags;  // MovedFlags
+  std::uint32_t name_bytes;
+};
+static_assert(sizeof(MovedRun) == 24);
 
 // Fixed part behind the header of a kClose record.
 struct CloseSummary {

@@ -44,10 +44,15 @@ std::uint32_t marks_bytes(const MarksSummary& summary) {
   return (sizeof summary + summary.merges * sizeof(MergeMark) + summary.message_bytes + 7) / 8 * 8;
 }
 
+// Whether there is more behind the marks.
+bool has_moved(const RecordHeader& header) { return has_marks(header) && (header.flags & kHasMoved) != 0; }
+
 // What the header alone tells: the fixed part is as long, or longer.
 std::uint32_t least_fixed_part_bytes(const RecordHeader& header) {
   switch (static_cast<RecordType>(header.type)) {
-    case RecordType::kCommit: return marks_offset(header) + (has_marks(header) ? sizeof(MarksSummary) : 0);
+    case RecordType::kCommit:
+      return marks_offset(header) + (has_marks(header) ? sizeof(MarksSummary) : 0) +
+             (has_moved(header) ? sizeof(MovedSummary) : 0);
     case RecordType::kClose: return sizeof(CloseSummary);
     case RecordType::kName: return header.body_bytes;
     case RecordType::kSpill:
@@ -64,7 +69,13 @@ std::optional<std::uint32_t> fixed_part_bytes(const RecordHeader& header, Bytes 
   if (!has_marks(header)) return least;
   const auto summary = load<MarksSummary>(body.data() + marks_offset(header));
   if (summary.merges > kMergesMax || summary.message_bytes > kMessageBytesMax) return {};
-  const std::uint32_t bytes = marks_offset(header) + marks_bytes(summary);
+  std::uint32_t bytes = marks_offset(header) + marks_bytes(summary);
+  if (bytes > body.size()) return {};
+  if (!has_moved(header)) return bytes;
+  if (body.size() - bytes < sizeof(MovedSummary)) return {};
+  const auto moved = load<MovedSummary>(body.data() + bytes);
+  if (moved.runs > kMovedRunsMax || moved.bytes > kMovedBytesMax || moved.bytes % 8 != 0) return {};
+  bytes += sizeof moved + moved.bytes;
   if (bytes > body.size()) return {};
   return bytes;
 }
@@ -113,6 +124,13 @@ void RecordBuilder::set_marks(std::span<const MergeMark> merges, std::string_vie
   append_fixed_part(std::as_bytes(merges));
   append_fixed_part(std::as_bytes(std::span(message)));
   append_fixed_part(Bytes(kZeros, (8 - message.size() % 8) % 8));
+}
+
+void RecordBuilder::set_moved(std::uint32_t runs, Bytes rows) {
+  CHECK(has_marks(header_) && runs <= kMovedRunsMax && rows.size() <= kMovedBytesMax && rows.size() % 8 == 0);
+  header_.flags |= kHasMoved;
+  append_fixed_part(bytes_of(MovedSummary{runs, static_cast<std::uint32_t>(rows.size())}));
+  append_fixed_part(rows);
 }
 
 void RecordBuilder::set_close_summary(const CloseSummary& summary) { set_fixed_part(bytes_of(summary)); }
@@ -195,6 +213,20 @@ std::string_view RecordView::message() const {
   const auto summary = load<MarksSummary>(at);
   return {reinterpret_cast<const char*>(at) + sizeof summary + summary.merges * sizeof(MergeMark),
           summary.message_bytes};
+}
+
+std::optional<MovedSummary> RecordView::moved_summary() const {
+  if (!has_moved(header)) return {};
+  const std::byte* const marks = body.data() + marks_offset(header);
+  return load<MovedSummary>(marks + marks_bytes(load<MarksSummary>(marks)));
+}
+
+Bytes RecordView::moved() const {
+  const auto summary = moved_summary();
+  if (!summary) return {};
+  const std::uint32_t offset = marks_offset(header);
+  const auto marks = load<MarksSummary>(body.data() + offset);
+  return body.subspan(offset + marks_bytes(marks) + sizeof *summary, summary->bytes);
 }
 
 std::optional<CloseSummary> RecordView::close_summary() const {

@@ -27,6 +27,8 @@ class RecordBuilder {
   // Before the first entry, behind the spill summary if there is one. REQUIRES: at most kMergesMax marks,
   // kMessageBytesMax bytes of message.
   void set_marks(std::span<const MergeMark> merges, std::string_view message);
+  // Behind the marks. REQUIRES: whole MovedRuns with their names, a multiple of 8 bytes, within the limits.
+  void set_moved(std::uint32_t runs, Bytes rows);
   void set_close_summary(const CloseSummary& summary);
   // REQUIRES: 1 to kNameBytesMax bytes of name. The summary's name_bytes is filled in.
   void set_name(NameSummary summary, std::string_view name);
@@ -74,6 +76,9 @@ struct RecordView {
   // Of a commit, empty where it has none.
   std::vector<MergeMark> merges() const;
   std::string_view message() const;
+  // Of a commit: what its MovedSummary says, and the bytes behind that; of another record nothing.
+  std::optional<MovedSummary> moved_summary() const;
+  Bytes moved() const;
   std::optional<CloseSummary> close_summary() const;
   std::optional<NameSummary> name_summary() const;
   // REQUIRES: name_summary().

@@ -10,8 +10,9 @@ namespace {
 
 // What the first read fetches; most records are smaller.
 constexpr std::size_t kFrontBytes = 512;
-constexpr std::size_t kFixedPartBytesMax =
-    sizeof(SpillSummary) + sizeof(MarksSummary) + kMergesMax * sizeof(MergeMark) + kMessageBytesMax + 8;
+constexpr std::size_t kFixedPartBytesMax = sizeof(SpillSummary) + sizeof(MarksSummary) +
+                                           kMergesMax * sizeof(MergeMark) + kMessageBytesMax + 8 +
+                                           sizeof(MovedSummary) + kMovedBytesMax;
 
 // The bytes of one record, by their offset in it: in front what was read first, behind it piece after piece.
 class RecordBytes {

@@ -49,6 +49,8 @@ TEST(Record, RoundTrip) {
   EXPECT_EQ(pages, (std::vector<std::uint32_t>{3, 9, 12}));
 }
 
+constexpr std::array<std::byte, 24> kMovedRows{std::byte{7}};
+
 std::vector<std::byte> record_with_marks(bool with_spills) {
   static const std::array<std::byte, 13> patch{std::byte{1}, std::byte{2}};
   const MergeMark merges[] = {{1, 2, 3, 4}, {2, 5, 6, 7}};
@@ -56,6 +58,7 @@ std::vector<std::byte> record_with_marks(bool with_spills) {
   record.start(RecordType::kCommit, with_spills ? kHasSpills : 0, kMainBranch);
   if (with_spills) record.set_spill_summary({});
   record.set_marks(merges, "a message");
+  record.set_moved(1, kMovedRows);
   record.add_copied(PageNo{3}, EntryKind::kPatch, 5, patch);
   if (with_spills) record.set_spill_summary({.spill_bytes = 99, .spill_records = 1, .changed_pages = 4});
   record.finish(kSalt);
@@ -75,6 +78,9 @@ TEST(Record, Marks) {
     if (with_spills) {
       EXPECT_EQ(view->spill_summary()->spill_bytes, 99u);
     }
+    ASSERT_TRUE(view->moved_summary());
+    EXPECT_EQ(view->moved_summary()->runs, 1u);
+    EXPECT_TRUE(std::ranges::equal(view->moved(), kMovedRows));
     int entries = 0;
     view->for_each_entry([&](const EntryHead& head, Bytes, std::uint32_t offset) {
       ++entries;
@@ -83,7 +89,10 @@ TEST(Record, Marks) {
     });
     EXPECT_EQ(entries, 1);
   }
-  EXPECT_EQ(parse_record(sample_record(false), kSalt, kDatabase, Verify::kEverything)->message(), "");
+  const auto bytes = sample_record(false);
+  const auto plain = parse_record(bytes, kSalt, kDatabase, Verify::kEverything);
+  EXPECT_EQ(plain->message(), "");
+  EXPECT_FALSE(plain->moved_summary());
 }
 
 // The marks are part of what the checksum covers, and a length among them makes nobody read outside.

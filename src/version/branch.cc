@@ -91,10 +91,10 @@ void Branch::show_durable(Lsn durable) {
   awaiting_.erase(awaiting_.begin(), still);
 }
 
-void Branch::push_merges(Version version, std::span<const MergeMark> marks) {
+void Branch::push_merges(Version version, std::span<const MergeMark> marks, bool moved) {
   if (marks.empty()) return;
   std::lock_guard lock(merges_lock_);
-  for (const MergeMark& mark : marks) merges_.push_back({version, mark});
+  for (const MergeMark& mark : marks) merges_.push_back({version, mark, moved});
 }
 
 PageRef Branch::with_cap(BranchSlot* slot) const {

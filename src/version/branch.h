@@ -54,6 +54,7 @@ struct alignas(64) BranchSlot : PageSlot {
 struct BranchMerge {
   Version version{};  // of the commit
   MergeMark mark;
+  bool moved = false;  // its record says which numbers it moved
 };
 
 class Branch {
@@ -138,7 +139,7 @@ class Branch {
     std::lock_guard lock(merges_lock_);
     return merges_;
   }
-  void push_merges(Version version, std::span<const MergeMark> marks);
+  void push_merges(Version version, std::span<const MergeMark> marks, bool moved);
 
   // Where the versions of `page` are that this branch sees.
   PageRef find(PageNo page) const;

@@ -114,7 +114,7 @@ void append_lineage(const Branch& branch, std::vector<std::byte>& rows) {
                             .kind = kSuccessorRow,
                             .version = 0,
                             .source_branch = raw(branch.predecessor->id()),
-                            .reserved = 0,
+                            .moved = 0,
                             .source_version = 0,
                             .source_lsn = 0});
   }
@@ -123,7 +123,7 @@ void append_lineage(const Branch& branch, std::vector<std::byte>& rows) {
                             .kind = static_cast<std::uint32_t>(merge.mark.kind),
                             .version = raw(merge.version),
                             .source_branch = raw(merge.mark.branch),
-                            .reserved = 0,
+                            .moved = merge.moved ? 1u : 0u,
                             .source_version = raw(merge.mark.version),
                             .source_lsn = raw(merge.mark.lsn)});
   }
@@ -274,7 +274,7 @@ bool names_consistent(Bytes section) {
   }
   for (std::uint64_t i = 0; i < parts->lineage_rows; ++i) {
     const LineageRow row = parts->lineage_row(i);
-    if (!ids.contains(row.branch) || !ids.contains(row.source_branch)) return false;
+    if (!ids.contains(row.branch) || !ids.contains(row.source_branch) || row.moved > 1) return false;
   }
   return commit == header.commits && version == header.versions && name_bytes == header.name_bytes;
 }
@@ -403,7 +403,7 @@ class NamesLoader {
     const log::MergeMark mark{row.kind, row.source_branch, row.source_version, row.source_lsn};
     const auto merges = merges_of(store_, std::span(&mark, 1), branch.commit(version).lsn);
     if (!merges) return false;
-    branch.push_merges(version, *merges);
+    branch.push_merges(version, *merges, row.moved != 0);
     return true;
   }
 

@@ -75,7 +75,7 @@ struct LineageRow {
   std::uint32_t kind;    // a MergeKind, or kSuccessorRow
   std::uint64_t version;
   std::uint32_t source_branch;  // the mark's; whose name the successor has
-  std::uint32_t reserved;
+  std::uint32_t moved;          // of a mark, 1: the commit's record says which numbers it moved
   std::uint64_t source_version;
   std::uint64_t source_lsn;
 };

@@ -95,7 +95,7 @@ Status IndexBuilder::on_commit(const log::RecordView& record, log::Position posi
   spilled_.erase(branch_->id());
   const Version version{raw(branch_->head().version) + 1};
   branch_->push_commit({Lsn{header.last_lsn}, position});
-  branch_->push_merges(version, *merges);
+  branch_->push_merges(version, *merges, record.moved_summary().has_value());
   branch_->set_head({branch_->id(), version, Lsn{header.last_lsn}, header.page_count});
   return {};
 }

@@ -10,6 +10,7 @@
 
 #include "io/memory_storage.h"
 #include "testing/run_length.h"
+#include "version/moved_numbers.h"
 #include "version/sqlite_header.h"
 #include "version/store_test_support.h"
 #include "version/version_store.h"
@@ -279,6 +280,49 @@ TEST_F(LineageTest, AMergeOfNothingNewIsACommit) {
   reopen(false);
   EXPECT_EQ(store_->commit_info(kMainBranch, Version{2})->marks, marks);
   EXPECT_EQ(bases("x", "main"), "x@2");
+}
+
+// What a merge moved counts for versions that came with what it merged, or with its parent: not for those
+// that both have, nor for its own children. So it is behind a checkpoint, a replay, and in a follower.
+TEST_F(LineageTest, WhatAMergeMovedIsAskedOfVersionsBesideIt) {
+  commit("main");
+  const ReadPoint shared = head("main");
+  fork("x", "main");
+  const ReadPoint of_x = commit("x");
+  commit("x");
+  const ReadPoint of_main = commit("main");
+  CommitMarks marks{{{MergeKind::kParent, head("x").branch, head("x").version, head("x").lsn}}, "merged"};
+  marks.moved = {{"t", 5, 6, kFromMerged}, {"t", 9, 9, kFromParent}};
+  const ReadPoint merged = commit("main", marks);
+  commit("main");
+  fork("y", "main");
+  const ReadPoint newest = commit("y");
+  const auto text = [&](VersionStore& store, const ReadPoint& base, const ReadPoint& side) {
+    std::string all;
+    for (const MovedBy& one : moved_since(store, base, {&side, 1}).value()) {
+      EXPECT_EQ(one.commit.lsn, merged.lsn);
+      for (const MovedRun& run : one.runs)
+        all += run.table + std::to_string(run.first) + "-" + std::to_string(run.last) + " ";
+    }
+    return all;
+  };
+  const auto expect_all = [&](VersionStore& store) {
+    EXPECT_EQ(text(store, of_x, newest), "t5-6 ");
+    EXPECT_EQ(text(store, of_x, merged), "t5-6 ");
+    EXPECT_EQ(text(store, of_main, newest), "t9-9 ");
+    EXPECT_EQ(text(store, shared, newest), "");
+    EXPECT_EQ(text(store, merged, newest), "");
+    EXPECT_EQ(text(store, of_x, of_main), "") << "it is not on that side";
+    EXPECT_EQ(store.commit_info(merged.branch, merged.version)->marks, marks);
+  };
+  expect_all(*store_);
+  const auto follower = open(Access::kReadOnly);
+  ASSERT_TRUE(follower->catch_up());
+  expect_all(*follower);
+  for (const bool close : {false, true, true}) {
+    reopen(close);
+    expect_all(*store_);
+  }
 }
 
 TEST_F(LineageTest, RandomHistories) {

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "version/merge_marks.h"
+#include "version/moved_numbers.h"
 #include "version/names.h"
 #include "version/store_impl.h"
 
@@ -198,6 +199,15 @@ Result<CommitInfo> VersionStore::commit_info(BranchId id, Version version) const
   const log::RecordView record = heads.view();
   CommitInfo info = info_of(record.header, version);
   info.marks = marks_of(record);
+  if (const auto summary = record.moved_summary()) {
+    const auto moved = moved_of({summary->runs, record.moved()});
+    if (!moved) {
+      return Error(ErrorCode::kCorrupt,
+                   fmt::format("what version {} of '{}' says of the numbers of its rows is damaged",
+                               raw(version), branch_name(id)));
+    }
+    info.marks.moved = *moved;
+  }
   if (const auto spills = record.spill_summary()) {
     info.log_bytes += spills->spill_bytes;
     info.changed_pages = spills->changed_pages;

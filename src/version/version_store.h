@@ -96,6 +96,23 @@ struct MergeMark {
   friend bool operator==(const MergeMark&, const MergeMark&) = default;
 };
 
+// In which versions that a commit stands on numbers are another row's than in it.
+enum MovedFrom : std::uint8_t {
+  kFromMerged = 1,  // those that it merged
+  kFromParent = 2,  // those that lead to its parent
+};
+
+// Numbers of rows that a merge took away from one row and left to another, or may have: what has such a
+// number in the commit need not be what has it in a version that the commit contains.
+struct MovedRun {
+  std::string table;  // by its name in the commit; empty: any table
+  std::int64_t first = 0;
+  std::int64_t last = 0;
+  std::uint8_t from = 0;  // MovedFrom
+
+  friend bool operator==(const MovedRun&, const MovedRun&) = default;
+};
+
 // What a commit says besides its pages.
 struct CommitMarks {
   static constexpr std::size_t kMergesMax = 256;
@@ -103,6 +120,8 @@ struct CommitMarks {
 
   std::vector<MergeMark> merges;
   std::string message;
+  // Of a commit that merged something; what is more than fits becomes fewer, wider runs (moved_numbers.h).
+  std::vector<MovedRun> moved = {};
 
   bool empty() const { return merges.empty() && message.empty(); }
   friend bool operator==(const CommitMarks&, const CommitMarks&) = default;

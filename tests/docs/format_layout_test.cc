@@ -125,6 +125,11 @@ TEST_F(FormatDocument, PartsOfRecordsAreAsTheTablesSay) {
   EXPECT_DOCUMENTED(MarksSummary, FIELD(MarksSummary, merges), FIELD(MarksSummary, message_bytes));
   EXPECT_DOCUMENTED(MergeMark, FIELD(MergeMark, kind), FIELD(MergeMark, branch), FIELD(MergeMark, version),
                     FIELD(MergeMark, lsn));
+  using log::MovedRun;
+  using log::MovedSummary;
+  EXPECT_DOCUMENTED(MovedSummary, FIELD(MovedSummary, runs), FIELD(MovedSummary, bytes));
+  EXPECT_DOCUMENTED(MovedRun, FIELD(MovedRun, first), FIELD(MovedRun, last), FIELD(MovedRun, flags),
+                    FIELD(MovedRun, name_bytes));
   using log::NameSummary;
   EXPECT_DOCUMENTED(NameSummary, FIELD(NameSummary, change), FIELD(NameSummary, name_bytes),
                     FIELD(NameSummary, branch), FIELD(NameSummary, parent), FIELD(NameSummary, point_version),
@@ -206,7 +211,7 @@ TEST_F(FormatDocument, NamesInTheCheckpointAreAsTheTablesSay) {
                     FIELD(SnapshotRow, version), FIELD(SnapshotRow, lsn), FIELD(SnapshotRow, created_us),
                     FIELD(SnapshotRow, name_bytes), FIELD(SnapshotRow, reserved));
   EXPECT_DOCUMENTED(LineageRow, FIELD(LineageRow, branch), FIELD(LineageRow, kind),
-                    FIELD(LineageRow, version), FIELD(LineageRow, source_branch), FIELD(LineageRow, reserved),
+                    FIELD(LineageRow, version), FIELD(LineageRow, source_branch), FIELD(LineageRow, moved),
                     FIELD(LineageRow, source_version), FIELD(LineageRow, source_lsn));
 }
 

@@ -111,6 +111,12 @@ version::CommitMarks StoreModel::random_marks(Generator& random) const {
     const auto kind = random() % 2 == 0 ? version::MergeKind::kParent : version::MergeKind::kSquash;
     marks.merges.push_back({kind, source.branch, source.version, source.lsn});
   }
+  // One, so that the store keeps it as it is.
+  if (!marks.merges.empty() && random() % 2 == 0) {
+    const auto first = static_cast<std::int64_t>(random() % 100);
+    const auto from = static_cast<std::uint8_t>(1 + random() % 3);
+    marks.moved.push_back({std::string(random() % 20, 't'), first, first + 5, from});
+  }
   marks.message.assign(random() % 20 == 0 ? 5'000 : random() % 40, 'm');
   return marks;
 }

@@ -1,0 +1,33 @@
+// Which numbers of rows are in doubt in a merge, and which are for later ones (version/moved_numbers.h,
+// decision 036).
+#pragma once
+
+#include <vector>
+
+#include <dosql/result.h>
+
+#include "engine/foreign_key_merge.h"
+#include "engine/merge_changes.h"
+#include "engine/merge_context.h"
+#include "engine/schema_merge.h"
+#include "engine/version_pair.h"
+
+namespace dosql::engine {
+
+// From what the noted merges say, by the merged names of tables. Where there are none it reads nothing.
+// Errors: those of pairing tables and of the diff.
+Status find_doubts(MergeContext& context, const MergeSource& source, VersionPair& theirs,
+                   const MergedSchema& merged);
+
+// Rows of ours that since base were inserted, or changed, so that they refer to a number under which theirs
+// changed a row of base, and that is in doubt there. Errors: what SQLite reports. REQUIRES: find_doubts();
+// the rows are ours yet, the tables merged.
+Result<std::vector<DoubtfulReference>> find_doubtful_references(MergeContext& context,
+                                                                const MergeSource& source,
+                                                                const ForeignKeys& keys,
+                                                                const MergedSchema& merged);
+
+// Once all rows are merged: adds what got other numbers, and what is still in doubt, to what the commit says.
+void note_moved(MergeContext& context);
+
+}  // namespace dosql::engine
