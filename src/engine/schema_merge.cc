@@ -326,12 +326,14 @@ Status SchemaMerge::merge_definitions(const Trio& trio, MergedSchema& merged) {
     return decision == Decision::kTheirs ? replace_table(trio, merged) : keep_ours();
   }
   DOSQL_RETURN_IF_ERROR(run_own(context_.connection, "SAVEPOINT dosql_replace"));
+  const TempTriggers::Definitions temp_triggers = temp_triggers_.definitions();
   const Status replaced = replace_table(trio, merged);
   if (replaced) return run_own(context_.connection, "RELEASE dosql_replace");
   const ErrorCode code = replaced.error().code();
   if (code != ErrorCode::kSql && code != ErrorCode::kConstraint) return replaced;
   // Rows of ours are against it.
   DOSQL_RETURN_IF_ERROR(undo_savepoint(context_.connection, "dosql_replace"));
+  temp_triggers_.restore(temp_triggers);
   DOSQL_ASSIGN_OR_RETURN(const Decision decision, decide(trio.ours->name, base, ours, theirs));
   return decision == Decision::kTheirs ? replaced : keep_ours();
 }
@@ -354,8 +356,9 @@ void SchemaMerge::add_renames(const std::string& table,
                               const std::vector<std::pair<std::string, std::string>>& renames,
                               std::vector<Step>& steps) {
   const auto add = [&](const std::string& from, const std::string& to) {
-    steps.push_back({fmt::format("ALTER TABLE {} RENAME COLUMN {} TO {}", table, quoted(from), quoted(to)),
-                     StepKind::kRename});
+    steps.push_back(
+        {fmt::format("ALTER TABLE main.{} RENAME COLUMN {} TO {}", quoted(table), quoted(from), quoted(to)),
+         StepKind::kRename, table, to});
   };
   const bool meet = std::ranges::any_of(renames, [&](const auto& one) {
     return std::ranges::any_of(
@@ -436,7 +439,7 @@ Result<bool> SchemaMerge::alter(const Trio& trio, Alteration& alteration) {
   const auto same = [&](std::string_view a, std::string_view b) { return same_definition(a, b, *renamed); };
   if (!std::ranges::equal(base->constraints, theirs->constraints, same)) return false;
   std::erase_if(renames, [](const auto& rename) { return rename.first.empty(); });
-  add_renames(place, renames, steps);
+  add_renames(name, renames, steps);
   for (std::size_t i = 0; i < kept.size(); ++i) {
     if (kept[i]) continue;
     reordered = reordered || i < last;
@@ -462,25 +465,48 @@ SchemaMerge::Step SchemaMerge::rename_table(const std::string& from, const std::
   return {fmt::format("ALTER TABLE main.{} RENAME TO {}", quoted(from), quoted(to)), StepKind::kRename};
 }
 
+Status SchemaMerge::run_step(const Step& step) {
+  return step.kind == StepKind::kRename ? rename(step) : run_own(context_.connection, step.sql);
+}
+
 // What speaks of a table that has gone meanwhile is no reason not to rename another one: with this setting
 // SQLite leaves such a definition as it is.
-Status SchemaMerge::run_step(const Step& step) {
+Status SchemaMerge::rename(const Step& step) {
+  DOSQL_RETURN_IF_ERROR(refuse_taken_name(step));
   sqlite3* const db = context_.connection.db();
   int before = 0;
   sqlite3_db_config(db, SQLITE_DBCONFIG_WRITABLE_SCHEMA, -1, &before);
-  if (step.kind == StepKind::kRename) sqlite3_db_config(db, SQLITE_DBCONFIG_WRITABLE_SCHEMA, 1, nullptr);
-  Status done = run_own(context_.connection, step.sql);
+  sqlite3_db_config(db, SQLITE_DBCONFIG_WRITABLE_SCHEMA, 1, nullptr);
+  Status done = temp_triggers_.follow(step.sql);
+  if (done) done = run_own(context_.connection, step.sql);
   sqlite3_db_config(db, SQLITE_DBCONFIG_WRITABLE_SCHEMA, before, nullptr);
   return done;
+}
+
+// With that setting SQLite gives two columns one name, too.
+Status SchemaMerge::refuse_taken_name(const Step& step) const {
+  if (step.new_column.empty()) return {};
+  DOSQL_ASSIGN_OR_RETURN(OwnStatement find,
+                         OwnStatement::prepare(context_.connection,
+                                               "SELECT 1 FROM pragma_table_xinfo(?1, 'main') WHERE "
+                                               "name = ?2 COLLATE NOCASE"));
+  find.bind(1, std::string_view(step.table));
+  find.bind(2, std::string_view(step.new_column));
+  const int rc = find.step();
+  if (rc == SQLITE_DONE) return {};
+  if (rc != SQLITE_ROW) return context_.connection.error(rc);
+  return Error(ErrorCode::kSql, fmt::format("duplicate column name: {}", step.new_column));
 }
 
 // False: one of them cannot be done, and nothing was.
 Result<bool> SchemaMerge::run_steps(const std::vector<Step>& steps) {
   DOSQL_RETURN_IF_ERROR(run_own(context_.connection, "SAVEPOINT dosql_alter"));
+  const TempTriggers::Definitions temp_triggers = temp_triggers_.definitions();
   for (const Step& step : steps) {
     const Status done = run_step(step);
     if (done) continue;
     const Status undone = undo_savepoint(context_.connection, "dosql_alter");
+    temp_triggers_.restore(temp_triggers);
     const bool refused =
         done.error().code() == ErrorCode::kSql || done.error().code() == ErrorCode::kConstraint;
     // Such a failure may have ended the transaction, and the savepoint with it.
@@ -498,7 +524,7 @@ Result<bool> SchemaMerge::rename_for_replacing(const TableShape& ours, const Tab
   std::vector<Step> steps;
   if (!sql::equals_ignoring_case(ours.name, theirs.name))
     steps.push_back(rename_table(ours.name, theirs.name));
-  add_renames("main." + quoted(theirs.name), name_change(ours, matches, theirs).columns, steps);
+  add_renames(theirs.name, name_change(ours, matches, theirs).columns, steps);
   if (steps.empty()) return true;
   return run_steps(steps);
 }

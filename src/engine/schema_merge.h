@@ -19,6 +19,7 @@
 #include "engine/renamed_schema.h"
 #include "engine/table_pairing.h"
 #include "engine/table_shape.h"
+#include "engine/temp_triggers.h"
 #include "engine/version_pair.h"
 #include "sql/stored_definition.h"
 
@@ -54,9 +55,11 @@ struct MergedSchema {
 class SchemaMerge {
  public:
   // Base beside ours and beside theirs. All must outlive it.
-  SchemaMerge(MergeContext& context, ColumnLines& columns, VersionPair& ours, VersionPair& theirs)
+  SchemaMerge(MergeContext& context, ColumnLines& columns, TempTriggers& temp_triggers, VersionPair& ours,
+              VersionPair& theirs)
       : context_(context),
         columns_(columns),
+        temp_triggers_(temp_triggers),
         our_pair_(ours),
         their_pair_(theirs),
         base_(*theirs.tables().before),
@@ -90,12 +93,17 @@ class SchemaMerge {
   struct Step {
     std::string sql;
     StepKind kind = StepKind::kOther;
+    // Of a column that gets another name.
+    std::string table = {};
+    std::string new_column = {};
   };
   static Step rename_table(const std::string& from, const std::string& to);
   static void add_renames(const std::string& table,
                           const std::vector<std::pair<std::string, std::string>>& renames,
                           std::vector<Step>& steps);
   Status run_step(const Step& step);
+  Status rename(const Step& step);
+  Status refuse_taken_name(const Step& step) const;
   Result<bool> alter(const Trio& trio, Alteration& alteration);
   Result<bool> run_steps(const std::vector<Step>& steps);
   Result<bool> rename_for_replacing(const TableShape& ours, const TableShape& theirs,
@@ -144,6 +152,7 @@ class SchemaMerge {
 
   MergeContext& context_;
   ColumnLines& columns_;
+  TempTriggers& temp_triggers_;
   VersionPair& our_pair_;
   VersionPair& their_pair_;
   const VersionSchema& base_;
