@@ -46,6 +46,10 @@ std::string free_rowid_name(const TableShape& table) {
   return {};
 }
 
+bool shares_no_column(const ColumnMatches& matches) {
+  return std::ranges::none_of(matches, [](const auto& match) { return match.has_value(); });
+}
+
 NameChange name_change(const TableShape& from, const ColumnMatches& matches, const TableShape& to) {
   NameChange change{.table = from.name, .new_table = to.name, .columns = {}};
   for (std::size_t i = 0; i < matches.size(); ++i) {
@@ -220,7 +224,7 @@ Result<MergedSchema> SchemaMerge::merge_tables() {
 }
 
 Status SchemaMerge::merge_table(const Trio& trio, MergedSchema& merged) {
-  if (trio.theirs == nullptr) return trio.ours == nullptr ? Status() : merge_dropped_by_theirs(trio);
+  if (trio.theirs == nullptr) return trio.ours == nullptr ? Status() : merge_dropped_by_theirs(trio, merged);
   if (trio.base == nullptr && trio.ours != nullptr) {
     // Ours may have been called so before it followed theirs.
     DOSQL_ASSIGN_OR_RETURN(const auto there, live_definition("table", trio.ours->name));
@@ -250,32 +254,39 @@ Status SchemaMerge::merge_both_created(const Trio& trio, MergedSchema& merged) {
   return decision == Decision::kTheirs ? replace_emptied(trio, merged) : Status();
 }
 
-Status SchemaMerge::merge_dropped_by_theirs(const Trio& trio) {
-  const std::string& base = definition(base_, trio.base);
-  const std::string& ours = definition(ours_, trio.ours);
-  bool we_changed =
-      context_.has_own_changes || !same_definition(base, ours) || objects_changed(ours_, *trio.ours);
+Result<bool> SchemaMerge::changed(const VersionSchema& now, const TableShape& table, VersionPair& pair,
+                                  const TableShape& base) {
+  if (!same_definition(definition(base_, &base), definition(now, &table)) || objects_changed(now, table))
+    return true;
+  return rows_changed(pair, base, table);
+}
+
+// Theirs is null, or another table.
+Status SchemaMerge::merge_dropped_by_theirs(const Trio& trio, MergedSchema& merged) {
+  bool we_changed = context_.has_own_changes;
   if (!we_changed) {
-    DOSQL_ASSIGN_OR_RETURN(we_changed, rows_changed(our_pair_, *trio.base, *trio.ours));
+    DOSQL_ASSIGN_OR_RETURN(we_changed, changed(ours_, *trio.ours, our_pair_, *trio.base));
   }
   if (we_changed) {
-    DOSQL_ASSIGN_OR_RETURN(const Decision decision, decide(trio.ours->name, base, ours, ""));
+    DOSQL_ASSIGN_OR_RETURN(const Decision decision,
+                           decide(trio.ours->name, definition(base_, trio.base), definition(ours_, trio.ours),
+                                  definition(theirs_, trio.theirs)));
     if (decision != Decision::kTheirs) return {};
   }
+  if (trio.theirs != nullptr) return replace_emptied(trio, merged);
   return run_own(context_.connection, fmt::format("DROP TABLE main.{}", quoted(trio.ours->name)));
 }
 
+// Ours is null, or another table.
 Status SchemaMerge::merge_dropped_by_us(const Trio& trio, MergedSchema& merged) {
-  const std::string& base = definition(base_, trio.base);
-  const std::string& theirs = definition(theirs_, trio.theirs);
-  if (same_definition(base, theirs) && !objects_changed(theirs_, *trio.theirs)) {
-    DOSQL_ASSIGN_OR_RETURN(const bool they_changed, rows_changed(their_pair_, *trio.base, *trio.theirs));
-    if (!they_changed) return {};
-  }
-  DOSQL_ASSIGN_OR_RETURN(const Decision decision, decide(trio.theirs->name, base, "", theirs));
+  DOSQL_ASSIGN_OR_RETURN(const bool they_changed, changed(theirs_, *trio.theirs, their_pair_, *trio.base));
+  if (!they_changed) return {};
+  DOSQL_ASSIGN_OR_RETURN(const Decision decision,
+                         decide(trio.theirs->name, definition(base_, trio.base), definition(ours_, trio.ours),
+                                definition(theirs_, trio.theirs)));
   if (decision != Decision::kTheirs) return {};
   back_.insert(diff::folded(trio.theirs->name));
-  return create_table(trio, merged);
+  return trio.ours != nullptr ? replace_emptied(trio, merged) : create_table(trio, merged);
 }
 
 // Ours goes, with its rows; theirs comes.
@@ -301,6 +312,13 @@ Status SchemaMerge::merge_definitions(const Trio& trio, MergedSchema& merged) {
     return replace_emptied(trio, merged);
   }
   DOSQL_ASSIGN_OR_RETURN(Alteration alteration, compare(trio));
+  // Dropped, and another one was made under the name.
+  const bool ours_is_another = shares_no_column(alteration.ours_of_base);
+  const bool theirs_is_another = shares_no_column(alteration.matches);
+  if (ours_is_another && theirs_is_another)
+    return merge_both_created({.ours = trio.ours, .theirs = trio.theirs}, merged);
+  if (theirs_is_another) return merge_dropped_by_theirs(trio, merged);
+  if (ours_is_another) return merge_dropped_by_us(trio, merged);
   if (same_definition(base, theirs) || same_definition(ours, theirs)) {
     add_task(trio, alteration, merged);
     return {};

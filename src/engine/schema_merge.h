@@ -84,7 +84,10 @@ class SchemaMerge {
   Status merge_table(const Trio& trio, MergedSchema& merged);
   Status create_table(const Trio& trio, MergedSchema& merged);
   Status merge_both_created(const Trio& trio, MergedSchema& merged);
-  Status merge_dropped_by_theirs(const Trio& trio);
+  // Whether one side changed a table of base, or its rows, indexes or triggers.
+  Result<bool> changed(const VersionSchema& now, const TableShape& table, VersionPair& pair,
+                       const TableShape& base);
+  Status merge_dropped_by_theirs(const Trio& trio, MergedSchema& merged);
   Status merge_dropped_by_us(const Trio& trio, MergedSchema& merged);
   Status merge_definitions(const Trio& trio, MergedSchema& merged);
   Result<Alteration> compare(const Trio& trio);

@@ -161,7 +161,10 @@ Status SchemaMerge::settle_problems(const std::vector<Object>& objects) {
       return problem.find(fmt::format("error in {} {}:", object.type, object.name)) != std::string::npos &&
              !dropped.contains(object.name);
     });
-    if (guilty == objects.end()) return Error(ErrorCode::kSql, "the merged schema cannot be: " + problem);
+    if (guilty == objects.end()) {
+      return Error(ErrorCode::kSql, "the merged schema cannot be: " + problem)
+          .with_hint("change it, or what it is about, on one of the branches first");
+    }
     dropped.insert(guilty->name);
     DOSQL_RETURN_IF_ERROR(settle_problem(*guilty, problem));
   }

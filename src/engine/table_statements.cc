@@ -155,7 +155,8 @@ Result<Effect> TableStatements::run(OwnStatement& statement) {
   sqlite3* const db = connection_.db();
   const int rc = statement.run();
   if (rc == SQLITE_DONE) return sqlite3_changes64(db) == 0 ? Effect::kOtherRow : Effect::kDone;
-  if ((rc & 0xff) != SQLITE_CONSTRAINT) return connection_.error(rc);
+  // An INTEGER PRIMARY KEY takes nothing else, which SQLite does not call a constraint.
+  if ((rc & 0xff) != SQLITE_CONSTRAINT && rc != SQLITE_MISMATCH) return connection_.error(rc);
   constraint_code_ = sqlite3_extended_errcode(db);
   constraint_text_ = sqlite3_errmsg(db);
   return Effect::kConstraint;
