@@ -46,8 +46,16 @@ std::string free_rowid_name(const TableShape& table) {
   return {};
 }
 
-bool shares_no_column(const ColumnMatches& matches) {
-  return std::ranges::none_of(matches, [](const auto& match) { return match.has_value(); });
+// Whether rows of the one are none of the other, however alike they look: there is no column in common, or
+// nothing by which a row of the one could be found in the other.
+bool is_another(const TableShape& base, const ColumnMatches& matches, const TableShape& now) {
+  const auto has_column = [&](std::size_t column) {
+    return std::ranges::find(matches, std::optional(column)) != matches.end();
+  };
+  if (std::ranges::none_of(matches, [](const auto& match) { return match.has_value(); })) return true;
+  if (now.rowid_column) return !has_column(*now.rowid_column);
+  if (now.key.empty()) return !base.key.empty() || base.rowid_column.has_value();
+  return !std::ranges::all_of(now.key, has_column, &KeyPart::column);
 }
 
 NameChange name_change(const TableShape& from, const ColumnMatches& matches, const TableShape& to) {
@@ -313,8 +321,8 @@ Status SchemaMerge::merge_definitions(const Trio& trio, MergedSchema& merged) {
   }
   DOSQL_ASSIGN_OR_RETURN(Alteration alteration, compare(trio));
   // Dropped, and another one was made under the name.
-  const bool ours_is_another = shares_no_column(alteration.ours_of_base);
-  const bool theirs_is_another = shares_no_column(alteration.matches);
+  const bool ours_is_another = is_another(*trio.base, alteration.ours_of_base, *trio.ours);
+  const bool theirs_is_another = is_another(*trio.base, alteration.matches, *trio.theirs);
   if (ours_is_another && theirs_is_another)
     return merge_both_created({.ours = trio.ours, .theirs = trio.theirs}, merged);
   if (theirs_is_another) return merge_dropped_by_theirs(trio, merged);
