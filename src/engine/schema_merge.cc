@@ -25,13 +25,6 @@ using sql::same_definition;
 
 const std::string kNothing;
 
-// SQLite keeps them for itself; their content is no user's.
-bool is_internal(std::string_view name) { return sql::equals_ignoring_case(name.substr(0, 7), "sqlite_"); }
-
-bool is_mergeable(const TableShape* table) {
-  return table == nullptr || (!table->shadow && !is_internal(table->name));
-}
-
 std::string sql_json(const std::string& sql) { return sql.empty() ? "null" : json_string(sql); }
 
 // What is not a column of the rows: what the table computes.
@@ -58,14 +51,14 @@ bool is_another(const TableShape& base, const ColumnMatches& matches, const Tabl
   return !std::ranges::all_of(now.key, has_column, &KeyPart::column);
 }
 
-NameChange name_change(const TableShape& from, const ColumnMatches& matches, const TableShape& to) {
-  NameChange change{.table = from.name, .new_table = to.name, .columns = {}};
-  for (std::size_t i = 0; i < matches.size(); ++i) {
-    if (!matches[i] || sql::equals_ignoring_case(from.columns[i].name, to.columns[*matches[i]].name))
-      continue;
-    change.columns.emplace_back(from.columns[i].name, to.columns[*matches[i]].name);
+// Whether a definition speaks of the column. SQLite would take a name in quotes for a text, were there none.
+bool mentions(std::string_view definition, std::string_view column) {
+  sql::Lexer lexer(definition);
+  while (true) {
+    const sql::Token token = lexer.next_significant();
+    if (token.kind == sql::TokenKind::kEnd) return false;
+    if (sql::equals_ignoring_case(sql::unquoted(token.span.of(definition)), column)) return true;
   }
-  return change;
 }
 
 std::string failed(const std::string& what, const Error& error) {
@@ -82,6 +75,12 @@ struct SchemaMerge::Alteration {
   bool done = false;                     // to ours, too
   std::vector<std::size_t> new_in_ours;  // those that ours did not have
 };
+
+// SQLite keeps some for itself; their content is no user's.
+bool SchemaMerge::is_mergeable(const TableShape* table) {
+  return table == nullptr ||
+         (!table->shadow && !sql::equals_ignoring_case(table->name.substr(0, 7), "sqlite_"));
+}
 
 // The other side of a table of base; null: it is gone. Where the pairs have none it may have got another name
 // on a branch that was merged.
@@ -248,7 +247,8 @@ Status SchemaMerge::create_table(const Trio& trio, MergedSchema& merged) {
   const std::string& sql = definition(theirs_, trio.theirs);
   DOSQL_ASSIGN_OR_RETURN(const bool free, make_room(trio.theirs->name, sql));
   if (!free) return {};
-  DOSQL_RETURN_IF_ERROR(create(sql, trio.theirs->name));
+  DOSQL_ASSIGN_OR_RETURN(const std::string followed, followed_definition(*trio.theirs, OwnNames::kTheirs));
+  DOSQL_RETURN_IF_ERROR(create(followed, trio.theirs->name));
   return add_plain_task({.theirs = trio.theirs}, merged);
 }
 
@@ -377,40 +377,6 @@ Result<SchemaMerge::Alteration> SchemaMerge::compare(const Trio& trio) {
   return alteration;
 }
 
-// A name may be that of a column which gets another one itself.
-void SchemaMerge::add_renames(const std::string& table,
-                              const std::vector<std::pair<std::string, std::string>>& renames,
-                              std::vector<Step>& steps) {
-  const auto add = [&](const std::string& from, const std::string& to) {
-    steps.push_back(
-        {fmt::format("ALTER TABLE main.{} RENAME COLUMN {} TO {}", quoted(table), quoted(from), quoted(to)),
-         StepKind::kRename, table, to});
-  };
-  const bool meet = std::ranges::any_of(renames, [&](const auto& one) {
-    return std::ranges::any_of(
-        renames, [&](const auto& other) { return sql::equals_ignoring_case(one.second, other.first); });
-  });
-  const auto between = [](std::size_t i) { return fmt::format("dosql_renamed_{}", i); };
-  for (std::size_t i = 0; i < renames.size() && meet; ++i) add(renames[i].first, between(i));
-  for (std::size_t i = 0; i < renames.size(); ++i)
-    add(meet ? between(i) : renames[i].first, renames[i].second);
-}
-
-// What they gave other names, of tables and columns: what speaks of it says so in its definition.
-Result<const sql::Renames*> SchemaMerge::their_renames() {
-  if (their_renames_) return &*their_renames_;
-  sql::Renames renames;
-  for (const TablePair& pair : their_pair_.tables().pairs) {
-    if (pair.before == nullptr || pair.after == nullptr || pair.before->kind == TableKind::kVirtual) continue;
-    if (pair.renamed()) renames.emplace_back(pair.before->name, pair.after->name);
-    DOSQL_ASSIGN_OR_RETURN(const ColumnMatches matches, columns_.match(their_pair_.before(), *pair.before,
-                                                                       their_pair_.after(), *pair.after));
-    NameChange change = name_change(*pair.before, matches, *pair.after);
-    std::ranges::move(change.columns, std::back_inserter(renames));
-  }
-  return &their_renames_.emplace(std::move(renames));
-}
-
 // False: what they did to the table cannot be said, or not be done to ours. Then nothing was done.
 Result<bool> SchemaMerge::alter(const Trio& trio, Alteration& alteration) {
   const auto base = sql::table_definition(definition(base_, trio.base));
@@ -466,6 +432,9 @@ Result<bool> SchemaMerge::alter(const Trio& trio, Alteration& alteration) {
   if (!std::ranges::equal(base->constraints, theirs->constraints, same)) return false;
   std::erase_if(renames, [](const auto& rename) { return rename.first.empty(); });
   add_renames(name, renames, steps);
+  DOSQL_ASSIGN_OR_RETURN(const std::string followed, followed_definition(*trio.theirs, OwnNames::kOurs));
+  const auto added = sql::table_definition(followed);
+  if (!added || added->columns.size() != theirs->columns.size()) return false;
   for (std::size_t i = 0; i < kept.size(); ++i) {
     if (kept[i]) continue;
     reordered = reordered || i < last;
@@ -478,81 +447,19 @@ Result<bool> SchemaMerge::alter(const Trio& trio, Alteration& alteration) {
         return false;
       continue;
     }
+    for (std::size_t b = 0; b < trio.base->columns.size(); ++b) {
+      const bool dropped_by_us = alteration.matches[b] && !alteration.ours_of_base[b];
+      if (dropped_by_us &&
+          mentions(added->columns[i].text, trio.theirs->columns[*alteration.matches[b]].name))
+        return false;
+    }
     alteration.new_in_ours.push_back(i);
-    steps.push_back({fmt::format("ALTER TABLE {} ADD COLUMN {}", place, theirs->columns[i].text)});
+    steps.push_back({fmt::format("ALTER TABLE {} ADD COLUMN {}", place, added->columns[i].text)});
   }
   // Columns go by their names; but where only they changed the table, it gets their order.
   if (reordered && same_definition(definition(base_, trio.base), definition(ours_, trio.ours))) return false;
   DOSQL_ASSIGN_OR_RETURN(alteration.done, run_steps(steps));
   return alteration.done;
-}
-
-SchemaMerge::Step SchemaMerge::rename_table(const std::string& from, const std::string& to) {
-  return {fmt::format("ALTER TABLE main.{} RENAME TO {}", quoted(from), quoted(to)), StepKind::kRename};
-}
-
-Status SchemaMerge::run_step(const Step& step) {
-  return step.kind == StepKind::kRename ? rename(step) : run_own(context_.connection, step.sql);
-}
-
-// What speaks of a table that has gone meanwhile is no reason not to rename another one: with this setting
-// SQLite leaves such a definition as it is.
-Status SchemaMerge::rename(const Step& step) {
-  DOSQL_RETURN_IF_ERROR(refuse_taken_name(step));
-  sqlite3* const db = context_.connection.db();
-  int before = 0;
-  sqlite3_db_config(db, SQLITE_DBCONFIG_WRITABLE_SCHEMA, -1, &before);
-  sqlite3_db_config(db, SQLITE_DBCONFIG_WRITABLE_SCHEMA, 1, nullptr);
-  Status done = temp_triggers_.follow(step.sql);
-  if (done) done = run_own(context_.connection, step.sql);
-  sqlite3_db_config(db, SQLITE_DBCONFIG_WRITABLE_SCHEMA, before, nullptr);
-  return done;
-}
-
-// With that setting SQLite gives two columns one name, too.
-Status SchemaMerge::refuse_taken_name(const Step& step) const {
-  if (step.new_column.empty()) return {};
-  DOSQL_ASSIGN_OR_RETURN(OwnStatement find,
-                         OwnStatement::prepare(context_.connection,
-                                               "SELECT 1 FROM pragma_table_xinfo(?1, 'main') WHERE "
-                                               "name = ?2 COLLATE NOCASE"));
-  find.bind(1, std::string_view(step.table));
-  find.bind(2, std::string_view(step.new_column));
-  const int rc = find.step();
-  if (rc == SQLITE_DONE) return {};
-  if (rc != SQLITE_ROW) return context_.connection.error(rc);
-  return Error(ErrorCode::kSql, fmt::format("duplicate column name: {}", step.new_column));
-}
-
-// False: one of them cannot be done, and nothing was.
-Result<bool> SchemaMerge::run_steps(const std::vector<Step>& steps) {
-  DOSQL_RETURN_IF_ERROR(run_own(context_.connection, "SAVEPOINT dosql_alter"));
-  const TempTriggers::Definitions temp_triggers = temp_triggers_.definitions();
-  for (const Step& step : steps) {
-    const Status done = run_step(step);
-    if (done) continue;
-    const Status undone = undo_savepoint(context_.connection, "dosql_alter");
-    temp_triggers_.restore(temp_triggers);
-    const bool refused =
-        done.error().code() == ErrorCode::kSql || done.error().code() == ErrorCode::kConstraint;
-    // Such a failure may have ended the transaction, and the savepoint with it.
-    if (!refused) return done.error();
-    DOSQL_RETURN_IF_ERROR(undone);
-    return false;
-  }
-  DOSQL_RETURN_IF_ERROR(run_own(context_.connection, "RELEASE dosql_alter"));
-  return true;
-}
-
-// What speaks of ours follows it to its new names, where SQLite can tell what does. False: nothing was done.
-Result<bool> SchemaMerge::rename_for_replacing(const TableShape& ours, const TableShape& theirs,
-                                               const ColumnMatches& matches) {
-  std::vector<Step> steps;
-  if (!sql::equals_ignoring_case(ours.name, theirs.name))
-    steps.push_back(rename_table(ours.name, theirs.name));
-  add_renames(theirs.name, name_change(ours, matches, theirs).columns, steps);
-  if (steps.empty()) return true;
-  return run_steps(steps);
 }
 
 // Ours gets their definition and keeps its rows, as far as the columns are the same. Its indexes and triggers
@@ -581,7 +488,8 @@ Status SchemaMerge::replace_table(const Trio& trio, MergedSchema& merged) {
     to += (to.empty() ? "" : ", ") + quoted(their_rowid);
   }
   std::vector<std::string> steps;
-  steps.push_back(sql::with_created_name(definition(theirs_, trio.theirs), "main." + made));
+  DOSQL_ASSIGN_OR_RETURN(const std::string followed, followed_definition(*trio.theirs, OwnNames::kTheirs));
+  steps.push_back(sql::with_created_name(followed, "main." + made));
   if (!from.empty()) {
     steps.push_back(fmt::format("INSERT OR ABORT INTO main.{} ({}) SELECT {} FROM main.{}", made, to, from,
                                 quoted(our_name)));
@@ -766,16 +674,8 @@ Status SchemaMerge::drop_gone() {
 
 // Whether ours says what base says, under the names that ours gave to tables and columns.
 Result<bool> SchemaMerge::is_only_renamed(const SchemaEntry& base, const SchemaEntry& ours) {
-  std::vector<NameChange> changes;
-  for (const TablePair& pair : our_pair_.tables().pairs) {
-    if (pair.before == nullptr || pair.after == nullptr) continue;
-    if (pair.before->kind == TableKind::kVirtual || !is_mergeable(pair.before)) continue;
-    DOSQL_ASSIGN_OR_RETURN(const ColumnMatches matches,
-                           columns_.match(our_pair_.before(), *pair.before, our_pair_.after(), *pair.after));
-    NameChange change = name_change(*pair.before, matches, *pair.after);
-    if (!change.columns.empty() || change.table != change.new_table) changes.push_back(std::move(change));
-  }
-  DOSQL_ASSIGN_OR_RETURN(const std::vector<SchemaEntry> entries, renamed_entries(base_, changes));
+  DOSQL_ASSIGN_OR_RETURN(const std::vector<NameChange>* const changes, our_changes());
+  DOSQL_ASSIGN_OR_RETURN(const std::vector<SchemaEntry> entries, renamed_entries(base_, *changes));
   return std::ranges::any_of(entries, [&](const SchemaEntry& entry) {
     return entry.type == base.type && entry.name == base.name && same_definition(entry.sql, ours.sql);
   });
