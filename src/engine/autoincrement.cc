@@ -4,14 +4,18 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <iterator>
 #include <limits>
 #include <map>
 #include <vector>
 
 #include "base/bytes.h"
+#include "diff/btree_page.h"
 #include "diff/entries.h"
 #include "diff/page_source.h"
 #include "diff/record.h"
+#include "diff/row_lookup.h"
 #include "diff/tree.h"
 #include "engine/main_file.h"
 #include "engine/sqlite_running.h"
@@ -20,6 +24,8 @@ namespace dosql::engine {
 namespace {
 
 constexpr std::int64_t kLast = std::numeric_limits<std::int64_t>::max();
+// A floor leaves numbers enough for all branches together: no user has ever got to the end of 10^12.
+constexpr std::int64_t kHighestFloor = kLast - (std::int64_t{1} << 40);
 constexpr std::uint32_t kSchemaCookieOffset = 40;
 
 std::string table_of(const dosql_counter& counter) {
@@ -33,12 +39,34 @@ std::int64_t number_in(const std::map<std::string, std::int64_t>& numbers, const
   return found != numbers.end() ? found->second : 0;
 }
 
-// Whatever somebody wrote there; what is no number is none.
-std::int64_t number_of(const diff::Field& field) {
-  if (field.type == diff::FieldType::kInteger) return field.integer;
+// The number that a text begins with.
+std::int64_t leading_number(std::string_view text) {
+  text.remove_prefix(std::min(text.find_first_not_of(" \t\n\v\f\r"), text.size()));
+  if (text.starts_with('+')) text.remove_prefix(1);
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error == std::errc::result_out_of_range) return text.starts_with('-') ? 0 : kLast;
+  return number;
+}
+
+// Whatever somebody wrote there, as SQLite takes it for an integer; what is below 1 is none.
+std::int64_t number_of(const diff::Field& field, diff::TextEncoding encoding) {
   constexpr double kTooLarge = 9223372036854775808.0;
-  const bool fits = field.type == diff::FieldType::kReal && field.real > 0 && field.real < kTooLarge;
-  return fits ? static_cast<std::int64_t>(field.real) : 0;
+  switch (field.type) {
+    case diff::FieldType::kInteger: return field.integer;
+    case diff::FieldType::kReal:
+      if (!(field.real > 0)) return 0;
+      return field.real < kTooLarge ? static_cast<std::int64_t>(field.real) : kLast;
+    case diff::FieldType::kText:
+    case diff::FieldType::kBlob: return leading_number(diff::utf8_text(field.bytes, encoding));
+    default: return 0;
+  }
+}
+
+Result<std::uint32_t> schema_cookie_of(version::Reader& reader) {
+  std::array<std::byte, 4> bytes{};
+  DOSQL_RETURN_IF_ERROR(reader.read(PageNo{1}, kSchemaCookieOffset, bytes));
+  return load_big32(bytes.data());
 }
 
 }  // namespace
@@ -108,15 +136,17 @@ std::int64_t AutoincrementCounters::floor(const MainFile& file, std::string_view
 std::int64_t AutoincrementCounters::floor_of(const std::string& table, BranchId own) const {
   std::int64_t floor = 0;
   if (const auto found = by_table_.find(table); found != by_table_.end()) {
-    const auto of_others = [&](const auto& one) { return one.second != own && one.first != kLast; };
-    const auto highest = std::find_if(found->second.rbegin(), found->second.rend(), of_others);
-    if (highest != found->second.rend()) floor = std::max(floor, highest->first);
+    const std::set<std::pair<std::int64_t, BranchId>>& numbers = found->second;
+    const auto of_others = [&](const auto& one) { return one.second != own; };
+    const auto too_high = numbers.lower_bound({kHighestFloor + 1, BranchId{0}});
+    const auto highest = std::find_if(std::make_reverse_iterator(too_high), numbers.rend(), of_others);
+    if (highest != numbers.rend()) floor = std::max(floor, highest->first);
   }
   for (const auto& [file, transaction] : open_) {
     if (transaction.branch == own) continue;
     for (const Numbers* const numbers : {&transaction.given, &transaction.next}) {
       const std::int64_t number = number_in(*numbers, table);
-      if (number != kLast) floor = std::max(floor, number);
+      if (number <= kHighestFloor) floor = std::max(floor, number);
     }
   }
   return floor;
@@ -183,10 +213,11 @@ Result<AutoincrementCounters::Numbers> AutoincrementCounters::read(BranchId id, 
   reader_.pin_head(id);
   if (reader_.point().page_count == 0) return numbers;
   DOSQL_RETURN_IF_ERROR(find_place(branch));
-  if (branch.root == PageNo{}) return numbers;
+  const PageNo root = branch.place->root;
+  if (root == PageNo{}) return numbers;
   diff::VersionPages pages(reader_);
-  DOSQL_ASSIGN_OR_RETURN(diff::Tree tree, diff::Tree::open(pages, branch.root));
-  if (!tree.is_table()) return diff::malformed_page(branch.root, "sqlite_sequence is not a table");
+  DOSQL_ASSIGN_OR_RETURN(diff::Tree tree, diff::Tree::open(pages, root));
+  if (!tree.is_table()) return diff::malformed_page(root, "sqlite_sequence is not a table");
   DOSQL_RETURN_IF_ERROR(tree.open_where([](PageNo) { return true; }));
   diff::Entries entries(std::move(tree), {});
   std::vector<diff::Field> fields;
@@ -197,24 +228,46 @@ Result<AutoincrementCounters::Numbers> AutoincrementCounters::read(BranchId id, 
     DOSQL_RETURN_IF_ERROR(diff::decode_record(record, fields));
     if (fields.size() < 2 || fields[0].type != diff::FieldType::kText) continue;
     std::int64_t& number = numbers[diff::folded(diff::utf8_text(fields[0].bytes, branch.encoding))];
-    number = std::max(number, number_of(fields[1]));
+    number = std::max(number, number_of(fields[1], branch.encoding));
   }
 }
 
-// On one branch the schema cookie only grows.
 Status AutoincrementCounters::find_place(Branch& branch) {
-  std::array<std::byte, 4> bytes{};
-  DOSQL_RETURN_IF_ERROR(reader_.read(PageNo{1}, kSchemaCookieOffset, bytes));
-  const std::uint32_t cookie = load_big32(bytes.data());
-  if (branch.has_place && branch.schema_cookie == cookie) return {};
-  branch.has_place = false;
+  DOSQL_ASSIGN_OR_RETURN(const bool same, has_same_place(branch));
+  if (same) return {};
+  branch.place.reset();
+  Place place;
+  DOSQL_ASSIGN_OR_RETURN(place.schema_cookie, schema_cookie_of(reader_));
   DOSQL_ASSIGN_OR_RETURN(branch.encoding, diff::text_encoding(reader_));
   DOSQL_ASSIGN_OR_RETURN(const std::vector<diff::SchemaEntry> schema, diff::read_schema(reader_));
-  const diff::SchemaEntry* const sequence = diff::find_table(schema, "sqlite_sequence");
-  branch.root = sequence != nullptr ? sequence->root : PageNo{};
-  branch.schema_cookie = cookie;
-  branch.has_place = true;
+  if (const diff::SchemaEntry* const sequence = diff::find_table(schema, "sqlite_sequence")) {
+    place.root = sequence->root;
+    place.schema_rowid = sequence->rowid;
+    DOSQL_ASSIGN_OR_RETURN(place.schema_record, schema_record(sequence->rowid));
+  }
+  branch.place = std::move(place);
   return {};
+}
+
+// The schema cookie only grows, but for users who set it; so where there is a table, what the schema says of
+// it is compared. VACUUM gives it another place.
+Result<bool> AutoincrementCounters::has_same_place(const Branch& branch) {
+  if (!branch.place) return false;
+  if (branch.place->root == PageNo{}) {
+    DOSQL_ASSIGN_OR_RETURN(const std::uint32_t cookie, schema_cookie_of(reader_));
+    return cookie == branch.place->schema_cookie;
+  }
+  DOSQL_ASSIGN_OR_RETURN(const std::vector<std::byte> record, schema_record(branch.place->schema_rowid));
+  return record == branch.place->schema_record;
+}
+
+// Empty: there is none.
+Result<std::vector<std::byte>> AutoincrementCounters::schema_record(std::int64_t rowid) {
+  diff::VersionPages pages(reader_);
+  DOSQL_ASSIGN_OR_RETURN(const std::uint32_t usable_bytes, diff::usable_bytes_of(pages));
+  DOSQL_ASSIGN_OR_RETURN(diff::FoundRow row,
+                         diff::find_row(reader_, {.root = PageNo{1}, .usable_bytes = usable_bytes}, rowid));
+  return std::move(row.record);
 }
 
 }  // namespace dosql::engine

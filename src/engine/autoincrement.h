@@ -9,22 +9,23 @@
 //   A2  What a transaction has given counts until it is visible, or until it is rolled back: then its branch
 //       gives the same numbers again, as SQLite does.
 //   A3  Nothing of it is stored: it follows from the branches' newest versions. Of each it is read when it
-//   has
-//       moved since.
+//       has moved since.
 //   A4  It is a help, and not a promise: statements that run at the same time on two branches and insert
 //       several rows each may meet, and a merge settles that.
 //
-// Tables are the same when their names are, in any case of ASCII letters. A counter that is at its end
-// (2^63-1) is no floor: it would leave the others no numbers.
+// Tables are the same when their names are, in any case of ASCII letters. A counter that has fewer than 2^40
+// numbers left (its end is 2^63-1) is no floor: it would use up the numbers of all others.
 #pragma once
 
 #include <cstdint>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <dosql/result.h>
 
@@ -60,12 +61,16 @@ class AutoincrementCounters {
  private:
   using Numbers = std::map<std::string, std::int64_t>;  // by the folded name of the table
 
+  // Of sqlite_sequence, as a version's schema says it.
+  struct Place {
+    PageNo root{};  // 0: there is no such table
+    std::uint32_t schema_cookie = 0;
+    std::int64_t schema_rowid = 0;
+    std::vector<std::byte> schema_record = {};
+  };
   struct Branch {
     Numbers numbers;
-    // Where they are, as of a schema.
-    bool has_place = false;
-    std::uint32_t schema_cookie = 0;
-    PageNo root{};  // of sqlite_sequence; 0: there is none
+    std::optional<Place> place;  // none: it is not known
     diff::TextEncoding encoding = diff::TextEncoding::kUtf8;
   };
   struct Transaction {
@@ -84,6 +89,8 @@ class AutoincrementCounters {
   void replace_numbers(BranchId id, Branch& branch, Numbers numbers);
   Result<Numbers> read(BranchId id, Branch& branch);
   Status find_place(Branch& branch);
+  Result<bool> has_same_place(const Branch& branch);
+  Result<std::vector<std::byte>> schema_record(std::int64_t rowid);
   std::int64_t floor_of(const std::string& table, BranchId own) const;
   std::int64_t own_number(const std::string& table, const Transaction& own) const;
 

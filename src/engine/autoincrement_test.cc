@@ -333,14 +333,23 @@ TEST_F(AutoincrementTest, ACounterThatIsAtItsEnd) {
   exec(other, fmt::format("INSERT INTO t VALUES({}, 'last')", kLast));
   DOSQL_EXPECT_ERROR(other.exec("INSERT INTO t(v) VALUES('x')"), kDiskFull);
   EXPECT_EQ(insert(main), "4");
-  exec(other, fmt::format("BEGIN; UPDATE sqlite_sequence SET seq = {}; DELETE FROM t WHERE id > 3;"
-                          "INSERT INTO t(v) VALUES('x')",
-                          kLast - 2));
-  exec(main, fmt::format("INSERT INTO t(v) VALUES('m')"));
-  EXPECT_EQ(rows_text(main, "SELECT max(id) FROM t"), std::to_string(kLast));
-  DOSQL_EXPECT_ERROR(main.exec("INSERT INTO t(v) VALUES('m')"), kDiskFull);
-  exec(other, "COMMIT");
-  EXPECT_EQ(rows_text(other, "SELECT max(id) FROM t"), std::to_string(kLast - 1));
+}
+
+// ... or few, be it in a transaction that is open.
+TEST_F(AutoincrementTest, ACounterThatIsNearItsEnd) {
+  constexpr std::int64_t kLast = std::numeric_limits<std::int64_t>::max();
+  exec(other, fmt::format("INSERT INTO t VALUES({}, 'near')", kLast - 3));
+  EXPECT_EQ(insert(other), std::to_string(kLast - 2));
+  EXPECT_EQ(insert(main), "4");
+  exec(other, "BEGIN; INSERT INTO t(v) VALUES('x')");
+  EXPECT_EQ(insert(main), "5");
+  exec(other, "COMMIT; CREATE BRANCH y FROM main");
+  Connection third = db.connect().value();
+  exec(third, "CHECKOUT y");
+  EXPECT_EQ(insert(third), "6") << "what main gave counts, be there a higher number elsewhere";
+  constexpr std::int64_t kHighest = kLast - (std::int64_t{1} << 40);
+  exec(third, fmt::format("INSERT INTO t VALUES({}, 'far')", kHighest));
+  EXPECT_EQ(insert(main), std::to_string(kHighest + 1));
 }
 
 TEST_F(AutoincrementTest, WhatUsersWriteIntoSqliteSequence) {
@@ -353,8 +362,40 @@ TEST_F(AutoincrementTest, WhatUsersWriteIntoSqliteSequence) {
   EXPECT_EQ(insert(main), "112");
   exec(other, "UPDATE sqlite_sequence SET seq = 'text'; INSERT INTO sqlite_sequence VALUES('t', -5)");
   EXPECT_EQ(insert(main), "113");
+  // As SQLite reads it on the branch itself.
+  exec(other,
+       "DELETE FROM t; DELETE FROM sqlite_sequence; INSERT INTO sqlite_sequence VALUES('t', ' +120.5')");
+  EXPECT_EQ(insert(main), "121");
+  exec(other, "UPDATE sqlite_sequence SET seq = CAST('130' AS BLOB)");
+  EXPECT_EQ(insert(main), "131");
+  exec(other, "UPDATE sqlite_sequence SET seq = '-9223372036854775809'");
+  EXPECT_EQ(insert(main), "132");
+  exec(other, "UPDATE sqlite_sequence SET seq = NULL");
+  EXPECT_EQ(insert(main), "133");
   exec(main, "UPDATE sqlite_sequence SET seq = -7; DELETE FROM t");
   EXPECT_EQ(insert(main), "1") << "no other branch has counted: as SQLite";
+}
+
+// The schema says where the numbers are, and a user may make it look like the one before: then another table
+// is where they were.
+TEST(Autoincrement, ASchemaVersionThatIsSetBack) {
+  Database db = open_in_memory();
+  Connection main = db.connect().value();
+  Connection other = db.connect().value();
+  DOSQL_ASSERT_OK(main.exec(fmt::format("CREATE TABLE dropped(a); {} CREATE BRANCH x", kTable)));
+  DOSQL_ASSERT_OK(other.exec("CHECKOUT x; INSERT INTO t(v) VALUES('x')"));
+  const char* const insert = "INSERT INTO t DEFAULT VALUES RETURNING id";
+  EXPECT_EQ(rows_text(main, insert), "2");
+  const char* const place = "SELECT rootpage FROM sqlite_schema WHERE name = 'sqlite_sequence'";
+  const std::string before = rows_text(other, place);
+  const std::string schema_version = rows_text(other, "PRAGMA schema_version");
+  DOSQL_ASSERT_OK(
+      other.exec("DROP TABLE dropped; CREATE TABLE decoy(name, seq); INSERT INTO decoy VALUES('t', 5000);"
+                 "PRAGMA schema_version = " +
+                 schema_version));
+  ASSERT_NE(rows_text(other, place), before);
+  ASSERT_EQ(rows_text(other, "SELECT rootpage FROM sqlite_schema WHERE name = 'decoy'"), before);
+  EXPECT_EQ(rows_text(main, insert), "3");
 }
 
 TEST_F(AutoincrementTest, TablesAreKnownByTheirNames) {

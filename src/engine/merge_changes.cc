@@ -17,10 +17,10 @@
 #include "engine/own_statement.h"
 #include "engine/schema_merge.h"
 #include "engine/table_merge.h"
+#include "engine/temp_triggers.h"
 #include "engine/version_pair.h"
 #include "engine/virtual_merge.h"
 #include "sql/lexer.h"
-#include "sql/stored_definition.h"
 
 namespace dosql::engine {
 namespace {
@@ -51,36 +51,6 @@ class WithoutSideEffects {
   Setting settings_[2] = {{SQLITE_DBCONFIG_ENABLE_FKEY}, {SQLITE_DBCONFIG_ENABLE_TRIGGER}};
 };
 
-// The triggers in temp; the setting leaves them on. They are gone until create() and, where the merge is
-// undone, never were.
-class WithoutTempTriggers {
- public:
-  Status drop(ConnectionState& connection) {
-    DOSQL_ASSIGN_OR_RETURN(
-        OwnStatement rows,
-        OwnStatement::prepare(
-            connection, "SELECT name, sql FROM temp.sqlite_schema WHERE type = 'trigger' ORDER BY rowid"));
-    int rc = SQLITE_OK;
-    while ((rc = rows.step()) == SQLITE_ROW) triggers_.emplace_back(rows.text(0), rows.text(1));
-    if (rc != SQLITE_DONE) return connection.error(rc);
-    for (const auto& [name, sql] : triggers_)
-      DOSQL_RETURN_IF_ERROR(run_own(connection, fmt::format("DROP TRIGGER temp.{}", sql::quoted(name))));
-    return {};
-  }
-
-  Status create(ConnectionState& connection) const {
-    for (const auto& [name, sql] : triggers_) {
-      const Status done = run_own(connection, sql::with_created_name(sql, "temp." + sql::quoted(name)));
-      // Its table is no longer there: it has gone with that.
-      if (!done && done.error().code() != ErrorCode::kSql) return done;
-    }
-    return {};
-  }
-
- private:
-  std::vector<std::pair<std::string, std::string>> triggers_;
-};
-
 // The schema of the version that the transaction stands on has to be the one that it sees.
 Status refuse_changed_schema(ConnectionState& connection, const VersionSchema& schema) {
   DOSQL_ASSIGN_OR_RETURN(
@@ -106,13 +76,13 @@ Status refuse_changed_schema(ConnectionState& connection, const VersionSchema& s
 
 class ChangeMerge {
  public:
-  ChangeMerge(MergeContext& context, const MergeSource& source, ColumnLines& columns, VersionPair& theirs,
-              VersionPair& ours, bool enforces_foreign_keys)
+  ChangeMerge(MergeContext& context, const MergeSource& source, ColumnLines& columns,
+              TempTriggers& temp_triggers, VersionPair& theirs, VersionPair& ours, bool enforces_foreign_keys)
       : context_(context),
         source_(source),
         theirs_(theirs),
         ours_(*ours.tables().after),
-        schema_(context, columns, ours, theirs),
+        schema_(context, columns, temp_triggers, ours, theirs),
         enforces_foreign_keys_(enforces_foreign_keys) {}
 
   Status run() {
@@ -304,12 +274,12 @@ Status merge_changes(MergeContext& context, const MergeSource& source) {
     return Error(ErrorCode::kInvalidArgument, "the two branches encode text differently");
   context.encoding = their_schema.encoding;
   const WithoutSideEffects quiet(connection.db());
-  WithoutTempTriggers temp_triggers;
-  DOSQL_RETURN_IF_ERROR(temp_triggers.drop(connection));
+  TempTriggers temp_triggers(connection);
+  DOSQL_RETURN_IF_ERROR(temp_triggers.drop());
   ColumnLines columns(store, schemas, connection.db());
-  ChangeMerge merge(context, source, columns, *theirs, *ours, quiet.enforced_foreign_keys());
+  ChangeMerge merge(context, source, columns, temp_triggers, *theirs, *ours, quiet.enforced_foreign_keys());
   DOSQL_RETURN_IF_ERROR(merge.run());
-  DOSQL_RETURN_IF_ERROR(temp_triggers.create(connection));
+  DOSQL_RETURN_IF_ERROR(temp_triggers.create());
   std::erase_if(context.tables, [](const TableMergeCounts& counts) {
     return counts.inserted + counts.updated + counts.deleted + counts.conflicts == 0;
   });

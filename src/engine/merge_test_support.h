@@ -1,4 +1,5 @@
-// What the tests of merging share: a database whose main and one branch went different ways.
+// What the tests of merging share: statements on a branch, and a database whose main and one branch went
+// different ways.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -13,6 +14,18 @@
 #include "engine/own_statement.h"
 
 namespace dosql::engine {
+
+// Those that a constraint is in the way of do nothing.
+inline void run_all_on(Connection& connection, const std::string& branch,
+                       const std::vector<std::string>& statements) {
+  DOSQL_EXPECT_OK(connection.checkout(branch));
+  for (const std::string& sql : statements) {
+    const Status done = connection.exec(sql);
+    if (!done) {
+      EXPECT_EQ(done.error().code(), ErrorCode::kConstraint) << sql << done.error().message();
+    }
+  }
+}
 
 class MergeBench {
  public:

@@ -65,15 +65,7 @@ std::map<Name, Text> read(const Database& db) {
   return texts;
 }
 
-}  // namespace
-
-Result<std::vector<SchemaEntry>> renamed_entries(const VersionSchema& schema,
-                                                 std::span<const NameChange> changes) {
-  std::vector<SchemaEntry> entries;
-  for (const SchemaEntry& entry : schema.entries) {
-    if (entry.type != "table" && !entry.sql.empty()) entries.push_back(entry);
-  }
-  if (changes.empty() || entries.empty()) return entries;
+Result<std::map<Name, Text>> renamed(const VersionSchema& schema, std::span<const NameChange> changes) {
   sqlite3* opened = nullptr;
   const int rc = sqlite3_open_v2(":memory:", &opened, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr);
   const Database db(opened);
@@ -90,7 +82,30 @@ Result<std::vector<SchemaEntry>> renamed_entries(const VersionSchema& schema,
   for (const bool to_end : {false, true}) {
     for (std::size_t i = 0; i < changes.size(); ++i) rename(db, changes[i], i, to_end);
   }
-  std::map<Name, Text> texts = read(db);
+  return read(db);
+}
+
+}  // namespace
+
+NameChange name_change(const TableShape& from, const ColumnMatches& matches, const TableShape& to) {
+  NameChange change{.table = from.name, .new_table = to.name, .columns = {}};
+  for (std::size_t i = 0; i < matches.size(); ++i) {
+    if (!matches[i] || sql::equals_ignoring_case(from.columns[i].name, to.columns[*matches[i]].name))
+      continue;
+    change.columns.emplace_back(from.columns[i].name, to.columns[*matches[i]].name);
+  }
+  return change;
+}
+
+Result<std::vector<SchemaEntry>> renamed_entries(const VersionSchema& schema,
+                                                 std::span<const NameChange> changes) {
+  std::vector<SchemaEntry> entries;
+  for (const SchemaEntry& entry : schema.entries) {
+    if (entry.type != "table" && !entry.sql.empty()) entries.push_back(entry);
+  }
+  if (changes.empty() || entries.empty()) return entries;
+  using Texts = std::map<Name, Text>;
+  DOSQL_ASSIGN_OR_RETURN(const Texts texts, renamed(schema, changes));
   for (SchemaEntry& entry : entries) {
     const auto found = texts.find({entry.type, entry.name});
     if (found == texts.end()) continue;
@@ -98,6 +113,18 @@ Result<std::vector<SchemaEntry>> renamed_entries(const VersionSchema& schema,
     entry.sql = found->second.sql;
   }
   return entries;
+}
+
+Result<std::string> renamed_definition(const VersionSchema& schema, const std::string& table,
+                                       std::span<const NameChange> changes) {
+  const auto own = std::ranges::find(changes, table, &NameChange::table);
+  using Texts = std::map<Name, Text>;
+  DOSQL_ASSIGN_OR_RETURN(const Texts texts, renamed(schema, changes));
+  const auto found = texts.find({"table", own != changes.end() ? own->new_table : table});
+  if (found != texts.end()) return found->second.sql;
+  const auto entry = std::ranges::find_if(
+      schema.entries, [&](const SchemaEntry& one) { return one.type == "table" && one.name == table; });
+  return entry != schema.entries.end() ? entry->sql : std::string();
 }
 
 }  // namespace dosql::engine

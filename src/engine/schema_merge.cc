@@ -25,13 +25,6 @@ using sql::same_definition;
 
 const std::string kNothing;
 
-// SQLite keeps them for itself; their content is no user's.
-bool is_internal(std::string_view name) { return sql::equals_ignoring_case(name.substr(0, 7), "sqlite_"); }
-
-bool is_mergeable(const TableShape* table) {
-  return table == nullptr || (!table->shadow && !is_internal(table->name));
-}
-
 std::string sql_json(const std::string& sql) { return sql.empty() ? "null" : json_string(sql); }
 
 // What is not a column of the rows: what the table computes.
@@ -46,14 +39,26 @@ std::string free_rowid_name(const TableShape& table) {
   return {};
 }
 
-NameChange name_change(const TableShape& from, const ColumnMatches& matches, const TableShape& to) {
-  NameChange change{.table = from.name, .new_table = to.name, .columns = {}};
-  for (std::size_t i = 0; i < matches.size(); ++i) {
-    if (!matches[i] || sql::equals_ignoring_case(from.columns[i].name, to.columns[*matches[i]].name))
-      continue;
-    change.columns.emplace_back(from.columns[i].name, to.columns[*matches[i]].name);
+// Whether rows of the one are none of the other, however alike they look: there is no column in common, or
+// nothing by which a row of the one could be found in the other.
+bool is_another(const TableShape& base, const ColumnMatches& matches, const TableShape& now) {
+  const auto has_column = [&](std::size_t column) {
+    return std::ranges::find(matches, std::optional(column)) != matches.end();
+  };
+  if (std::ranges::none_of(matches, [](const auto& match) { return match.has_value(); })) return true;
+  if (now.rowid_column) return !has_column(*now.rowid_column);
+  if (now.key.empty()) return !base.key.empty() || base.rowid_column.has_value();
+  return !std::ranges::all_of(now.key, has_column, &KeyPart::column);
+}
+
+// Whether a definition speaks of the column. SQLite would take a name in quotes for a text, were there none.
+bool mentions(std::string_view definition, std::string_view column) {
+  sql::Lexer lexer(definition);
+  while (true) {
+    const sql::Token token = lexer.next_significant();
+    if (token.kind == sql::TokenKind::kEnd) return false;
+    if (sql::equals_ignoring_case(sql::unquoted(token.span.of(definition)), column)) return true;
   }
-  return change;
 }
 
 std::string failed(const std::string& what, const Error& error) {
@@ -70,6 +75,12 @@ struct SchemaMerge::Alteration {
   bool done = false;                     // to ours, too
   std::vector<std::size_t> new_in_ours;  // those that ours did not have
 };
+
+// SQLite keeps some for itself; their content is no user's.
+bool SchemaMerge::is_mergeable(const TableShape* table) {
+  return table == nullptr ||
+         (!table->shadow && !sql::equals_ignoring_case(table->name.substr(0, 7), "sqlite_"));
+}
 
 // The other side of a table of base; null: it is gone. Where the pairs have none it may have got another name
 // on a branch that was merged.
@@ -220,7 +231,7 @@ Result<MergedSchema> SchemaMerge::merge_tables() {
 }
 
 Status SchemaMerge::merge_table(const Trio& trio, MergedSchema& merged) {
-  if (trio.theirs == nullptr) return trio.ours == nullptr ? Status() : merge_dropped_by_theirs(trio);
+  if (trio.theirs == nullptr) return trio.ours == nullptr ? Status() : merge_dropped_by_theirs(trio, merged);
   if (trio.base == nullptr && trio.ours != nullptr) {
     // Ours may have been called so before it followed theirs.
     DOSQL_ASSIGN_OR_RETURN(const auto there, live_definition("table", trio.ours->name));
@@ -236,7 +247,8 @@ Status SchemaMerge::create_table(const Trio& trio, MergedSchema& merged) {
   const std::string& sql = definition(theirs_, trio.theirs);
   DOSQL_ASSIGN_OR_RETURN(const bool free, make_room(trio.theirs->name, sql));
   if (!free) return {};
-  DOSQL_RETURN_IF_ERROR(create(sql, trio.theirs->name));
+  DOSQL_ASSIGN_OR_RETURN(const std::string followed, followed_definition(*trio.theirs, OwnNames::kTheirs));
+  DOSQL_RETURN_IF_ERROR(create(followed, trio.theirs->name));
   return add_plain_task({.theirs = trio.theirs}, merged);
 }
 
@@ -250,32 +262,39 @@ Status SchemaMerge::merge_both_created(const Trio& trio, MergedSchema& merged) {
   return decision == Decision::kTheirs ? replace_emptied(trio, merged) : Status();
 }
 
-Status SchemaMerge::merge_dropped_by_theirs(const Trio& trio) {
-  const std::string& base = definition(base_, trio.base);
-  const std::string& ours = definition(ours_, trio.ours);
-  bool we_changed =
-      context_.has_own_changes || !same_definition(base, ours) || objects_changed(ours_, *trio.ours);
+Result<bool> SchemaMerge::changed(const VersionSchema& now, const TableShape& table, VersionPair& pair,
+                                  const TableShape& base) {
+  if (!same_definition(definition(base_, &base), definition(now, &table)) || objects_changed(now, table))
+    return true;
+  return rows_changed(pair, base, table);
+}
+
+// Theirs is null, or another table.
+Status SchemaMerge::merge_dropped_by_theirs(const Trio& trio, MergedSchema& merged) {
+  bool we_changed = context_.has_own_changes;
   if (!we_changed) {
-    DOSQL_ASSIGN_OR_RETURN(we_changed, rows_changed(our_pair_, *trio.base, *trio.ours));
+    DOSQL_ASSIGN_OR_RETURN(we_changed, changed(ours_, *trio.ours, our_pair_, *trio.base));
   }
   if (we_changed) {
-    DOSQL_ASSIGN_OR_RETURN(const Decision decision, decide(trio.ours->name, base, ours, ""));
+    DOSQL_ASSIGN_OR_RETURN(const Decision decision,
+                           decide(trio.ours->name, definition(base_, trio.base), definition(ours_, trio.ours),
+                                  definition(theirs_, trio.theirs)));
     if (decision != Decision::kTheirs) return {};
   }
+  if (trio.theirs != nullptr) return replace_emptied(trio, merged);
   return run_own(context_.connection, fmt::format("DROP TABLE main.{}", quoted(trio.ours->name)));
 }
 
+// Ours is null, or another table.
 Status SchemaMerge::merge_dropped_by_us(const Trio& trio, MergedSchema& merged) {
-  const std::string& base = definition(base_, trio.base);
-  const std::string& theirs = definition(theirs_, trio.theirs);
-  if (same_definition(base, theirs) && !objects_changed(theirs_, *trio.theirs)) {
-    DOSQL_ASSIGN_OR_RETURN(const bool they_changed, rows_changed(their_pair_, *trio.base, *trio.theirs));
-    if (!they_changed) return {};
-  }
-  DOSQL_ASSIGN_OR_RETURN(const Decision decision, decide(trio.theirs->name, base, "", theirs));
+  DOSQL_ASSIGN_OR_RETURN(const bool they_changed, changed(theirs_, *trio.theirs, their_pair_, *trio.base));
+  if (!they_changed) return {};
+  DOSQL_ASSIGN_OR_RETURN(const Decision decision,
+                         decide(trio.theirs->name, definition(base_, trio.base), definition(ours_, trio.ours),
+                                definition(theirs_, trio.theirs)));
   if (decision != Decision::kTheirs) return {};
   back_.insert(diff::folded(trio.theirs->name));
-  return create_table(trio, merged);
+  return trio.ours != nullptr ? replace_emptied(trio, merged) : create_table(trio, merged);
 }
 
 // Ours goes, with its rows; theirs comes.
@@ -301,6 +320,13 @@ Status SchemaMerge::merge_definitions(const Trio& trio, MergedSchema& merged) {
     return replace_emptied(trio, merged);
   }
   DOSQL_ASSIGN_OR_RETURN(Alteration alteration, compare(trio));
+  // Dropped, and another one was made under the name.
+  const bool ours_is_another = is_another(*trio.base, alteration.ours_of_base, *trio.ours);
+  const bool theirs_is_another = is_another(*trio.base, alteration.matches, *trio.theirs);
+  if (ours_is_another && theirs_is_another)
+    return merge_both_created({.ours = trio.ours, .theirs = trio.theirs}, merged);
+  if (theirs_is_another) return merge_dropped_by_theirs(trio, merged);
+  if (ours_is_another) return merge_dropped_by_us(trio, merged);
   if (same_definition(base, theirs) || same_definition(ours, theirs)) {
     add_task(trio, alteration, merged);
     return {};
@@ -326,12 +352,14 @@ Status SchemaMerge::merge_definitions(const Trio& trio, MergedSchema& merged) {
     return decision == Decision::kTheirs ? replace_table(trio, merged) : keep_ours();
   }
   DOSQL_RETURN_IF_ERROR(run_own(context_.connection, "SAVEPOINT dosql_replace"));
+  const TempTriggers::Definitions temp_triggers = temp_triggers_.definitions();
   const Status replaced = replace_table(trio, merged);
   if (replaced) return run_own(context_.connection, "RELEASE dosql_replace");
   const ErrorCode code = replaced.error().code();
   if (code != ErrorCode::kSql && code != ErrorCode::kConstraint) return replaced;
   // Rows of ours are against it.
   DOSQL_RETURN_IF_ERROR(undo_savepoint(context_.connection, "dosql_replace"));
+  temp_triggers_.restore(temp_triggers);
   DOSQL_ASSIGN_OR_RETURN(const Decision decision, decide(trio.ours->name, base, ours, theirs));
   return decision == Decision::kTheirs ? replaced : keep_ours();
 }
@@ -347,39 +375,6 @@ Result<SchemaMerge::Alteration> SchemaMerge::compare(const Trio& trio) {
   DOSQL_ASSIGN_OR_RETURN(alteration.theirs_of_ours,
                          columns_.match(our_pair_.after(), *trio.ours, their_pair_.after(), *trio.theirs));
   return alteration;
-}
-
-// A name may be that of a column which gets another one itself.
-void SchemaMerge::add_renames(const std::string& table,
-                              const std::vector<std::pair<std::string, std::string>>& renames,
-                              std::vector<Step>& steps) {
-  const auto add = [&](const std::string& from, const std::string& to) {
-    steps.push_back({fmt::format("ALTER TABLE {} RENAME COLUMN {} TO {}", table, quoted(from), quoted(to)),
-                     StepKind::kRename});
-  };
-  const bool meet = std::ranges::any_of(renames, [&](const auto& one) {
-    return std::ranges::any_of(
-        renames, [&](const auto& other) { return sql::equals_ignoring_case(one.second, other.first); });
-  });
-  const auto between = [](std::size_t i) { return fmt::format("dosql_renamed_{}", i); };
-  for (std::size_t i = 0; i < renames.size() && meet; ++i) add(renames[i].first, between(i));
-  for (std::size_t i = 0; i < renames.size(); ++i)
-    add(meet ? between(i) : renames[i].first, renames[i].second);
-}
-
-// What they gave other names, of tables and columns: what speaks of it says so in its definition.
-Result<const sql::Renames*> SchemaMerge::their_renames() {
-  if (their_renames_) return &*their_renames_;
-  sql::Renames renames;
-  for (const TablePair& pair : their_pair_.tables().pairs) {
-    if (pair.before == nullptr || pair.after == nullptr || pair.before->kind == TableKind::kVirtual) continue;
-    if (pair.renamed()) renames.emplace_back(pair.before->name, pair.after->name);
-    DOSQL_ASSIGN_OR_RETURN(const ColumnMatches matches, columns_.match(their_pair_.before(), *pair.before,
-                                                                       their_pair_.after(), *pair.after));
-    NameChange change = name_change(*pair.before, matches, *pair.after);
-    std::ranges::move(change.columns, std::back_inserter(renames));
-  }
-  return &their_renames_.emplace(std::move(renames));
 }
 
 // False: what they did to the table cannot be said, or not be done to ours. Then nothing was done.
@@ -436,7 +431,10 @@ Result<bool> SchemaMerge::alter(const Trio& trio, Alteration& alteration) {
   const auto same = [&](std::string_view a, std::string_view b) { return same_definition(a, b, *renamed); };
   if (!std::ranges::equal(base->constraints, theirs->constraints, same)) return false;
   std::erase_if(renames, [](const auto& rename) { return rename.first.empty(); });
-  add_renames(place, renames, steps);
+  add_renames(name, renames, steps);
+  DOSQL_ASSIGN_OR_RETURN(const std::string followed, followed_definition(*trio.theirs, OwnNames::kOurs));
+  const auto added = sql::table_definition(followed);
+  if (!added || added->columns.size() != theirs->columns.size()) return false;
   for (std::size_t i = 0; i < kept.size(); ++i) {
     if (kept[i]) continue;
     reordered = reordered || i < last;
@@ -449,58 +447,19 @@ Result<bool> SchemaMerge::alter(const Trio& trio, Alteration& alteration) {
         return false;
       continue;
     }
+    for (std::size_t b = 0; b < trio.base->columns.size(); ++b) {
+      const bool dropped_by_us = alteration.matches[b] && !alteration.ours_of_base[b];
+      if (dropped_by_us &&
+          mentions(added->columns[i].text, trio.theirs->columns[*alteration.matches[b]].name))
+        return false;
+    }
     alteration.new_in_ours.push_back(i);
-    steps.push_back({fmt::format("ALTER TABLE {} ADD COLUMN {}", place, theirs->columns[i].text)});
+    steps.push_back({fmt::format("ALTER TABLE {} ADD COLUMN {}", place, added->columns[i].text)});
   }
   // Columns go by their names; but where only they changed the table, it gets their order.
   if (reordered && same_definition(definition(base_, trio.base), definition(ours_, trio.ours))) return false;
   DOSQL_ASSIGN_OR_RETURN(alteration.done, run_steps(steps));
   return alteration.done;
-}
-
-SchemaMerge::Step SchemaMerge::rename_table(const std::string& from, const std::string& to) {
-  return {fmt::format("ALTER TABLE main.{} RENAME TO {}", quoted(from), quoted(to)), StepKind::kRename};
-}
-
-// What speaks of a table that has gone meanwhile is no reason not to rename another one: with this setting
-// SQLite leaves such a definition as it is.
-Status SchemaMerge::run_step(const Step& step) {
-  sqlite3* const db = context_.connection.db();
-  int before = 0;
-  sqlite3_db_config(db, SQLITE_DBCONFIG_WRITABLE_SCHEMA, -1, &before);
-  if (step.kind == StepKind::kRename) sqlite3_db_config(db, SQLITE_DBCONFIG_WRITABLE_SCHEMA, 1, nullptr);
-  Status done = run_own(context_.connection, step.sql);
-  sqlite3_db_config(db, SQLITE_DBCONFIG_WRITABLE_SCHEMA, before, nullptr);
-  return done;
-}
-
-// False: one of them cannot be done, and nothing was.
-Result<bool> SchemaMerge::run_steps(const std::vector<Step>& steps) {
-  DOSQL_RETURN_IF_ERROR(run_own(context_.connection, "SAVEPOINT dosql_alter"));
-  for (const Step& step : steps) {
-    const Status done = run_step(step);
-    if (done) continue;
-    const Status undone = undo_savepoint(context_.connection, "dosql_alter");
-    const bool refused =
-        done.error().code() == ErrorCode::kSql || done.error().code() == ErrorCode::kConstraint;
-    // Such a failure may have ended the transaction, and the savepoint with it.
-    if (!refused) return done.error();
-    DOSQL_RETURN_IF_ERROR(undone);
-    return false;
-  }
-  DOSQL_RETURN_IF_ERROR(run_own(context_.connection, "RELEASE dosql_alter"));
-  return true;
-}
-
-// What speaks of ours follows it to its new names, where SQLite can tell what does. False: nothing was done.
-Result<bool> SchemaMerge::rename_for_replacing(const TableShape& ours, const TableShape& theirs,
-                                               const ColumnMatches& matches) {
-  std::vector<Step> steps;
-  if (!sql::equals_ignoring_case(ours.name, theirs.name))
-    steps.push_back(rename_table(ours.name, theirs.name));
-  add_renames("main." + quoted(theirs.name), name_change(ours, matches, theirs).columns, steps);
-  if (steps.empty()) return true;
-  return run_steps(steps);
 }
 
 // Ours gets their definition and keeps its rows, as far as the columns are the same. Its indexes and triggers
@@ -529,7 +488,8 @@ Status SchemaMerge::replace_table(const Trio& trio, MergedSchema& merged) {
     to += (to.empty() ? "" : ", ") + quoted(their_rowid);
   }
   std::vector<std::string> steps;
-  steps.push_back(sql::with_created_name(definition(theirs_, trio.theirs), "main." + made));
+  DOSQL_ASSIGN_OR_RETURN(const std::string followed, followed_definition(*trio.theirs, OwnNames::kTheirs));
+  steps.push_back(sql::with_created_name(followed, "main." + made));
   if (!from.empty()) {
     steps.push_back(fmt::format("INSERT OR ABORT INTO main.{} ({}) SELECT {} FROM main.{}", made, to, from,
                                 quoted(our_name)));
@@ -714,16 +674,8 @@ Status SchemaMerge::drop_gone() {
 
 // Whether ours says what base says, under the names that ours gave to tables and columns.
 Result<bool> SchemaMerge::is_only_renamed(const SchemaEntry& base, const SchemaEntry& ours) {
-  std::vector<NameChange> changes;
-  for (const TablePair& pair : our_pair_.tables().pairs) {
-    if (pair.before == nullptr || pair.after == nullptr) continue;
-    if (pair.before->kind == TableKind::kVirtual || !is_mergeable(pair.before)) continue;
-    DOSQL_ASSIGN_OR_RETURN(const ColumnMatches matches,
-                           columns_.match(our_pair_.before(), *pair.before, our_pair_.after(), *pair.after));
-    NameChange change = name_change(*pair.before, matches, *pair.after);
-    if (!change.columns.empty() || change.table != change.new_table) changes.push_back(std::move(change));
-  }
-  DOSQL_ASSIGN_OR_RETURN(const std::vector<SchemaEntry> entries, renamed_entries(base_, changes));
+  DOSQL_ASSIGN_OR_RETURN(const std::vector<NameChange>* const changes, our_changes());
+  DOSQL_ASSIGN_OR_RETURN(const std::vector<SchemaEntry> entries, renamed_entries(base_, *changes));
   return std::ranges::any_of(entries, [&](const SchemaEntry& entry) {
     return entry.type == base.type && entry.name == base.name && same_definition(entry.sql, ours.sql);
   });

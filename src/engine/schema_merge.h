@@ -19,6 +19,7 @@
 #include "engine/renamed_schema.h"
 #include "engine/table_pairing.h"
 #include "engine/table_shape.h"
+#include "engine/temp_triggers.h"
 #include "engine/version_pair.h"
 #include "sql/stored_definition.h"
 
@@ -54,9 +55,11 @@ struct MergedSchema {
 class SchemaMerge {
  public:
   // Base beside ours and beside theirs. All must outlive it.
-  SchemaMerge(MergeContext& context, ColumnLines& columns, VersionPair& ours, VersionPair& theirs)
+  SchemaMerge(MergeContext& context, ColumnLines& columns, TempTriggers& temp_triggers, VersionPair& ours,
+              VersionPair& theirs)
       : context_(context),
         columns_(columns),
+        temp_triggers_(temp_triggers),
         our_pair_(ours),
         their_pair_(theirs),
         base_(*theirs.tables().before),
@@ -75,27 +78,49 @@ class SchemaMerge {
   };
   struct Alteration;
 
+  static bool is_mergeable(const TableShape* table);
   Result<const TableShape*> follow(const VersionPair& pair, const TableShape& base);
   Result<std::vector<Trio>> trios();
   Status drop_gone();
   Status merge_table(const Trio& trio, MergedSchema& merged);
   Status create_table(const Trio& trio, MergedSchema& merged);
   Status merge_both_created(const Trio& trio, MergedSchema& merged);
-  Status merge_dropped_by_theirs(const Trio& trio);
+  // Whether one side changed a table of base, or its rows, indexes or triggers.
+  Result<bool> changed(const VersionSchema& now, const TableShape& table, VersionPair& pair,
+                       const TableShape& base);
+  Status merge_dropped_by_theirs(const Trio& trio, MergedSchema& merged);
   Status merge_dropped_by_us(const Trio& trio, MergedSchema& merged);
   Status merge_definitions(const Trio& trio, MergedSchema& merged);
   Result<Alteration> compare(const Trio& trio);
   Result<const sql::Renames*> their_renames();
+  Result<const std::vector<NameChange>*> our_changes();
+  enum class OwnNames : std::uint8_t { kTheirs, kOurs };
+  // Their definition under the names that ours gave to what they call as base does.
+  Result<std::string> followed_definition(const TableShape& theirs, OwnNames own);
   enum class StepKind : std::uint8_t { kOther, kRename };
   struct Step {
     std::string sql;
     StepKind kind = StepKind::kOther;
+    // Of a rename: of which table, and the new name, its own or that of a column.
+    std::string table = {};
+    std::string new_table = {};
+    std::string new_column = {};
   };
   static Step rename_table(const std::string& from, const std::string& to);
   static void add_renames(const std::string& table,
                           const std::vector<std::pair<std::string, std::string>>& renames,
                           std::vector<Step>& steps);
   Status run_step(const Step& step);
+  Status rename(const Step& step);
+  // Triggers of a table that cannot run.
+  struct StuckTrigger {
+    std::string name;
+    std::string sql;
+    std::string problem;
+    bool was_stuck = false;  // in ours already
+  };
+  Result<std::vector<StuckTrigger>> take_stuck_triggers(const std::string& table);
+  Status refuse_taken_name(const Step& step) const;
   Result<bool> alter(const Trio& trio, Alteration& alteration);
   Result<bool> run_steps(const std::vector<Step>& steps);
   Result<bool> rename_for_replacing(const TableShape& ours, const TableShape& theirs,
@@ -140,10 +165,13 @@ class SchemaMerge {
   Status settle_problems(const std::vector<Object>& objects);
   Status settle_triggers(const std::vector<Object>& objects);
   Status settle_problem(const Object& object, const std::string& problem);
+  bool is_undecided(const Object& object) const;
+  static Error cannot_be(const Object& object, std::string_view side, const Error& error);
   static bool is_theirs(const Object& object);
 
   MergeContext& context_;
   ColumnLines& columns_;
+  TempTriggers& temp_triggers_;
   VersionPair& our_pair_;
   VersionPair& their_pair_;
   const VersionSchema& base_;
@@ -154,6 +182,7 @@ class SchemaMerge {
   std::vector<NameChange> our_names_;
   std::vector<NameChange> their_names_;
   std::optional<sql::Renames> their_renames_;
+  std::optional<std::vector<NameChange>> our_changes_;
   std::set<std::string> dropped_by_them_;  // objects: type, space, folded name
   std::set<std::string> back_;             // tables that ours had dropped
   std::string old_problem_;                // of ours

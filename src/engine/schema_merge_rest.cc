@@ -122,8 +122,12 @@ Status SchemaMerge::refused(const Object& object, const SchemaEntry& wanted, con
   // Without it is what the other side has.
   const bool other_side = decision == (is_theirs ? Decision::kOurs : Decision::kTheirs);
   if (decision == Decision::kUndecided || other_side) return {};
-  return Error(error.code(), fmt::format("{} {} cannot be as {} has it: {}", object.type, object.name,
-                                         is_theirs ? "the branch" : "main", error.message()))
+  return cannot_be(object, is_theirs ? "the branch" : "main", error);
+}
+
+Error SchemaMerge::cannot_be(const Object& object, std::string_view side, const Error& error) {
+  return Error(error.code(), fmt::format("{} {} cannot be as {} has it: {}", object.type, object.name, side,
+                                         error.message()))
       .with_hint("change it, or what it is about, on one of the branches first");
 }
 
@@ -153,16 +157,24 @@ Status SchemaMerge::settle_problems(const std::vector<Object>& objects) {
   const auto same_sql = [](const SchemaEntry& a, const SchemaEntry& b) { return a.sql == b.sql; };
   const bool schema_changed = !std::ranges::equal(base_.entries, theirs_.entries, same_sql);
   if (!schema_changed || !old_problem_.empty()) return {};
-  std::set<std::string> dropped;
+  std::set<std::string> settled;
   while (true) {
     DOSQL_ASSIGN_OR_RETURN(const std::string problem, find_problem());
     if (problem.empty()) return settle_triggers(objects);
     const auto guilty = std::ranges::find_if(objects, [&](const Object& object) {
-      return problem.find(fmt::format("error in {} {}:", object.type, object.name)) != std::string::npos &&
-             !dropped.contains(object.name);
+      return problem.find(fmt::format("error in {} {}:", object.type, object.name)) != std::string::npos;
     });
-    if (guilty == objects.end()) return Error(ErrorCode::kSql, "the merged schema cannot be: " + problem);
-    dropped.insert(guilty->name);
+    if (guilty == objects.end()) {
+      return Error(ErrorCode::kSql, "the merged schema cannot be: " + problem)
+          .with_hint("change it, or what it is about, on one of the branches first");
+    }
+    if (is_undecided(*guilty)) {
+      DOSQL_RETURN_IF_ERROR(drop(guilty->type, guilty->name));
+      continue;
+    }
+    // Else neither side's can be.
+    if (!settled.insert(guilty->name).second)
+      return cannot_be(*guilty, "main", Error(ErrorCode::kSql, problem));
     DOSQL_RETURN_IF_ERROR(settle_problem(*guilty, problem));
   }
 }
@@ -181,11 +193,18 @@ Status SchemaMerge::settle_problem(const Object& object, const std::string& prob
   return {};
 }
 
+// There is a conflict about it already.
+bool SchemaMerge::is_undecided(const Object& object) const {
+  return std::ranges::any_of(context_.conflicts, [&](const Conflict& conflict) {
+    return conflict.kind == ConflictKind::kSchema && conflict.table == object.name;
+  });
+}
+
 // What SQLite says only when something fires the trigger; of one that could run where it comes from.
 Status SchemaMerge::settle_triggers(const std::vector<Object>& objects) {
   ConnectionState& connection = context_.connection;
   for (const Object& object : objects) {
-    if (object.type != "trigger") continue;
+    if (object.type != "trigger" || is_undecided(object)) continue;
     DOSQL_ASSIGN_OR_RETURN(std::string problem, trigger_problem(connection, object.name));
     if (problem.empty()) continue;
     DOSQL_ASSIGN_OR_RETURN(problem, trigger_problem_alone(connection, object.name));

@@ -115,6 +115,16 @@ void dosql_forget_schemas(sqlite3* db) {
   sqlite3ExpirePreparedStatements(db, 0);
 }
 
+struct dosql_change_counts dosql_get_change_counts(sqlite3* db) {
+  const struct dosql_change_counts counts = {db->nChange, db->nTotalChange};
+  return counts;
+}
+
+void dosql_set_change_counts(sqlite3* db, struct dosql_change_counts counts) {
+  db->nChange = counts.last;
+  db->nTotalChange = counts.total;
+}
+
 /* sqlite3_step() marks it so that it is not traced twice. */
 int dosql_is_tried_again(sqlite3* db) {
   const Vdbe* program;

@@ -23,6 +23,14 @@ void dosql_forget_schemas(struct sqlite3* db);
 // be another one, and has compiled it again.
 int dosql_is_tried_again(struct sqlite3* db);
 
+// What sqlite3_changes64() and sqlite3_total_changes64() give.
+struct dosql_change_counts {
+  long long last;
+  long long total;
+};
+struct dosql_change_counts dosql_get_change_counts(struct sqlite3* db);
+void dosql_set_change_counts(struct sqlite3* db, struct dosql_change_counts counts);
+
 // AUTOINCREMENT. The program of a statement that may insert into such tables, be it by triggers, begins by
 // reading of each how far it has counted. A program that does not begin as those of the SQLite that this was
 // written for has no such tables.

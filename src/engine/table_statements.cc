@@ -78,6 +78,12 @@ Result<OwnStatement*> TableStatements::erase_statement(bool by_rowid) {
   return &*statement;
 }
 
+// Of a row that has none of them, and gets the defaults.
+void TableStatements::no_columns(std::string& names, std::string& values) const {
+  names = sql::quoted(table_.rowid_name);
+  values = "NULL";
+}
+
 Result<OwnStatement*> TableStatements::insert_statement(Columns columns, bool with_rowid) {
   std::optional<OwnStatement>& statement = insert_[columns == Columns::kAll][with_rowid];
   if (!statement) {
@@ -91,6 +97,7 @@ Result<OwnStatement*> TableStatements::insert_statement(Columns columns, bool wi
     for (const MergedColumn& column : table_.columns) {
       if (columns == Columns::kAll || column.in_theirs) add(column.name);
     }
+    if (names.empty()) no_columns(names, values);
     // What the table's constraints say to do instead would lose rows.
     DOSQL_ASSIGN_OR_RETURN(
         statement,
@@ -114,6 +121,7 @@ Result<OwnStatement*> TableStatements::in_the_way_statement(Columns columns) {
       values += names.empty() ? "?" : ", ?";
       names += (names.empty() ? "" : ", ") + name;
     }
+    if (names.empty()) no_columns(names, values);
     const std::string same = sql::quoted(table_.columns[0].name);
     DOSQL_ASSIGN_OR_RETURN(
         statement,
@@ -155,7 +163,8 @@ Result<Effect> TableStatements::run(OwnStatement& statement) {
   sqlite3* const db = connection_.db();
   const int rc = statement.run();
   if (rc == SQLITE_DONE) return sqlite3_changes64(db) == 0 ? Effect::kOtherRow : Effect::kDone;
-  if ((rc & 0xff) != SQLITE_CONSTRAINT) return connection_.error(rc);
+  // An INTEGER PRIMARY KEY takes nothing else, which SQLite does not call a constraint.
+  if ((rc & 0xff) != SQLITE_CONSTRAINT && rc != SQLITE_MISMATCH) return connection_.error(rc);
   constraint_code_ = sqlite3_extended_errcode(db);
   constraint_text_ = sqlite3_errmsg(db);
   return Effect::kConstraint;

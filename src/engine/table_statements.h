@@ -72,6 +72,7 @@ class TableStatements {
  private:
   Result<OwnStatement*> find_statement(bool by_rowid);
   Result<OwnStatement*> erase_statement(bool by_rowid);
+  void no_columns(std::string& names, std::string& values) const;
   Result<OwnStatement*> insert_statement(Columns columns, bool with_rowid);
   Result<OwnStatement*> in_the_way_statement(Columns columns);
   Result<OwnStatement*> update_statement(bool by_rowid, std::span<const std::uint32_t> columns);

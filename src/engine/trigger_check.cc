@@ -18,19 +18,29 @@ namespace {
 using sql::equals_ignoring_case;
 using sql::quoted;
 
+// And without foreign keys, which may not fit either.
 class WithTriggers {
  public:
   explicit WithTriggers(sqlite3* db) : db_(db) {
-    sqlite3_db_config(db_, SQLITE_DBCONFIG_ENABLE_TRIGGER, -1, &before_);
-    sqlite3_db_config(db_, SQLITE_DBCONFIG_ENABLE_TRIGGER, 1, nullptr);
+    for (Setting& setting : settings_) {
+      sqlite3_db_config(db_, setting.what, -1, &setting.before);
+      sqlite3_db_config(db_, setting.what, setting.meanwhile, nullptr);
+    }
   }
-  ~WithTriggers() { sqlite3_db_config(db_, SQLITE_DBCONFIG_ENABLE_TRIGGER, before_, nullptr); }
+  ~WithTriggers() {
+    for (const Setting& setting : settings_) sqlite3_db_config(db_, setting.what, setting.before, nullptr);
+  }
   WithTriggers(const WithTriggers&) = delete;
   WithTriggers& operator=(const WithTriggers&) = delete;
 
  private:
+  struct Setting {
+    int what;
+    int meanwhile;
+    int before = 0;
+  };
   sqlite3* const db_;
-  int before_ = 0;
+  Setting settings_[2] = {{SQLITE_DBCONFIG_ENABLE_TRIGGER, 1}, {SQLITE_DBCONFIG_ENABLE_FKEY, 0}};
 };
 
 // DELETE, INSERT or UPDATE: the first of these words behind the trigger's name.

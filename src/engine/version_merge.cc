@@ -18,6 +18,7 @@
 #include "engine/own_statement.h"
 #include "engine/row_json.h"
 #include "engine/sqlite_internals.h"
+#include "engine/sqlite_running.h"
 #include "engine/undo.h"
 #include "version/line_merges.h"
 
@@ -61,17 +62,18 @@ class Undoable {
         run_own(connection_, in_transaction_ ? "SAVEPOINT dosql_merge" : "BEGIN IMMEDIATE"));
     begun_ = true;
     last_insert_rowid_ = sqlite3_last_insert_rowid(connection_.db());
+    changes_ = dosql_get_change_counts(connection_.db());
     return connection_.file().writes() ? Status() : take_writer_slot();
   }
   Status keep() {
-    restore_last_insert_rowid();
+    restore_counts();
     DOSQL_RETURN_IF_ERROR(run_own(connection_, in_transaction_ ? "RELEASE dosql_merge" : "COMMIT"));
     begun_ = false;
     return {};
   }
   Status undo() {
     begun_ = false;
-    restore_last_insert_rowid();
+    restore_counts();
     if (in_transaction_) return undo_savepoint(connection_, "dosql_merge");
     roll_back(connection_);
     return {};
@@ -87,13 +89,17 @@ class Undoable {
     return run_own(connection_, fmt::format("PRAGMA main.user_version = {}", version));
   }
 
-  // It is that of the user's own INSERT.
-  void restore_last_insert_rowid() { sqlite3_set_last_insert_rowid(connection_.db(), last_insert_rowid_); }
+  // They are those of the user's own INSERT, UPDATE and DELETE.
+  void restore_counts() {
+    sqlite3_set_last_insert_rowid(connection_.db(), last_insert_rowid_);
+    dosql_set_change_counts(connection_.db(), changes_);
+  }
 
   ConnectionState& connection_;
   const bool in_transaction_;
   bool begun_ = false;
   sqlite3_int64 last_insert_rowid_ = 0;
+  dosql_change_counts changes_{};
 };
 
 MergeContext context_of(ConnectionState& connection, const VersionMerge& what, bool has_own_changes) {

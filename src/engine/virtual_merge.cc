@@ -13,6 +13,7 @@
 #include "engine/own_statement.h"
 #include "engine/row_json.h"
 #include "engine/table_merge.h"
+#include "engine/undo.h"
 #include "sql/lexer.h"
 
 namespace dosql::engine {
@@ -167,6 +168,17 @@ Status refuse(MergeContext& context, const VirtualTask& task, const std::string&
                fmt::format("the content of {} cannot be merged: only main's can stay", task.name));
 }
 
+// Where the table of its content, or a column, is not there under the name that it has in the definition,
+// there is nothing to build it of: as where that happened, the index cannot be used.
+Status rebuild(ConnectionState& connection, const std::string& name) {
+  DOSQL_RETURN_IF_ERROR(run_own(connection, "SAVEPOINT dosql_rebuild"));
+  const Status built = run_own(
+      connection, fmt::format("INSERT INTO main.{}({}) VALUES('rebuild')", quoted(name), quoted(name)));
+  if (built) return run_own(connection, "RELEASE dosql_rebuild");
+  if (built.error().code() != ErrorCode::kSql) return built;
+  return undo_savepoint(connection, "dosql_rebuild");
+}
+
 }  // namespace
 
 Result<bool> content_differs(VersionPair& pair, const std::string& table) {
@@ -224,10 +236,7 @@ Status rebuild_text_indexes(MergeContext& context, VersionPair& theirs,
     if (changed) stale.push_back(name);
   }
   if (rc != SQLITE_DONE) return context.connection.error(rc);
-  for (const std::string& name : stale) {
-    DOSQL_RETURN_IF_ERROR(run_own(context.connection, fmt::format("INSERT INTO main.{}({}) VALUES('rebuild')",
-                                                                  quoted(name), quoted(name))));
-  }
+  for (const std::string& name : stale) DOSQL_RETURN_IF_ERROR(rebuild(context.connection, name));
   return {};
 }
 

@@ -103,6 +103,20 @@ std::string with_created_name(std::string_view sql, std::string_view name) {
          std::string(sql.substr(token.span.end));
 }
 
+std::string with_trigger_table(std::string_view sql, std::string_view table) {
+  Lexer lexer(sql);
+  while (true) {
+    const Token token = lexer.next_significant();
+    if (token.kind == TokenKind::kEnd) return {};
+    if (token.kind != TokenKind::kWord || !equals_ignoring_case(token.span.of(sql), "ON")) continue;
+    const Token name = lexer.next_significant();
+    if (!is_name(name)) return {};
+    std::string text(sql);
+    text.replace(name.span.begin, name.span.end - name.span.begin, table);
+    return text;
+  }
+}
+
 std::optional<TableDefinition> table_definition(std::string_view sql) {
   const Token name = name_token(sql);
   if (name.kind == TokenKind::kEnd) return std::nullopt;

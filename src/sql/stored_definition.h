@@ -22,6 +22,9 @@ bool same_definition(std::string_view a, std::string_view b, const Renames& rena
 // definition.
 std::string with_created_name(std::string_view sql, std::string_view name);
 
+// A trigger of another table, whose name is given as it has to be written. Empty: `sql` is none.
+std::string with_trigger_table(std::string_view sql, std::string_view table);
+
 // The parts of CREATE TABLE name (...); views of its text.
 struct TableDefinition {
   struct Column {

@@ -30,6 +30,14 @@ TEST(StoredDefinition, GetsAnotherName) {
   EXPECT_EQ(with_created_name("SELECT 1", "x"), "");
 }
 
+TEST(StoredDefinition, GetsAnotherTable) {
+  EXPECT_EQ(with_trigger_table(
+                "CREATE TRIGGER \"on\" AFTER UPDATE OF \"on\", b on \"t t\" BEGIN SELECT 1; END", "\"u\""),
+            "CREATE TRIGGER \"on\" AFTER UPDATE OF \"on\", b on \"u\" BEGIN SELECT 1; END");
+  EXPECT_EQ(with_trigger_table("CREATE VIEW v AS SELECT 1", "x"), "");
+  EXPECT_EQ(with_trigger_table("CREATE TRIGGER tr AFTER INSERT ON", "x"), "");
+}
+
 TEST(StoredDefinition, HasColumnsAndConstraints) {
   const auto table = table_definition(
       "CREATE TABLE t(id INTEGER PRIMARY KEY, \"b c\" NUM(1, 2) DEFAULT (1, 2), d, "

@@ -1,0 +1,193 @@
+// The part of SchemaMerge about names: what gets which, and what follows.
+
+#include <fmt/format.h>
+#include <sqlite3.h>
+
+#include <algorithm>
+#include <iterator>
+
+#include "engine/connection_state.h"
+#include "engine/own_statement.h"
+#include "engine/schema_merge.h"
+#include "engine/trigger_check.h"
+#include "engine/undo.h"
+#include "sql/lexer.h"
+#include "sql/stored_definition.h"
+
+namespace dosql::engine {
+
+using diff::SchemaEntry;
+using sql::quoted;
+
+// A name may be that of a column which gets another one itself.
+void SchemaMerge::add_renames(const std::string& table,
+                              const std::vector<std::pair<std::string, std::string>>& renames,
+                              std::vector<Step>& steps) {
+  const auto add = [&](const std::string& from, const std::string& to) {
+    steps.push_back({.sql = fmt::format("ALTER TABLE main.{} RENAME COLUMN {} TO {}", quoted(table),
+                                        quoted(from), quoted(to)),
+                     .kind = StepKind::kRename,
+                     .table = table,
+                     .new_column = to});
+  };
+  const bool meet = std::ranges::any_of(renames, [&](const auto& one) {
+    return std::ranges::any_of(
+        renames, [&](const auto& other) { return sql::equals_ignoring_case(one.second, other.first); });
+  });
+  const auto between = [](std::size_t i) { return fmt::format("dosql_renamed_{}", i); };
+  for (std::size_t i = 0; i < renames.size() && meet; ++i) add(renames[i].first, between(i));
+  for (std::size_t i = 0; i < renames.size(); ++i)
+    add(meet ? between(i) : renames[i].first, renames[i].second);
+}
+
+// What they gave other names, of tables and columns: what speaks of it says so in its definition.
+Result<const sql::Renames*> SchemaMerge::their_renames() {
+  if (their_renames_) return &*their_renames_;
+  sql::Renames renames;
+  for (const TablePair& pair : their_pair_.tables().pairs) {
+    if (pair.before == nullptr || pair.after == nullptr || pair.before->kind == TableKind::kVirtual) continue;
+    if (pair.renamed()) renames.emplace_back(pair.before->name, pair.after->name);
+    DOSQL_ASSIGN_OR_RETURN(const ColumnMatches matches, columns_.match(their_pair_.before(), *pair.before,
+                                                                       their_pair_.after(), *pair.after));
+    NameChange change = name_change(*pair.before, matches, *pair.after);
+    std::ranges::move(change.columns, std::back_inserter(renames));
+  }
+  return &their_renames_.emplace(std::move(renames));
+}
+
+// Which names ours gave to tables of base and their columns.
+Result<const std::vector<NameChange>*> SchemaMerge::our_changes() {
+  if (our_changes_) return &*our_changes_;
+  std::vector<NameChange> changes;
+  for (const TablePair& pair : our_pair_.tables().pairs) {
+    if (pair.before == nullptr || pair.after == nullptr) continue;
+    if (pair.before->kind == TableKind::kVirtual || !is_mergeable(pair.before)) continue;
+    DOSQL_ASSIGN_OR_RETURN(const ColumnMatches matches,
+                           columns_.match(our_pair_.before(), *pair.before, our_pair_.after(), *pair.after));
+    NameChange change = name_change(*pair.before, matches, *pair.after);
+    if (!change.columns.empty() || change.table != change.new_table) changes.push_back(std::move(change));
+  }
+  return &our_changes_.emplace(std::move(changes));
+}
+
+Result<std::string> SchemaMerge::followed_definition(const TableShape& theirs, OwnNames own) {
+  if (theirs.kind == TableKind::kVirtual) return definition(theirs_, &theirs);
+  DOSQL_ASSIGN_OR_RETURN(const std::vector<NameChange>* const all, our_changes());
+  std::vector<NameChange> changes = *all;
+  const std::vector<TablePair>& pairs = their_pair_.tables().pairs;
+  std::erase_if(changes, [&](NameChange& change) {
+    const auto pair = std::ranges::find_if(pairs, [&](const TablePair& one) {
+      return one.before != nullptr && one.before->name == change.table;
+    });
+    const TableShape* const there = pair != pairs.end() ? pair->after : nullptr;
+    if (there == nullptr || (own == OwnNames::kTheirs && there == &theirs)) return true;
+    if (pair->renamed()) change.table = change.new_table = there->name;
+    std::erase_if(change.columns, [&](const auto& column) { return !there->find_column(column.first); });
+    return change.columns.empty() && change.table == change.new_table;
+  });
+  if (changes.empty()) return definition(theirs_, &theirs);
+  return renamed_definition(theirs_, theirs.name, changes);
+}
+
+// --- Steps ---
+
+SchemaMerge::Step SchemaMerge::rename_table(const std::string& from, const std::string& to) {
+  return {.sql = fmt::format("ALTER TABLE main.{} RENAME TO {}", quoted(from), quoted(to)),
+          .kind = StepKind::kRename,
+          .table = from,
+          .new_table = to};
+}
+
+Status SchemaMerge::run_step(const Step& step) {
+  return step.kind == StepKind::kRename ? rename(step) : run_own(context_.connection, step.sql);
+}
+
+// What speaks of a table that has gone meanwhile is no reason not to rename another one: with this setting
+// SQLite leaves such a definition as it is.
+Status SchemaMerge::rename(const Step& step) {
+  std::vector<StuckTrigger> stuck;
+  if (!step.new_column.empty()) DOSQL_RETURN_IF_ERROR(refuse_taken_name(step));
+  if (!step.new_table.empty()) {
+    DOSQL_ASSIGN_OR_RETURN(stuck, take_stuck_triggers(step.table));
+  }
+  sqlite3* const db = context_.connection.db();
+  int before = 0;
+  sqlite3_db_config(db, SQLITE_DBCONFIG_WRITABLE_SCHEMA, -1, &before);
+  sqlite3_db_config(db, SQLITE_DBCONFIG_WRITABLE_SCHEMA, 1, nullptr);
+  Status done = temp_triggers_.follow(step.sql);
+  if (done) done = run_own(context_.connection, step.sql);
+  sqlite3_db_config(db, SQLITE_DBCONFIG_WRITABLE_SCHEMA, before, nullptr);
+  DOSQL_RETURN_IF_ERROR(done);
+  for (const StuckTrigger& trigger : stuck) {
+    // Else merge_rest() makes it anew.
+    if (!trigger.was_stuck) continue;
+    DOSQL_RETURN_IF_ERROR(create(sql::with_trigger_table(trigger.sql, quoted(step.new_table)), trigger.name));
+  }
+  return {};
+}
+
+// A trigger of the table that is left as it is would be one of no table, which SQLite takes for damage.
+Result<std::vector<SchemaMerge::StuckTrigger>> SchemaMerge::take_stuck_triggers(const std::string& table) {
+  ConnectionState& connection = context_.connection;
+  std::vector<StuckTrigger> stuck;
+  for (const SchemaEntry& entry : ours_.entries) {
+    if (entry.type != "trigger" || !sql::equals_ignoring_case(entry.table, table)) continue;
+    DOSQL_ASSIGN_OR_RETURN(std::string problem, trigger_problem(connection, entry.name));
+    if (!problem.empty()) stuck.push_back({entry.name, entry.sql, std::move(problem)});
+  }
+  if (stuck.empty()) return stuck;
+  DOSQL_ASSIGN_OR_RETURN(const auto before, ConnectionState::open(connection.core(), our_pair_.after()));
+  for (StuckTrigger& trigger : stuck) {
+    DOSQL_ASSIGN_OR_RETURN(const std::string old_problem, trigger_problem(*before, trigger.name));
+    trigger.was_stuck = trigger.problem == old_problem;
+    DOSQL_RETURN_IF_ERROR(drop("trigger", trigger.name));
+  }
+  return stuck;
+}
+
+// With that setting SQLite gives two columns one name, too.
+Status SchemaMerge::refuse_taken_name(const Step& step) const {
+  DOSQL_ASSIGN_OR_RETURN(OwnStatement find,
+                         OwnStatement::prepare(context_.connection,
+                                               "SELECT 1 FROM pragma_table_xinfo(?1, 'main') WHERE "
+                                               "name = ?2 COLLATE NOCASE"));
+  find.bind(1, std::string_view(step.table));
+  find.bind(2, std::string_view(step.new_column));
+  const int rc = find.step();
+  if (rc == SQLITE_DONE) return {};
+  if (rc != SQLITE_ROW) return context_.connection.error(rc);
+  return Error(ErrorCode::kSql, fmt::format("duplicate column name: {}", step.new_column));
+}
+
+// False: one of them cannot be done, and nothing was.
+Result<bool> SchemaMerge::run_steps(const std::vector<Step>& steps) {
+  DOSQL_RETURN_IF_ERROR(run_own(context_.connection, "SAVEPOINT dosql_alter"));
+  const TempTriggers::Definitions temp_triggers = temp_triggers_.definitions();
+  for (const Step& step : steps) {
+    const Status done = run_step(step);
+    if (done) continue;
+    const Status undone = undo_savepoint(context_.connection, "dosql_alter");
+    temp_triggers_.restore(temp_triggers);
+    const bool refused =
+        done.error().code() == ErrorCode::kSql || done.error().code() == ErrorCode::kConstraint;
+    // Such a failure may have ended the transaction, and the savepoint with it.
+    if (!refused) return done.error();
+    DOSQL_RETURN_IF_ERROR(undone);
+    return false;
+  }
+  DOSQL_RETURN_IF_ERROR(run_own(context_.connection, "RELEASE dosql_alter"));
+  return true;
+}
+
+// What speaks of ours follows it to its new names, where SQLite can tell what does. False: nothing was done.
+Result<bool> SchemaMerge::rename_for_replacing(const TableShape& ours, const TableShape& theirs,
+                                               const ColumnMatches& matches) {
+  std::vector<Step> steps;
+  if (!sql::equals_ignoring_case(ours.name, theirs.name))
+    steps.push_back(rename_table(ours.name, theirs.name));
+  add_renames(theirs.name, name_change(ours, matches, theirs).columns, steps);
+  if (steps.empty()) return true;
+  return run_steps(steps);
+}
+
+}  // namespace dosql::engine
