@@ -42,8 +42,12 @@ std::string free_rowid_name(const TableShape& table) {
 // Whether rows of the one are none of the other, however alike they look: there is no column in common, or
 // nothing by which a row of the one could be found in the other.
 bool is_another(const TableShape& base, const ColumnMatches& matches, const TableShape& now) {
+  // A NULL in its key leaves a row nothing but its rowid, which may not be there.
   const auto has_column = [&](std::size_t column) {
-    return std::ranges::find(matches, std::optional(column)) != matches.end();
+    const auto found = std::ranges::find(matches, std::optional(column));
+    if (found == matches.end() || base.kind != TableKind::kWithoutRowid) return found != matches.end();
+    const auto place = static_cast<std::size_t>(found - matches.begin());
+    return std::ranges::find(base.key, place, &KeyPart::column) != base.key.end();
   };
   if (std::ranges::none_of(matches, [](const auto& match) { return match.has_value(); })) return true;
   if (now.rowid_column) return !has_column(*now.rowid_column);
