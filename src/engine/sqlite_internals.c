@@ -115,6 +115,8 @@ void dosql_forget_schemas(sqlite3* db) {
   sqlite3ExpirePreparedStatements(db, 0);
 }
 
+int dosql_has_written(sqlite3* db) { return db->aDb[0].pBt->pBt->pPager->eState >= PAGER_WRITER_CACHEMOD; }
+
 struct dosql_change_counts dosql_get_change_counts(sqlite3* db) {
   const struct dosql_change_counts counts = {db->nChange, db->nTotalChange};
   return counts;

@@ -23,6 +23,10 @@ void dosql_forget_schemas(struct sqlite3* db);
 // be another one, and has compiled it again.
 int dosql_is_tried_again(struct sqlite3* db);
 
+// Whether the transaction on main has written to a page, be it that it was undone by a savepoint. That it may
+// write is not enough.
+int dosql_has_written(struct sqlite3* db);
+
 // What sqlite3_changes64() and sqlite3_total_changes64() give.
 struct dosql_change_counts {
   long long last;

@@ -356,7 +356,7 @@ Status merge_all(Undoable& transaction, const VersionMerge& what, MergeContext& 
 }  // namespace
 
 Result<VersionMergeResult> merge_versions(ConnectionState& connection, const VersionMerge& what) {
-  const bool has_own_changes = connection.file().writes();
+  const bool has_own_changes = dosql_has_written(connection.db()) != 0;
   const Trial trial(connection, what);
   Undoable transaction(connection);
   DOSQL_RETURN_IF_ERROR(transaction.begin());
