@@ -759,9 +759,11 @@ const NewNumbers* ForeignKeys::numbers_of(const MergeContext& context, std::stri
   }
   if (depth == 0) return nullptr;
   for (const ForeignKey* const key : from(table)) {
-    if (key->child_columns.size() != 1 || !equals_ignoring_case(key->child_columns[0], column)) continue;
-    const NewNumbers* const found = numbers_of(context, key->parent, key->parent_columns[0], depth - 1);
-    if (found != nullptr) return found;
+    for (std::size_t i = 0; i < key->child_columns.size(); ++i) {
+      if (!equals_ignoring_case(key->child_columns[i], column)) continue;
+      const NewNumbers* const found = numbers_of(context, key->parent, key->parent_columns[i], depth - 1);
+      if (found != nullptr) return found;
+    }
   }
   return nullptr;
 }
