@@ -10,7 +10,7 @@ namespace {
 using version::kAllBlocks;
 using version::kBlockBytes;
 
-// How many bytes its payload will have, and its rowid.
+// In front of a cell's payload: how many bytes that has, and the rowid.
 constexpr std::size_t kCellHeadBytesMax = 18;
 
 // The same leaf in two versions.
@@ -136,18 +136,18 @@ Status LeafDiff::add_overwritten_cell(const CommitLeaf& leaf, const BtreePage& a
                                       std::uint32_t usable_bytes) {
   DOSQL_RETURN_IF_ERROR(after.read_cell(index, after_.emplace_back()));
   const std::uint32_t place = after.cell_place(index);
-  const auto brought = [&](std::size_t begin, std::size_t size_bytes) {
+  const auto bring = [&](std::size_t begin, std::size_t size_bytes) {
     leaf.before.part(begin, std::min(begin + size_bytes, kPageBytes));
   };
-  brought(0, after.cells_end());
-  brought(place, kCellHeadBytesMax);
+  bring(0, after.cells_end());
+  bring(place, kCellHeadBytesMax);
   DOSQL_ASSIGN_OR_RETURN(const BtreePage before,
                          BtreePage::parse(leaf.before.part(0, 1), leaf.page, usable_bytes));
-  // Where that begins is said behind what is here of it.
+  // Where the rest of such a payload begins is said behind what the page has of it.
   if (before.may_overflow(place)) leaf.before.whole();
   Cell& cell = before_.emplace_back();
   DOSQL_RETURN_IF_ERROR(before.read_cell(index, cell));
-  brought(place, kCellHeadBytesMax + cell.local.size());
+  bring(place, kCellHeadBytesMax + cell.local.size());
   return {};
 }
 

@@ -81,10 +81,12 @@ Result<bool> PageReplay::step(BranchId branch, Version version) {
   StoreImpl& store = store_.impl();
   const Branch& committer = store.branch(branch).committer(version);
   const CommitEntry entry = commit_of(committer, version);
-  if (!next_record_ || next_position_ != entry.position) {
-    DOSQL_ASSIGN_OR_RETURN(next_record_, store.log->read_record(entry.position, window_));
+  // Whatever comes of it: reading changes the window that the record ahead lies in.
+  std::optional<log::RecordView> ahead = std::exchange(next_record_, std::nullopt);
+  if (!ahead || next_position_ != entry.position) {
+    DOSQL_ASSIGN_OR_RETURN(ahead, store.log->read_record(entry.position, window_));
   }
-  const log::RecordView record = *std::exchange(next_record_, std::nullopt);
+  const log::RecordView record = *ahead;
   const log::RecordHeader& header = record.header;
   if (header.last_lsn != raw(entry.lsn)) return store.log->corrupt(entry.position, "expected another commit");
   const bool says_more = (header.flags & (log::kHasSpills | log::kHasMarks)) != 0;

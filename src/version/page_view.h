@@ -7,7 +7,6 @@
 #include <cstring>
 
 #include "base/bytes.h"
-#include "base/check.h"
 #include "base/ids.h"
 
 namespace dosql::version {
