@@ -226,15 +226,15 @@ class Subscriber {
   std::thread thread_;
 };
 
-// A thread that shares nothing with anybody: what it costs to use another processor of this machine.
-class Counting {
+// A thread that runs, and shares nothing with anybody: what it costs to use another processor of the machine.
+class Spinning {
  public:
-  Counting()
+  Spinning()
       : thread_([this] {
           while (!over_.load(std::memory_order_relaxed)) {
           }
         }) {}
-  ~Counting() {
+  ~Spinning() {
     over_ = true;
     thread_.join();
   }
@@ -269,11 +269,11 @@ void compare_writing(Report& report, const Place& place, const std::string& name
       },
       [&](int round) { return write(alone, round); });
   report.compare(
-      {.name = name + "-counting",
-       .what = "  beside a thread that counts / beside none",
+      {.name = name + "-spinning",
+       .what = "  beside a thread that only spins / beside none",
        .unit = "commits/s"},
       [&](int round) {
-        const Counting counting;
+        const Spinning spinning;
         return write(alone, round);
       },
       [&](int round) { return write(alone, round); });
