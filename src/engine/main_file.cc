@@ -291,11 +291,10 @@ void MainFile::forget_written_counter() {
 bool MainFile::wait_for_slot(WriterSlot::TimePoint deadline) {
   if (has_slot_) return true;
   WriterSlot& slot = *slot_.load();
-  // Others whose commits are synced give the slot back soon, and will not take it again at once.
-  has_slot_ = session_->durability() == version::Durability::kFull && slot.take_awake(deadline);
-  if (!has_slot_)
-    has_slot_ =
-        slot.take_until(writer_, deadline, [this] { return sqlite3_is_interrupted(session_->db) != 0; });
+  const bool is_synced = session_->durability() == version::Durability::kFull;
+  has_slot_ = slot.take_until(
+      writer_, deadline, [this] { return sqlite3_is_interrupted(session_->db) != 0; },
+      is_synced ? WriterSlot::Wait::kAwake : WriterSlot::Wait::kAsleep);
   return has_slot_;
 }
 

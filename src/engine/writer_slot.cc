@@ -11,34 +11,52 @@ namespace dosql::engine {
 using std::chrono::steady_clock;
 
 bool WriterSlot::try_take() {
-  std::lock_guard lock(mutex_);
-  if (taken_) return false;
+  // Looked at first: whoever waits awake should not take the line from whoever has the slot.
+  if (taken_.load(std::memory_order_relaxed) || taken_.exchange(true, std::memory_order_acquire))
+    return false;
   has_waited_ = false;
-  return taken_ = true;
-}
-
-bool WriterSlot::take_awake(TimePoint deadline) {
-  const TimePoint end = std::min(deadline, steady_clock::now() + kAwakeMax);
-  while (!try_take()) {
-    if (steady_clock::now() >= end) return false;
-    std::this_thread::yield();
-  }
   return true;
 }
 
-bool WriterSlot::take_until(Writer& writer, TimePoint deadline, const std::function<bool()>& cancelled) {
-  std::unique_lock lock(mutex_);
-  if (!taken_) {
-    has_waited_ = false;
-    return taken_ = true;
+// One of awake_, and no longer when it returns.
+bool WriterSlot::stay_awake(TimePoint deadline) {
+  const TimePoint last = std::min(deadline, steady_clock::now() + kAwakeMax);
+  TimePoint end = TimePoint::min();
+  std::uint32_t turns = turns_.load(std::memory_order_relaxed) - 1;
+  bool has_it = false;
+  while (!(has_it = try_take())) {
+    const TimePoint now = steady_clock::now();
+    if (std::exchange(turns, turns_.load(std::memory_order_relaxed)) != turns) end = now + kShortTurn;
+    if (now >= std::min(end, last)) break;
+    std::this_thread::yield();
   }
-  Waiter self{writer};
-  enqueue(self);
+  --awake_;
+  return has_it;
+}
+
+bool WriterSlot::take_until(Writer& writer, TimePoint deadline, const std::function<bool()>& cancelled,
+                            Wait wait) {
+  if (try_take()) return true;
+  std::unique_lock lock(mutex_);
+  Waiter self{writer, wait};
+  if (wait == Wait::kAwake && waiters_.empty() && awake_ < kAwakeMost) {
+    ++awake_;
+    self.called = true;
+  } else {
+    enqueue(self);
+  }
   while (!self.granted) {
-    if (!taken_) {
+    if (std::exchange(self.called, false)) {
+      lock.unlock();
+      if (stay_awake(deadline)) return true;
+      lock.lock();
+      self.was_awake = true;
+      enqueue(self);
+    }
+    if (try_take()) {
       std::erase(waiters_, &self);
       take(writer);
-      return taken_ = true;
+      return true;
     }
     if (cancelled() || steady_clock::now() >= deadline) {
       std::erase(waiters_, &self);
@@ -68,8 +86,9 @@ void WriterSlot::take(const Writer& writer) {
 void WriterSlot::give_back(Writer& writer, HandOff hand_off) {
   std::lock_guard lock(mutex_);
   CHECK(taken_);
+  turns_.fetch_add(1, std::memory_order_relaxed);
   if (waiters_.empty()) {
-    taken_ = false;
+    taken_.store(false, std::memory_order_release);
     return;
   }
   const TimePoint now = steady_clock::now();
@@ -77,14 +96,34 @@ void WriterSlot::give_back(Writer& writer, HandOff hand_off) {
   writer.used_ = (has_waited_ ? writer.used_ : std::max(writer.used_, fair_share_)) + turn;
   fair_share_ += turn / static_cast<std::int64_t>(waiters_.size() + 1);
   Waiter& first = *waiters_.front();
+  const bool to_whoever_is_awake = awake_ > 0 && first.wait == Wait::kAwake && !first.was_awake;
+  if (hand_off == HandOff::kAlways && to_whoever_is_awake) {
+    taken_.store(false, std::memory_order_release);
+    // Two: one takes the place of whoever takes the slot, and the other makes them more.
+    call_next();
+    call_next();
+    return;
+  }
   if (hand_off == HandOff::kAlways || writer.used_ - first.writer.used_ >= kPatience) {
     waiters_.erase(waiters_.begin());
     take(first.writer);
     first.granted = true;
   } else {
-    taken_ = false;
+    taken_.store(false, std::memory_order_release);
   }
   first.wake.notify_one();  // under the lock: the waiter's stack frame ends when it gets out of it
+  if (hand_off == HandOff::kAlways) call_next();
+}
+
+// Wakes the first of the queue before its turn, so that it is awake then.
+void WriterSlot::call_next() {
+  if (waiters_.empty() || awake_ >= kAwakeMost) return;
+  Waiter& first = *waiters_.front();
+  if (first.wait != Wait::kAwake || first.was_awake) return;
+  waiters_.erase(waiters_.begin());
+  ++awake_;
+  first.called = true;
+  first.wake.notify_one();
 }
 
 void WriterSlot::wake() {
@@ -94,7 +133,7 @@ void WriterSlot::wake() {
 
 std::size_t WriterSlot::waiting() const {
   std::lock_guard lock(mutex_);
-  return waiters_.size();
+  return waiters_.size() + static_cast<std::size_t>(awake_);
 }
 
 }  // namespace dosql::engine

@@ -5,10 +5,17 @@
 // is in the order of the time that each has had the slot while others waited: so all get as much of it,
 // however their turns came to an end. (Virtual time, as in start-time fair queueing: Goyal, Vin, Cheng,
 // 1996.)
+//
+// Writers whose commits are synced have the slot for less time than a thread takes to be woken. Up to
+// kAwakeMost of them wait awake: they try again and again and let other threads run in between. Whoever of
+// them has it gives it back for whoever of them comes first, and calls the next of the queue to be awake
+// when its turn comes.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -25,8 +32,11 @@ class WriterSlot {
   static constexpr std::chrono::microseconds kPatience{500};
   // One long transaction is no reason to wait as long: what is owed to the others is at most so much to each.
   static constexpr std::chrono::microseconds kDebtMax = 2 * kPatience;
-  // Longer than a commit has the slot, and about what it takes a thread to fall asleep and be woken.
-  static constexpr std::chrono::microseconds kAwakeMax{100};
+  // How many are awake at once, and for how long: while turns take no longer than kShortTurn, which is
+  // longer than a commit has the slot, and about what it takes a thread to fall asleep and be woken.
+  static constexpr int kAwakeMost = 16;
+  static constexpr std::chrono::microseconds kShortTurn{100};
+  static constexpr std::chrono::microseconds kAwakeMax{1000};
 
   // One of those who take the slot.
   class Writer {
@@ -44,13 +54,15 @@ class WriterSlot {
   // Takes the slot if nobody has it. Never waits.
   bool try_take();
 
-  // Tries for kAwakeMax, at most until `deadline`, to take the slot without falling asleep; other threads run
-  // on the processor meanwhile. Who waits in the queue goes first where the slot is handed over.
-  bool take_awake(TimePoint deadline);
+  enum class Wait : std::uint8_t {
+    kAsleep,
+    kAwake,  // if there is room, and nobody in the queue: for those who have the slot for short turns
+  };
 
-  // Queues for the slot until `deadline`. False: the time is over, or `cancelled()` said so (asked under a
-  // lock, again after wake()); then the caller does not have the slot.
-  bool take_until(Writer& writer, TimePoint deadline, const std::function<bool()>& cancelled);
+  // Waits for the slot until `deadline`. False: the time is over, or `cancelled()` said so (asked under a
+  // lock, at least once in kAwakeMax, again after wake()); then the caller does not have the slot.
+  bool take_until(Writer& writer, TimePoint deadline, const std::function<bool()>& cancelled,
+                  Wait wait = Wait::kAsleep);
 
   // REQUIRES: the caller has the slot, and is that writer.
   void give_back(Writer& writer, HandOff hand_off);
@@ -58,21 +70,30 @@ class WriterSlot {
   // Makes all waiters ask `cancelled` again.
   void wake();
 
-  // How many are in the queue now.
+  // How many wait now, asleep or awake.
   std::size_t waiting() const;
 
  private:
   struct Waiter {
     Writer& writer;
-    std::condition_variable wake = {};
+    Wait wait;
+    bool called = false;     // out of the queue, to be awake
+    bool was_awake = false;  // in vain
     bool granted = false;
+    std::condition_variable wake = {};
   };
 
+  bool stay_awake(TimePoint deadline);
   void enqueue(Waiter& waiter);
+  void call_next();
   void take(const Writer& writer);
 
-  mutable std::mutex mutex_;
-  bool taken_ = false;
+  // Taken by whoever sets it; given back under the mutex only, so that nobody falls asleep meanwhile.
+  std::atomic<bool> taken_{false};
+  std::atomic<std::uint32_t> turns_{0};
+  std::atomic<int> awake_{0};
+
+  mutable std::mutex mutex_;      // guards what follows; has_waited_ is the holder's
   std::vector<Waiter*> waiters_;  // in the order of what they have used, then of their coming
   // What somebody has used who has always had his share while others waited.
   std::chrono::nanoseconds fair_share_{};

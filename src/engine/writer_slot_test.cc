@@ -64,48 +64,73 @@ TEST(WriterSlotTest, WaitersAreServedInOrder) {
   EXPECT_EQ(order, (std::vector<int>{0, 1, 2, 3}));
 }
 
-TEST(WriterSlotTest, WhoStaysAwakeGetsAFreeSlotAndGivesUpSoon) {
+TEST(WriterSlotTest, WhoWaitsAwakeGetsAFreeSlotAndFallsAsleepInTheEnd) {
   WriterSlot slot;
   WriterSlot::Writer writer;
-  EXPECT_TRUE(slot.take_awake(steady_clock::now() - milliseconds(1)));
-  const auto begin = steady_clock::now();
-  EXPECT_FALSE(slot.take_awake(begin + kFar));
-  EXPECT_GE(steady_clock::now() - begin, WriterSlot::kAwakeMax);
-  EXPECT_FALSE(slot.take_awake(begin)) << "its deadline has passed";
+  EXPECT_TRUE(
+      slot.take_until(writer, steady_clock::now() - milliseconds(1), never, WriterSlot::Wait::kAwake));
+  WriterSlot::Writer late;
+  EXPECT_FALSE(slot.take_until(late, steady_clock::now() + milliseconds(3), never, WriterSlot::Wait::kAwake));
   EXPECT_EQ(slot.waiting(), 0u);
-  std::atomic<bool> served = false;
-  std::thread awake([&] {
-    while (!slot.take_awake(steady_clock::now() + kFar)) {
-    }
-    served = true;
-    WriterSlot::Writer other;
-    slot.give_back(other, WriterSlot::HandOff::kAlways);
-  });
-  slot.give_back(writer, WriterSlot::HandOff::kAlways);
-  awake.join();
-  EXPECT_TRUE(served);
-}
-
-// Staying awake is no way past the queue.
-TEST(WriterSlotTest, AHandedOverSlotIsNotForWhoStaysAwake) {
-  WriterSlot slot;
-  WriterSlot::Writer writer;
-  ASSERT_TRUE(slot.try_take());
-  std::atomic<bool> has_it = false;
-  std::atomic<bool> may_go = false;
   std::thread waiter([&] {
     WriterSlot::Writer other;
-    EXPECT_TRUE(slot.take_until(other, steady_clock::now() + kFar, never));
-    has_it = true;
-    while (!may_go) std::this_thread::yield();
+    EXPECT_TRUE(slot.take_until(other, steady_clock::now() + kFar, never, WriterSlot::Wait::kAwake));
     slot.give_back(other, WriterSlot::HandOff::kAlways);
   });
   while (slot.waiting() == 0) std::this_thread::yield();
+  std::this_thread::sleep_for(2 * WriterSlot::kAwakeMax);  // it sleeps by now, mostly; both are right
   slot.give_back(writer, WriterSlot::HandOff::kAlways);
-  EXPECT_FALSE(slot.take_awake(steady_clock::now() + kFar));
-  may_go = true;
   waiter.join();
-  EXPECT_TRUE(has_it);
+}
+
+// Waiting awake is no way past somebody in the queue who cannot be called.
+TEST(WriterSlotTest, AHandedOverSlotIsNotForWhoWaitsAwake) {
+  WriterSlot slot;
+  WriterSlot::Writer writer;
+  ASSERT_TRUE(slot.try_take());
+  std::vector<int> order;
+  const auto wait = [&](int name, WriterSlot::Wait how) {
+    WriterSlot::Writer other;
+    EXPECT_TRUE(slot.take_until(other, steady_clock::now() + kFar, never, how));
+    order.push_back(name);  // under the slot
+    std::this_thread::sleep_for(milliseconds(1));
+    slot.give_back(other, WriterSlot::HandOff::kAlways);
+  };
+  std::thread asleep(wait, 1, WriterSlot::Wait::kAsleep);
+  while (slot.waiting() == 0) std::this_thread::yield();
+  std::thread awake(wait, 2, WriterSlot::Wait::kAwake);
+  while (slot.waiting() < 2) std::this_thread::yield();
+  slot.give_back(writer, WriterSlot::HandOff::kAlways);
+  asleep.join();
+  awake.join();
+  EXPECT_EQ(order, (std::vector<int>{1, 2}));
+}
+
+// More than may be awake at once: those in the queue are called, and nobody is kept out.
+TEST(WriterSlotTest, AllWhoWaitAwakeAreServed) {
+  constexpr int kThreads = 2 * WriterSlot::kAwakeMost;
+  constexpr int kRounds = 50;
+  WriterSlot slot;
+  WriterSlot::Writer writer;
+  ASSERT_TRUE(slot.try_take());
+  long done = 0;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kThreads; ++i) {
+    threads.emplace_back([&] {
+      WriterSlot::Writer other;
+      for (int round = 0; round < kRounds; ++round) {
+        ASSERT_TRUE(slot.take_until(other, steady_clock::now() + kFar, never, WriterSlot::Wait::kAwake));
+        ++done;
+        slot.give_back(other, WriterSlot::HandOff::kAlways);
+      }
+    });
+  }
+  while (slot.waiting() < kThreads) std::this_thread::yield();
+  slot.give_back(writer, WriterSlot::HandOff::kAlways);
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(done, kThreads * kRounds);
+  EXPECT_EQ(slot.waiting(), 0u);
+  EXPECT_TRUE(slot.try_take());
 }
 
 // Whoever releases and takes again in a loop must not keep the others out for ever.
@@ -233,11 +258,12 @@ TEST(WriterSlotTest, ManyThreadsNeverOverlap) {
   int inside = 0;
   long done = 0;
   std::vector<std::thread> threads;
-  for (int i = 0; i < 4; ++i) {
+  for (int i = 0; i < 8; ++i) {
     threads.emplace_back([&, i] {
       WriterSlot::Writer writer;
-      for (int round = 0; round < 500; ++round) {
-        ASSERT_TRUE(slot.take_until(writer, steady_clock::now() + kFar, never));
+      const auto wait = i < 4 ? WriterSlot::Wait::kAsleep : WriterSlot::Wait::kAwake;
+      for (int round = 0; round < 250; ++round) {
+        ASSERT_TRUE(slot.take_until(writer, steady_clock::now() + kFar, never, wait));
         ASSERT_EQ(++inside, 1);
         ++done;
         --inside;

@@ -7,7 +7,7 @@
 
 namespace dosql::version {
 
-Branch::Branch(PageTable& pages)
+Branch::Branch(PageTable& pages, std::shared_ptr<FrontBudget> front_budget)
     : id_(kMainBranch),
       name_(kMainName),
       parent_(nullptr),
@@ -15,6 +15,7 @@ Branch::Branch(PageTable& pages)
       created_lsn_{},
       created_us_(0),
       main_pages_(pages),
+      front_budget_(std::move(front_budget)),
       main_cap_(kLsnUnbounded) {}
 
 Branch::Branch(BranchId id, std::string name, Branch& parent, const ReadPoint& fork, Lsn created_lsn,
@@ -29,6 +30,7 @@ Branch::Branch(BranchId id, std::string name, Branch& parent, const ReadPoint& f
       created_lsn_(created_lsn),
       created_us_(created_us),
       main_pages_(parent.main_pages_),
+      front_budget_(parent.front_budget_),
       main_cap_(parent.parent_ ? parent.main_cap_ : fork.lsn),
       caps_(parent.caps_),
       head_{id, fork.version, fork.lsn, fork.page_count} {
@@ -118,21 +120,26 @@ PageRef Branch::find(PageNo page) const {
 }
 
 PageRef Branch::find_in_trie(PageNo page) const {
-  if (!predecessor || finds_.load(std::memory_order_relaxed) < kFindsForFront) {
-    if (predecessor) finds_.fetch_add(1, std::memory_order_relaxed);
-    pages_lock_.lock_shared();
-    BranchSlot* const slot = pages_.find(page);
-    pages_lock_.unlock_shared();
-    return slot ? with_cap(slot) : PageRef{main_pages_.find(page), main_cap_};
+  if (finds_.load(std::memory_order_relaxed) < front_budget_->finds_first()) {
+    finds_.fetch_add(1, std::memory_order_relaxed);
+  } else if (!front_is_full_.load(std::memory_order_relaxed)) {
+    return find_and_note(page);
   }
+  pages_lock_.lock_shared();
+  BranchSlot* const slot = pages_.find(page);
+  pages_lock_.unlock_shared();
+  return slot ? with_cap(slot) : PageRef{main_pages_.find(page), main_cap_};
+}
+
+PageRef Branch::find_and_note(PageNo page) const {
   std::lock_guard lock(pages_lock_);
   BranchSlot* const in_trie = pages_.find(page);
   PageSlot* const slot = in_trie ? in_trie : main_pages_.find(page);
   if (!front_owner_) {
-    front_owner_ = std::make_unique<PageFront>();
+    front_owner_ = std::make_unique<PageFront>(front_budget_);
     front_.store(front_owner_.get(), std::memory_order_release);
   }
-  if (slot) front_owner_->note(page, slot);
+  if (slot && !front_owner_->note(page, slot)) front_is_full_.store(true, std::memory_order_relaxed);
   return shown(slot);
 }
 

@@ -60,7 +60,7 @@ struct BranchMerge {
 class Branch {
  public:
   // Main. `pages` must outlive it.
-  explicit Branch(PageTable& pages);
+  Branch(PageTable& pages, std::shared_ptr<FrontBudget> front_budget);
   // Forked off `parent` at `fork`. `from_head`: nothing had been committed on the parent behind it (the
   // answer of ordered_head(), or what the log says). REQUIRES: `fork` is the head of `parent` or one of its
   // own commits; the parent's publish_mutex() is held.
@@ -190,6 +190,7 @@ class Branch {
   PageRef with_cap(BranchSlot* slot) const;
   PageRef shown(PageSlot* slot) const;
   PageRef find_in_trie(PageNo page) const;
+  PageRef find_and_note(PageNo page) const;
   bool is_own(const PageSlot* slot) const;
   Lsn newest_sync() const;
 
@@ -202,6 +203,7 @@ class Branch {
   const Lsn created_lsn_;
   const TimestampUs created_us_;
   PageTable& main_pages_;
+  const std::shared_ptr<FrontBudget> front_budget_;  // one for all branches
   const Lsn main_cap_;
   std::shared_ptr<const Cap> caps_;
 
@@ -225,12 +227,11 @@ class Branch {
   PageTrie pages_;
   std::uint32_t generation_ = 0;
   std::vector<std::unique_ptr<BranchSlot>> slots_;
-  // Of a successor that is read much: more than kFindsForFront times. Noted in under pages_lock_, held
-  // exclusively, and read without it.
-  static constexpr std::uint32_t kFindsForFront = 4096;
+  // Of a branch that is read much. Noted in under pages_lock_, held exclusively, and read without it.
   mutable std::unique_ptr<PageFront> front_owner_;
   mutable std::atomic<PageFront*> front_{nullptr};
   mutable std::atomic<std::uint32_t> finds_{0};
+  mutable std::atomic<bool> front_is_full_{false};  // pages that are not in it are found in the trie
 };
 
 }  // namespace dosql::version

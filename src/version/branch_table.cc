@@ -7,7 +7,9 @@
 
 namespace dosql::version {
 
-BranchTable::BranchTable(PageTable& main_pages) { add(std::make_unique<Branch>(main_pages)); }
+BranchTable::BranchTable(PageTable& main_pages, std::shared_ptr<FrontBudget> front_budget) {
+  add(std::make_unique<Branch>(main_pages, std::move(front_budget)));
+}
 
 Branch* BranchTable::get(BranchId id) const {
   if (raw(id) >= kBranchesMax) return nullptr;

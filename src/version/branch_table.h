@@ -21,7 +21,7 @@ class BranchTable {
  public:
   static constexpr std::uint32_t kBranchesMax = 1u << 20;
 
-  explicit BranchTable(PageTable& main_pages);
+  BranchTable(PageTable& main_pages, std::shared_ptr<FrontBudget> front_budget);
 
   // The one that main began as.
   Branch& first_main() const { return *get(kMainBranch); }

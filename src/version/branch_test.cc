@@ -238,6 +238,8 @@ TEST_F(BranchTest, EveryVersionOfEveryBranchStaysReadable) {
   SCOPED_TRACE("DOSQL_SEED=" + std::to_string(seed));
   random_.seed(seed);
   options_.pool_bytes = random_() % 2 == 0 ? 0 : std::size_t{1} << 20;
+  options_.front_finds = random_() % 2 == 0 ? 0 : 100;
+  options_.front_bytes = random_() % 2 == 0 ? std::size_t{100} << 10 : std::size_t{10} << 20;
   options_.spill_bytes = 16 * kPageBytes;
   options_.history_cache_bytes = 16 * 4 * kPageBytes;
   options_.close_checkpoint_bytes = 0;

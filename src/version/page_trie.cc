@@ -84,9 +84,44 @@ BranchSlot* PageTrie::find(PageNo page) const {
   return nullptr;
 }
 
-void PageTrie::insert(BranchSlot* slot) {
-  Node* root = with(root_, slot, hash_of(raw(slot->page)), 0);
-  release(std::exchange(root_, root));
+void PageTrie::insert(BranchSlot* slot) { insert(root_, slot, hash_of(raw(slot->page)), 0); }
+
+// What nobody else has is changed where it is: copying a node counts each of its children anew, and they lie
+// all over the memory.
+void PageTrie::insert(Node*& node, BranchSlot* slot, std::uint32_t hash, unsigned shift) {
+  if (!node) node = Node::make(0);
+  if (node->references.load(std::memory_order_acquire) > 1) node = copied(node);
+  const unsigned place = digit(hash, shift);
+  const std::uint32_t bit = 1u << place;
+  void** const child = node->children() + node->index_of(place);
+  if (node->node_digits & bit) {
+    Node* below = static_cast<Node*>(*child);
+    insert(below, slot, hash, shift + kBits);
+    *child = below;
+  } else if ((node->slot_digits & bit) == 0) {
+    node = grown(node, slot, place);
+  } else if (auto* before = static_cast<BranchSlot*>(*child); before->page == slot->page) {
+    *child = slot;
+  } else {
+    node->slot_digits &= ~bit;
+    node->node_digits |= bit;
+    *child = pair(before, slot, shift + kBits);
+  }
+}
+
+// A node in place of `node`, with `slot` in it, where there is nothing yet.
+PageTrie::Node* PageTrie::grown(Node* node, BranchSlot* slot, unsigned place) {
+  const std::size_t size = node->size();
+  const std::size_t at = node->index_of(place);
+  Node* larger = Node::make(size + 1);
+  larger->slot_digits = node->slot_digits | 1u << place;
+  larger->node_digits = node->node_digits;
+  std::memcpy(larger->children(), node->children(), at * sizeof(void*));
+  larger->children()[at] = slot;
+  std::memcpy(larger->children() + at + 1, node->children() + at, (size - at) * sizeof(void*));
+  node->~Node();
+  ::operator delete(node);
+  return larger;
 }
 
 // A node of two slots whose hashes are equal below `shift`.
@@ -106,41 +141,19 @@ PageTrie::Node* PageTrie::pair(BranchSlot* first, BranchSlot* second, unsigned s
   return node;
 }
 
-// `node` (null: an empty one) with `slot` in it. What it keeps of `node` it shares.
-PageTrie::Node* PageTrie::with(const Node* node, BranchSlot* slot, std::uint32_t hash, unsigned shift) {
-  const unsigned place = digit(hash, shift);
-  const std::uint32_t bit = 1u << place;
-  const std::size_t old_size = node ? node->size() : 0;
-  const bool present = node && ((node->slot_digits | node->node_digits) & bit) != 0;
-  Node* copy = Node::make(old_size + (present ? 0 : 1));
-  copy->slot_digits = (node ? node->slot_digits : 0) | (present ? 0 : bit);
-  copy->node_digits = node ? node->node_digits : 0;
-  const std::size_t at = copy->index_of(place);
-  if (old_size > 0) {
-    const std::size_t behind = present ? at + 1 : at;
-    std::memcpy(copy->children(), node->children(), at * sizeof(void*));
-    std::memcpy(copy->children() + at + 1, node->children() + behind, (old_size - behind) * sizeof(void*));
-  }
-  void** child = copy->children() + at;
-  if (!present) {
-    *child = slot;
-  } else if (copy->node_digits & bit) {
-    *child = with(static_cast<const Node*>(node->children()[at]), slot, hash, shift + kBits);
-  } else {
-    auto* before = static_cast<BranchSlot*>(node->children()[at]);
-    if (before->page == slot->page) {
-      *child = slot;
-    } else {
-      copy->slot_digits &= ~bit;
-      copy->node_digits |= bit;
-      *child = pair(before, slot, shift + kBits);
-    }
-  }
-  for (unsigned other = 0; other < 32; ++other) {
-    if (other == place || (copy->node_digits >> other & 1) == 0) continue;
-    static_cast<Node*>(copy->children()[copy->index_of(other)])
+// A node that shares the children of `node`, of which it takes the place of one owner.
+PageTrie::Node* PageTrie::copied(Node* node) {
+  const std::size_t size = node->size();
+  Node* copy = Node::make(size);
+  copy->slot_digits = node->slot_digits;
+  copy->node_digits = node->node_digits;
+  std::memcpy(copy->children(), node->children(), size * sizeof(void*));
+  for (unsigned place = 0; place < 32; ++place) {
+    if ((copy->node_digits >> place & 1) == 0) continue;
+    static_cast<Node*>(copy->children()[copy->index_of(place)])
         ->references.fetch_add(1, std::memory_order_relaxed);
   }
+  release(node);
   return copy;
 }
 

@@ -106,7 +106,7 @@ class StoreImpl {
   std::unique_ptr<log::Log> log;
 
   PageTable pages;  // main's
-  BranchTable branches{pages};
+  BranchTable branches{pages, std::make_shared<FrontBudget>(options.front_bytes, options.front_finds)};
   Pool pool;
   RetainedPages retained{pool};
   HistoryCache history;

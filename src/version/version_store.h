@@ -62,6 +62,10 @@ struct StoreOptions {
   std::size_t pool_bytes = std::size_t{256} << 20;
   // Upper bound of the cache of rebuilt old page images.
   std::size_t history_cache_bytes = std::size_t{16} << 20;
+  // Upper bound of the maps by which busy branches find pages as quickly as main does, of 8 bytes for a page
+  // each; and after how many pages that were looked for a branch counts as busy.
+  std::uint64_t front_bytes = std::uint64_t{64} << 20;
+  std::uint32_t front_finds = 4096;
   // Changed pages of one transaction kept in memory before they go to the log as spill records.
   std::size_t spill_bytes = std::size_t{8} << 20;
   // A clean close writes a checkpoint only when more log than this would have to be replayed without it...
