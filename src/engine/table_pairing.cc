@@ -134,8 +134,25 @@ class Pairing {
     }
   }
 
+  // A virtual table whose content has another name now is no longer the one of its name.
+  void leave_moved_alone() {
+    for (std::size_t i = 0; i < before_.tables.size(); ++i) {
+      const TableShape& table = before_.tables[i];
+      if (table.kind != TableKind::kVirtual) continue;
+      const std::string prefix = diff::folded(table.name) + "_";
+      const bool moved = std::ranges::any_of(pairs_, [&](const TablePair& pair) {
+        return pair.before->shadow && diff::folded(pair.before->name).starts_with(prefix) &&
+               !diff::folded(pair.after->name).starts_with(prefix);
+      });
+      if (!moved || taken_before_[i]) continue;
+      taken_before_[i] = true;
+      alone_.push_back({&table, nullptr});
+    }
+  }
+
   // What is left has no other side.
   std::vector<TablePair> finish() {
+    pairs_.insert(pairs_.end(), alone_.begin(), alone_.end());
     for (std::size_t i = 0; i < before_.tables.size(); ++i) {
       if (!taken_before_[i]) pairs_.push_back({&before_.tables[i], nullptr});
     }
@@ -154,6 +171,7 @@ class Pairing {
   std::vector<bool> taken_before_;
   std::vector<bool> taken_after_;
   std::vector<TablePair> pairs_;
+  std::vector<TablePair> alone_;
 };
 
 // VACUUM gives the rows of sqlite_schema new numbers, and leaves tables in their order.
@@ -231,6 +249,7 @@ TablePairs pair_known(std::shared_ptr<const VersionSchema> before, std::shared_p
   TablePairs result{.before = std::move(before), .after = std::move(after), .pairs = {}};
   Pairing pairing(*result.before, *result.after);
   for (const auto& [one, other] : known) pairing.pair(one, other);
+  pairing.leave_moved_alone();
   pairing.pair_by_name();
   result.pairs = pairing.finish();
   return result;

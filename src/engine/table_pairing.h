@@ -46,7 +46,8 @@ Result<std::vector<version::ReadPoint>> schema_changes(version::VersionStore& st
                                                        const version::ReadPoint& first,
                                                        const version::ReadPoint& last);
 
-// The pairs of which it is known that they are one, by their indexes; what is left is paired by name.
+// The pairs of which it is known that they are one, by their indexes; what is left is paired by name, but for
+// virtual tables whose content has another name.
 TablePairs pair_known(std::shared_ptr<const VersionSchema> before, std::shared_ptr<const VersionSchema> after,
                       const std::vector<std::pair<std::size_t, std::size_t>>& known);
 
