@@ -1,8 +1,10 @@
 #include "engine/column_lines.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "engine/column_matching.h"
+#include "engine/merge_actions.h"
 #include "engine/table_pairing.h"
 #include "engine/version_pair.h"
 #include "sql/lexer.h"
@@ -14,10 +16,7 @@ using version::ReadPoint;
 
 namespace {
 
-bool same_column_names(const TableShape& a, const TableShape& b) {
-  return std::ranges::equal(a.columns, b.columns, sql::equals_ignoring_case, &ColumnShape::name,
-                            &ColumnShape::name);
-}
+constexpr auto kNowhere = static_cast<std::size_t>(-1);
 
 template <class Set>
 bool intersect(const Set& a, const Set& b) {
@@ -35,77 +34,163 @@ std::optional<ColumnMatches> match_by_place(const TableShape& before, const Tabl
   return matches;
 }
 
-// Whether the names of `a` are names of `b` too, in the same order.
-bool keeps_names(const TableShape& a, const TableShape& b) {
-  std::size_t next = 0;
-  for (const ColumnShape& column : a.columns) {
-    const auto found = b.find_column(column.name);
-    if (!found || *found < next) return false;
-    next = *found + 1;
+// Which of them is that one.
+template <class Set>
+std::size_t find_number(const std::vector<Set>& numbers, const Set& wanted) {
+  const auto found = std::ranges::find_if(numbers, [&](const Set& one) { return intersect(one, wanted); });
+  return found == numbers.end() ? kNowhere : static_cast<std::size_t>(found - numbers.begin());
+}
+
+std::size_t find_name(const VersionSchema& schema, const std::string& name) {
+  const TableShape* const found = schema.find(name);
+  return found == nullptr ? kNowhere : static_cast<std::size_t>(found - schema.tables.data());
+}
+
+// Where each table of `before` is in what a merge made of it; `sources`: which table of what was merged it
+// is. It has its name, or the one that it has there.
+std::vector<std::size_t> places_after_merge(const VersionSchema& before, const VersionSchema& source,
+                                            const std::vector<std::size_t>& sources,
+                                            const VersionSchema& result) {
+  std::vector<std::size_t> places(before.tables.size(), kNowhere);
+  std::vector<bool> taken(result.tables.size());
+  const auto place = [&](std::size_t table, std::size_t found, bool same_row) {
+    if (found == kNowhere || taken[found] || places[table] != kNowhere) return;
+    if (same_row && result.tables[found].schema_rowid != before.tables[table].schema_rowid) return;
+    places[table] = found;
+    taken[found] = true;
+  };
+  // One that was made anew for it has another row in sqlite_schema.
+  for (const bool same_row : {true, false}) {
+    for (std::size_t i = 0; i < places.size(); ++i) {
+      if (sources[i] != kNowhere) place(i, find_name(result, source.tables[sources[i]].name), same_row);
+      place(i, find_name(result, before.tables[i].name), same_row);
+    }
   }
-  return true;
+  return places;
 }
 
 }  // namespace
 
-const ColumnLines::TableNumbers* ColumnLines::Numbered::of(const TableShape& table) const {
-  const TableShape* const own = schema->find(table.name);
-  if (own == nullptr || own->columns.size() != table.columns.size()) return nullptr;
-  return &tables[static_cast<std::size_t>(own - schema->tables.data())];
+bool is_identity(const ColumnMatches& matches) {
+  for (std::size_t i = 0; i < matches.size(); ++i) {
+    if (matches[i] != std::optional(i)) return false;
+  }
+  return true;
+}
+
+std::optional<ColumnLines::Side> ColumnLines::Side::of(const Numbered& numbered, const TableShape& table) {
+  const std::size_t index = find_name(*numbered.schema, table.name);
+  if (index == kNowhere || numbered.columns[index].size() != table.columns.size()) return std::nullopt;
+  return Side{&numbered, index};
+}
+
+const ColumnLines::Gone* ColumnLines::Side::find_gone(const Numbers& column) const {
+  const auto found =
+      std::ranges::find_if(numbered->gone, [&](const Gone& one) { return intersect(one.numbers, column); });
+  return found == numbered->gone.end() ? nullptr : &*found;
 }
 
 Result<ColumnMatches> ColumnLines::match(const ReadPoint& from, const TableShape& before, const ReadPoint& to,
                                          const TableShape& after) {
-  if (same_column_names(before, after)) return match_columns(before, after);
   DOSQL_ASSIGN_OR_RETURN(const Shared numbered_before, at(from));
   DOSQL_ASSIGN_OR_RETURN(const Shared numbered_after, at(to));
-  const TableNumbers* const before_numbers = numbered_before->of(before);
-  const TableNumbers* const after_numbers = numbered_after->of(after);
+  const auto side_before = Side::of(*numbered_before, before);
+  const auto side_after = Side::of(*numbered_after, after);
   // The schema was changed by hand, past its cookie.
-  if (before_numbers == nullptr || after_numbers == nullptr) return match_columns(before, after);
-  ColumnMatches matches(before.columns.size());
-  std::vector<bool> taken(after.columns.size());
-  for (std::size_t i = 0; i < matches.size(); ++i) {
+  if (!side_before || !side_after) return match_columns(before, after);
+  return match_sides(*side_before, *side_after);
+}
+
+ColumnMatches ColumnLines::match_sides(const Side& before, const Side& after) {
+  ColumnMatches matches(before.column_count());
+  std::vector<bool> taken(after.column_count());
+  const bool same_table = intersect(before.number(), after.number());
+  for (std::size_t i = 0; i < matches.size() && same_table; ++i) {
     for (std::size_t j = 0; j < taken.size() && !matches[i]; ++j) {
-      if (taken[j] || !intersect((*before_numbers)[i], (*after_numbers)[j])) continue;
+      if (taken[j] || !intersect(before.number(i), after.number(j))) continue;
       matches[i] = j;
       taken[j] = true;
     }
   }
   for (std::size_t i = 0; i < matches.size(); ++i) {
-    const auto same_name = after.find_column(before.columns[i].name);
+    const auto same_name = after.shape().find_column(before.name(i));
     if (matches[i] || !same_name || taken[*same_name]) continue;
+    const bool was_another =
+        before.find_gone(after.number(*same_name)) != nullptr || after.find_gone(before.number(i)) != nullptr;
+    if (same_table && was_another) continue;
     matches[i] = same_name;
     taken[*same_name] = true;
   }
   return matches;
 }
 
-Result<std::optional<std::string>> ColumnLines::find_table(const ReadPoint& from, const TableShape& before,
-                                                           const ReadPoint& to) {
-  // The empty database.
-  if (to.version == Version{0}) return std::optional<std::string>();
-  DOSQL_ASSIGN_OR_RETURN(const Shared numbered_before, at(from));
-  DOSQL_ASSIGN_OR_RETURN(const Shared numbered_after, at(to));
-  const TableNumbers* const numbers = numbered_before->of(before);
-  for (std::size_t i = 0; numbers != nullptr && i < numbered_after->tables.size(); ++i) {
-    if (share_a_column(*numbers, numbered_after->tables[i]))
-      return std::optional(numbered_after->schema->tables[i].name);
+Result<TablePairs> ColumnLines::pair_tables(const ReadPoint& before, const ReadPoint& after) {
+  DOSQL_ASSIGN_OR_RETURN(const Shared numbered_before, at(before));
+  DOSQL_ASSIGN_OR_RETURN(const Shared numbered_after, at(after));
+  // The same tables, but for the pages where they are.
+  DOSQL_ASSIGN_OR_RETURN(const auto schema_before, schemas_.of(before));
+  DOSQL_ASSIGN_OR_RETURN(const auto schema_after, schemas_.of(after));
+  std::vector<std::pair<std::size_t, std::size_t>> known;
+  for (std::size_t i = 0; i < numbered_before->tables.size(); ++i) {
+    const std::size_t other = find_number(numbered_after->tables, numbered_before->tables[i]);
+    if (other == kNowhere) continue;
+    const std::size_t here = find_name(*schema_before, numbered_before->schema->tables[i].name);
+    const std::size_t there = find_name(*schema_after, numbered_after->schema->tables[other].name);
+    if (here != kNowhere && there != kNowhere) known.emplace_back(here, there);
   }
-  return std::optional<std::string>();
+  return pair_known(schema_before, schema_after, known);
 }
 
-bool ColumnLines::share_a_column(const TableNumbers& a, const TableNumbers& b) {
-  return std::ranges::any_of(a, [&](const Numbers& one) {
-    return std::ranges::any_of(b, [&](const Numbers& other) { return intersect(one, other); });
-  });
+// A version that all ways to the versions in question go through, and to what was merged on them.
+Result<ReadPoint> ColumnLines::start() {
+  if (start_) return *start_;
+  ReadPoint start = points_.front();
+  const auto go_back = [&](const ReadPoint& point) -> Status {
+    const Version shared = store_.shared_version(start.branch, point.branch).version;
+    const Version first = std::min({shared, start.version, point.version});
+    if (first == start.version) return {};
+    if (first == Version{0}) {
+      start = ReadPoint{.branch = kMainBranch};
+      return {};
+    }
+    DOSQL_ASSIGN_OR_RETURN(start, store_.at_version(start.branch, first));
+    return {};
+  };
+  std::vector<ReadPoint> points = points_;
+  for (const ReadPoint& point : points) DOSQL_RETURN_IF_ERROR(go_back(point));
+  bool changed = false;
+  for (const ReadPoint& point : points) {
+    DOSQL_ASSIGN_OR_RETURN(const auto changes, schema_changes(store_, start, point));
+    changed = changed || !changes.empty();
+  }
+  std::set<Lsn> known;
+  for (bool is_new = changed; is_new;) {
+    is_new = false;
+    for (std::size_t i = 0; i < points.size(); ++i) {
+      for (const version::LineMerge& merge : version::merges_on_line(store_, points[i])) {
+        if (merge.version <= start.version || !known.insert(merge.mark.lsn).second) continue;
+        DOSQL_ASSIGN_OR_RETURN(points.emplace_back(), store_.at_commit(merge.mark.lsn));
+        DOSQL_RETURN_IF_ERROR(go_back(points.back()));
+        is_new = true;
+      }
+    }
+  }
+  return start_.emplace(start);
 }
 
 // Of the newest change on the line of the point that is not behind it.
 Result<ColumnLines::Shared> ColumnLines::at(const ReadPoint& point) {
-  DOSQL_ASSIGN_OR_RETURN(const ReadPoint first, store_.at_version(point.branch, Version{1}));
+  DOSQL_ASSIGN_OR_RETURN(const ReadPoint first, start());
   DOSQL_ASSIGN_OR_RETURN(const std::vector<ReadPoint> changes, schema_changes(store_, first, point));
-  const std::vector<version::LineMerge> merges = version::merges_on_line(store_, point);
+  // What was merged has changed nothing either.
+  if (changes.empty()) return begin(first);
+  return walk(first, point, changes);
+}
+
+Result<ColumnLines::Shared> ColumnLines::walk(const ReadPoint& first, const ReadPoint& point,
+                                              const std::vector<ReadPoint>& changes) {
+  std::vector<version::LineMerge> merges = version::merges_on_line(store_, point);
+  std::erase_if(merges, [&](const version::LineMerge& merge) { return merge.version <= first.version; });
   DOSQL_ASSIGN_OR_RETURN(Shared numbered, begin(first));
   auto change = changes.begin();
   auto merge_at = merges.begin();
@@ -126,7 +211,8 @@ Result<ColumnLines::Shared> ColumnLines::at(const ReadPoint& point) {
       }
       for (auto one = merge_at; one != merges_end; ++one) {
         DOSQL_ASSIGN_OR_RETURN(const ReadPoint merged, store_.at_commit(one->mark.lsn));
-        DOSQL_ASSIGN_OR_RETURN(numbered, merge(before, numbered, merged));
+        const Step step{.commit = commit, .merged = merged, .changed = changes_schema};
+        DOSQL_ASSIGN_OR_RETURN(numbered, merge(step, before, numbered));
       }
       known_[commit.lsn] = numbered;
     }
@@ -142,36 +228,70 @@ Result<ColumnLines::Shared> ColumnLines::begin(const ReadPoint& first) {
   auto numbered = std::make_shared<Numbered>();
   DOSQL_ASSIGN_OR_RETURN(numbered->schema, schemas_.of(first));
   for (const TableShape& table : numbered->schema->tables) {
-    TableNumbers& numbers = numbered->tables.emplace_back();
+    numbered->tables.push_back(next_number());
+    TableNumbers& numbers = numbered->columns.emplace_back();
     while (numbers.size() < table.columns.size()) numbers.push_back(next_number());
   }
   known = std::move(numbered);
   return known;
 }
 
-// `merged`: columns that are not matched by name get no number yet, merge() does that.
+// `merged`: nothing gets a number yet, merge() does that.
 Result<ColumnLines::Shared> ColumnLines::change_schema(const Shared& before, const ReadPoint& change,
                                                        bool merged) {
   auto numbered = std::make_shared<Numbered>();
   DOSQL_ASSIGN_OR_RETURN(numbered->schema, schemas_.of(change));
+  numbered->gone = before->gone;
+  numbered->tables.resize(numbered->schema->tables.size());
   for (const TableShape& table : numbered->schema->tables)
-    numbered->tables.emplace_back(table.columns.size());
-  const std::vector<std::size_t> next = follow_tables(*before->schema, *numbered->schema);
-  for (std::size_t i = 0; i < next.size() && !merged; ++i) {
+    numbered->columns.emplace_back(table.columns.size());
+  if (merged) return Shared(std::move(numbered));
+  const std::vector<std::size_t> next = follow_exchanges(*before->schema, *numbered->schema);
+  for (std::size_t i = 0; i < next.size(); ++i) {
     if (next[i] == kNoTable) continue;
+    numbered->tables[next[i]] = before->tables[i];
     const TableShape& table = before->schema->tables[i];
     DOSQL_ASSIGN_OR_RETURN(const ColumnMatches matches,
                            match_step(change, table, numbered->schema->tables[next[i]]));
     for (std::size_t column = 0; column < matches.size(); ++column) {
-      if (matches[column]) numbered->tables[next[i]][*matches[column]] = before->tables[i][column];
+      const Numbers& numbers = before->columns[i][column];
+      if (matches[column]) {
+        numbered->columns[next[i]][*matches[column]] = numbers;
+      } else {
+        numbered->gone.push_back({before->tables[i], numbers, table.columns[column].name});
+      }
     }
   }
-  for (TableNumbers& numbers : numbered->tables) {
-    for (Numbers& column : numbers) {
-      if (column.empty() && !merged) column = next_number();
+  DOSQL_RETURN_IF_ERROR(bring_back(change, *numbered));
+  for (std::size_t i = 0; i < numbered->tables.size(); ++i) {
+    if (numbered->tables[i].empty()) numbered->tables[i] = next_number();
+    for (Numbers& column : numbered->columns[i]) {
+      if (column.empty()) column = next_number();
     }
   }
   return Shared(std::move(numbered));
+}
+
+// What a REVERT adds is the column of that name that went last.
+Status ColumnLines::bring_back(const ReadPoint& change, Numbered& numbered) {
+  if (numbered.gone.empty()) return {};
+  DOSQL_ASSIGN_OR_RETURN(const version::CommitInfo commit, store_.commit_info(change.branch, change.version));
+  if (!commit.marks.message.starts_with(kRevertMessage)) return {};
+  for (std::size_t i = 0; i < numbered.tables.size(); ++i) {
+    const TableShape& table = numbered.schema->tables[i];
+    for (std::size_t column = 0; column < table.columns.size(); ++column) {
+      if (!numbered.columns[i][column].empty()) continue;
+      const auto is_it = [&](const Gone& gone) {
+        return intersect(gone.table, numbered.tables[i]) &&
+               sql::equals_ignoring_case(gone.name, table.columns[column].name);
+      };
+      const auto found = std::find_if(numbered.gone.rbegin(), numbered.gone.rend(), is_it);
+      if (found == numbered.gone.rend()) continue;
+      numbered.columns[i][column] = found->numbers;
+      numbered.gone.erase(std::next(found).base());
+    }
+  }
+  return {};
 }
 
 Result<ColumnMatches> ColumnLines::match_step(const ReadPoint& change, const TableShape& before,
@@ -182,77 +302,157 @@ Result<ColumnMatches> ColumnLines::match_step(const ReadPoint& change, const Tab
   if (!by_place || all_there || *by_place == matches) return matches;
   DOSQL_ASSIGN_OR_RETURN(const ReadPoint previous,
                          store_.at_version(change.branch, Version{raw(change.version) - 1}));
-  DOSQL_ASSIGN_OR_RETURN(const auto pair, VersionPair::make(store_, schemas_, handle_, previous, change));
+  DOSQL_ASSIGN_OR_RETURN(TablePairs tables, engine::pair_tables(store_, schemas_, previous, change));
+  DOSQL_ASSIGN_OR_RETURN(const auto pair,
+                         VersionPair::make(store_, handle_, std::move(tables), previous, change));
   DOSQL_ASSIGN_OR_RETURN(const bool rows_written, pair->rows_differ(&before, &after));
   return rows_written ? matches : *by_place;
 }
 
-// `result` is what merging that version into `before` gave.
-Result<ColumnLines::Shared> ColumnLines::merge(const Shared& before, const Shared& result,
-                                               const ReadPoint& merged) {
-  DOSQL_ASSIGN_OR_RETURN(const Shared source, at(merged));
+// `result` is what the step made of `before`.
+Result<ColumnLines::Shared> ColumnLines::merge(const Step& step, const Shared& before, const Shared& result) {
+  DOSQL_ASSIGN_OR_RETURN(const Shared source, at(step.merged));
   auto numbered = std::make_shared<Numbered>(*result);
-  static const TableShape kNoShape;
-  static const TableNumbers kNoNumbers;
-  const std::vector<std::size_t> next = follow_tables(*before->schema, *numbered->schema);
-  for (std::size_t i = 0; i < numbered->tables.size(); ++i) {
-    const TableShape& table = numbered->schema->tables[i];
-    const auto previous = std::ranges::find(next, i) - next.begin();
-    const bool is_new = static_cast<std::size_t>(previous) == next.size();
-    const TableShape& old = is_new ? kNoShape : before->schema->tables[static_cast<std::size_t>(previous)];
-    const TableNumbers& old_numbers =
-        is_new ? kNoNumbers : before->tables[static_cast<std::size_t>(previous)];
-    const TableShape* theirs = nullptr;
-    for (std::size_t j = 0; j < source->tables.size() && theirs == nullptr; ++j) {
-      const bool same = share_a_column(source->tables[j], old_numbers);
-      if (same) theirs = &source->schema->tables[j];
-    }
-    if (theirs == nullptr) theirs = source->schema->find(table.name);
-    merge_table(old, old_numbers, theirs == nullptr ? kNoShape : *theirs,
-                theirs == nullptr ? kNoNumbers : *source->of(*theirs), table, numbered->tables[i]);
-    for (Numbers& column : numbered->tables[i]) {
-      if (column.empty()) column = next_number();
+  const std::size_t count = numbered->tables.size();
+  std::vector<std::size_t> theirs_of_ours;
+  for (const Numbers& table : before->tables) theirs_of_ours.push_back(find_number(source->tables, table));
+  const std::vector<std::size_t> places =
+      places_after_merge(*before->schema, *source->schema, theirs_of_ours, *numbered->schema);
+  std::vector<std::optional<Side>> ours(count);
+  std::vector<std::optional<Side>> theirs(count);
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    if (places[i] == kNowhere) continue;
+    ours[places[i]] = Side{before.get(), i};
+    if (theirs_of_ours[i] != kNowhere) theirs[places[i]] = Side{source.get(), theirs_of_ours[i]};
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    if (theirs[i]) continue;
+    // Made on their side, or on both.
+    const std::size_t found = find_name(*source->schema, numbered->schema->tables[i].name);
+    if (found != kNowhere && std::ranges::find(theirs_of_ours, found) == theirs_of_ours.end())
+      theirs[i] = Side{source.get(), found};
+  }
+  for (const Shared& side : {before, source}) {
+    if (side == source) numbered->gone.insert(numbered->gone.end(), side->gone.begin(), side->gone.end());
+    for (std::size_t i = 0; i < side->tables.size(); ++i) {
+      const TableShape& table = side->schema->tables[i];
+      for (std::size_t column = 0; column < table.columns.size(); ++column)
+        numbered->gone.push_back({side->tables[i], side->columns[i][column], table.columns[column].name});
     }
   }
+  for (std::size_t i = 0; i < count; ++i)
+    DOSQL_RETURN_IF_ERROR(merge_table(step, ours[i], theirs[i], i, *numbered));
+  Numbers present;
+  for (const TableNumbers& table : numbered->columns) {
+    for (const Numbers& column : table) present.insert(column.begin(), column.end());
+  }
+  Numbers known;
+  std::erase_if(numbered->gone, [&](Gone& gone) {
+    std::erase_if(gone.numbers, [&](std::uint64_t number) {
+      return present.contains(number) || !known.insert(number).second;
+    });
+    return gone.numbers.empty();
+  });
   return Shared(std::move(numbered));
 }
 
+Status ColumnLines::merge_table(const Step& step, const std::optional<Side>& before,
+                                const std::optional<Side>& source, std::size_t result, Numbered& numbered) {
+  TableNumbers& columns = numbered.columns[result];
+  const auto take = [&](const Side& side) {
+    numbered.tables[result].insert(side.number().begin(), side.number().end());
+  };
+  const auto take_by_name = [&](const Side& side) {
+    for (std::size_t i = 0; i < side.column_count(); ++i) {
+      const auto place = numbered.schema->tables[result].find_column(side.name(i));
+      if (place) columns[*place].insert(side.number(i).begin(), side.number(i).end());
+    }
+  };
+  if (before) take(*before);
+  if (source) take(*source);
+  if (before && source) {
+    DOSQL_RETURN_IF_ERROR(merge_columns(step, *before, *source, result, numbered));
+  } else if (before || source) {
+    take_by_name(before ? *before : *source);
+  }
+  if (numbered.tables[result].empty()) numbered.tables[result] = next_number();
+  for (Numbers& column : columns) {
+    if (column.empty()) column = next_number();
+  }
+  return {};
+}
+
+// What the version that both sides of a merge have in common calls the column; empty: it has none such.
+Result<std::string> ColumnLines::name_before(const Step& step, const Numbers& column) {
+  DOSQL_ASSIGN_OR_RETURN(const ReadPoint previous,
+                         store_.at_version(step.commit.branch, Version{raw(step.commit.version) - 1}));
+  DOSQL_ASSIGN_OR_RETURN(const std::vector<ReadPoint> bases, store_.merge_bases(previous, step.merged));
+  if (bases.empty()) return std::string();
+  DOSQL_ASSIGN_OR_RETURN(const Shared base, at(bases.front()));
+  for (std::size_t i = 0; i < base->columns.size(); ++i) {
+    const std::size_t found = find_number(base->columns[i], column);
+    if (found != kNowhere) return base->schema->tables[i].columns[found].name;
+  }
+  return std::string();
+}
+
 // Names are those of one of the sides: a column of both has the one that it was given on either.
-void ColumnLines::merge_table(const TableShape& before, const TableNumbers& before_numbers,
-                              const TableShape& source, const TableNumbers& source_numbers,
-                              const TableShape& result, TableNumbers& numbers) {
-  std::vector<bool> taken(result.columns.size());
-  std::vector<bool> shared(result.columns.size());
-  std::vector<bool> used(source.columns.size());
+Status ColumnLines::merge_columns(const Step& step, const Side& before, const Side& source,
+                                  std::size_t result, Numbered& numbered) {
+  const TableShape& shape = numbered.schema->tables[result];
+  TableNumbers& columns = numbered.columns[result];
+  std::vector<bool> taken(shape.columns.size());
+  const ColumnMatches theirs = match_sides(before, source);
+  const auto is_theirs = [&](std::size_t column) {
+    return std::ranges::find(theirs, std::optional(column)) != theirs.end();
+  };
   const auto add = [&](std::size_t column, const Numbers& more) {
-    numbers[column].insert(more.begin(), more.end());
+    columns[column].insert(more.begin(), more.end());
     taken[column] = true;
   };
-  const bool as_before = keeps_names(before, result);
-  const bool as_source = keeps_names(source, result);
-  for (std::size_t i = 0; i < before.columns.size(); ++i) {
-    std::optional<std::size_t> theirs;
-    for (std::size_t j = 0; j < source.columns.size() && !theirs; ++j) {
-      if (!used[j] && intersect(before_numbers[i], source_numbers[j])) theirs = j;
+  // A table that was made anew has the branch's definition.
+  const bool replaced = shape.schema_rowid != before.shape().schema_rowid;
+  for (std::size_t i = 0; i < theirs.size(); ++i) {
+    if (!theirs[i]) continue;
+    const auto our_place = shape.find_column(before.name(i));
+    const auto their_place = shape.find_column(source.name(*theirs[i]));
+    bool takes_theirs = replaced || (step.changed && !our_place);
+    if (step.changed && !replaced && our_place && their_place && our_place != their_place) {
+      // One of the names is another column's now.
+      DOSQL_ASSIGN_OR_RETURN(const std::string name, name_before(step, before.number(i)));
+      takes_theirs = sql::equals_ignoring_case(name, before.name(i));
     }
-    std::optional<std::size_t> place = result.find_column(before.columns[i].name);
-    if (theirs) {
-      used[*theirs] = true;
-      const auto theirs_place = result.find_column(source.columns[*theirs].name);
-      const bool takes_theirs = theirs_place && !taken[*theirs_place] && (as_source || !as_before);
-      if (takes_theirs) place = theirs_place;
-    }
+    const auto place = takes_theirs && their_place ? their_place : our_place;
     if (!place || taken[*place]) continue;
-    add(*place, before_numbers[i]);
-    if (!theirs) continue;
-    add(*place, source_numbers[*theirs]);
-    shared[*place] = true;
+    add(*place, before.number(i));
+    add(*place, source.number(*theirs[i]));
   }
-  // What only they had, or both added.
-  for (std::size_t j = 0; j < source.columns.size(); ++j) {
-    const auto place = result.find_column(source.columns[j].name);
-    if (!used[j] && place && !shared[*place]) add(*place, source_numbers[j]);
+  if (!step.changed) return {};
+  // What they added has come.
+  bool took_theirs = true;
+  for (std::size_t j = 0; j < source.column_count(); ++j) {
+    const bool may_be_gone = is_theirs(j) || before.find_gone(source.number(j)) != nullptr;
+    took_theirs = took_theirs && (may_be_gone || shape.find_column(source.name(j)));
   }
+  for (std::size_t i = 0; i < theirs.size(); ++i) {
+    const auto place = shape.find_column(before.name(i));
+    if (theirs[i] || !place || taken[*place]) continue;
+    // Of two columns that have one name, but are none, it is one.
+    const auto other = source.shape().find_column(before.name(i));
+    bool gave_way = other && !is_theirs(*other) && replaced;
+    if (other && !is_theirs(*other) && !replaced && took_theirs &&
+        source.find_gone(before.number(i)) != nullptr) {
+      // They dropped it, which is a conflict if ours has given it another name.
+      DOSQL_ASSIGN_OR_RETURN(const std::string name, name_before(step, before.number(i)));
+      gave_way = sql::equals_ignoring_case(name, before.name(i));
+    }
+    if (!gave_way) add(*place, before.number(i));
+  }
+  for (std::size_t j = 0; j < source.column_count(); ++j) {
+    const auto place = shape.find_column(source.name(j));
+    if (!is_theirs(j) && place && !taken[*place]) add(*place, source.number(j));
+  }
+  return {};
 }
 
 }  // namespace dosql::engine

@@ -1,6 +1,6 @@
-// Which column of one version of a table is which of another, followed through the versions that changed the
-// schema: the looks of two versions far apart do not tell a column that was renamed from one that was dropped
-// while another was added.
+// Which table and which column of one version is which of another, followed through the versions that changed
+// the schema: the looks of two versions far apart do not tell a column that was renamed from one that was
+// dropped while another was added, nor what has the name of what went.
 #pragma once
 
 #include <cstdint>
@@ -9,10 +9,12 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <dosql/result.h>
 
+#include "engine/table_pairing.h"
 #include "engine/table_shape.h"
 #include "version/version_store.h"
 
@@ -21,54 +23,90 @@ namespace dosql::engine {
 // For each column of one version its index in the other; none: it is gone there.
 using ColumnMatches = std::vector<std::optional<std::size_t>>;
 
-// Each column gets a number where it comes to be, and keeps it under other names and on other branches. A
-// merge gives a column that both sides added the numbers of both.
+// Whether each column is in its old place.
+bool is_identity(const ColumnMatches& matches);
+
+// Each table and each column gets a number where it comes to be, and keeps it under other names and on other
+// branches. A merge gives what both sides added under one name the numbers of both.
 //
 // Between a version and the one before, columns are matched by match_columns(). Where that can be read in two
 // ways, since one transaction may do much, the rows tell: RENAME COLUMN writes none of them, DROP COLUMN all.
 class ColumnLines {
  public:
-  // `handle`: for collations. All must outlive it.
-  ColumnLines(version::VersionStore& store, VersionSchemas& schemas, sqlite3* handle)
-      : store_(store), schemas_(schemas), handle_(handle) {}
+  // `points`: all versions that it will be asked about. `handle`: for collations. All must outlive it.
+  ColumnLines(version::VersionStore& store, VersionSchemas& schemas, sqlite3* handle,
+              std::vector<version::ReadPoint> points)
+      : store_(store), schemas_(schemas), handle_(handle), points_(std::move(points)) {}
 
-  // Columns of the same number, then those of the same name. Looks at each change of the schema that led to
-  // one of the two versions, but once only; at none where both are declared alike. Errors: those of
-  // VersionSchemas::of() and of the store.
+  // Columns of the same number, then those of the same name that neither side can have seen: of a column that
+  // was dropped on the way, one that has its name now is another. In a table that was made anew all columns
+  // go by their names. Looks at each change of the schema on the ways from what the versions have in common,
+  // but once only. Errors: those of VersionSchemas::of() and of the store.
   Result<ColumnMatches> match(const version::ReadPoint& from, const TableShape& before,
                               const version::ReadPoint& to, const TableShape& after);
-  // The name of the table that has one of its columns there; none: it is gone. Finds one, too, that was given
-  // another name on a branch which was merged. Errors: as above.
-  Result<std::optional<std::string>> find_table(const version::ReadPoint& from, const TableShape& before,
-                                                const version::ReadPoint& to);
+  // Tables of the same number, then those of the same name. Costs and errors as above.
+  Result<TablePairs> pair_tables(const version::ReadPoint& before, const version::ReadPoint& after);
 
  private:
   using Numbers = std::set<std::uint64_t>;
   using TableNumbers = std::vector<Numbers>;  // by column
+  // A column that was dropped on the way.
+  struct Gone {
+    Numbers table;
+    Numbers numbers;
+    std::string name;
+  };
   struct Numbered {
     std::shared_ptr<const VersionSchema> schema;
-    std::vector<TableNumbers> tables;
-
-    // Null: the table is not known so.
-    const TableNumbers* of(const TableShape& table) const;
+    std::vector<Numbers> tables;
+    std::vector<TableNumbers> columns;  // by table
+    std::vector<Gone> gone;             // in the order in which they went
   };
   using Shared = std::shared_ptr<const Numbered>;
+  // A table in one of the versions.
+  struct Side {
+    const Numbered* numbered = nullptr;
+    std::size_t index = 0;
 
+    static std::optional<Side> of(const Numbered& numbered, const TableShape& table);
+    const TableShape& shape() const { return numbered->schema->tables[index]; }
+    const Numbers& number() const { return numbered->tables[index]; }
+    const Numbers& number(std::size_t column) const { return numbered->columns[index][column]; }
+    const std::string& name(std::size_t column) const { return shape().columns[column].name; }
+    std::size_t column_count() const { return shape().columns.size(); }
+    // None: it is not one that went.
+    const Gone* find_gone(const Numbers& column) const;
+  };
+
+  Result<version::ReadPoint> start();
   Result<Shared> at(const version::ReadPoint& point);
+  Result<Shared> walk(const version::ReadPoint& first, const version::ReadPoint& point,
+                      const std::vector<version::ReadPoint>& changes);
   Result<Shared> begin(const version::ReadPoint& first);
   Result<Shared> change_schema(const Shared& before, const version::ReadPoint& change, bool merged);
-  Result<Shared> merge(const Shared& before, const Shared& result, const version::ReadPoint& merged);
+  // A commit that merged a version; `changed`: the schema, too.
+  struct Step {
+    version::ReadPoint commit;
+    version::ReadPoint merged;
+    bool changed = false;
+  };
+  Result<Shared> merge(const Step& step, const Shared& before, const Shared& result);
+  Result<std::string> name_before(const Step& step, const Numbers& column);
+  Status bring_back(const version::ReadPoint& change, Numbered& numbered);
   Result<ColumnMatches> match_step(const version::ReadPoint& change, const TableShape& before,
                                    const TableShape& after);
-  static bool share_a_column(const TableNumbers& a, const TableNumbers& b);
-  static void merge_table(const TableShape& before, const TableNumbers& before_numbers,
-                          const TableShape& source, const TableNumbers& source_numbers,
-                          const TableShape& result, TableNumbers& numbers);
+  static ColumnMatches match_sides(const Side& before, const Side& after);
+  Status merge_table(const Step& step, const std::optional<Side>& before, const std::optional<Side>& source,
+                     std::size_t result, Numbered& numbered);
+  Status merge_columns(const Step& step, const Side& before, const Side& source, std::size_t result,
+                       Numbered& numbered);
   Numbers next_number() { return {++last_number_}; }
 
   version::VersionStore& store_;
   VersionSchemas& schemas_;
   sqlite3* const handle_;
+  const std::vector<version::ReadPoint> points_;
+  std::optional<version::ReadPoint> start_;
   std::uint64_t last_number_ = 0;
   std::map<Lsn, Shared> known_;  // by the commits that changed a schema, or merged
 };

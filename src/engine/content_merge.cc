@@ -10,6 +10,7 @@
 
 #include "base/json_text.h"
 #include "diff/schema.h"
+#include "engine/column_lines.h"
 #include "engine/connection_state.h"
 #include "engine/own_statement.h"
 #include "engine/row_json.h"
@@ -123,6 +124,19 @@ class Changes {
   std::size_t at_ = 0;
   std::int64_t highest_ = 0;
 };
+
+// Whether the names say which table it is, and which column: they may have gone to others.
+Result<bool> are_one(ColumnLines& lines, const VersionPair& pair, const TableShape* from,
+                     const TableShape* to) {
+  const bool is_another = std::ranges::any_of(pair.tables().pairs, [&](const TablePair& one) {
+    return (from != nullptr && one.before == from && one.after != to) ||
+           (to != nullptr && one.after == to && one.before != from);
+  });
+  if (is_another) return false;
+  if (from == nullptr || to == nullptr) return true;
+  DOSQL_ASSIGN_OR_RETURN(const ColumnMatches matches, lines.match(pair.before(), *from, pair.after(), *to));
+  return is_identity(matches);
+}
 
 }  // namespace
 
@@ -271,13 +285,19 @@ Result<ContentMerge::Counts> ContentMerge::difference(const ReadPoint& before, c
                                                       Fates* fates) {
   Counts counts;
   if (before == after || !fits_) return counts;
-  DOSQL_ASSIGN_OR_RETURN(const auto pair, VersionPair::make(connection_.core().store(), schemas_,
-                                                            connection_.db(), before, after));
+  version::VersionStore& store = connection_.core().store();
+  ColumnLines lines(store, schemas_, connection_.db(), {before, after});
+  DOSQL_ASSIGN_OR_RETURN(TablePairs tables, lines.pair_tables(before, after));
+  DOSQL_ASSIGN_OR_RETURN(const auto pair,
+                         VersionPair::make(store, connection_.db(), std::move(tables), before, after));
   const TableShape* const from = pair->tables().before->find(name_);
   const TableShape* const to = pair->tables().after->find(name_);
   DOSQL_ASSIGN_OR_RETURN(const bool from_fits, is_declared_so(from, *pair->tables().before));
   DOSQL_ASSIGN_OR_RETURN(const bool to_fits, is_declared_so(to, *pair->tables().after));
   fits_ = fits_ && from_fits && to_fits;
+  if (fits_) {
+    DOSQL_ASSIGN_OR_RETURN(fits_, are_one(lines, *pair, from, to));
+  }
   if (!fits_ || (from == nullptr && to == nullptr)) return counts;
   MergedTable table;
   table.name = name_;

@@ -9,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "engine/column_lines.h"
 #include "engine/connection_state.h"
 #include "engine/own_statement.h"
 #include "engine/table_pairing.h"
@@ -227,8 +228,8 @@ Status find_doubts(MergeContext& context, const MergeSource& source, VersionPair
   VersionSchemas schemas(context.connection.core());
   DoubtfulNumbers numbers(context, merged);
   for (const NotedMerge& noted : context.noted_merges) {
-    DOSQL_ASSIGN_OR_RETURN(const TablePairs pairs,
-                           pair_tables(store, schemas, noted.moved.commit, source.base));
+    ColumnLines lines(store, schemas, context.connection.db(), {noted.moved.commit, source.base});
+    DOSQL_ASSIGN_OR_RETURN(const TablePairs pairs, lines.pair_tables(noted.moved.commit, source.base));
     numbers.add(noted, pairs);
   }
   for (const TableTask& task : merged.tables) {

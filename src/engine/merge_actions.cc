@@ -344,7 +344,7 @@ Result<MergeResult> revert(ConnectionState& connection, const ReadPoint& commit)
   const VersionStore& store = connection.core().store();
   DOSQL_ASSIGN_OR_RETURN(const ReadPoint parent, parent_of(store, commit));
   return apply_change(connection, "REVERT", commit, parent,
-                      fmt::format("revert of {}", version_id(store, commit).to_string()));
+                      fmt::format("{}{}", kRevertMessage, version_id(store, commit).to_string()));
 }
 
 Result<MergeResult> cherry_pick(ConnectionState& connection, Lsn lsn) {

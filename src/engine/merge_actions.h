@@ -20,6 +20,9 @@ class ConnectionState;
 // kReadOnly, kBusy, kInterrupted, those of writing.
 Result<MergeResult> merge(ConnectionState& connection, std::string_view source, const MergeOptions& options);
 
+// How the message of a commit begins that REVERT made.
+inline constexpr std::string_view kRevertMessage = "revert of ";
+
 // Undoes what the commit that made `commit` did. Errors: as above, kVersionNotFound (no commit did).
 Result<MergeResult> revert(ConnectionState& connection, const version::ReadPoint& commit);
 // Does what the commit that has that LSN did, on whatever branch. Errors: as above, kVersionNotFound.

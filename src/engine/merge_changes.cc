@@ -262,10 +262,14 @@ Status merge_changes(MergeContext& context, const MergeSource& source) {
   version::VersionStore& store = connection.core().store();
   VersionSchemas schemas(connection.core());
   DOSQL_RETURN_IF_ERROR(connection.file().await_point());
-  DOSQL_ASSIGN_OR_RETURN(const auto theirs,
-                         VersionPair::make(store, schemas, connection.db(), source.base, source.theirs));
-  DOSQL_ASSIGN_OR_RETURN(const auto ours, VersionPair::make(store, schemas, connection.db(), source.base,
-                                                            connection.file().point()));
+  const version::ReadPoint point = connection.file().point();
+  ColumnLines columns(store, schemas, connection.db(), {source.base, source.theirs, point});
+  DOSQL_ASSIGN_OR_RETURN(TablePairs their_tables, columns.pair_tables(source.base, source.theirs));
+  DOSQL_ASSIGN_OR_RETURN(TablePairs our_tables, columns.pair_tables(source.base, point));
+  DOSQL_ASSIGN_OR_RETURN(const auto theirs, VersionPair::make(store, connection.db(), std::move(their_tables),
+                                                              source.base, source.theirs));
+  DOSQL_ASSIGN_OR_RETURN(
+      const auto ours, VersionPair::make(store, connection.db(), std::move(our_tables), source.base, point));
   const VersionSchema& our_schema = *ours->tables().after;
   const VersionSchema& their_schema = *theirs->tables().after;
   DOSQL_RETURN_IF_ERROR(refuse_changed_schema(connection, our_schema));
@@ -276,7 +280,6 @@ Status merge_changes(MergeContext& context, const MergeSource& source) {
   const WithoutSideEffects quiet(connection.db());
   TempTriggers temp_triggers(connection);
   DOSQL_RETURN_IF_ERROR(temp_triggers.drop());
-  ColumnLines columns(store, schemas, connection.db());
   ChangeMerge merge(context, source, columns, temp_triggers, *theirs, *ours, quiet.enforced_foreign_keys());
   DOSQL_RETURN_IF_ERROR(merge.run());
   DOSQL_RETURN_IF_ERROR(temp_triggers.create());

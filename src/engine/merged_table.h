@@ -38,6 +38,9 @@ struct MergedTable {
   std::string rowid_name;
   bool autoincrement = false;
   bool is_virtual = false;
+  // Columns that ours had dropped and that come back with their definition: a row that ours has not is not
+  // changed by what they hold.
+  std::vector<std::uint32_t> restored;
   // How base and theirs store these columns.
   merge::ChangeColumns changes;
 

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 
+#include "diff/schema.h"
 #include "sql/lexer.h"
 #include "sql/stored_definition.h"
 
@@ -35,7 +36,11 @@ std::string plain_definition(const SchemaEntry& entry, const VersionSchema& sche
   return fmt::format("CREATE TABLE {}({})", quoted(entry.name), columns);
 }
 
-void rename(const Database& db, const NameChange& change, std::size_t number, bool to_end) {
+// A table that had to give its name to another one, and what it is called instead.
+using MadeRoom = std::map<std::string, std::string>;
+
+void rename(const Database& db, const NameChange& change, std::size_t number, bool to_end,
+            MadeRoom& made_room) {
   const std::string between = fmt::format("dosql_table_{}", number);
   const std::string table = quoted(to_end ? between : change.table);
   for (std::size_t i = 0; i < change.columns.size(); ++i) {
@@ -44,7 +49,17 @@ void rename(const Database& db, const NameChange& change, std::size_t number, bo
     run(db, fmt::format("ALTER TABLE {} RENAME COLUMN {} TO {}", table, quoted(to_end ? name : from),
                         quoted(to_end ? to : name)));
   }
-  run(db, fmt::format("ALTER TABLE {} RENAME TO {}", table, quoted(to_end ? change.new_table : between)));
+  const auto rename_to = [&](const std::string& from, const std::string& to) {
+    return run(db, fmt::format("ALTER TABLE {} RENAME TO {}", from, quoted(to)));
+  };
+  if (!to_end) {
+    rename_to(table, between);
+  } else if (!rename_to(table, change.new_table)) {
+    // What has the name here goes, or is called otherwise in the end.
+    const std::string other = fmt::format("dosql_other_table_{}", number);
+    if (rename_to(quoted(change.new_table), other)) made_room[diff::folded(change.new_table)] = other;
+    rename_to(table, change.new_table);
+  }
 }
 
 using Name = std::pair<std::string, std::string>;  // type, name
@@ -65,7 +80,8 @@ std::map<Name, Text> read(const Database& db) {
   return texts;
 }
 
-Result<std::map<Name, Text>> renamed(const VersionSchema& schema, std::span<const NameChange> changes) {
+Result<std::map<Name, Text>> renamed(const VersionSchema& schema, std::span<const NameChange> changes,
+                                     MadeRoom& made_room) {
   sqlite3* opened = nullptr;
   const int rc = sqlite3_open_v2(":memory:", &opened, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr);
   const Database db(opened);
@@ -80,7 +96,7 @@ Result<std::map<Name, Text>> renamed(const VersionSchema& schema, std::span<cons
   }
   // Names may have been exchanged.
   for (const bool to_end : {false, true}) {
-    for (std::size_t i = 0; i < changes.size(); ++i) rename(db, changes[i], i, to_end);
+    for (std::size_t i = 0; i < changes.size(); ++i) rename(db, changes[i], i, to_end, made_room);
   }
   return read(db);
 }
@@ -105,7 +121,8 @@ Result<std::vector<SchemaEntry>> renamed_entries(const VersionSchema& schema,
   }
   if (changes.empty() || entries.empty()) return entries;
   using Texts = std::map<Name, Text>;
-  DOSQL_ASSIGN_OR_RETURN(const Texts texts, renamed(schema, changes));
+  MadeRoom made_room;
+  DOSQL_ASSIGN_OR_RETURN(const Texts texts, renamed(schema, changes, made_room));
   for (SchemaEntry& entry : entries) {
     const auto found = texts.find({entry.type, entry.name});
     if (found == texts.end()) continue;
@@ -119,8 +136,11 @@ Result<std::string> renamed_definition(const VersionSchema& schema, const std::s
                                        std::span<const NameChange> changes) {
   const auto own = std::ranges::find(changes, table, &NameChange::table);
   using Texts = std::map<Name, Text>;
-  DOSQL_ASSIGN_OR_RETURN(const Texts texts, renamed(schema, changes));
-  const auto found = texts.find({"table", own != changes.end() ? own->new_table : table});
+  MadeRoom made_room;
+  DOSQL_ASSIGN_OR_RETURN(const Texts texts, renamed(schema, changes, made_room));
+  const auto other = made_room.find(diff::folded(table));
+  const std::string& in_the_end = other != made_room.end() ? other->second : table;
+  const auto found = texts.find({"table", own != changes.end() ? own->new_table : in_the_end});
   if (found != texts.end()) return found->second.sql;
   const auto entry = std::ranges::find_if(
       schema.entries, [&](const SchemaEntry& one) { return one.type == "table" && one.name == table; });

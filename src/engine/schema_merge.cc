@@ -86,40 +86,32 @@ bool SchemaMerge::is_mergeable(const TableShape* table) {
          (!table->shadow && !sql::equals_ignoring_case(table->name.substr(0, 7), "sqlite_"));
 }
 
-// The other side of a table of base; null: it is gone. Where the pairs have none it may have got another name
-// on a branch that was merged.
-Result<const TableShape*> SchemaMerge::follow(const VersionPair& pair, const TableShape& base) {
-  const std::vector<TablePair>& pairs = pair.tables().pairs;
-  const auto found = std::ranges::find_if(
-      pairs, [&](const TablePair& p) { return p.before != nullptr && p.before->name == base.name; });
-  if (found == pairs.end() || found->after != nullptr || base.kind == TableKind::kVirtual)
-    return found == pairs.end() ? nullptr : found->after;
-  DOSQL_ASSIGN_OR_RETURN(const auto name, columns_.find_table(pair.before(), base, pair.after()));
-  if (!name) return nullptr;
-  const auto alone = std::ranges::find_if(pairs, [&](const TablePair& p) {
-    return p.before == nullptr && sql::equals_ignoring_case(p.after->name, *name);
+// The other side of a table of base; null: it is gone.
+const TableShape* SchemaMerge::follow(const VersionPair& pair, const TableShape& base) {
+  const auto found = std::ranges::find_if(pair.tables().pairs, [&](const TablePair& one) {
+    return one.before != nullptr && one.before->name == base.name;
   });
-  return alone == pairs.end() ? nullptr : alone->after;
+  return found == pair.tables().pairs.end() ? nullptr : found->after;
 }
 
-Result<std::vector<SchemaMerge::Trio>> SchemaMerge::trios() {
+std::vector<SchemaMerge::Trio> SchemaMerge::trios() {
   std::vector<Trio> trios;
-  std::set<const TableShape*> followed;
   const auto add = [&](const Trio& trio) {
     if (is_mergeable(trio.base) && is_mergeable(trio.theirs) && is_mergeable(trio.ours))
       trios.push_back(trio);
   };
   for (const TablePair& pair : their_pair_.tables().pairs) {
     if (pair.before == nullptr) continue;
-    Trio trio{.base = pair.before};
-    DOSQL_ASSIGN_OR_RETURN(trio.theirs, follow(their_pair_, *pair.before));
-    DOSQL_ASSIGN_OR_RETURN(trio.ours, follow(our_pair_, *pair.before));
-    followed.insert(trio.theirs);
+    const Trio trio{.base = pair.before, .ours = follow(our_pair_, *pair.before), .theirs = pair.after};
+    if (trio.ours != nullptr) followed_.push_back(trio.ours);
     add(trio);
   }
   for (const TablePair& pair : their_pair_.tables().pairs) {
-    if (pair.before != nullptr || followed.contains(pair.after)) continue;
-    add({.ours = ours_.find(pair.after->name), .theirs = pair.after});
+    if (pair.before != nullptr) continue;
+    // One of base under another name is not the one that they made.
+    const TableShape* const ours = ours_.find(pair.after->name);
+    add({.ours = std::ranges::find(followed_, ours) == followed_.end() ? ours : nullptr,
+         .theirs = pair.after});
   }
   return trios;
 }
@@ -172,7 +164,10 @@ Result<bool> SchemaMerge::make_room(const std::string& name, const std::string& 
   DOSQL_ASSIGN_OR_RETURN(const Decision decision, decide(name, "", sql, theirs));
   if (decision != Decision::kTheirs) return false;
   // Of what base has the branch may have made something else that is still to come.
-  if (base_.find(name) != nullptr) {
+  const bool is_of_base = type == "table" && std::ranges::any_of(followed_, [&](const TableShape* table) {
+                            return sql::equals_ignoring_case(live_name(*table), name);
+                          });
+  if (is_of_base || base_.find(name) != nullptr) {
     return Error(ErrorCode::kInvalidArgument,
                  fmt::format("{} cannot be what the branch calls so: {} {} is in the way", name, type, name))
         .with_hint("rename one of them on its branch first");
@@ -229,7 +224,8 @@ Result<MergedSchema> SchemaMerge::merge_tables() {
   }
   DOSQL_RETURN_IF_ERROR(drop_gone());
   MergedSchema merged;
-  DOSQL_ASSIGN_OR_RETURN(const std::vector<Trio> tables, trios());
+  const std::vector<Trio> tables = trios();
+  DOSQL_RETURN_IF_ERROR(exchange_names(tables));
   for (const Trio& trio : tables) DOSQL_RETURN_IF_ERROR(merge_table(trio, merged));
   return merged;
 }
@@ -286,7 +282,7 @@ Status SchemaMerge::merge_dropped_by_theirs(const Trio& trio, MergedSchema& merg
     if (decision != Decision::kTheirs) return {};
   }
   if (trio.theirs != nullptr) return replace_emptied(trio, merged);
-  return run_own(context_.connection, fmt::format("DROP TABLE main.{}", quoted(trio.ours->name)));
+  return run_own(context_.connection, fmt::format("DROP TABLE main.{}", quoted(live_name(*trio.ours))));
 }
 
 // Ours is null, or another table.
@@ -301,10 +297,14 @@ Status SchemaMerge::merge_dropped_by_us(const Trio& trio, MergedSchema& merged) 
   return trio.ours != nullptr ? replace_emptied(trio, merged) : create_table(trio, merged);
 }
 
-// Ours goes, with its rows; theirs comes.
+// Ours goes, with its rows; theirs comes, if its name is free.
 Status SchemaMerge::replace_emptied(const Trio& trio, MergedSchema& merged) {
+  if (!sql::equals_ignoring_case(live_name(*trio.ours), trio.theirs->name)) {
+    DOSQL_ASSIGN_OR_RETURN(const bool free, make_room(trio.theirs->name, definition(theirs_, trio.theirs)));
+    if (!free) return {};
+  }
   DOSQL_RETURN_IF_ERROR(
-      run_own(context_.connection, fmt::format("DROP TABLE main.{}", quoted(trio.ours->name))));
+      run_own(context_.connection, fmt::format("DROP TABLE main.{}", quoted(live_name(*trio.ours)))));
   return create_table(trio, merged);
 }
 
@@ -331,7 +331,11 @@ Status SchemaMerge::merge_definitions(const Trio& trio, MergedSchema& merged) {
     return merge_both_created({.ours = trio.ours, .theirs = trio.theirs}, merged);
   if (theirs_is_another) return merge_dropped_by_theirs(trio, merged);
   if (ours_is_another) return merge_dropped_by_us(trio, merged);
-  if (same_definition(base, theirs) || same_definition(ours, theirs)) {
+  // The same text may be about another column of the name.
+  const bool they_changed = !same_definition(base, theirs) || !is_identity(alteration.matches);
+  const bool we_changed = !same_definition(base, ours) || !is_identity(alteration.ours_of_base);
+  const bool both_alike = same_definition(ours, theirs) && is_identity(alteration.theirs_of_ours);
+  if (!they_changed || both_alike) {
     add_task(trio, alteration, merged);
     return {};
   }
@@ -341,7 +345,7 @@ Status SchemaMerge::merge_definitions(const Trio& trio, MergedSchema& merged) {
     return Status();
   };
   const bool renamed = !sql::equals_ignoring_case(trio.base->name, trio.theirs->name) &&
-                       !sql::equals_ignoring_case(trio.ours->name, trio.theirs->name);
+                       !sql::equals_ignoring_case(live_name(*trio.ours), trio.theirs->name);
   if (renamed) {
     DOSQL_ASSIGN_OR_RETURN(const bool free, make_room(trio.theirs->name, theirs));
     if (!free) return keep_ours();
@@ -351,7 +355,7 @@ Status SchemaMerge::merge_definitions(const Trio& trio, MergedSchema& merged) {
     add_task(trio, alteration, merged);
     return {};
   }
-  if (!same_definition(base, ours)) {
+  if (we_changed) {
     DOSQL_ASSIGN_OR_RETURN(const Decision decision, decide(trio.ours->name, base, ours, theirs));
     return decision == Decision::kTheirs ? replace_table(trio, merged) : keep_ours();
   }
@@ -394,11 +398,11 @@ Result<bool> SchemaMerge::alter(const Trio& trio, Alteration& alteration) {
   DOSQL_ASSIGN_OR_RETURN(const sql::Renames* const renamed, their_renames());
   std::vector<Step> steps;
   if (!sql::equals_ignoring_case(trio.base->name, trio.theirs->name) &&
-      !sql::equals_ignoring_case(trio.ours->name, trio.theirs->name)) {
+      !sql::equals_ignoring_case(live_name(*trio.ours), trio.theirs->name)) {
     if (!sql::equals_ignoring_case(trio.ours->name, trio.base->name)) return false;
     steps.push_back(rename_table(trio.ours->name, trio.theirs->name));
   }
-  const std::string& name = steps.empty() ? trio.ours->name : trio.theirs->name;
+  const std::string& name = steps.empty() ? live_name(*trio.ours) : trio.theirs->name;
   const std::string place = "main." + quoted(name);
   std::vector<bool> kept(trio.theirs->columns.size());
   std::size_t last = 0;
@@ -409,10 +413,9 @@ Result<bool> SchemaMerge::alter(const Trio& trio, Alteration& alteration) {
     const std::optional<std::size_t> here = alteration.ours_of_base[i];
     const std::string& old_name = trio.base->columns[i].name;
     if (!there) {
-      if (here) {
-        steps.push_back(
-            {fmt::format("ALTER TABLE {} DROP COLUMN {}", place, quoted(trio.ours->columns[*here].name))});
-      }
+      if (!here) continue;
+      if (!sql::equals_ignoring_case(trio.ours->columns[*here].name, old_name)) return false;
+      steps.push_back({fmt::format("ALTER TABLE {} DROP COLUMN {}", place, quoted(old_name))});
       continue;
     }
     if (!same_definition(base->columns[i].rest, theirs->columns[*there].rest, *renamed)) return false;
@@ -461,7 +464,9 @@ Result<bool> SchemaMerge::alter(const Trio& trio, Alteration& alteration) {
     steps.push_back({fmt::format("ALTER TABLE {} ADD COLUMN {}", place, added->columns[i].text)});
   }
   // Columns go by their names; but where only they changed the table, it gets their order.
-  if (reordered && same_definition(definition(base_, trio.base), definition(ours_, trio.ours))) return false;
+  const bool we_changed = !same_definition(definition(base_, trio.base), definition(ours_, trio.ours)) ||
+                          !is_identity(alteration.ours_of_base);
+  if (reordered && !we_changed) return false;
   DOSQL_ASSIGN_OR_RETURN(alteration.done, run_steps(steps));
   return alteration.done;
 }
@@ -473,7 +478,7 @@ Status SchemaMerge::replace_table(const Trio& trio, MergedSchema& merged) {
   DOSQL_ASSIGN_OR_RETURN(const ColumnMatches matches,
                          columns_.match(our_pair_.after(), *trio.ours, their_pair_.after(), *trio.theirs));
   DOSQL_ASSIGN_OR_RETURN(const bool renamed, rename_for_replacing(*trio.ours, *trio.theirs, matches));
-  const std::string& our_name = renamed ? trio.theirs->name : trio.ours->name;
+  const std::string& our_name = renamed ? trio.theirs->name : live_name(*trio.ours);
   std::string from;
   std::string to;
   for (std::size_t i = 0; i < matches.size(); ++i) {
@@ -527,13 +532,28 @@ Status SchemaMerge::add_plain_task(const Trio& trio, MergedSchema& merged) {
     return {};
   }
   Alteration alteration;
+  std::vector<std::string> restored;
   if (trio.base != nullptr) {
     DOSQL_ASSIGN_OR_RETURN(alteration.matches, columns_.match(their_pair_.before(), *trio.base,
                                                               their_pair_.after(), *trio.theirs));
+    if (trio.ours != nullptr) {
+      DOSQL_ASSIGN_OR_RETURN(const ColumnMatches ours,
+                             columns_.match(our_pair_.before(), *trio.base, our_pair_.after(), *trio.ours));
+      for (std::size_t i = 0; i < ours.size(); ++i) {
+        if (ours[i] || !alteration.matches[i]) continue;
+        // All that it holds is new to ours.
+        restored.push_back(trio.theirs->columns[*alteration.matches[i]].name);
+        alteration.matches[i].reset();
+      }
+    }
     alteration.ours_of_base = alteration.matches;
   }
   for (std::size_t i = 0; i < trio.theirs->columns.size(); ++i) alteration.theirs_of_ours.emplace_back(i);
   add_task({.base = trio.base, .ours = trio.theirs, .theirs = trio.theirs}, alteration, merged);
+  MergedTable& table = merged.tables.back().merged;
+  for (std::uint32_t i = 0; i < table.columns.size(); ++i) {
+    if (std::ranges::find(restored, table.columns[i].name) != restored.end()) table.restored.push_back(i);
+  }
   return {};
 }
 
@@ -576,13 +596,13 @@ void SchemaMerge::note_names(const Trio& trio, const Alteration& alteration, con
   keep(their_names_, std::move(theirs));
 }
 
-TableTask SchemaMerge::task_of(const Trio& trio, const Alteration& alteration) {
+TableTask SchemaMerge::task_of(const Trio& trio, const Alteration& alteration) const {
   TableTask task{.base = trio.base, .theirs = trio.theirs, .merged = {}};
   MergedTable& table = task.merged;
   const bool renamed_by_them = alteration.done && trio.base != nullptr &&
                                !sql::equals_ignoring_case(trio.base->name, trio.theirs->name) &&
                                sql::equals_ignoring_case(trio.base->name, trio.ours->name);
-  table.name = renamed_by_them ? trio.theirs->name : trio.ours->name;
+  table.name = renamed_by_them ? trio.theirs->name : live_name(*trio.ours);
   table.autoincrement = trio.ours->autoincrement;
   std::vector<std::optional<std::uint32_t>> places(trio.ours->columns.size());
   const auto add = [&](const ColumnShape& column, const std::string& name, std::optional<std::size_t> in_base,

@@ -79,8 +79,11 @@ class SchemaMerge {
   struct Alteration;
 
   static bool is_mergeable(const TableShape* table);
-  Result<const TableShape*> follow(const VersionPair& pair, const TableShape& base);
-  Result<std::vector<Trio>> trios();
+  static const TableShape* follow(const VersionPair& pair, const TableShape& base);
+  std::vector<Trio> trios();
+  // What ours is called by now.
+  const std::string& live_name(const TableShape& ours) const;
+  Status exchange_names(const std::vector<Trio>& tables);
   Status drop_gone();
   Status merge_table(const Trio& trio, MergedSchema& merged);
   Status create_table(const Trio& trio, MergedSchema& merged);
@@ -103,6 +106,7 @@ class SchemaMerge {
     StepKind kind = StepKind::kOther;
     // Of a rename: of which table, and the new name, its own or that of a column.
     std::string table = {};
+    std::string our_table = {};  // as ours calls it
     std::string new_table = {};
     std::string new_column = {};
   };
@@ -128,7 +132,7 @@ class SchemaMerge {
   Status replace_table(const Trio& trio, MergedSchema& merged);
   Status replace_emptied(const Trio& trio, MergedSchema& merged);
   void add_task(const Trio& trio, const Alteration& alteration, MergedSchema& merged);
-  static TableTask task_of(const Trio& trio, const Alteration& alteration);
+  TableTask task_of(const Trio& trio, const Alteration& alteration) const;
   void note_names(const Trio& trio, const Alteration& alteration, const std::string& table);
   // The table is theirs now, by its definition.
   Status add_plain_task(const Trio& trio, MergedSchema& merged);
@@ -183,9 +187,11 @@ class SchemaMerge {
   std::vector<NameChange> their_names_;
   std::optional<sql::Renames> their_renames_;
   std::optional<std::vector<NameChange>> our_changes_;
-  std::set<std::string> dropped_by_them_;  // objects: type, space, folded name
-  std::set<std::string> back_;             // tables that ours had dropped
-  std::string old_problem_;                // of ours
+  std::set<std::string> dropped_by_them_;               // objects: type, space, folded name
+  std::set<std::string> back_;                          // tables that ours had dropped
+  std::map<const TableShape*, std::string> new_names_;  // of tables of ours, given by exchange_names()
+  std::vector<const TableShape*> followed_;             // tables of ours that base has, too
+  std::string old_problem_;                             // of ours
 };
 
 }  // namespace dosql::engine

@@ -89,12 +89,67 @@ Result<std::string> SchemaMerge::followed_definition(const TableShape& theirs, O
   return renamed_definition(theirs_, theirs.name, changes);
 }
 
+// --- Names that go from table to table ---
+
+const std::string& SchemaMerge::live_name(const TableShape& ours) const {
+  const auto found = new_names_.find(&ours);
+  return found != new_names_.end() ? found->second : ours.name;
+}
+
+// Where they gave a table of ours the name of another one that has another name there: all of these get their
+// names before anything else is done, since none can get its own while the other has it. Where that is not
+// possible, the name is a conflict like any other that is taken.
+Status SchemaMerge::exchange_names(const std::vector<Trio>& tables) {
+  using sql::equals_ignoring_case;
+  std::vector<Trio> moves;
+  for (const Trio& trio : tables) {
+    if (trio.base == nullptr || trio.ours == nullptr || trio.theirs == nullptr) continue;
+    if (trio.ours->kind == TableKind::kVirtual || trio.theirs->kind == TableKind::kVirtual) continue;
+    if (equals_ignoring_case(trio.base->name, trio.theirs->name)) continue;
+    if (equals_ignoring_case(trio.base->name, trio.ours->name)) moves.push_back(trio);
+  }
+  const auto holder = [&](const std::string& name) {
+    return std::ranges::find_if(
+        moves, [&](const Trio& move) { return equals_ignoring_case(move.ours->name, name); });
+  };
+  // Of what has no way out of its name nothing can get that name either.
+  while (std::erase_if(moves, [&](const Trio& move) {
+           const bool is_taken = std::ranges::any_of(ours_.entries, [&](const SchemaEntry& entry) {
+             return entry.type != "trigger" && equals_ignoring_case(entry.name, move.theirs->name);
+           });
+           return is_taken && holder(move.theirs->name) == moves.end();
+         }) > 0) {
+  }
+  const auto meets_another = [&](const Trio& move) {
+    return holder(move.theirs->name) != moves.end() || std::ranges::any_of(moves, [&](const Trio& other) {
+             return equals_ignoring_case(other.theirs->name, move.ours->name);
+           });
+  };
+  std::vector<Trio> meeting;
+  std::ranges::copy_if(moves, std::back_inserter(meeting), meets_another);
+  std::vector<Step> steps;
+  for (const bool to_end : {false, true}) {
+    for (std::size_t i = 0; i < meeting.size(); ++i) {
+      DOSQL_ASSIGN_OR_RETURN(const std::string between, free_name(fmt::format("dosql_renamed_table_{}", i)));
+      steps.push_back(
+          rename_table(to_end ? between : meeting[i].ours->name, to_end ? meeting[i].theirs->name : between));
+      steps.back().our_table = meeting[i].ours->name;
+    }
+  }
+  DOSQL_ASSIGN_OR_RETURN(const bool done, run_steps(steps));
+  for (const Trio& move : meeting) {
+    if (done) new_names_[move.ours] = move.theirs->name;
+  }
+  return {};
+}
+
 // --- Steps ---
 
 SchemaMerge::Step SchemaMerge::rename_table(const std::string& from, const std::string& to) {
   return {.sql = fmt::format("ALTER TABLE main.{} RENAME TO {}", quoted(from), quoted(to)),
           .kind = StepKind::kRename,
           .table = from,
+          .our_table = from,
           .new_table = to};
 }
 
@@ -108,7 +163,7 @@ Status SchemaMerge::rename(const Step& step) {
   std::vector<StuckTrigger> stuck;
   if (!step.new_column.empty()) DOSQL_RETURN_IF_ERROR(refuse_taken_name(step));
   if (!step.new_table.empty()) {
-    DOSQL_ASSIGN_OR_RETURN(stuck, take_stuck_triggers(step.table));
+    DOSQL_ASSIGN_OR_RETURN(stuck, take_stuck_triggers(step.our_table));
   }
   sqlite3* const db = context_.connection.db();
   int before = 0;
@@ -183,8 +238,8 @@ Result<bool> SchemaMerge::run_steps(const std::vector<Step>& steps) {
 Result<bool> SchemaMerge::rename_for_replacing(const TableShape& ours, const TableShape& theirs,
                                                const ColumnMatches& matches) {
   std::vector<Step> steps;
-  if (!sql::equals_ignoring_case(ours.name, theirs.name))
-    steps.push_back(rename_table(ours.name, theirs.name));
+  if (!sql::equals_ignoring_case(live_name(ours), theirs.name))
+    steps.push_back(rename_table(live_name(ours), theirs.name));
   add_renames(theirs.name, name_change(ours, matches, theirs).columns, steps);
   if (steps.empty()) return true;
   return run_steps(steps);

@@ -286,6 +286,13 @@ Status TableMerge::take_update(const KeyedChange& change) {
     exactly = exactly && statements_.compares_exactly(column, change.base[column]);
   }
   if (changed_.empty()) return {};
+  const auto is_restored = [&](std::uint32_t column) {
+    return std::ranges::find(table_.restored, column) != table_.restored.end();
+  };
+  if (std::ranges::all_of(changed_, is_restored)) {
+    DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> ours, statements_.find(address_of(change)));
+    if (!ours) return {};
+  }
   DOSQL_ASSIGN_OR_RETURN(const bool another, meets_another(change));
   if (another) {
     KeyedChange stranger = change;

@@ -8,6 +8,9 @@
 
 #include "base/bytes.h"
 #include "diff/schema.h"
+#include "engine/column_matching.h"
+#include "sql/lexer.h"
+#include "sql/stored_definition.h"
 
 namespace dosql::engine {
 namespace {
@@ -131,8 +134,25 @@ class Pairing {
     }
   }
 
+  // A virtual table whose content has another name now is no longer the one of its name.
+  void leave_moved_alone() {
+    for (std::size_t i = 0; i < before_.tables.size(); ++i) {
+      const TableShape& table = before_.tables[i];
+      if (table.kind != TableKind::kVirtual) continue;
+      const std::string prefix = diff::folded(table.name) + "_";
+      const bool moved = std::ranges::any_of(pairs_, [&](const TablePair& pair) {
+        return pair.before->shadow && diff::folded(pair.before->name).starts_with(prefix) &&
+               !diff::folded(pair.after->name).starts_with(prefix);
+      });
+      if (!moved || taken_before_[i]) continue;
+      taken_before_[i] = true;
+      alone_.push_back({&table, nullptr});
+    }
+  }
+
   // What is left has no other side.
   std::vector<TablePair> finish() {
+    pairs_.insert(pairs_.end(), alone_.begin(), alone_.end());
     for (std::size_t i = 0; i < before_.tables.size(); ++i) {
       if (!taken_before_[i]) pairs_.push_back({&before_.tables[i], nullptr});
     }
@@ -151,24 +171,54 @@ class Pairing {
   std::vector<bool> taken_before_;
   std::vector<bool> taken_after_;
   std::vector<TablePair> pairs_;
+  std::vector<TablePair> alone_;
 };
 
-}  // namespace
+// VACUUM gives the rows of sqlite_schema new numbers, and leaves tables in their order.
+std::vector<std::string> in_order(const VersionSchema& schema, bool are_virtual) {
+  std::map<std::int64_t, std::string> names;
+  for (const TableShape& table : schema.tables) {
+    const bool is_own = sql::equals_ignoring_case(table.name.substr(0, 7), "sqlite_");
+    if ((table.kind == TableKind::kVirtual) == are_virtual && !is_own)
+      names[table.schema_rowid] = diff::folded(table.name);
+  }
+  std::vector<std::string> ordered;
+  for (auto& [rowid, name] : names) ordered.push_back(std::move(name));
+  return ordered;
+}
 
-std::vector<std::size_t> follow_tables(const VersionSchema& before, const VersionSchema& after) {
+bool same_columns(const TableShape& a, const TableShape& b) {
+  return a.kind == b.kind &&
+         std::ranges::equal(a.columns, b.columns, [](const ColumnShape& one, const ColumnShape& other) {
+           return sql::equals_ignoring_case(one.name, other.name) && declared_the_same(one, other);
+         });
+}
+
+// ALTER TABLE RENAME writes the new name in quotes.
+bool is_written_by_rename(const VersionSchema& schema, const TableShape& table) {
+  const diff::SchemaEntry* const entry = diff::find_table(schema.entries, table.name);
+  return entry != nullptr && sql::with_created_name(entry->sql, sql::quoted(table.name)) == entry->sql;
+}
+
+std::vector<std::size_t> follow_step(const VersionSchema& before, const VersionSchema& after,
+                                     bool may_take_names) {
   const Names names_before = names_of(before);
   const Names names_after = names_of(after);
   std::vector<std::size_t> next(before.tables.size(), kNoTable);
   std::set<std::size_t> taken;
+  const auto takes_name = [&](const TableShape& table, const TableShape& other) {
+    return may_take_names && diff::folded(table.name) != diff::folded(other.name) &&
+           same_columns(table, other) && is_written_by_rename(after, other);
+  };
   // A rename keeps the row in sqlite_schema. VACUUM gives rows new numbers, but no table a new name; a table
   // that was dropped leaves its number to the next one, which mostly has other columns.
   for (std::size_t i = 0; i < before.tables.size(); ++i) {
     const TableShape& table = before.tables[i];
     for (std::size_t j = 0; j < after.tables.size(); ++j) {
       const TableShape& other = after.tables[j];
-      const bool renamed = other.schema_rowid == table.schema_rowid &&
-                           !names_before.contains(diff::folded(other.name)) &&
-                           may_be_same_table(table, other);
+      if (other.schema_rowid != table.schema_rowid) continue;
+      const bool renamed = names_before.contains(diff::folded(other.name)) ? takes_name(table, other)
+                                                                           : may_be_same_table(table, other);
       if (!renamed) continue;
       next[i] = j;
       taken.insert(j);
@@ -180,6 +230,29 @@ std::vector<std::size_t> follow_tables(const VersionSchema& before, const Versio
       next[i] = found->second;
   }
   return next;
+}
+
+}  // namespace
+
+std::vector<std::size_t> follow_tables(const VersionSchema& before, const VersionSchema& after) {
+  return follow_step(before, after, false);
+}
+
+std::vector<std::size_t> follow_exchanges(const VersionSchema& before, const VersionSchema& after) {
+  const bool same_order =
+      in_order(before, false) == in_order(after, false) && in_order(before, true) == in_order(after, true);
+  return follow_step(before, after, !same_order);
+}
+
+TablePairs pair_known(std::shared_ptr<const VersionSchema> before, std::shared_ptr<const VersionSchema> after,
+                      const std::vector<std::pair<std::size_t, std::size_t>>& known) {
+  TablePairs result{.before = std::move(before), .after = std::move(after), .pairs = {}};
+  Pairing pairing(*result.before, *result.after);
+  for (const auto& [one, other] : known) pairing.pair(one, other);
+  pairing.leave_moved_alone();
+  pairing.pair_by_name();
+  result.pairs = pairing.finish();
+  return result;
 }
 
 Result<std::vector<ReadPoint>> schema_changes(VersionStore& store, const ReadPoint& first,

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <dosql/result.h>
@@ -45,8 +46,16 @@ Result<std::vector<version::ReadPoint>> schema_changes(version::VersionStore& st
                                                        const version::ReadPoint& first,
                                                        const version::ReadPoint& last);
 
+// The pairs of which it is known that they are one, by their indexes; what is left is paired by name, but for
+// virtual tables whose content has another name.
+TablePairs pair_known(std::shared_ptr<const VersionSchema> before, std::shared_ptr<const VersionSchema> after,
+                      const std::vector<std::pair<std::size_t, std::size_t>>& known);
+
 // Where the tables of a version are in the next one: for each of `before` the index in `after`, or kNoTable.
 inline constexpr std::size_t kNoTable = static_cast<std::size_t>(-1);
 std::vector<std::size_t> follow_tables(const VersionSchema& before, const VersionSchema& after);
+// The same, where a table may also have taken the name of another one that got a new name, or has gone, in
+// the same step: by what ALTER TABLE RENAME leaves of it.
+std::vector<std::size_t> follow_exchanges(const VersionSchema& before, const VersionSchema& after);
 
 }  // namespace dosql::engine

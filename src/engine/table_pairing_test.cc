@@ -89,6 +89,33 @@ TEST_F(TablePairingTest, AcrossBranches) {
   EXPECT_THAT(pairs(main, side), ElementsAre("both>both", "mine>theirs", "u>-"));
 }
 
+// By index, "-" where it is gone.
+std::string steps_text(const VersionSchema& before, const VersionSchema& after) {
+  std::string text;
+  const std::vector<std::size_t> next = follow_exchanges(before, after);
+  for (std::size_t i = 0; i < next.size(); ++i) {
+    text += before.tables[i].name + ">" + (next[i] == kNoTable ? "-" : after.tables[next[i]].name) + " ";
+  }
+  return text;
+}
+
+TEST_F(TablePairingTest, NamesThatTablesExchangeInOneStep) {
+  const auto steps = [&](const std::string& sql) {
+    const auto before = schemas_.of(core_.store().head(branch_)).value();
+    return steps_text(*before, *schemas_.of(run(sql)).value());
+  };
+  run("CREATE TABLE gone(x); CREATE TABLE a(v); CREATE TABLE b(v); CREATE TABLE c(v); DROP TABLE gone");
+  EXPECT_EQ(steps("BEGIN; ALTER TABLE a RENAME TO z; ALTER TABLE b RENAME TO a; ALTER TABLE z RENAME TO b;"
+                  "COMMIT"),
+            "a>b b>a c>c ");
+  EXPECT_EQ(steps("VACUUM"), "b>b a>a c>c ");
+  EXPECT_EQ(steps("BEGIN; ALTER TABLE b RENAME TO old; ALTER TABLE a RENAME TO b; COMMIT"), "b>old a>b c>c ");
+  EXPECT_EQ(steps("BEGIN; DROP TABLE old; ALTER TABLE b RENAME TO old; COMMIT"), "old>- b>old c>c ");
+  // The way in which SQLite says to change a table, for the last two at once.
+  EXPECT_EQ(steps("BEGIN; DROP TABLE c; DROP TABLE old; CREATE TABLE c(v); CREATE TABLE old(v); COMMIT"),
+            "old>old c>c ");
+}
+
 TEST_F(TablePairingTest, FindsWhatChangedTheSchemaAmongManyCommits) {
   const auto first = run("CREATE TABLE t(a)");
   for (int i = 0; i < 50; ++i) run("INSERT INTO t VALUES (1)");

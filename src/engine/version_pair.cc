@@ -35,8 +35,8 @@ bool are_stored_alike(const TableShape& a, const TableShape& b) {
 
 }  // namespace
 
-Result<std::unique_ptr<VersionPair>> VersionPair::make(version::VersionStore& store, VersionSchemas& schemas,
-                                                       sqlite3* handle, const version::ReadPoint& before,
+Result<std::unique_ptr<VersionPair>> VersionPair::make(version::VersionStore& store, sqlite3* handle,
+                                                       TablePairs tables, const version::ReadPoint& before,
                                                        const version::ReadPoint& after) {
   std::unique_ptr<VersionPair> pair(new VersionPair(store, handle));
   pair->before_.pin(before);
@@ -44,7 +44,7 @@ Result<std::unique_ptr<VersionPair>> VersionPair::make(version::VersionStore& st
   DOSQL_ASSIGN_OR_RETURN(diff::PageChanges pages,
                          diff::PageChanges::between(store, pair->before_, pair->after_));
   pair->pages_ = std::make_unique<diff::PageChanges>(std::move(pages));
-  DOSQL_ASSIGN_OR_RETURN(pair->tables_, pair_tables(store, schemas, before, after));
+  pair->tables_ = std::move(tables);
   return pair;
 }
 

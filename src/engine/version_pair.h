@@ -20,9 +20,10 @@ namespace dosql::engine {
 // Keeps both versions pinned. One thread at a time.
 class VersionPair {
  public:
-  // `handle` knows the collations. All must outlive it. Errors: kCorrupt, kIo, those of pair_tables().
-  static Result<std::unique_ptr<VersionPair>> make(version::VersionStore& store, VersionSchemas& schemas,
-                                                   sqlite3* handle, const version::ReadPoint& before,
+  // `handle` knows the collations, `tables` are those of the two versions. The first two must outlive it.
+  // Errors: kCorrupt, kIo.
+  static Result<std::unique_ptr<VersionPair>> make(version::VersionStore& store, sqlite3* handle,
+                                                   TablePairs tables, const version::ReadPoint& before,
                                                    const version::ReadPoint& after);
 
   const TablePairs& tables() const { return tables_; }

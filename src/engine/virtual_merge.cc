@@ -195,7 +195,11 @@ Result<bool> content_differs(VersionPair& pair, const std::string& table) {
 
 Status merge_virtual_table(MergeContext& context, const MergeSource& source, VersionPair& theirs,
                            const VirtualTask& task) {
-  DOSQL_ASSIGN_OR_RETURN(const bool differs, content_differs(theirs, task.theirs->name));
+  // All rows of one that comes are new, also where its content was that of another one.
+  bool differs = task.base == nullptr;
+  if (!differs) {
+    DOSQL_ASSIGN_OR_RETURN(differs, content_differs(theirs, task.theirs->name));
+  }
   if (!differs) return {};
   const diff::SchemaEntry* const entry = entry_of(*theirs.tables().after, task.theirs->name);
   const std::string definition = entry == nullptr ? "" : entry->sql;
