@@ -11,6 +11,7 @@
 
 #include "engine/connection_state.h"
 #include "engine/own_statement.h"
+#include "engine/rebased_changes.h"
 #include "engine/table_pairing.h"
 #include "sql/lexer.h"
 
@@ -63,9 +64,11 @@ void add_key_columns(const MergedTable& table, Doubts& doubts) {
 }
 
 // A number under which base has one row and theirs another one, as far as can be told.
-Status find_arriving(VersionPair& theirs, const TableTask& task, Doubts& doubts) {
+Status find_arriving(const MergeContext& context, VersionPair& theirs, const TableTask& task,
+                     Doubts& doubts) {
   if (doubts.theirs.empty()) return {};
-  DOSQL_ASSIGN_OR_RETURN(merge::KeyedChanges changes, theirs.changes(task.base, task.theirs, task.merged));
+  DOSQL_ASSIGN_OR_RETURN(merge::KeyedChanges all, theirs.changes(task.base, task.theirs, task.merged));
+  RebasedChanges changes(context, task.merged, std::move(all));
   merge::KeyedChange change;
   const auto add = [&](std::int64_t number) {
     if (doubts.theirs.contains(number)) doubts.arriving.add(number);
@@ -235,7 +238,7 @@ Status find_doubts(MergeContext& context, const MergeSource& source, VersionPair
     const auto doubts = context.doubts.find(task.merged.name);
     if (doubts == context.doubts.end()) continue;
     add_key_columns(task.merged, doubts->second);
-    DOSQL_RETURN_IF_ERROR(find_arriving(theirs, task, doubts->second));
+    DOSQL_RETURN_IF_ERROR(find_arriving(context, theirs, task, doubts->second));
   }
   return {};
 }
