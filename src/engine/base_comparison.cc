@@ -33,6 +33,8 @@ Result<RowEffects> effects_from(ConnectionState& connection, const VersionMerge&
   RowEffects effects;
   MergeContext context = context_of(connection, what, whole.has_own_changes);
   context.noted_merges = whole.noted_merges;
+  context.identity = whole.identity;
+  context.our_side = whole.our_side;
   context.effects = &effects;
   // What was decided about a row was so about the merge of all bases.
   context.resolution = [&](const Conflict& conflict) -> const Resolution* {
@@ -187,12 +189,11 @@ Status count_moved_rows(ConnectionState& connection, const VersionMerge& what, M
 // stands?
 class BaseComparison {
  public:
-  BaseComparison(ConnectionState& connection, const VersionMerge& what, MergeContext& context,
-                 VersionRows& rows, const RowSide& ours)
+  BaseComparison(ConnectionState& connection, const VersionMerge& what, MergeContext& context)
       : connection_(connection),
         what_(what),
         context_(context),
-        virtual_base_(connection, rows, what.bases, what.theirs, ours) {}
+        virtual_base_(connection, *context.identity, what.bases, what.theirs, context.our_side) {}
 
   Status run() {
     std::set<std::string> unsure;
@@ -263,9 +264,8 @@ MergeContext context_of(ConnectionState& connection, const VersionMerge& what, b
           .resolution = what.resolution};
 }
 
-Status settle_bases(ConnectionState& connection, const VersionMerge& what, MergeContext& context,
-                    VersionRows& rows, const RowSide& ours) {
-  if (what.bases.size() > 1) return BaseComparison(connection, what, context, rows, ours).run();
+Status settle_bases(ConnectionState& connection, const VersionMerge& what, MergeContext& context) {
+  if (what.bases.size() > 1) return BaseComparison(connection, what, context).run();
   // What the transaction has changed itself is in no version.
   if (context.has_own_changes) return {};
   return count_moved_rows(connection, what, context);

@@ -9,9 +9,7 @@
 #include <dosql/result.h>
 
 #include "engine/merge_context.h"
-#include "engine/row_identity.h"
 #include "engine/version_merge.h"
-#include "engine/version_rows.h"
 
 namespace dosql::engine {
 
@@ -19,7 +17,6 @@ MergeContext context_of(ConnectionState& connection, const VersionMerge& what, b
 
 // Says in the context which rows are left alone, counted from another base or by their content. REQUIRES: as
 // merge_changes(). Errors: those of merge_changes() and of reading the versions.
-Status settle_bases(ConnectionState& connection, const VersionMerge& what, MergeContext& context,
-                    VersionRows& rows, const RowSide& ours);
+Status settle_bases(ConnectionState& connection, const VersionMerge& what, MergeContext& context);
 
 }  // namespace dosql::engine

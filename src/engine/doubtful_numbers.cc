@@ -12,6 +12,7 @@
 #include "engine/connection_state.h"
 #include "engine/own_statement.h"
 #include "engine/rebased_changes.h"
+#include "engine/strangers.h"
 #include "engine/table_pairing.h"
 #include "sql/lexer.h"
 
@@ -224,8 +225,7 @@ Result<std::vector<DoubtfulReference>> find_doubtful_references(MergeContext& co
 }
 
 Status find_doubts(MergeContext& context, const MergeSource& source, VersionPair& theirs,
-                   const MergedSchema& merged) {
-  if (context.noted_merges.empty()) return {};
+                   const MergedSchema& merged, const ForeignKeys& keys) {
   version::VersionStore& store = context.connection.core().store();
   VersionSchemas schemas(context.connection.core());
   DoubtfulNumbers numbers(context, merged);
@@ -234,6 +234,7 @@ Status find_doubts(MergeContext& context, const MergeSource& source, VersionPair
                            pair_tables(store, schemas, noted.moved.commit, source.base));
     numbers.add(noted, pairs);
   }
+  DOSQL_RETURN_IF_ERROR(find_strangers(context, source, theirs, merged, keys));
   for (const TableTask& task : merged.tables) {
     const auto doubts = context.doubts.find(task.merged.name);
     if (doubts == context.doubts.end()) continue;

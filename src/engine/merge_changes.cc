@@ -92,8 +92,8 @@ class ChangeMerge {
                             &diff::SchemaEntry::sql, &diff::SchemaEntry::sql);
     if (may_change_keys) DOSQL_RETURN_IF_ERROR(foreign_keys_before_.read(context_.connection));
     DOSQL_ASSIGN_OR_RETURN(merged_, schema_.merge_tables());
-    DOSQL_RETURN_IF_ERROR(find_doubts(context_, source_, theirs_, merged_));
     DOSQL_RETURN_IF_ERROR(foreign_keys_.read(context_.connection));
+    DOSQL_RETURN_IF_ERROR(find_doubts(context_, source_, theirs_, merged_, foreign_keys_));
     if (!may_change_keys) foreign_keys_before_ = foreign_keys_;
     for (const TableTask& task : merged_.tables) {
       if (enforces_foreign_keys_) foreign_keys_.watch(context_, task.merged);

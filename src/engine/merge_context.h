@@ -19,6 +19,7 @@
 #include "engine/merged_table.h"
 #include "engine/number_runs.h"
 #include "engine/row_copy.h"
+#include "engine/row_identity.h"
 #include "merge/conflict.h"
 #include "merge/row_merge.h"
 #include "version/moved_numbers.h"
@@ -142,6 +143,9 @@ struct MergeContext {
   std::map<std::string, ContentChanges> by_content = {};
   // Merges since a base that make numbers doubtful.
   std::vector<NotedMerge> noted_merges = {};
+  // Whether rows of two versions are the same; null: nobody asks.
+  RowIdentity* identity = nullptr;
+  RowSide our_side = {};
 
   // What came of it.
   std::vector<Conflict> conflicts = {};

@@ -1,5 +1,5 @@
-// Rows to which merges gave other numbers, in histories that go on merging: each row says in all of its cells
-// which one it is, and each reference whom it means.
+// Rows to which merges gave other numbers, and numbers that were given again, in histories that go on merging:
+// each row says in all of its cells which one it is, and each reference whom it means.
 
 #include <map>
 #include <optional>
@@ -101,22 +101,19 @@ class History {
     used_[name] = used_[from];
   }
 
-  // A number that no row of the branch ever had, and none that is gone: under it SQLite itself would make
-  // another row of the old one.
+  // A number that no row of the branch ever had: under it SQLite itself would make another row of the old one.
+  // Other branches may have had a row of it that is gone.
   std::int64_t free_number(const std::string& table) {
     std::set<std::int64_t>& used = used_[branch_][table];
     std::int64_t number = 1;
-    while (used.contains(number) || gone_[table].contains(number)) ++number;
+    while (used.contains(number)) ++number;
     used.insert(number);
     return number;
   }
   void note_numbers() {
     for (const char* const table : {"p", "c", "more"}) {
-      const std::string sql = fmt::format("SELECT id, substr(a, 1, instr(a, ':')) FROM {}", table);
-      for (const Row& row : connection_->query(sql).value()) {
+      for (const Row& row : connection_->query(fmt::format("SELECT id FROM {}", table)).value())
         used_[branch_][table].insert(row[0].integer());
-        owners_[table][row[0].integer()].insert(row[1].text());
-      }
     }
   }
 
@@ -206,16 +203,9 @@ class History {
       remove("p", parent);
     }
   }
-  // Not where another row has its number somewhere: that could come under it.
   void remove(const std::string& table, const std::string& row) {
-    const auto number = one(fmt::format("SELECT id FROM {} WHERE {}", table, row));
-    if (!number || owners_[table][*number].size() != 1) return;
     const auto deleted = connection_->exec(fmt::format("DELETE FROM {} WHERE {}", table, row));
-    if (deleted) {
-      gone_[table].insert(*number);
-    } else {
-      EXPECT_EQ(deleted.error().code(), ErrorCode::kConstraint);
-    }
+    EXPECT_TRUE(deleted || deleted.error().code() == ErrorCode::kConstraint);
   }
 
   void merge(const std::string& source) {
@@ -284,8 +274,6 @@ class History {
   std::optional<Connection> connection_;
   std::string branch_;
   std::map<std::string, std::map<std::string, std::set<std::int64_t>>> used_;
-  std::map<std::string, std::map<std::int64_t, std::set<std::string>>> owners_;
-  std::map<std::string, std::set<std::int64_t>> gone_;
   int names_ = 0;
 };
 

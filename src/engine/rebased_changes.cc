@@ -43,7 +43,7 @@ Result<bool> RebasedChanges::next(merge::KeyedChange& change) {
     const bool same = row.base && row.theirs ? merge::same_row(row.base->values(), row.theirs->values())
                                              : !row.base && !row.theirs;
     if (same) continue;
-    takes_theirs_ = rebased.takes_theirs;
+    rebased_ = &rebased;
     change.in_base = row.base.has_value();
     change.in_theirs = row.theirs.has_value();
     change.rowid_base = row.rowid_base;

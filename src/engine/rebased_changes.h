@@ -25,8 +25,8 @@ class RebasedChanges {
   // In the order of the changes; those of rebased rows last. False: there are no more. Errors: those of the
   // changes.
   Result<bool> next(merge::KeyedChange& change);
-  // Whether the newest change is of such a row, and takes theirs.
-  bool takes_theirs() const { return takes_theirs_; }
+  // Of which rebased row the newest change is; null: of none.
+  const RebasedRow* rebased() const { return rebased_; }
 
  private:
   using Place = std::map<RowName, RebasedRow>::const_iterator;
@@ -39,7 +39,7 @@ class RebasedChanges {
   Place first_;
   Place at_;
   Place end_;
-  bool takes_theirs_ = false;
+  const RebasedRow* rebased_ = nullptr;
 };
 
 }  // namespace dosql::engine

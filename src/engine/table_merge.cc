@@ -664,7 +664,7 @@ Result<NewNumbers> TableMerge::choose_new_numbers(
     if (!change.in_theirs) continue;
     highest = std::max(highest, change.rowid_theirs);
     // One about which it was decided takes the place of ours.
-    if (change.in_base || changes.takes_theirs()) continue;
+    if (change.in_base || (changes.rebased() != nullptr && changes.rebased()->takes_theirs)) continue;
     DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> ours,
                            statements.find({.rowid = change.rowid_theirs}));
     if (ours && !merge::same_row(ours->row.values(), change.theirs)) taken.push_back(change.rowid_theirs);

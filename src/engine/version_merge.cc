@@ -212,10 +212,12 @@ Result<VersionMergeResult> merge_versions(ConnectionState& connection, const Ver
   MergeContext context = context_of(connection, what, has_own_changes);
   DOSQL_RETURN_IF_ERROR(find_noted_merges(connection, what, context));
   VersionRows rows(connection);
-  DOSQL_ASSIGN_OR_RETURN(const RowSide ours, our_side(connection));
+  RowIdentity identity(connection.core().store(), rows);
+  context.identity = &identity;
+  DOSQL_ASSIGN_OR_RETURN(context.our_side, our_side(connection));
   DeferredViolations violations(connection);
   DOSQL_RETURN_IF_ERROR(violations.before_merge());
-  DOSQL_RETURN_IF_ERROR(settle_bases(connection, what, context, rows, ours));
+  DOSQL_RETURN_IF_ERROR(settle_bases(connection, what, context));
   DOSQL_RETURN_IF_ERROR(merge_all(transaction, what, context));
   const bool done = what.keep && context.conflicts.empty();
   if (done) {

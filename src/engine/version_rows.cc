@@ -17,7 +17,7 @@ namespace {
 using sql::equals_ignoring_case;
 using version::ReadPoint;
 
-constexpr std::size_t kOpenMax = 32;
+constexpr std::size_t kOpenMax = 128;
 
 // Others are known to the connection only.
 bool is_builtin(std::string_view collation) {
@@ -55,11 +55,10 @@ Result<VersionRows::Opened*> VersionRows::open(const ReadPoint& point) {
   return &opened_.emplace(name, std::move(opened)).first->second;
 }
 
-Result<OwnStatement*> VersionRows::look(Opened& version, const MergedTable& table, const std::string& columns,
-                                        const RowAddress& row, bool& found) {
-  const bool by_rowid = row.key_of.empty();
+Result<VersionRows::Found> VersionRows::look(Opened& version, const MergedTable& table,
+                                             const std::string& columns, const RowAddress& row) {
   const std::string text = fmt::format("SELECT {} FROM main.{} WHERE {}", columns, sql::quoted(table.name),
-                                       table.where_text("", by_rowid, 1));
+                                       table.where_text("", row.key_of.empty(), 1));
   auto known = version.statements.find(text);
   if (known == version.statements.end()) {
     DOSQL_ASSIGN_OR_RETURN(OwnStatement statement, OwnStatement::prepare(*version.connection, text));
@@ -69,8 +68,14 @@ Result<OwnStatement*> VersionRows::look(Opened& version, const MergedTable& tabl
   bind_address(statement, table, row, version.schema->encoding, 1);
   const int rc = statement.step();
   if (rc != SQLITE_ROW && rc != SQLITE_DONE) return version.connection->error(rc);
-  found = rc == SQLITE_ROW;
-  return &statement;
+  Found found{.known = true, .row = std::nullopt};
+  if (rc == SQLITE_ROW) {
+    std::vector<diff::Field> values;
+    for (int i = 0; i < statement.columns(); ++i) values.push_back(statement.value(i));
+    found.row.emplace(values);
+  }
+  statement.reset();
+  return found;
 }
 
 Result<VersionRows::Found> VersionRows::find(const ReadPoint& point, const MergedTable& table,
@@ -85,30 +90,16 @@ Result<VersionRows::Found> VersionRows::find(const ReadPoint& point, const Merge
   std::string columns;
   for (const MergedColumn& column : table.columns)
     columns += (columns.empty() ? "" : ", ") + sql::quoted(column.name);
-  bool found = false;
-  DOSQL_ASSIGN_OR_RETURN(OwnStatement* const statement, look(*version, table, columns, row, found));
-  Found result{.known = true, .row = std::nullopt};
-  if (found) {
-    std::vector<diff::Field> values;
-    for (std::size_t i = 0; i < table.columns.size(); ++i)
-      values.push_back(statement->value(static_cast<int>(i)));
-    result.row.emplace(values);
-  }
-  statement->reset();
-  return result;
+  return look(*version, table, columns, row);
 }
 
-Result<std::optional<bool>> VersionRows::has(const ReadPoint& point, const MergedTable& table,
+Result<VersionRows::Found> VersionRows::find(const ReadPoint& point, const MergedTable& table,
                                              const RowAddress& row) {
-  if (raw(point.version) == 0) return std::optional(false);
+  if (raw(point.version) == 0) return Found{.known = true, .row = std::nullopt};
   DOSQL_ASSIGN_OR_RETURN(Opened* const version, open(point));
   const TableShape* const shape = version->schema->find(table.name);
-  if (shape == nullptr) return std::optional(false);
-  if (!has_key_of(*shape, table)) return std::optional<bool>();
-  bool found = false;
-  DOSQL_ASSIGN_OR_RETURN(OwnStatement* const statement, look(*version, table, "1", row, found));
-  statement->reset();
-  return std::optional(found);
+  if (shape == nullptr || !has_key_of(*shape, table)) return Found();
+  return look(*version, table, "*", row);
 }
 
 Result<std::string> VersionRows::definition(const ReadPoint& point, const std::string& table) {

@@ -32,14 +32,12 @@ class VersionRows {
     bool known = false;          // false: its table is not one in which that could be looked for
     std::optional<RowCopy> row;  // none: there is no such row, or no such table
   };
-  // All columns of `table`, in a version where the table is defined as `definition` says. Errors of both:
-  // those of opening and reading the version.
+  // All columns of `table`, in a version where the table is defined as `definition` says, or not at all.
+  // Errors of both: those of opening and reading the version.
   Result<Found> find(const version::ReadPoint& point, const MergedTable& table, const std::string& definition,
                      const RowAddress& row);
-  // Whether there is such a row, in a version where the table has that key under these names; none: it has
-  // not.
-  Result<std::optional<bool>> has(const version::ReadPoint& point, const MergedTable& table,
-                                  const RowAddress& row);
+  // All columns that a version has of it, where it has the table, and that key, under these names.
+  Result<Found> find(const version::ReadPoint& point, const MergedTable& table, const RowAddress& row);
 
   // The CREATE TABLE of a version; empty: it has no such table.
   Result<std::string> definition(const version::ReadPoint& point, const std::string& table);
@@ -52,9 +50,8 @@ class VersionRows {
   };
 
   Result<Opened*> open(const version::ReadPoint& point);
-  // On the row, if there is one; to be reset.
-  Result<OwnStatement*> look(Opened& version, const MergedTable& table, const std::string& columns,
-                             const RowAddress& row, bool& found);
+  Result<Found> look(Opened& version, const MergedTable& table, const std::string& columns,
+                     const RowAddress& row);
 
   ConnectionState& connection_;
   std::map<std::pair<BranchId, Version>, Opened> opened_;

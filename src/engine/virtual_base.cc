@@ -49,10 +49,11 @@ std::optional<std::optional<RowCopy>> merged_row(const std::optional<RowCopy>& b
 
 }  // namespace
 
-VirtualBase::VirtualBase(ConnectionState& connection, VersionRows& rows, std::vector<ReadPoint> bases,
+VirtualBase::VirtualBase(ConnectionState& connection, RowIdentity& identity, std::vector<ReadPoint> bases,
                          const ReadPoint& theirs, RowSide ours)
     : connection_(connection),
-      rows_(rows),
+      identity_(identity),
+      rows_(identity.rows()),
       bases_(std::move(bases)),
       theirs_(theirs),
       ours_(std::move(ours)) {}
@@ -79,8 +80,8 @@ Result<VirtualBase::Row> VirtualBase::find(const MergedTable& table, Values row)
   DOSQL_ASSIGN_OR_RETURN(Row found, merged(wanted, bases_, 0));
   if (!found.known || !wanted.where) return found;
   for (const RowSide& side : {ours_, RowSide{theirs_}}) {
-    DOSQL_ASSIGN_OR_RETURN(const bool same_one, is_same_row(connection_.core().store(), rows_, table,
-                                                            wanted.address, *wanted.where, side));
+    DOSQL_ASSIGN_OR_RETURN(const bool same_one,
+                           identity_.is_same(table, wanted.address, *wanted.where, side));
     if (!same_one) return Row();
   }
   return found;
@@ -119,8 +120,8 @@ Result<VirtualBase::Row> VirtualBase::row_at(Wanted& wanted, const ReadPoint& po
   if (found.row && !wanted.where) {
     wanted.where = point;
   } else if (found.row) {
-    DOSQL_ASSIGN_OR_RETURN(const bool same_one, is_same_row(connection_.core().store(), rows_, wanted.table,
-                                                            wanted.address, *wanted.where, {point}));
+    DOSQL_ASSIGN_OR_RETURN(const bool same_one,
+                           identity_.is_same(wanted.table, wanted.address, *wanted.where, {point}));
     if (!same_one) return Row();
   }
   return Row{.known = true, .row = std::move(found.row)};

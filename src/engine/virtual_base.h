@@ -31,7 +31,7 @@ class ConnectionState;
 class VirtualBase {
  public:
   // All must outlive it.
-  VirtualBase(ConnectionState& connection, VersionRows& rows, std::vector<version::ReadPoint> bases,
+  VirtualBase(ConnectionState& connection, RowIdentity& identity, std::vector<version::ReadPoint> bases,
               const version::ReadPoint& theirs, RowSide ours);
 
   struct Row {
@@ -59,6 +59,7 @@ class VirtualBase {
   Result<const std::string*> definition_of(const std::string& table);
 
   ConnectionState& connection_;
+  RowIdentity& identity_;
   VersionRows& rows_;
   const Points bases_;
   const version::ReadPoint theirs_;
