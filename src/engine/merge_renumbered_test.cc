@@ -1,5 +1,5 @@
-// Rows to which merges gave other numbers, and numbers that were given again, in histories that go on merging:
-// each row says in all of its cells which one it is, and each reference whom it means.
+// Rows to which merges gave other numbers, and numbers that were given again, in histories that go on
+// merging: each row says in all of its cells which one it is, and each reference whom it means.
 
 #include <map>
 #include <optional>
@@ -101,8 +101,8 @@ class History {
     used_[name] = used_[from];
   }
 
-  // A number that no row of the branch ever had: under it SQLite itself would make another row of the old one.
-  // Other branches may have had a row of it that is gone.
+  // A number that no row of the branch ever had: under it SQLite itself would make another row of the old
+  // one. Other branches may have had a row of it that is gone.
   std::int64_t free_number(const std::string& table) {
     std::set<std::int64_t>& used = used_[branch_][table];
     std::int64_t number = 1;
