@@ -56,7 +56,8 @@ class History {
         break;
       }
       case 4:
-        if (used_.size() < 4) fork("z", some_branch());
+        if (!used_.contains("z")) fork("z", some_branch());
+        if (!used_.contains("w")) come_and_go("w");
         break;
       case 5: reopen(); break;
       case 6: merge_in_transaction(); break;
@@ -84,6 +85,14 @@ class History {
     db_.emplace(open_on(std::make_unique<version::SharedDirectory>(*disk_)).value());
     connection_.emplace(db_->connect().value());
     run("PRAGMA synchronous = OFF; PRAGMA foreign_keys = ON");
+  }
+  // A row that a branch has only in what was forked off it.
+  void come_and_go(const std::string& fork_name) {
+    check_out(some_branch());
+    const std::int64_t number = free_number("p");
+    run(fmt::format("INSERT INTO p(id, a) VALUES({}, '{}:')", number, new_name()));
+    fork(fork_name, branch_);
+    run(fmt::format("DELETE FROM p WHERE id = {}", number));
   }
   void reopen() {
     connection_.reset();
