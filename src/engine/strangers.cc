@@ -38,6 +38,7 @@ class Strangers {
       : context_(context), source_(source), theirs_(theirs), merged_(merged), keys_(keys) {}
 
   Status find() {
+    if (context_.identity == nullptr) return {};
     in_ours_ = context_.identity->may_be_others(source_.base, context_.our_side);
     in_theirs_ = context_.identity->may_be_others(source_.base, {source_.theirs});
     if (!in_ours_ && !in_theirs_) return {};
