@@ -11,6 +11,7 @@
 #include "base/json_text.h"
 #include "diff/schema.h"
 #include "engine/column_lines.h"
+#include "engine/common_versions.h"
 #include "engine/connection_state.h"
 #include "engine/own_statement.h"
 #include "engine/row_json.h"
@@ -23,7 +24,6 @@ namespace dosql::engine {
 namespace {
 
 using version::ReadPoint;
-using version::VersionStore;
 
 template <class Number>
 void append_number(std::string& text, Number number) {
@@ -236,7 +236,7 @@ Result<ContentMerge::Virtual> ContentMerge::merge_points(const Points& points) {
   Virtual merged{.point = points[0], .more = {}};
   Points done{points[0]};
   for (const ReadPoint& next : std::span(points).subspan(1)) {
-    DOSQL_ASSIGN_OR_RETURN(const Points common, best_common(done, next));
+    DOSQL_ASSIGN_OR_RETURN(const Points common, best_common(connection_.core().store(), done, next));
     if (common.empty()) {
       fits_ = false;
       return merged;
@@ -250,29 +250,6 @@ Result<ContentMerge::Virtual> ContentMerge::merge_points(const Points& points) {
     done.push_back(next);
   }
   return merged;
-}
-
-// Of the versions that `other` has in common with some of them those that no other one contains.
-Result<ContentMerge::Points> ContentMerge::best_common(const Points& some, const ReadPoint& other) {
-  const VersionStore& store = connection_.core().store();
-  Points all;
-  for (const ReadPoint& point : some) {
-    DOSQL_ASSIGN_OR_RETURN(const version::LineageComparison both, store.compare(point, other));
-    for (const ReadPoint& base : both.bases) {
-      if (std::ranges::find(all, base) == all.end()) all.push_back(base);
-    }
-  }
-  Points best;
-  for (const ReadPoint& point : all) {
-    bool in_another = false;
-    for (const ReadPoint& another : all) {
-      if (another == point) continue;
-      DOSQL_ASSIGN_OR_RETURN(const version::LineageComparison both, store.compare(point, another));
-      in_another = in_another || both.ahead == 0;
-    }
-    if (!in_another) best.push_back(point);
-  }
-  return best;
 }
 
 Result<ContentMerge::Counts> ContentMerge::difference(const Virtual& before, const ReadPoint& after) {

@@ -72,7 +72,6 @@ class ContentMerge {
   using Points = std::vector<version::ReadPoint>;
 
   Result<Virtual> merge_points(const Points& points);
-  Result<Points> best_common(const Points& some, const version::ReadPoint& other);
   // `fates`: takes those of the rows of `before`; null: nobody asks.
   Result<Counts> difference(const version::ReadPoint& before, const version::ReadPoint& after,
                             Fates* fates = nullptr);

@@ -12,6 +12,8 @@
 #include "engine/column_lines.h"
 #include "engine/connection_state.h"
 #include "engine/own_statement.h"
+#include "engine/rebased_changes.h"
+#include "engine/strangers.h"
 #include "engine/table_pairing.h"
 #include "sql/lexer.h"
 
@@ -64,9 +66,11 @@ void add_key_columns(const MergedTable& table, Doubts& doubts) {
 }
 
 // A number under which base has one row and theirs another one, as far as can be told.
-Status find_arriving(VersionPair& theirs, const TableTask& task, Doubts& doubts) {
+Status find_arriving(const MergeContext& context, VersionPair& theirs, const TableTask& task,
+                     Doubts& doubts) {
   if (doubts.theirs.empty()) return {};
-  DOSQL_ASSIGN_OR_RETURN(merge::KeyedChanges changes, theirs.changes(task.base, task.theirs, task.merged));
+  DOSQL_ASSIGN_OR_RETURN(merge::KeyedChanges all, theirs.changes(task.base, task.theirs, task.merged));
+  RebasedChanges changes(context, task.merged, std::move(all));
   merge::KeyedChange change;
   const auto add = [&](std::int64_t number) {
     if (doubts.theirs.contains(number)) doubts.arriving.add(number);
@@ -222,8 +226,7 @@ Result<std::vector<DoubtfulReference>> find_doubtful_references(MergeContext& co
 }
 
 Status find_doubts(MergeContext& context, const MergeSource& source, VersionPair& theirs,
-                   const MergedSchema& merged) {
-  if (context.noted_merges.empty()) return {};
+                   const MergedSchema& merged, const ForeignKeys& keys) {
   version::VersionStore& store = context.connection.core().store();
   VersionSchemas schemas(context.connection.core());
   DoubtfulNumbers numbers(context, merged);
@@ -232,11 +235,12 @@ Status find_doubts(MergeContext& context, const MergeSource& source, VersionPair
     DOSQL_ASSIGN_OR_RETURN(const TablePairs pairs, lines.pair_tables(noted.moved.commit, source.base));
     numbers.add(noted, pairs);
   }
+  DOSQL_RETURN_IF_ERROR(find_strangers(context, source, theirs, merged, keys));
   for (const TableTask& task : merged.tables) {
     const auto doubts = context.doubts.find(task.merged.name);
     if (doubts == context.doubts.end()) continue;
     add_key_columns(task.merged, doubts->second);
-    DOSQL_RETURN_IF_ERROR(find_arriving(theirs, task, doubts->second));
+    DOSQL_RETURN_IF_ERROR(find_arriving(context, theirs, task, doubts->second));
   }
   return {};
 }

@@ -14,10 +14,11 @@
 
 namespace dosql::engine {
 
-// From what the noted merges say, by the merged names of tables. Where there are none it reads nothing.
-// Errors: those of pairing tables and of the diff.
+// From what the noted merges say, and what rows tell where they are traced (strangers.h), by the merged names
+// of tables. Where no merge came in behind base it reads nothing. REQUIRES: the rows are ours yet. Errors:
+// those of pairing tables, of the diff and of reading the versions.
 Status find_doubts(MergeContext& context, const MergeSource& source, VersionPair& theirs,
-                   const MergedSchema& merged);
+                   const MergedSchema& merged, const ForeignKeys& keys);
 
 // Rows of ours that since base were inserted, or changed, so that they refer to a number under which theirs
 // changed a row of base, and that is in doubt there. Errors: what SQLite reports. REQUIRES: find_doubts();

@@ -301,7 +301,7 @@ Status ForeignKeyCheck::check_children(const ForeignKey& key, const VerifiedTabl
   if (!table.known_by_rowid() && !table.rowid_name.empty()) {
     DOSQL_ASSIGN_OR_RETURN(by_rowid, prepare(key, table.where_text("c.", true, 1)));
   }
-  DOSQL_ASSIGN_OR_RETURN(merge::KeyedChanges changes, verified.changes());
+  DOSQL_ASSIGN_OR_RETURN(RebasedChanges changes, verified.changes());
   KeyedChange change;
   while (true) {
     DOSQL_ASSIGN_OR_RETURN(const bool found, changes.next(change));
@@ -366,7 +366,7 @@ Status ForeignKeyCheck::find_doubtful(const ForeignKey& key, const VerifiedTable
   if (context_.by_content.contains(table.name)) return find_doubtful_contents(key, table, *columns, runs);
   const std::vector<NumberReference> references = keys_.renumbered(context_, table);
   std::optional<OwnStatement> by_key_or_rowid[2];
-  DOSQL_ASSIGN_OR_RETURN(merge::KeyedChanges changes, verified.changes());
+  DOSQL_ASSIGN_OR_RETURN(RebasedChanges changes, verified.changes());
   KeyedChange change;
   while (true) {
     DOSQL_ASSIGN_OR_RETURN(const bool found, changes.next(change));
@@ -464,7 +464,7 @@ Status ForeignKeyCheck::check_parents(const ForeignKey& key, const VerifiedTable
   const Columns columns = find_columns(verified.table, key.parent_columns);
   if (!columns) return {};
   DOSQL_ASSIGN_OR_RETURN(OwnStatement rows, prepare_for_parents(key));
-  DOSQL_ASSIGN_OR_RETURN(merge::KeyedChanges changes, verified.changes());
+  DOSQL_ASSIGN_OR_RETURN(RebasedChanges changes, verified.changes());
   KeyedChange change;
   while (true) {
     DOSQL_ASSIGN_OR_RETURN(const bool found, changes.next(change));

@@ -11,6 +11,7 @@
 
 #include "engine/merge_context.h"
 #include "engine/merged_table.h"
+#include "engine/rebased_changes.h"
 #include "engine/table_merge.h"
 #include "merge/keyed_changes.h"
 
@@ -59,7 +60,7 @@ struct VerifiedTable {
   const MergedTable& table;
   bool is_new = false;    // it was not there before the merge
   bool replaced = false;  // another one was, of which it may have no row
-  std::function<Result<merge::KeyedChanges>()> changes;
+  std::function<Result<RebasedChanges>()> changes;
 };
 
 // A row of ours that refers to a number by which ours meant a row, and theirs brings another one under it.

@@ -15,6 +15,7 @@
 #include "engine/doubtful_numbers.h"
 #include "engine/foreign_key_merge.h"
 #include "engine/own_statement.h"
+#include "engine/rebased_changes.h"
 #include "engine/schema_merge.h"
 #include "engine/table_merge.h"
 #include "engine/temp_triggers.h"
@@ -91,8 +92,8 @@ class ChangeMerge {
                             &diff::SchemaEntry::sql, &diff::SchemaEntry::sql);
     if (may_change_keys) DOSQL_RETURN_IF_ERROR(foreign_keys_before_.read(context_.connection));
     DOSQL_ASSIGN_OR_RETURN(merged_, schema_.merge_tables());
-    DOSQL_RETURN_IF_ERROR(find_doubts(context_, source_, theirs_, merged_));
     DOSQL_RETURN_IF_ERROR(foreign_keys_.read(context_.connection));
+    DOSQL_RETURN_IF_ERROR(find_doubts(context_, source_, theirs_, merged_, foreign_keys_));
     if (!may_change_keys) foreign_keys_before_ = foreign_keys_;
     for (const TableTask& task : merged_.tables) {
       if (enforces_foreign_keys_) foreign_keys_.watch(context_, task.merged);
@@ -114,6 +115,11 @@ class ChangeMerge {
   }
 
  private:
+  Result<RebasedChanges> changes_of(const TableTask& task) {
+    DOSQL_ASSIGN_OR_RETURN(merge::KeyedChanges changes, theirs_.changes(task.base, task.theirs, task.merged));
+    return RebasedChanges(context_, task.merged, std::move(changes));
+  }
+
   Status verify_foreign_keys() {
     std::vector<VerifiedTable> tables;
     for (const TableTask& task : merged_.tables) {
@@ -121,7 +127,7 @@ class ChangeMerge {
       tables.push_back({.table = task.merged,
                         .is_new = is_new,
                         .replaced = !is_new && task.base == nullptr,
-                        .changes = [&] { return theirs_.changes(task.base, task.theirs, task.merged); }});
+                        .changes = [&] { return changes_of(task); }});
     }
     return engine::verify_foreign_keys(context_, foreign_keys_before_, foreign_keys_, tables,
                                        doubtful_references_);
@@ -130,8 +136,8 @@ class ChangeMerge {
   Status choose_new_keys(const TableTask& task) {
     const bool wanted = task.merged.rowid_column && (context_.renumber || task.merged.autoincrement);
     // One that is a reference follows what it refers to.
-    if (!wanted || foreign_keys_.number_is_reference(task.merged)) return {};
-    DOSQL_ASSIGN_OR_RETURN(merge::KeyedChanges changes, theirs_.changes(task.base, task.theirs, task.merged));
+    if (!wanted || foreign_keys_.number_is_reference(task.merged) || context_.effects != nullptr) return {};
+    DOSQL_ASSIGN_OR_RETURN(RebasedChanges changes, changes_of(task));
     DOSQL_ASSIGN_OR_RETURN(NewNumbers numbers,
                            TableMerge::choose_new_numbers(context_, task.merged, changes,
                                                           [&] { return highest_in_base(task.base); }));
@@ -164,7 +170,7 @@ class ChangeMerge {
     if (!mergeable) return refuse_rows(task);
     TableMergeCounts& counts = context_.counts_of(task.merged.name);
     const std::vector<NumberReference> references = foreign_keys_.renumbered(context_, task.merged);
-    DOSQL_ASSIGN_OR_RETURN(merge::KeyedChanges changes, theirs_.changes(task.base, task.theirs, task.merged));
+    DOSQL_ASSIGN_OR_RETURN(RebasedChanges changes, changes_of(task));
     TableMerge rows(context_, task.merged, counts, references);
     return rows.run([&](merge::KeyedChange& change) { return changes.next(change); });
   }
@@ -175,7 +181,7 @@ class ChangeMerge {
     const TableShape* const shape = task.theirs != nullptr ? task.theirs : task.base;
     const bool hides_rowid = table.rowid_name.empty() && shape->kind == TableKind::kRowid;
     if (!hides_rowid) return true;
-    DOSQL_ASSIGN_OR_RETURN(merge::KeyedChanges changes, theirs_.changes(task.base, task.theirs, table));
+    DOSQL_ASSIGN_OR_RETURN(RebasedChanges changes, changes_of(task));
     merge::KeyedChange change;
     while (true) {
       DOSQL_ASSIGN_OR_RETURN(const bool found, changes.next(change));

@@ -6,6 +6,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <unordered_map>
@@ -15,8 +16,10 @@
 #include <dosql/merge.h>
 
 #include "diff/schema.h"
+#include "engine/merged_table.h"
 #include "engine/number_runs.h"
 #include "engine/row_copy.h"
+#include "engine/row_identity.h"
 #include "merge/conflict.h"
 #include "merge/row_merge.h"
 #include "version/moved_numbers.h"
@@ -28,15 +31,32 @@ class ConnectionState;
 // A row by its table and its key as JSON.
 using RowName = std::pair<std::string, std::string>;
 
+// A row as a merge has it to bring in, by the columns of the merged table; none: the version does not have
+// it.
+struct RowPair {
+  std::optional<RowCopy> base = {};
+  std::optional<RowCopy> theirs = {};
+  std::int64_t rowid_base = 0;
+  std::int64_t rowid_theirs = 0;
+};
+
 // What a merge does to a row: its new values as JSON, or "null". Of a conflict: what it would be if theirs
 // was taken.
 struct RowEffect {
   std::string json;
-  RowCopy row;  // by which it is found
-  std::int64_t rowid = 0;
+  RowPair change;
   bool in_conflict = false;
 };
-using RowEffects = std::map<RowName, RowEffect>;
+struct RowEffects {
+  std::map<RowName, RowEffect> rows;
+  std::map<std::string, MergedTable> tables;  // those that they are of
+};
+
+// A row that is not counted from the base that others are.
+struct RebasedRow {
+  RowPair change;
+  bool takes_theirs = false;  // so it was decided: where both sides changed it, theirs stands
+};
 
 // Values are JSON texts; "null" also stands for a row that is not there.
 struct Conflict {
@@ -116,18 +136,22 @@ struct MergeContext {
   bool has_own_changes = false;
   // Null: nothing was decided about it.
   std::function<const Resolution*(const Conflict&)> resolution = {};
-  // Rows to which nothing is done, but what is said of some here: one effect after the other.
+  // Rows to which nothing is done, and those to which something else is than what follows from the base.
   std::set<RowName> left_alone = {};
-  std::map<RowName, std::vector<RowEffect>> taken = {};
+  std::map<RowName, RebasedRow> rebased = {};
   // By table: what is done to its rows instead of what follows from the base.
   std::map<std::string, ContentChanges> by_content = {};
   // Merges since a base that make numbers doubtful.
   std::vector<NotedMerge> noted_merges = {};
+  // Whether rows of two versions are the same; null: nobody asks.
+  RowIdentity* identity = nullptr;
+  RowSide our_side = {};
 
   // What came of it.
   std::vector<Conflict> conflicts = {};
   std::deque<TableMergeCounts> tables = {};
-  RowEffects* effects = nullptr;  // null: nobody wants to know
+  // Null: nobody wants to know. Else no row is decided about, and none gets another number.
+  RowEffects* effects = nullptr;
   // Rows of ours that made room for others and cannot be put back, with the conflicts about them that nothing
   // was decided about.
   std::map<RowName, std::optional<Conflict>> not_put_back = {};

@@ -123,6 +123,8 @@ class CrissCross {
     if (!merged->conflicts.empty()) {
       EXPECT_EQ(after, before);
       if (several) ++(expected ? doubted : refused);
+      EXPECT_FALSE(expected && has_key_) << source << " into " << target << ": " << merged->conflicts[0].kind
+                                         << " " << merged->conflicts[0].key << ", but not in the model";
       return;
     }
     ASSERT_TRUE(expected) << source << " into " << target << ": the model sees a conflict";

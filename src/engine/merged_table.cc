@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "engine/row_json.h"
 #include "sql/lexer.h"
 
 namespace dosql::engine {
@@ -12,6 +13,16 @@ bool MergedTable::has_key(std::span<const diff::Field> row) const {
   return !known_by_rowid() && std::ranges::none_of(key, [&](const Key& part) {
     return row[part.column].type == diff::FieldType::kNull;
   });
+}
+
+std::string MergedTable::key_json(std::span<const diff::Field> row, std::int64_t rowid,
+                                  diff::TextEncoding encoding) const {
+  if (rowid_column) return value_json(row[*rowid_column], encoding);
+  if (!has_key(row)) return std::to_string(rowid);
+  if (key.size() == 1) return value_json(row[key[0].column], encoding);
+  std::string text = "[";
+  for (const Key& part : key) text += (text.size() > 1 ? "," : "") + value_json(row[part.column], encoding);
+  return text + "]";
 }
 
 std::string MergedTable::where_text(std::string_view prefix, bool by_rowid, int first_parameter) const {

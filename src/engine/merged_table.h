@@ -47,6 +47,9 @@ struct MergedTable {
   bool known_by_rowid() const { return key.empty(); }
   // Whether the row is known by its key: a NULL in it is none.
   bool has_key(std::span<const diff::Field> row) const;
+  // By what the row is known: its key's value, or an array of its values, or its rowid.
+  std::string key_json(std::span<const diff::Field> row, std::int64_t rowid,
+                       diff::TextEncoding encoding) const;
   // The row whose key, or rowid, is in the parameters from `first_parameter` on. `prefix` is before the
   // names.
   std::string where_text(std::string_view prefix, bool by_rowid, int first_parameter) const;

@@ -108,6 +108,8 @@ bool OwnStatement::is_null(int column) const {
   return sqlite3_column_type(statement_, column) == SQLITE_NULL;
 }
 
+int OwnStatement::columns() const { return sqlite3_column_count(statement_); }
+
 Status run_own(ConnectionState& connection, const std::string& sql) {
   connection.session().begin_call();
   const int rc = sqlite3_exec(connection.db(), (DOSQL_OWN_SQL + sql).c_str(), nullptr, nullptr, nullptr);

@@ -46,6 +46,7 @@ class OwnStatement {
   std::string text(int column) const;  // UTF-8; empty: NULL
   std::int64_t integer(int column) const;
   bool is_null(int column) const;
+  int columns() const;
 
  private:
   explicit OwnStatement(sqlite3_stmt* statement) : statement_(statement) {}

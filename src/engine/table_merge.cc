@@ -44,6 +44,13 @@ RowValues theirs_of(const KeyedChange& change) {
   return change.theirs;
 }
 
+RowPair row_pair(const KeyedChange& change) {
+  RowPair row{.rowid_base = change.rowid_base, .rowid_theirs = change.rowid_theirs};
+  if (change.in_base) row.base.emplace(change.base);
+  if (change.in_theirs) row.theirs.emplace(change.theirs);
+  return row;
+}
+
 KeyOrigin key_origin(const MergedTable& table) {
   return table.rowid_column ? KeyOrigin::kCounter : KeyOrigin::kUser;
 }
@@ -103,6 +110,7 @@ TableMerge::TableMerge(MergeContext& context, const MergedTable& table, TableMer
       statements_(context.connection, table, context.encoding),
       all_columns_(table.columns.size()) {
   std::iota(all_columns_.begin(), all_columns_.end(), 0U);
+  if (context.effects != nullptr) context.effects->tables.try_emplace(table.name, table);
 }
 
 Status TableMerge::run(const NextChange& next) {
@@ -112,32 +120,13 @@ Status TableMerge::run(const NextChange& next) {
     if (!found) break;
     DOSQL_RETURN_IF_ERROR(take(change));
   }
-  DOSQL_RETURN_IF_ERROR(take_decided());
   return place_waiting();
 }
 
-// What was decided about rows of which several bases say different things.
-Status TableMerge::take_decided() {
-  const auto first = context_.taken.lower_bound({table_.name, ""});
-  for (auto at = first; at != context_.taken.end() && at->first.first == table_.name; ++at) {
-    for (const RowEffect& effect : at->second) DOSQL_RETURN_IF_ERROR(take_effect(effect));
-  }
-  return {};
-}
-
-Status TableMerge::take_effect(const RowEffect& effect) {
-  const RowAddress address = address_of(effect.row.values(), effect.rowid);
-  DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> ours, statements_.find(address));
-  if (effect.json == "null") return ours ? erase(*ours, address) : Status();
-  const Values before = ours ? ours->row.values() : effect.row.values();
-  DOSQL_ASSIGN_OR_RETURN(const RowCopy row, resolved_row(before, effect.json, all_columns_));
-  const KeyedChange change{
-      .in_theirs = true, .rowid_theirs = effect.rowid, .theirs = {row.values().begin(), row.values().end()}};
-  return put(change, ours, row.values());
-}
-
 Status TableMerge::take(KeyedChange& change) {
-  if (!context_.left_alone.empty() && is_left_alone(change)) return {};
+  if (!context_.left_alone.empty() && context_.left_alone.contains(name_of(change))) return {};
+  preference_ = preference_about(change);
+  current_ = &change;
   if (!change.in_theirs) return take_delete(change);
   follow(change);
   return change.in_base ? take_update(change) : insert_new(change);
@@ -199,24 +188,35 @@ Result<bool> TableMerge::meets_another(const KeyedChange& change) {
 
 // --- Addresses and texts ---
 
-bool TableMerge::is_left_alone(const KeyedChange& change) const {
-  const Values row = change.in_base ? change.base : change.theirs;
-  const std::int64_t rowid = change.in_base ? change.rowid_base : change.rowid_theirs;
-  return context_.left_alone.contains({table_.name, key_json(row, rowid)});
+RowName TableMerge::name_of(const KeyedChange& change) const {
+  return {table_.name, key_json(change.in_base ? change.base : change.theirs,
+                                change.in_base ? change.rowid_base : change.rowid_theirs)};
 }
 
-void TableMerge::note(Values row, std::int64_t rowid, RowValues now, std::span<const std::uint32_t> columns) {
-  if (context_.effects == nullptr) return;
-  (*context_.effects)[{table_.name, key_json(row, rowid)}] = {row_json(now, columns), RowCopy(row), rowid};
+Preference TableMerge::preference_about(const KeyedChange& change) const {
+  if (context_.effects != nullptr) return Preference::kNone;
+  if (context_.rebased.empty()) return context_.preference;
+  const auto rebased = context_.rebased.find(name_of(change));
+  const bool takes_theirs = rebased != context_.rebased.end() && rebased->second.takes_theirs;
+  return takes_theirs ? Preference::kTheirs : context_.preference;
+}
+
+void TableMerge::note(RowValues now, std::span<const std::uint32_t> columns) {
+  if (context_.effects != nullptr)
+    context_.effects->rows[name_of(*current_)] = {row_json(now, columns), row_pair(*current_)};
 }
 
 // `columns`: those in which theirs would be taken.
-void TableMerge::note_conflict(const KeyedChange& change, std::span<const std::uint32_t> columns) {
+void TableMerge::note_conflict(std::span<const std::uint32_t> columns) {
   if (context_.effects == nullptr) return;
-  const Values row = change.in_base ? change.base : change.theirs;
-  const std::int64_t rowid = change.in_base ? change.rowid_base : change.rowid_theirs;
-  (*context_.effects)[{table_.name, key_json(row, rowid)}] = {row_json(theirs_of(change), columns),
-                                                              RowCopy(row), rowid, true};
+  context_.effects->rows[name_of(*current_)] = {row_json(theirs_of(*current_), columns), row_pair(*current_),
+                                                true};
+}
+
+// Of one that is known when the others are done.
+void TableMerge::note_waiting(const Waiting& waiting, bool in_conflict) {
+  if (context_.effects != nullptr)
+    context_.effects->rows[waiting.name] = {row_json(waiting.row.values()), waiting.change, in_conflict};
 }
 
 RowAddress TableMerge::address_of(Values row, std::int64_t rowid) const {
@@ -235,16 +235,6 @@ RowAddress TableMerge::address_of(const FoundRow& found) const {
 std::optional<std::int64_t> TableMerge::hidden_rowid(std::int64_t rowid) const {
   const bool hidden = !table_.rowid_name.empty() && !table_.rowid_column;
   return hidden ? std::optional(rowid) : std::nullopt;
-}
-
-std::string TableMerge::key_json(Values row, std::int64_t rowid) const {
-  if (table_.rowid_column) return value_json(row[*table_.rowid_column], context_.encoding);
-  if (!table_.has_key(row)) return std::to_string(rowid);
-  if (table_.key.size() == 1) return value_json(row[table_.key[0].column], context_.encoding);
-  std::string text = "[";
-  for (const MergedTable::Key& part : table_.key)
-    text += (text.size() > 1 ? "," : "") + value_json(row[part.column], context_.encoding);
-  return text + "]";
 }
 
 std::string TableMerge::row_json(RowValues row, std::span<const std::uint32_t> columns) const {
@@ -273,7 +263,7 @@ Status TableMerge::take_delete(const KeyedChange& change) {
   DOSQL_ASSIGN_OR_RETURN(const Effect effect, statements_.erase(address_of(change), change.base));
   if (effect != Effect::kDone) return merge_with_ours(change);
   ++counts_.deleted;
-  note(change.base, change.rowid_base, std::nullopt);
+  note(std::nullopt);
   return {};
 }
 
@@ -304,7 +294,7 @@ Status TableMerge::take_update(const KeyedChange& change) {
                          statements_.update(address_of(change), changed_, change.base, change.theirs));
   if (effect != Effect::kDone) return merge_with_ours(change);
   ++counts_.updated;
-  note(change.base, change.rowid_base, change.theirs, changed_);
+  note(change.theirs, changed_);
   return {};
 }
 
@@ -316,7 +306,7 @@ Status TableMerge::insert_new(const KeyedChange& change) {
     ++counts_.inserted;
     // A row that comes back: what it refers to may be gone, though the change has nothing to do with that.
     if (change.in_base) note_came(std::nullopt, change.theirs);
-    note(change.theirs, change.rowid_theirs, change.theirs);
+    note(change.theirs);
     return {};
   }
   const int code = statements_.constraint_code();
@@ -342,10 +332,10 @@ Status TableMerge::merge_with_ours(const KeyedChange& change, KeyOrigin origin) 
   DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> ours, statements_.find(address_of(change)));
   const RowVersions versions{base_of(change), values_of(ours), theirs_of(change)};
   RowOutcome outcome;
-  merge::merge_row(versions, origin, context_.preference, outcome);
+  merge::merge_row(versions, origin, preference_, outcome);
   const bool met = !change.in_base && ours && origin == KeyOrigin::kCounter;
-  if (met && context_.preference == Preference::kOurs) note_moved(change, version::kFromMerged);
-  if (met && context_.preference == Preference::kTheirs) note_moved(change, version::kFromParent);
+  if (met && preference_ == Preference::kOurs) note_moved(change, version::kFromMerged);
+  if (met && preference_ == Preference::kTheirs) note_moved(change, version::kFromParent);
   return outcome.conflict ? decide(change, ours, outcome, origin) : apply(change, ours, outcome);
 }
 
@@ -366,7 +356,7 @@ Status TableMerge::decide(const KeyedChange& change, const std::optional<FoundRo
                    theirs);
   if (resolution == nullptr) {
     DOSQL_RETURN_IF_ERROR(apply(change, ours, outcome));
-    note_conflict(change, theirs.action == RowAction::kUpdate ? theirs.columns : all_columns_);
+    note_conflict(theirs.action == RowAction::kUpdate ? theirs.columns : all_columns_);
     return {};
   }
   if (outcome.conflict == ConflictKind::kKeyCollision) {
@@ -429,7 +419,7 @@ Status TableMerge::erase(const FoundRow& ours, const RowAddress& address) {
   DOSQL_ASSIGN_OR_RETURN(const Effect effect, statements_.erase(address, ours.row.values()));
   if (effect == Effect::kDone) ++counts_.deleted;
   note_gone(ours);
-  note(ours.row.values(), ours.rowid, std::nullopt);
+  note(std::nullopt);
   return {};
 }
 
@@ -443,7 +433,7 @@ Status TableMerge::put(const KeyedChange& change, const std::optional<FoundRow>&
     if (effect == Effect::kConstraint) return refused(change, ours, row);
     ++counts_.updated;
     note_changed(change, ours, row, columns);
-    note(ours->row.values(), ours->rowid, row, columns);
+    note(row, columns);
     return {};
   }
   DOSQL_ASSIGN_OR_RETURN(const Effect effect,
@@ -464,10 +454,10 @@ Status TableMerge::refused(const KeyedChange& change, const std::optional<FoundR
     if (change.in_base) waiting.base.emplace(change.base);
     waiting.row.assign(row);
     waiting.rowid = ours ? hidden_rowid(ours->rowid) : hidden_rowid(change.rowid_theirs);
+    waiting.name = name_of(change);
+    if (context_.effects != nullptr) waiting.change = row_pair(*current_);
     if (!ours) return {};
     waiting.ours = *ours;
-    waiting.change_key = key_json(change.in_base ? change.base : change.theirs,
-                                  change.in_base ? change.rowid_base : change.rowid_theirs);
     return statements_.erase(address_of(*ours), ours->row.values()).and_then([](Effect) { return Status(); });
   }
   const RowAddress address = address_of(change);
@@ -478,7 +468,7 @@ Status TableMerge::refused(const KeyedChange& change, const std::optional<FoundR
                                 .base = row_json(base_of(change)),
                                 .main = row_json(values_of(ours)),
                                 .branch = row_json(theirs_of(change))});
-  if (resolution == nullptr) note_conflict(change, all_columns_);
+  if (resolution == nullptr) note_conflict(all_columns_);
   if (resolution == nullptr || resolution->take == Resolution::Take::kOurs) return {};
   if (resolution->take == Resolution::Take::kDelete) return ours ? erase(*ours, address) : Status();
   RowCopy decided(row);
@@ -539,7 +529,7 @@ Status TableMerge::place(const Waiting& waiting) {
   ++(waiting.ours ? counts_.updated : counts_.inserted);
   if (waiting.ours) note_gone(*waiting.ours);
   note_came(waiting.ours, waiting.row.values());
-  note(waiting.row.values(), waiting.rowid.value_or(0), waiting.row.values());
+  note_waiting(waiting, false);
   return {};
 }
 
@@ -572,10 +562,7 @@ Status TableMerge::settle_refused(const Waiting& waiting) {
                           .main = row_json(values_of(in_the_way)),
                           .branch = row_json(waiting.row.values())};
   const Resolution* const resolution = context_.settle(counts_, conflict);
-  if (resolution == nullptr && context_.effects != nullptr) {
-    (*context_.effects)[{table_.name, conflict.key}] = {conflict.branch, RowCopy(waiting.row),
-                                                        waiting.rowid.value_or(0), true};
-  }
+  if (resolution == nullptr) note_waiting(waiting, true);
   if (resolution == nullptr || resolution->take == Resolution::Take::kOurs)
     return waiting.ours ? put_back(waiting, conflict, resolution != nullptr) : Status();
   if (resolution->take == Resolution::Take::kDelete) {
@@ -614,7 +601,7 @@ Status TableMerge::put_back(const Waiting& waiting, const Conflict& conflict, bo
   DOSQL_ASSIGN_OR_RETURN(const Effect effect, insert_waiting(TableStatements::Columns::kAll,
                                                              hidden_rowid(waiting.ours->rowid), ours));
   if (effect != Effect::kConstraint) return {};
-  context_.not_put_back[{table_.name, waiting.change_key}] = decided ? std::nullopt : std::optional(conflict);
+  context_.not_put_back[waiting.name] = decided ? std::nullopt : std::optional(conflict);
   return {};
 }
 
@@ -670,7 +657,7 @@ Result<Effect> TableMerge::insert_in_place_of_others(const Waiting& waiting, Val
 // --- New keys ---
 
 Result<NewNumbers> TableMerge::choose_new_numbers(
-    MergeContext& context, const MergedTable& table, merge::KeyedChanges& changes,
+    MergeContext& context, const MergedTable& table, RebasedChanges& changes,
     const std::function<Result<std::int64_t>()>& highest_in_base) {
   TableStatements statements(context.connection, table, context.encoding);
   std::vector<std::int64_t> taken;
@@ -683,7 +670,8 @@ Result<NewNumbers> TableMerge::choose_new_numbers(
     if (change.in_base) highest = std::max(highest, change.rowid_base);
     if (!change.in_theirs) continue;
     highest = std::max(highest, change.rowid_theirs);
-    if (change.in_base) continue;
+    // One about which it was decided takes the place of ours.
+    if (change.in_base || (changes.rebased() != nullptr && changes.rebased()->takes_theirs)) continue;
     DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> ours,
                            statements.find({.rowid = change.rowid_theirs}));
     if (ours && !merge::same_row(ours->row.values(), change.theirs)) taken.push_back(change.rowid_theirs);

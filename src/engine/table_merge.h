@@ -14,6 +14,7 @@
 
 #include "engine/merge_context.h"
 #include "engine/merged_table.h"
+#include "engine/rebased_changes.h"
 #include "engine/row_copy.h"
 #include "engine/table_statements.h"
 #include "merge/keyed_changes.h"
@@ -52,7 +53,7 @@ class TableMerge {
   // What incoming rows whose numbers are taken get instead: numbers above all that base, by
   // `highest_in_base`, or a side has. REQUIRES: table.rowid_column.
   static Result<NewNumbers> choose_new_numbers(MergeContext& context, const MergedTable& table,
-                                               merge::KeyedChanges& changes,
+                                               RebasedChanges& changes,
                                                const std::function<Result<std::int64_t>()>& highest_in_base);
 
  private:
@@ -62,14 +63,13 @@ class TableMerge {
   struct Waiting {
     std::optional<RowCopy> base;
     std::optional<FoundRow> ours;  // taken out meanwhile
-    std::string change_key;        // by which the change is known; with `ours` only
+    RowName name;                  // of the change
+    RowPair change = {};           // for who compares merges
     RowCopy row;
     std::optional<std::int64_t> rowid;
   };
 
   Status take(merge::KeyedChange& change);
-  Status take_decided();
-  Status take_effect(const RowEffect& effect);
   Status take_delete(const merge::KeyedChange& change);
   Status take_update(const merge::KeyedChange& change);
   Status take_insert(const merge::KeyedChange& change);
@@ -100,7 +100,6 @@ class TableMerge {
   void note_came(const std::optional<FoundRow>& ours, Values row);
   void note_changed(const merge::KeyedChange& change, const std::optional<FoundRow>& ours, Values row,
                     std::span<const std::uint32_t> columns);
-  void note_conflict(const merge::KeyedChange& change, std::span<const std::uint32_t> columns);
   static TableStatements::Columns columns_of(const Waiting& waiting);
   Result<std::optional<FoundRow>> find_in_the_way(const Waiting& waiting, Values row);
   Result<Effect> insert_in_place_of_others(const Waiting& waiting, Values row);
@@ -108,11 +107,16 @@ class TableMerge {
   RowAddress address_of(Values row, std::int64_t rowid) const;
   RowAddress address_of(const merge::KeyedChange& change) const;
   RowAddress address_of(const FoundRow& found) const;
-  bool is_left_alone(const merge::KeyedChange& change) const;
-  // What was done to the row, for who compares merges.
-  void note(Values row, std::int64_t rowid, merge::RowValues now, std::span<const std::uint32_t> columns);
-  void note(Values row, std::int64_t rowid, merge::RowValues now) { note(row, rowid, now, all_columns_); }
-  std::string key_json(Values row, std::int64_t rowid) const;
+  RowName name_of(const merge::KeyedChange& change) const;
+  merge::Preference preference_about(const merge::KeyedChange& change) const;
+  // What the current change did to its row, for who compares merges.
+  void note(merge::RowValues now, std::span<const std::uint32_t> columns);
+  void note(merge::RowValues now) { note(now, all_columns_); }
+  void note_conflict(std::span<const std::uint32_t> columns);
+  void note_waiting(const Waiting& waiting, bool in_conflict);
+  std::string key_json(Values row, std::int64_t rowid) const {
+    return table_.key_json(row, rowid, context_.encoding);
+  }
   std::string row_json(merge::RowValues row, std::span<const std::uint32_t> columns) const;
   std::string row_json(merge::RowValues row) const { return row_json(row, all_columns_); }
   merge::ConflictKind kind_of_refusal() const;
@@ -127,6 +131,8 @@ class TableMerge {
   TableStatements statements_;
   std::vector<std::uint32_t> all_columns_;
   std::vector<std::uint32_t> changed_;
+  const merge::KeyedChange* current_ = nullptr;
+  merge::Preference preference_ = merge::Preference::kNone;  // about it
   merge::RowOutcome outcome_;
   std::vector<Waiting> waiting_;
 };

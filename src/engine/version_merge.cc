@@ -6,21 +6,18 @@
 #include <algorithm>
 #include <map>
 #include <optional>
-#include <set>
 #include <utility>
 #include <vector>
 
-#include "base/json_text.h"
+#include "engine/base_comparison.h"
 #include "engine/connection_state.h"
-#include "engine/content_merge.h"
-#include "engine/event_order.h"
 #include "engine/marks_table.h"
 #include "engine/own_statement.h"
-#include "engine/row_json.h"
+#include "engine/row_identity.h"
 #include "engine/sqlite_internals.h"
 #include "engine/sqlite_running.h"
 #include "engine/undo.h"
-#include "version/line_merges.h"
+#include "engine/version_rows.h"
 
 namespace dosql::engine {
 namespace {
@@ -102,162 +99,6 @@ class Undoable {
   dosql_change_counts changes_{};
 };
 
-MergeContext context_of(ConnectionState& connection, const VersionMerge& what, bool has_own_changes) {
-  return {.connection = connection,
-          .preference = what.preference,
-          .renumber = what.renumber,
-          .has_own_changes = has_own_changes,
-          .resolution = what.resolution};
-}
-
-// What a merge does to each row, counted from one base; then undone. `moved`: tables in which it gave a row
-// another rowid.
-Result<RowEffects> effects_from(ConnectionState& connection, const VersionMerge& what, const ReadPoint& base,
-                                const MergeContext& whole, std::set<std::string>& moved) {
-  RowEffects effects;
-  MergeContext context = context_of(connection, what, whole.has_own_changes);
-  context.noted_merges = whole.noted_merges;
-  context.effects = &effects;
-  DOSQL_RETURN_IF_ERROR(run_own(connection, "SAVEPOINT dosql_base"));
-  const Status merged = merge_changes(context, {.base = base, .theirs = what.theirs});
-  const Status undone = undo_savepoint(connection, "dosql_base");
-  // It may have ended the transaction, and the savepoint with it.
-  DOSQL_RETURN_IF_ERROR(merged);
-  DOSQL_RETURN_IF_ERROR(undone);
-  for (const auto& [table, rowids] : context.moved_rowids) moved.insert(table);
-  return effects;
-}
-
-// What each base says of a row; none: it says that nothing happens to it.
-using RowOpinions = std::vector<std::optional<RowEffect>>;
-
-std::map<RowName, RowOpinions> disagreements_of(std::vector<RowEffects> effects) {
-  std::map<RowName, RowOpinions> opinions;
-  for (std::size_t base = 0; base < effects.size(); ++base) {
-    for (auto& [row, effect] : effects[base]) {
-      RowOpinions& all = opinions[row];
-      all.resize(effects.size());
-      all[base] = std::move(effect);
-    }
-  }
-  std::erase_if(opinions, [](const auto& row) {
-    const RowOpinions& all = row.second;
-    return std::ranges::all_of(all, [&](const std::optional<RowEffect>& one) {
-      return one && all[0] && one->json == all[0]->json && one->in_conflict == all[0]->in_conflict;
-    });
-  });
-  return opinions;
-}
-
-// As a conflict shows them: the first base's, and another one that is different. Where a base says that there
-// is a conflict, what the branch would have.
-std::pair<std::string, std::string> shown(const RowOpinions& opinions) {
-  const auto text = [](const std::optional<RowEffect>& one) { return one ? one->json : "null"; };
-  for (const std::optional<RowEffect>& other : opinions) {
-    if (text(other) != text(opinions[0])) return {text(opinions[0]), text(other)};
-  }
-  return {text(opinions[0]), text(opinions[0])};
-}
-
-enum class Side : std::uint8_t { kUndecided, kOurs, kTheirs };
-
-// `sides`: what the conflict shows of main and of the branch.
-Result<Side> decide_base(MergeContext& context, const RowName& row,
-                         std::pair<std::string, std::string> sides) {
-  if (context.preference == merge::Preference::kOurs) return Side::kOurs;
-  if (context.preference == merge::Preference::kTheirs) return Side::kTheirs;
-  const Resolution* const resolution =
-      context.settle(context.counts_of(row.first), {.kind = merge::ConflictKind::kBase,
-                                                    .table = row.first,
-                                                    .key = row.second,
-                                                    .base = "null",
-                                                    .main = std::move(sides.first),
-                                                    .branch = std::move(sides.second)});
-  if (resolution == nullptr) return Side::kUndecided;
-  if (resolution->take == Resolution::Take::kOurs) return Side::kOurs;
-  if (resolution->take == Resolution::Take::kTheirs) return Side::kTheirs;
-  return Error(
-      ErrorCode::kInvalidArgument,
-      fmt::format("row {} of {} takes a side: its conflict is of kind base, which ours or theirs resolves",
-                  row.second, row.first));
-}
-
-// Rows that only a hidden rowid tells apart, where it does not tell whose it is. False: the table has others.
-Result<bool> merge_contents(ConnectionState& connection, const VersionMerge& what, MergeContext& context,
-                            const std::string& table) {
-  ContentMerge contents(connection, connection.schemas(), table);
-  DOSQL_ASSIGN_OR_RETURN(const bool counted, contents.count(what.bases, what.theirs));
-  if (!counted) return false;
-  ContentChanges& changes = context.by_content[table];
-  if (!contents.undecided()) {
-    changes = contents.merged();
-    return true;
-  }
-  DOSQL_ASSIGN_OR_RETURN(const Side side, decide_base(context, {table, json_string(table)},
-                                                      {contents.row_of_ours(), contents.row_of_theirs()}));
-  if (side == Side::kTheirs) changes = contents.to_theirs();
-  return true;
-}
-
-// Whether a merge made one of the versions behind `base` on the line of `newest`, or brought `base` there.
-Result<bool> has_merged_since(version::VersionStore& store, const ReadPoint& base, const ReadPoint& newest) {
-  const std::vector<version::LineMerge> merges = version::merges_on_line(store, newest);
-  if (merges.empty()) return false;
-  // What the newest one made holds all before it.
-  DOSQL_ASSIGN_OR_RETURN(const ReadPoint merged, store.at_version(newest.branch, merges.back().version));
-  if (merged == base) return false;
-  DOSQL_ASSIGN_OR_RETURN(const version::LineageComparison both, store.compare(merged, base));
-  return both.ahead > 0;
-}
-
-// A merge behind the base may have given a row that only a hidden rowid tells apart another one, here or
-// there: then the same rowid is no longer the same row.
-Status count_moved_rows(ConnectionState& connection, const VersionMerge& what, MergeContext& context) {
-  version::VersionStore& store = connection.core().store();
-  const ReadPoint ours = connection.file().point();
-  DOSQL_ASSIGN_OR_RETURN(const bool here, has_merged_since(store, what.bases[0], ours));
-  DOSQL_ASSIGN_OR_RETURN(const bool there, has_merged_since(store, what.bases[0], what.theirs));
-  if (!here && !there) return {};
-  DOSQL_ASSIGN_OR_RETURN(const auto schema, connection.schemas().of(ours));
-  for (const TableShape& table : schema->tables) {
-    if (!has_events(table)) continue;
-    ContentMerge contents(connection, connection.schemas(), table.name);
-    DOSQL_ASSIGN_OR_RETURN(const bool doubtful, contents.both_changed_a_row(what.bases[0], what.theirs));
-    if (!doubtful) continue;
-    DOSQL_RETURN_IF_ERROR(merge_contents(connection, what, context, table.name).and_then(ignore_result));
-  }
-  return {};
-}
-
-// Leaves alone, takes whole or reports the rows about which the bases disagree.
-Status compare_bases(ConnectionState& connection, const VersionMerge& what, MergeContext& context) {
-  std::vector<RowEffects> effects;
-  std::set<std::string> unsure;
-  for (const ReadPoint& base : what.bases) {
-    DOSQL_ASSIGN_OR_RETURN(effects.emplace_back(), effects_from(connection, what, base, context, unsure));
-  }
-  std::map<RowName, RowOpinions> disagreements = disagreements_of(std::move(effects));
-  for (const auto& [row, opinions] : disagreements) unsure.insert(row.first);
-  for (const std::string& table : unsure) {
-    // What the transaction has changed itself is in no version.
-    if (context.has_own_changes) break;
-    DOSQL_RETURN_IF_ERROR(merge_contents(connection, what, context, table).and_then(ignore_result));
-  }
-  for (auto& [row, opinions] : disagreements) {
-    if (context.by_content.contains(row.first)) continue;
-    DOSQL_ASSIGN_OR_RETURN(const Side side, decide_base(context, row, shown(opinions)));
-    const bool in_conflict = std::ranges::any_of(
-        opinions, [](const std::optional<RowEffect>& one) { return one && one->in_conflict; });
-    // Otherwise the conflict that only one base sees would be another one about the same row.
-    if (side != Side::kUndecided || in_conflict) context.left_alone.insert(row);
-    if (side != Side::kTheirs) continue;
-    for (std::optional<RowEffect>& opinion : opinions) {
-      if (opinion) context.taken[row].push_back(*std::move(opinion));
-    }
-  }
-  return {};
-}
-
 // What SQLite counts itself: foreign keys that the transaction has broken, and may mend until it commits. It
 // does not see what a merge mends of them.
 class DeferredViolations {
@@ -289,6 +130,14 @@ class DeferredViolations {
   ConnectionState& connection_;
   std::optional<std::int64_t> before_;  // none: nothing is to be counted
 };
+
+Result<RowSide> our_side(ConnectionState& connection) {
+  RowSide side{.point = connection.file().point()};
+  for (const version::MergeMark& mark : connection.file().marks().merges) {
+    DOSQL_ASSIGN_OR_RETURN(side.merged.emplace_back(), connection.core().store().at_commit(mark.lsn));
+  }
+  return side;
+}
 
 // What merges made doubtful since the bases, those of the open transaction included.
 Status find_noted_merges(ConnectionState& connection, const VersionMerge& what, MergeContext& context) {
@@ -362,14 +211,13 @@ Result<VersionMergeResult> merge_versions(ConnectionState& connection, const Ver
   DOSQL_RETURN_IF_ERROR(transaction.begin());
   MergeContext context = context_of(connection, what, has_own_changes);
   DOSQL_RETURN_IF_ERROR(find_noted_merges(connection, what, context));
+  VersionRows rows(connection);
+  RowIdentity identity(connection.core().store(), rows);
+  context.identity = &identity;
+  DOSQL_ASSIGN_OR_RETURN(context.our_side, our_side(connection));
   DeferredViolations violations(connection);
   DOSQL_RETURN_IF_ERROR(violations.before_merge());
-  if (what.bases.size() > 1) {
-    DOSQL_RETURN_IF_ERROR(compare_bases(connection, what, context));
-  } else if (!has_own_changes) {
-    // What the transaction has changed itself is in no version.
-    DOSQL_RETURN_IF_ERROR(count_moved_rows(connection, what, context));
-  }
+  DOSQL_RETURN_IF_ERROR(settle_bases(connection, what, context));
   DOSQL_RETURN_IF_ERROR(merge_all(transaction, what, context));
   const bool done = what.keep && context.conflicts.empty();
   if (done) {

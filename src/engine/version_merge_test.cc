@@ -18,12 +18,26 @@ class VersionMergeTest : public ::testing::Test {
   MergeBench bench_{"CREATE TABLE t(id INTEGER PRIMARY KEY, a, b); INSERT INTO t VALUES(1, 1, 1), (2, 1, 1)"};
 };
 
-// What is a change from one common ancestor is none from the other.
-TEST_F(VersionMergeTest, WhatTwoBasesDisagreeAboutIsAConflict) {
+// A base that another one contains has nothing to say: what the newer one changed is no change of ours.
+TEST_F(VersionMergeTest, TheBasesAreMergedFirst) {
   const version::ReadPoint older = head("main");
   bench_.begin_again("UPDATE t SET a = 2 WHERE id = 1");
   const version::ReadPoint newer = head("main");
   bench_.theirs("UPDATE t SET a = 3 WHERE id = 1; UPDATE t SET b = 7 WHERE id = 2");
+  auto state = ConnectionState::open(bench_.core()).value();
+  const auto merged = merge_versions(*state, {.theirs = head("x"), .bases = {newer, older}});
+  DOSQL_ASSERT_OK(merged);
+  EXPECT_TRUE(merged->conflicts.empty());
+  EXPECT_EQ(bench_.rows("SELECT * FROM t"), "1|3|1\n2|1|7\n");
+}
+
+// Where their table is not declared the same they are not: what is a change from one is none from the other.
+TEST_F(VersionMergeTest, WhatTwoBasesDisagreeAboutIsAConflict) {
+  const version::ReadPoint older = head("main");
+  bench_.begin_again("UPDATE t SET a = 2 WHERE id = 1");
+  const version::ReadPoint newer = head("main");
+  bench_.theirs(
+      "UPDATE t SET a = 3 WHERE id = 1; UPDATE t SET b = 7 WHERE id = 2; ALTER TABLE t ADD COLUMN c");
   auto state = ConnectionState::open(bench_.core()).value();
   VersionMerge what{.theirs = head("x"), .bases = {newer, older}};
   const auto merged = merge_versions(*state, what);
@@ -34,7 +48,7 @@ TEST_F(VersionMergeTest, WhatTwoBasesDisagreeAboutIsAConflict) {
   EXPECT_EQ(bench_.rows("SELECT * FROM t"), "1|2|1\n2|1|1\n");
   what.preference = merge::Preference::kOurs;
   DOSQL_ASSERT_OK(merge_versions(*state, what));
-  EXPECT_EQ(bench_.rows("SELECT * FROM t"), "1|2|1\n2|1|7\n");
+  EXPECT_EQ(bench_.rows("SELECT * FROM t"), "1|2|1|NULL\n2|1|7|NULL\n");
 }
 
 TEST_F(VersionMergeTest, IsUndoneWhereverItIsInterrupted) {

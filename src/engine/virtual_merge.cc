@@ -11,6 +11,7 @@
 #include "base/json_text.h"
 #include "engine/connection_state.h"
 #include "engine/own_statement.h"
+#include "engine/rebased_changes.h"
 #include "engine/row_json.h"
 #include "engine/table_merge.h"
 #include "engine/undo.h"
@@ -91,7 +92,8 @@ Result<bool> merge_text_table(MergeContext& context, VersionPair& theirs, const 
       before == nullptr ? their_columns : content_columns(*before, table.columns.size());
   if (!their_columns || !base_columns) return false;
   table.changes = {.base = *base_columns, .theirs = *their_columns};
-  DOSQL_ASSIGN_OR_RETURN(merge::KeyedChanges changes, theirs.changes(before, after, table));
+  DOSQL_ASSIGN_OR_RETURN(merge::KeyedChanges all, theirs.changes(before, after, table));
+  RebasedChanges changes(context, table, std::move(all));
   TableMerge rows(context, table, context.counts_of(task.name), {});
   DOSQL_RETURN_IF_ERROR(rows.run([&](KeyedChange& change) { return changes.next(change); }));
   return true;
@@ -148,8 +150,9 @@ Status merge_tree_table(MergeContext& context, const MergeSource& source, const 
     }
     return false;
   };
+  RebasedChanges changes(context, table, next);
   TableMerge rows(context, table, context.counts_of(task.name), {});
-  return rows.run(next);
+  return rows.run([&](KeyedChange& change) { return changes.next(change); });
 }
 
 Status refuse(MergeContext& context, const VirtualTask& task, const std::string& definition) {

@@ -1,0 +1,274 @@
+#include "engine/base_comparison.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/json_text.h"
+#include "diff/row.h"
+#include "engine/connection_state.h"
+#include "engine/content_merge.h"
+#include "engine/event_order.h"
+#include "engine/merge_changes.h"
+#include "engine/own_statement.h"
+#include "engine/undo.h"
+#include "engine/virtual_base.h"
+#include "version/line_merges.h"
+
+namespace dosql::engine {
+namespace {
+
+using version::ReadPoint;
+
+// What a merge does to each row, counted from one base; then undone. `moved`: tables in which it gave a row
+// another rowid.
+Result<RowEffects> effects_from(ConnectionState& connection, const VersionMerge& what, const ReadPoint& base,
+                                const MergeContext& whole, std::set<std::string>& moved) {
+  RowEffects effects;
+  MergeContext context = context_of(connection, what, whole.has_own_changes);
+  context.noted_merges = whole.noted_merges;
+  context.identity = whole.identity;
+  context.our_side = whole.our_side;
+  context.effects = &effects;
+  // What was decided about a row was so about the merge of all bases.
+  context.resolution = [&](const Conflict& conflict) -> const Resolution* {
+    return conflict.kind == merge::ConflictKind::kSchema && what.resolution ? what.resolution(conflict)
+                                                                            : nullptr;
+  };
+  DOSQL_RETURN_IF_ERROR(run_own(connection, "SAVEPOINT dosql_base"));
+  const Status merged = merge_changes(context, {.base = base, .theirs = what.theirs});
+  const Status undone = undo_savepoint(connection, "dosql_base");
+  // It may have ended the transaction, and the savepoint with it.
+  DOSQL_RETURN_IF_ERROR(merged);
+  DOSQL_RETURN_IF_ERROR(undone);
+  for (const auto& [table, rowids] : context.moved_rowids) moved.insert(table);
+  return effects;
+}
+
+// What each base says of a row; none: it says that nothing happens to it.
+using RowOpinions = std::vector<std::optional<RowEffect>>;
+
+std::map<RowName, RowOpinions> opinions_of(std::vector<RowEffects>& effects) {
+  std::map<RowName, RowOpinions> opinions;
+  for (std::size_t base = 0; base < effects.size(); ++base) {
+    for (auto& [row, effect] : effects[base].rows) {
+      RowOpinions& all = opinions[row];
+      all.resize(effects.size());
+      all[base] = std::move(effect);
+    }
+  }
+  return opinions;
+}
+
+bool agree(const RowOpinions& all) {
+  return std::ranges::all_of(all, [&](const std::optional<RowEffect>& one) {
+    return one && all[0] && one->json == all[0]->json && one->in_conflict == all[0]->in_conflict;
+  });
+}
+
+bool any_conflict(const RowOpinions& all) {
+  return std::ranges::any_of(all,
+                             [](const std::optional<RowEffect>& one) { return one && one->in_conflict; });
+}
+
+const RowPair& change_of(const RowOpinions& all) {
+  return std::ranges::find_if(all, [](const auto& one) { return one.has_value(); })->value().change;
+}
+
+// Once theirs was decided: what the branch changed, counted from whichever base.
+RebasedRow taken(const RowOpinions& all) {
+  RebasedRow taken{.change = {.theirs = change_of(all).theirs}, .takes_theirs = true};
+  std::vector<diff::Field> base;
+  bool is_new = false;
+  for (const std::optional<RowEffect>& one : all) {
+    if (!one) continue;
+    const RowPair& change = one->change;
+    if (change.theirs) taken.change.rowid_theirs = change.rowid_theirs;
+    is_new = is_new || !change.base;
+    if (!change.base) continue;
+    taken.change.rowid_base = change.rowid_base;
+    const auto values = change.base->values();
+    if (base.empty()) base.assign(values.begin(), values.end());
+    if (!change.theirs) continue;
+    for (std::size_t i = 0; i < base.size(); ++i) {
+      if (diff::same_value(base[i], change.theirs->values()[i])) base[i] = values[i];
+    }
+  }
+  const bool has_base = !base.empty() && !(is_new && taken.change.theirs);
+  if (has_base) taken.change.base.emplace(base);
+  return taken;
+}
+
+// As a conflict shows them: the first base's, and another one that is different. Where a base says that there
+// is a conflict, what the branch would have.
+std::pair<std::string, std::string> shown(const RowOpinions& opinions) {
+  const auto text = [](const std::optional<RowEffect>& one) { return one ? one->json : "null"; };
+  for (const std::optional<RowEffect>& other : opinions) {
+    if (text(other) != text(opinions[0])) return {text(opinions[0]), text(other)};
+  }
+  return {text(opinions[0]), text(opinions[0])};
+}
+
+enum class Side : std::uint8_t { kUndecided, kOurs, kTheirs };
+
+// `sides`: what the conflict shows of main and of the branch.
+Result<Side> decide_base(MergeContext& context, const RowName& row,
+                         std::pair<std::string, std::string> sides) {
+  if (context.preference == merge::Preference::kOurs) return Side::kOurs;
+  if (context.preference == merge::Preference::kTheirs) return Side::kTheirs;
+  const Resolution* const resolution =
+      context.settle(context.counts_of(row.first), {.kind = merge::ConflictKind::kBase,
+                                                    .table = row.first,
+                                                    .key = row.second,
+                                                    .base = "null",
+                                                    .main = std::move(sides.first),
+                                                    .branch = std::move(sides.second)});
+  if (resolution == nullptr) return Side::kUndecided;
+  if (resolution->take == Resolution::Take::kOurs) return Side::kOurs;
+  if (resolution->take == Resolution::Take::kTheirs) return Side::kTheirs;
+  return Error(
+      ErrorCode::kInvalidArgument,
+      fmt::format("row {} of {} takes a side: its conflict is of kind base, which ours or theirs resolves",
+                  row.second, row.first));
+}
+
+// Rows that only a hidden rowid tells apart, where it does not tell whose it is. False: the table has others.
+Result<bool> merge_contents(ConnectionState& connection, const VersionMerge& what, MergeContext& context,
+                            const std::string& table) {
+  ContentMerge contents(connection, connection.schemas(), table);
+  DOSQL_ASSIGN_OR_RETURN(const bool counted, contents.count(what.bases, what.theirs));
+  if (!counted) return false;
+  ContentChanges& changes = context.by_content[table];
+  if (!contents.undecided()) {
+    changes = contents.merged();
+    return true;
+  }
+  DOSQL_ASSIGN_OR_RETURN(const Side side, decide_base(context, {table, json_string(table)},
+                                                      {contents.row_of_ours(), contents.row_of_theirs()}));
+  if (side == Side::kTheirs) changes = contents.to_theirs();
+  return true;
+}
+
+// Whether a merge made one of the versions behind `base` on the line of `newest`, or brought `base` there.
+Result<bool> has_merged_since(version::VersionStore& store, const ReadPoint& base, const ReadPoint& newest) {
+  const std::vector<version::LineMerge> merges = version::merges_on_line(store, newest);
+  if (merges.empty()) return false;
+  // What the newest one made holds all before it.
+  DOSQL_ASSIGN_OR_RETURN(const ReadPoint merged, store.at_version(newest.branch, merges.back().version));
+  if (merged == base) return false;
+  DOSQL_ASSIGN_OR_RETURN(const version::LineageComparison both, store.compare(merged, base));
+  return both.ahead > 0;
+}
+
+// A merge behind the base may have given a row that only a hidden rowid tells apart another one, here or
+// there: then the same rowid is no longer the same row.
+Status count_moved_rows(ConnectionState& connection, const VersionMerge& what, MergeContext& context) {
+  version::VersionStore& store = connection.core().store();
+  const ReadPoint ours = connection.file().point();
+  DOSQL_ASSIGN_OR_RETURN(const bool here, has_merged_since(store, what.bases[0], ours));
+  DOSQL_ASSIGN_OR_RETURN(const bool there, has_merged_since(store, what.bases[0], what.theirs));
+  if (!here && !there) return {};
+  DOSQL_ASSIGN_OR_RETURN(const auto schema, connection.schemas().of(ours));
+  for (const TableShape& table : schema->tables) {
+    if (!has_events(table)) continue;
+    ContentMerge contents(connection, connection.schemas(), table.name);
+    DOSQL_ASSIGN_OR_RETURN(const bool doubtful, contents.both_changed_a_row(what.bases[0], what.theirs));
+    if (!doubtful) continue;
+    DOSQL_RETURN_IF_ERROR(merge_contents(connection, what, context, table.name).and_then(ignore_result));
+  }
+  return {};
+}
+
+// What is done to the rows about which the bases disagree: from what is each of them counted, or whose
+// stands?
+class BaseComparison {
+ public:
+  BaseComparison(ConnectionState& connection, const VersionMerge& what, MergeContext& context)
+      : connection_(connection),
+        what_(what),
+        context_(context),
+        virtual_base_(connection, *context.identity, what.bases, what.theirs, context.our_side) {}
+
+  Status run() {
+    std::set<std::string> unsure;
+    for (const ReadPoint& base : what_.bases) {
+      DOSQL_ASSIGN_OR_RETURN(effects_.emplace_back(),
+                             effects_from(connection_, what_, base, context_, unsure));
+    }
+    const std::map<RowName, RowOpinions> opinions = opinions_of(effects_);
+    for (const auto& [row, all] : opinions) {
+      if (!agree(all)) unsure.insert(row.first);
+    }
+    for (const std::string& table : unsure) {
+      // What the transaction has changed itself is in no version.
+      if (context_.has_own_changes) break;
+      DOSQL_RETURN_IF_ERROR(merge_contents(connection_, what_, context_, table).and_then(ignore_result));
+    }
+    for (const auto& [row, all] : opinions) {
+      const bool is_clear = agree(all) && !any_conflict(all);
+      if (!is_clear && !context_.by_content.contains(row.first)) DOSQL_RETURN_IF_ERROR(settle(row, all));
+    }
+    return {};
+  }
+
+ private:
+  Status settle(const RowName& row, const RowOpinions& all) {
+    const RowPair& change = change_of(all);
+    const MergedTable& table = table_of(row.first);
+    const RowCopy& values = change.base ? *change.base : *change.theirs;
+    DOSQL_ASSIGN_OR_RETURN(VirtualBase::Row base, virtual_base_.find(table, values.values()));
+    if (base.known) {
+      RebasedRow& rebased = context_.rebased[row] = {.change = change};
+      rebased.change.base = std::move(base.row);
+      // Others are found by their key.
+      if (table.rowid_column) rebased.change.rowid_base = values.values()[*table.rowid_column].integer;
+      return {};
+    }
+    // The conflict that all of them see.
+    if (agree(all)) return {};
+    DOSQL_ASSIGN_OR_RETURN(const Side side, decide_base(context_, row, shown(all)));
+    if (side == Side::kTheirs) {
+      context_.rebased[row] = taken(all);
+    } else if (side == Side::kOurs || any_conflict(all)) {
+      // Undecided, the conflict that only one base sees would be another one about the same row.
+      context_.left_alone.insert(row);
+    }
+    return {};
+  }
+
+  const MergedTable& table_of(const std::string& name) const {
+    const auto knows = [&](const RowEffects& one) { return one.tables.contains(name); };
+    return std::ranges::find_if(effects_, knows)->tables.at(name);
+  }
+
+  ConnectionState& connection_;
+  const VersionMerge& what_;
+  MergeContext& context_;
+  VirtualBase virtual_base_;
+  std::vector<RowEffects> effects_;
+};
+
+}  // namespace
+
+MergeContext context_of(ConnectionState& connection, const VersionMerge& what, bool has_own_changes) {
+  return {.connection = connection,
+          .preference = what.preference,
+          .renumber = what.renumber,
+          .has_own_changes = has_own_changes,
+          .resolution = what.resolution};
+}
+
+Status settle_bases(ConnectionState& connection, const VersionMerge& what, MergeContext& context) {
+  if (what.bases.size() > 1) return BaseComparison(connection, what, context).run();
+  // What the transaction has changed itself is in no version.
+  if (context.has_own_changes) return {};
+  return count_moved_rows(connection, what, context);
+}
+
+}  // namespace dosql::engine

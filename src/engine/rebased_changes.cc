@@ -1,0 +1,58 @@
+#include "engine/rebased_changes.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "merge/row_merge.h"
+
+namespace dosql::engine {
+
+RebasedChanges::RebasedChanges(const MergeContext& context, const MergedTable& table, Next changes)
+    : context_(context),
+      table_(table),
+      changes_(std::move(changes)),
+      first_(context.rebased.lower_bound({table.name, ""})),
+      at_(first_),
+      end_(std::find_if(first_, context.rebased.end(),
+                        [&](const auto& row) { return row.first.first != table.name; })) {}
+
+RebasedChanges::RebasedChanges(const MergeContext& context, const MergedTable& table,
+                               merge::KeyedChanges changes)
+    : RebasedChanges(context, table,
+                     [all = std::make_shared<merge::KeyedChanges>(std::move(changes))](
+                         merge::KeyedChange& change) { return all->next(change); }) {}
+
+bool RebasedChanges::is_rebased(const merge::KeyedChange& change) const {
+  if (first_ == end_) return false;
+  return context_.rebased.contains(
+      {table_.name,
+       table_.key_json(change.in_base ? change.base : change.theirs,
+                       change.in_base ? change.rowid_base : change.rowid_theirs, context_.encoding)});
+}
+
+Result<bool> RebasedChanges::next(merge::KeyedChange& change) {
+  while (true) {
+    DOSQL_ASSIGN_OR_RETURN(const bool found, changes_(change));
+    if (!found) break;
+    if (!is_rebased(change)) return true;
+  }
+  while (at_ != end_) {
+    const RebasedRow& rebased = (at_++)->second;
+    const RowPair& row = rebased.change;
+    const bool same = row.base && row.theirs ? merge::same_row(row.base->values(), row.theirs->values())
+                                             : !row.base && !row.theirs;
+    if (same) continue;
+    rebased_ = &rebased;
+    change.in_base = row.base.has_value();
+    change.in_theirs = row.theirs.has_value();
+    change.rowid_base = row.rowid_base;
+    change.rowid_theirs = row.rowid_theirs;
+    if (row.base) change.base.assign(row.base->values().begin(), row.base->values().end());
+    if (row.theirs) change.theirs.assign(row.theirs->values().begin(), row.theirs->values().end());
+    return true;
+  }
+  return false;
+}
+
+}  // namespace dosql::engine

@@ -1,0 +1,80 @@
+// Whether what two versions have under one number is one row.
+//
+// A number can be given again: where x inserted a row 5 and deleted it, and main inserted another one, main
+// has its own also when it has merged x, and what was forked off x in between has x's. No version shows that,
+// but the ones on the way do. So a row is traced back: along the line of its version, over each merge on it.
+// It was there before a merge, or it came from a version that was merged. Two of them are one row if they
+// come to one version. On a line without merges a number is one row's: what SQLite, or the user, gives again
+// on one branch counts as the same.
+//
+// Of rows that met under one number in a merge it is that merge that says so (version/moved_numbers.h).
+#pragma once
+
+#include <map>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include <dosql/result.h>
+
+#include "engine/merged_table.h"
+#include "engine/version_rows.h"
+#include "version/line_merges.h"
+#include "version/version_store.h"
+
+namespace dosql::engine {
+
+// A version, or one that is still being made: what it stands on, and has merged.
+struct RowSide {
+  version::ReadPoint point;
+  std::vector<version::ReadPoint> merged = {};
+};
+
+// One thread at a time.
+class RowIdentity {
+ public:
+  // Both must outlive it.
+  RowIdentity(version::VersionStore& store, VersionRows& rows) : store_(store), rows_(rows) {}
+
+  // Whether merges came in on the ways from what both have in common to them. If not, what they have under
+  // one number is one row. Reads nothing.
+  bool may_be_others(const version::ReadPoint& version, const RowSide& side);
+
+  // Costs a look at two versions or three for each merge on these ways. REQUIRES: both have the row. Where
+  // versions on the way do not know the table by this name and key, it is one row. Errors: those of
+  // VersionRows.
+  Result<bool> is_same(const MergedTable& table, const RowAddress& row, const version::ReadPoint& version,
+                       const RowSide& side);
+
+  VersionRows& rows() { return rows_; }
+
+ private:
+  using Merges = std::vector<version::LineMerge>;
+
+  // Where a trace has come to: the row is there.
+  struct Trace {
+    version::ReadPoint at;
+    std::shared_ptr<const Merges> merges;
+    std::size_t left = 0;  // of them
+
+    // Of the newest merge on the line; 0: there is none.
+    Version newest_merge() const { return left == 0 ? Version{} : (*merges)[left - 1].version; }
+  };
+  enum class Step : std::uint8_t { kDone, kBegan, kUnknown };
+
+  Trace trace_from(const version::ReadPoint& at);
+  // Over the newest merge. kBegan: that, or what came behind it, made the row.
+  Result<Step> step_back(const MergedTable& table, const RowAddress& row, Trace& trace);
+  Result<bool> shares_beginning(const MergedTable& table, const RowAddress& row, const Trace& a,
+                                const Trace& b, Version shared);
+  Result<version::ReadPoint> at_version(BranchId branch, Version version);
+  // The newest version that both lines go through.
+  Version shared_by(const version::ReadPoint& a, const version::ReadPoint& b) const;
+
+  version::VersionStore& store_;
+  VersionRows& rows_;
+  std::map<std::pair<BranchId, Version>, std::shared_ptr<const Merges>> merges_;
+  std::map<std::pair<BranchId, Version>, version::ReadPoint> points_;
+};
+
+}  // namespace dosql::engine

@@ -1,0 +1,168 @@
+#include "engine/strangers.h"
+
+#include <algorithm>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "diff/row.h"
+#include "engine/rebased_changes.h"
+#include "engine/row_identity.h"
+#include "engine/table_statements.h"
+#include "merge/row_merge.h"
+#include "sql/lexer.h"
+
+namespace dosql::engine {
+namespace {
+
+using diff::Field;
+using merge::KeyedChange;
+using sql::equals_ignoring_case;
+
+using Values = std::span<const Field>;
+
+std::optional<std::uint32_t> find_column(const MergedTable& table, const std::string& name) {
+  const auto column = std::ranges::find_if(
+      table.columns, [&](const MergedColumn& one) { return equals_ignoring_case(one.name, name); });
+  if (column == table.columns.end()) return std::nullopt;
+  return static_cast<std::uint32_t>(column - table.columns.begin());
+}
+
+class Strangers {
+ public:
+  Strangers(MergeContext& context, const MergeSource& source, VersionPair& theirs, const MergedSchema& merged,
+            const ForeignKeys& keys)
+      : context_(context), source_(source), theirs_(theirs), merged_(merged), keys_(keys) {}
+
+  Status find() {
+    if (context_.identity == nullptr) return {};
+    in_ours_ = context_.identity->may_be_others(source_.base, context_.our_side);
+    in_theirs_ = context_.identity->may_be_others(source_.base, {source_.theirs});
+    if (!in_ours_ && !in_theirs_) return {};
+    for (const TableTask& task : merged_.tables) {
+      if (!context_.by_content.contains(task.merged.name)) DOSQL_RETURN_IF_ERROR(find_in(task));
+    }
+    return {};
+  }
+
+ private:
+  // A column that refers to the number of another table's row.
+  struct Reference {
+    std::uint32_t column = 0;
+    const TableTask* parent = nullptr;
+  };
+
+  std::vector<Reference> references_of(const MergedTable& table) const {
+    std::vector<Reference> found;
+    for (const ForeignKey* const key : keys_.from(table.name)) {
+      const auto parent = std::ranges::find_if(merged_.tables, [&](const TableTask& task) {
+        return equals_ignoring_case(task.merged.name, key->parent);
+      });
+      if (parent == merged_.tables.end() || !parent->merged.rowid_column) continue;
+      for (std::size_t i = 0; i < key->child_columns.size(); ++i) {
+        const auto column = find_column(table, key->child_columns[i]);
+        const bool to_number =
+            find_column(parent->merged, key->parent_columns[i]) == parent->merged.rowid_column;
+        if (column && to_number) found.push_back({*column, &*parent});
+      }
+    }
+    return found;
+  }
+
+  Status find_in(const TableTask& task) {
+    const MergedTable& table = task.merged;
+    const std::vector<Reference> references = references_of(table);
+    const auto in_key = [&](const Reference& reference) {
+      return std::ranges::find(table.key, reference.column, &MergedTable::Key::column) != table.key.end();
+    };
+    std::vector<Reference> numbers;
+    std::ranges::copy_if(references, std::back_inserter(numbers), in_key);
+    const bool by_number = table.rowid_column || (table.known_by_rowid() && !table.rowid_name.empty());
+    if (!by_number && numbers.empty() && (references.empty() || !in_ours_)) return {};
+    DOSQL_ASSIGN_OR_RETURN(merge::KeyedChanges all, theirs_.changes(task.base, task.theirs, table));
+    RebasedChanges changes(context_, table, std::move(all));
+    TableStatements ours(context_.connection, table, context_.encoding);
+    KeyedChange change;
+    while (true) {
+      DOSQL_ASSIGN_OR_RETURN(const bool found, changes.next(change));
+      // Those that follow have been traced.
+      if (!found || changes.rebased() != nullptr) return {};
+      if (!change.in_theirs) continue;
+      if (change.in_base && (by_number || !numbers.empty()))
+        DOSQL_RETURN_IF_ERROR(look_at(table, ours, change, numbers));
+      for (const Reference& reference : references) {
+        const Field& value = change.theirs[reference.column];
+        const bool is_new = !change.in_base || !diff::same_value(change.base[reference.column], value);
+        if (in_ours_ && is_new && value.type == diff::FieldType::kInteger)
+          DOSQL_RETURN_IF_ERROR(look_at_parent(*reference.parent, value.integer));
+      }
+    }
+  }
+
+  Status look_at(const MergedTable& table, TableStatements& statements, const KeyedChange& change,
+                 const std::vector<Reference>& numbers) {
+    if (!table.known_by_rowid() && !table.has_key(change.base)) return {};
+    RowAddress address{.rowid = change.rowid_base};
+    if (!table.known_by_rowid()) address.key_of = change.base;
+    const auto add = [&](NumberRuns& runs) {
+      if (table.known_by_rowid()) runs.add(change.rowid_base);
+      for (const Reference& number : numbers) {
+        const Field& value = change.base[number.column];
+        if (value.type == diff::FieldType::kInteger) runs.add(value.integer);
+      }
+    };
+    if (in_theirs_) {
+      DOSQL_ASSIGN_OR_RETURN(const bool same,
+                             context_.identity->is_same(table, address, source_.base, {source_.theirs}));
+      if (!same) add(context_.doubts[table.name].theirs);
+    }
+    if (!in_ours_) return {};
+    DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> ours, statements.find(address));
+    if (!ours || merge::same_row(ours->row.values(), change.base)) return {};
+    DOSQL_ASSIGN_OR_RETURN(const bool same,
+                           context_.identity->is_same(table, address, source_.base, context_.our_side));
+    if (!same) add(context_.doubts[table.name].ours);
+    return {};
+  }
+
+  // Where ours has base's row there is nothing to trace.
+  Status look_at_parent(const TableTask& parent, std::int64_t number) {
+    const MergedTable& table = parent.merged;
+    if (!looked_at_.insert({&parent, number}).second) return {};
+    const RowAddress address{.rowid = number};
+    VersionRows& rows = context_.identity->rows();
+    DOSQL_ASSIGN_OR_RETURN(const VersionRows::Found in_base, rows.find(source_.base, table, address));
+    if (!in_base.row) return {};
+    TableStatements statements(context_.connection, table, context_.encoding);
+    DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> ours, statements.find(address));
+    if (!ours) return {};
+    const Values here = ours->row.values();
+    const Values there = in_base.row->values();
+    if (here.size() == there.size() && merge::same_row(here, there)) return {};
+    DOSQL_ASSIGN_OR_RETURN(const bool same,
+                           context_.identity->is_same(table, address, source_.base, context_.our_side));
+    if (!same) context_.doubts[table.name].ours.add(number);
+    return {};
+  }
+
+  MergeContext& context_;
+  const MergeSource& source_;
+  VersionPair& theirs_;
+  const MergedSchema& merged_;
+  const ForeignKeys& keys_;
+  bool in_ours_ = false;
+  bool in_theirs_ = false;
+  std::set<std::pair<const TableTask*, std::int64_t>> looked_at_;
+};
+
+}  // namespace
+
+Status find_strangers(MergeContext& context, const MergeSource& source, VersionPair& theirs,
+                      const MergedSchema& merged, const ForeignKeys& keys) {
+  return Strangers(context, source, theirs, merged, keys).find();
+}
+
+}  // namespace dosql::engine
