@@ -70,11 +70,16 @@ Result<StatementDecisions*> decisions_of(sqlite3_context* call, const Resolver& 
 }
 
 Status resolve(sqlite3_context* call, const Resolver& resolver, sqlite3_value** values) {
+  if (sqlite3_value_type(values[1]) == SQLITE_NULL) {
+    return Error(ErrorCode::kInvalidArgument,
+                 "a conflict is resolved by ours, theirs, delete or a JSON value, not by NULL")
+        .with_hint("'delete' deletes the row, 'null' is the value of JSON");
+  }
   DOSQL_ASSIGN_OR_RETURN(StatementDecisions* const decisions, decisions_of(call, resolver));
   const auto* const text = reinterpret_cast<const char*>(sqlite3_value_text(values[1]));
   const auto size = static_cast<std::size_t>(sqlite3_value_bytes(values[1]));
   return decisions->resolve(sqlite3_value_int64(values[0]),
-                            text == nullptr ? "null" : std::string_view(text, size));
+                            std::string_view(text, size));
 }
 
 void resolve_function(sqlite3_context* call, int, sqlite3_value** values) {

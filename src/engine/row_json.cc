@@ -34,8 +34,11 @@ std::string members_text() {
       only_member("min(key)", "j.value"), only_member("min(value)", "j.value"));
 }
 
-Error no_value(std::string_view what) {
-  return Error(ErrorCode::kInvalidArgument, fmt::format("the value of a resolution {}", what));
+// `column`: of an object's member, else empty.
+Error no_value(std::string_view what, const std::string& column = {}) {
+  return Error(ErrorCode::kInvalidArgument, column.empty()
+                                                ? fmt::format("the value of a resolution {}", what)
+                                                : fmt::format("the value of column {} {}", column, what));
 }
 
 bool names_a_kind(std::string_view name) { return name == "blob" || name == "real"; }
@@ -81,7 +84,7 @@ Result<std::vector<NamedField>> fields_of_json(ConnectionState& connection, cons
     NamedField& field = fields.emplace_back();
     field.name = members.text(0);
     const std::string type = members.text(1);
-    if (type == "array") return no_value("has an array in it, which no column can have");
+    if (type == "array") return no_value("is an array, which no column can have", field.name);
     if (type != "object") {
       field.value.assign(std::vector<Field>{members.value(2)});
       continue;
@@ -91,7 +94,7 @@ Result<std::vector<NamedField>> fields_of_json(ConnectionState& connection, cons
     if (kind == "blob") {
       unhex.bind(1, text);
       if (unhex.step() != SQLITE_ROW || unhex.is_null(0))
-        return no_value("has a blob that is not hexadecimal");
+        return no_value("is a blob that is not hexadecimal", field.name);
       field.value.assign(std::vector<Field>{unhex.value(0)});
       unhex.reset();
     } else if (kind == "real" && (text == "inf" || text == "-inf")) {
@@ -99,7 +102,7 @@ Result<std::vector<NamedField>> fields_of_json(ConnectionState& connection, cons
       field.value.assign(
           std::vector<Field>{{.type = FieldType::kReal, .real = text == "inf" ? kInfinity : -kInfinity}});
     } else {
-      return no_value("has an object in it, which no column can have");
+      return no_value("is an object, which no column can have", field.name);
     }
   }
   if (rc != SQLITE_DONE) return connection.error(rc);
