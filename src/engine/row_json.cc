@@ -73,7 +73,6 @@ Result<std::vector<NamedField>> fields_of_json(ConnectionState& connection, cons
   valid.bind(1, json);
   if (valid.step() != SQLITE_ROW || valid.integer(0) == 0) return no_value("is no JSON");
   DOSQL_ASSIGN_OR_RETURN(const bool whole, is_value(connection, json, has_column));
-  DOSQL_ASSIGN_OR_RETURN(OwnStatement unhex, OwnStatement::prepare(connection, "SELECT unhex(?1)"));
   DOSQL_ASSIGN_OR_RETURN(OwnStatement members, OwnStatement::prepare(connection, members_text()));
   members.bind(1, json);
   members.bind(2, alone);
@@ -92,11 +91,11 @@ Result<std::vector<NamedField>> fields_of_json(ConnectionState& connection, cons
     const std::string kind = members.text(3);
     const std::string text = members.text(4);
     if (kind == "blob") {
+      DOSQL_ASSIGN_OR_RETURN(OwnStatement unhex, OwnStatement::prepare(connection, "SELECT unhex(?1)"));
       unhex.bind(1, text);
       if (unhex.step() != SQLITE_ROW || unhex.is_null(0))
         return no_value("is a blob that is not hexadecimal", field.name);
       field.value.assign(std::vector<Field>{unhex.value(0)});
-      unhex.reset();
     } else if (kind == "real" && (text == "inf" || text == "-inf")) {
       constexpr double kInfinity = std::numeric_limits<double>::infinity();
       field.value.assign(
