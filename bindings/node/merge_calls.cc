@@ -62,6 +62,16 @@ Result<MergeOptions> merge_options(Call& call) {
   return options;
 }
 
+// strategy, dryRun, message: three arguments from `first` on
+Result<PickOptions> pick_options(Call& call, std::size_t first) {
+  DOSQL_ASSIGN_OR_RETURN(const std::string strategy, call.text(first, "the strategy of a merge"));
+  PickOptions options;
+  DOSQL_ASSIGN_OR_RETURN(options.strategy, strategy_of(strategy));
+  options.dry_run = call.truth(first + 1);
+  DOSQL_ASSIGN_OR_RETURN(options.message, call.text(first + 2, "the message of a merge"));
+  return options;
+}
+
 // merge(handle, source, strategy, squash, renumber, dryRun, message)
 napi_value merge(Call& call) {
   auto source = call.text(1, "a branch's name");
@@ -118,20 +128,26 @@ napi_value abort_merge(Call& call) {
   return submit(call, "", [](OpenConnection& opened, Outcome&) { return opened.connection().abort_merge(); });
 }
 
-// revert(handle, pointKind, pointValue)
+// revert(handle, pointKind, pointValue, strategy, dryRun, message)
 napi_value revert(Call& call) {
   auto point = call.point(1);
   if (!point) return call.fail(point.error());
   if (!*point) return call.fail(Error(ErrorCode::kInvalidArgument, "the commit to revert is needed"));
-  return submit_merge(
-      call, [point = **std::move(point)](Connection& connection) { return connection.revert(point); });
+  auto options = pick_options(call, 3);
+  if (!options) return call.fail(options.error());
+  return submit_merge(call, [point = **std::move(point), options = *std::move(options)](
+                                Connection& connection) { return connection.revert(point, options); });
 }
 
-// cherryPick(handle, lsn)
+// cherryPick(handle, lsn, strategy, dryRun, message)
 napi_value cherry_pick(Call& call) {
   auto lsn = call.lsn(1);
   if (!lsn) return call.fail(lsn.error());
-  return submit_merge(call, [lsn = *lsn](Connection& connection) { return connection.cherry_pick(lsn); });
+  auto options = pick_options(call, 2);
+  if (!options) return call.fail(options.error());
+  return submit_merge(call, [lsn = *lsn, options = *std::move(options)](Connection& connection) {
+    return connection.cherry_pick(lsn, options);
+  });
 }
 
 }  // namespace

@@ -173,7 +173,8 @@ class Connection {
   // itself, a message of more than 64 KiB, on a connection of as_of()), DOSQL_BUSY (the branch is being
   // written to), those of writing.
   Result<MergeResult> merge(std::string_view source, const MergeOptions& options = {});
-  // Of a merge with MergeStrategy::kManual that met conflicts and waits for decisions. It survives a restart,
+  // Of a merge with MergeStrategy::kManual, or a revert() or cherry_pick(), that met conflicts and waits for
+  // decisions. It survives a restart,
   // and the branch stays usable meanwhile. Errors of the four: DOSQL_NOT_FOUND (none waits for the
   // connection's branch; no such conflict), DOSQL_INVALID_ARGUMENT (inside a transaction; a value that is no
   // JSON), those of writing.
@@ -183,12 +184,13 @@ class Connection {
   // about, new ones too, are in the result: then nothing was changed, and they wait now.
   Result<MergeResult> complete_merge(const std::string& message = {});
   Status abort_merge();
-  // A commit that undoes what the commit that made the version did, and leaves what came later. A merge of
-  // its kind, with the same conflicts and errors; also DOSQL_VERSION_NOT_FOUND (the empty database was not
-  // committed).
-  Result<MergeResult> revert(const TimePoint& commit);
-  // A commit that does what the commit with that LSN, of whatever branch, did. As above.
-  Result<MergeResult> cherry_pick(std::uint64_t lsn);
+  // A commit that undoes what the commit that made the version did, and leaves what came later; none where
+  // nothing of it is left. A merge of its kind, with the same conflicts and errors; also
+  // DOSQL_VERSION_NOT_FOUND (the empty database was not committed).
+  Result<MergeResult> revert(const TimePoint& commit, const PickOptions& options = {});
+  // A commit that does what the commit with that LSN, of whatever branch, did; none where the branch has all
+  // of it. As above.
+  Result<MergeResult> cherry_pick(std::uint64_t lsn, const PickOptions& options = {});
 
   // Errors: DOSQL_ALREADY_EXISTS, DOSQL_VERSION_NOT_FOUND (the database is empty), DOSQL_INVALID_ARGUMENT (no
   // name, or more than 255 bytes), those of the point.

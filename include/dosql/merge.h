@@ -25,6 +25,14 @@ struct MergeOptions {
   bool dry_run = false;   // only tell what would happen
 };
 
+// Of Connection::revert() and cherry_pick(), which merge too: the branch's side is what the commit does, or
+// what undoes it.
+struct PickOptions {
+  MergeStrategy strategy = MergeStrategy::kAuto;
+  std::string message;   // of the commit, at most 64 KiB; empty: it says which commit was undone or picked
+  bool dry_run = false;  // only tell what would happen
+};
+
 // What a merge did to one table of the target.
 struct TableMergeCounts {
   std::string table;
@@ -61,11 +69,12 @@ struct ConflictResolution {
 };
 
 struct MergeResult {
-  // The target has all of the source's commits: nothing happened.
+  // The target has all of the source's commits; of a commit that is undone or picked, there is nothing left
+  // to undo, or to bring: nothing happened.
   bool already_merged = false;
   // The target had no commits of its own: it is the source's newest version now, and no commit was made.
   bool fast_forward = false;
-  // The target's newest version afterwards; of a dry run, its newest version now.
+  // The target's newest version afterwards; where that is not made yet (dry runs, transactions), the one now.
   VersionId version = {};
   std::vector<TableMergeCounts> tables = {};  // those that changed or have conflicts; none of a fast-forward
   // With any, nothing was changed.

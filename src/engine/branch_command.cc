@@ -41,18 +41,35 @@ constexpr std::string_view kDryRunRows = DOSQL_OWN_SQL R"(
       value->>9 AS base, value->>10 AS main, value->>11 AS branch
     FROM json_each(?1))";
 
-std::string_view outcome_of(StatementKind kind, const MergeResult& result, const MergeOptions& options) {
-  if (kind == StatementKind::kRevert) return "reverted";
-  if (kind == StatementKind::kCherryPick) return "picked";
-  if (result.already_merged) return "already merged";
-  if (result.fast_forward) return options.dry_run ? "would fast-forward" : "fast-forward";
-  if (options.dry_run) return result.conflicts.empty() ? "would merge" : "would conflict";
-  return result.conflicts.empty() ? "merged" : "waits for decisions";
+// What a statement does, as it is said of what it would do and of what it did.
+struct Verb {
+  std::string_view would;
+  std::string_view done;
+};
+Verb verb_of(StatementKind kind) {
+  if (kind == StatementKind::kRevert) return {"revert", "reverted"};
+  if (kind == StatementKind::kCherryPick) return {"pick", "picked"};
+  return {"merge", "merged"};
 }
 
-std::string json_rows(StatementKind kind, const MergeResult& result, const MergeOptions& options) {
-  const std::string start = fmt::format("{}, {}", json_string(outcome_of(kind, result, options)),
-                                        json_string(result.version.to_string()));
+std::string outcome_of(StatementKind kind, const MergeResult& result, const MergeOptions& options) {
+  const Verb verb = verb_of(kind);
+  if (result.already_merged) return fmt::format("already {}", verb.done);
+  if (result.fast_forward) return options.dry_run ? "would fast-forward" : "fast-forward";
+  if (!result.conflicts.empty()) return options.dry_run ? "would conflict" : "waits for decisions";
+  return options.dry_run ? fmt::format("would {}", verb.would) : std::string(verb.done);
+}
+
+// The statement makes a version, but not yet: nobody knows its number.
+bool is_made_later(const MergeResult& result, const MergeOptions& options, bool in_transaction) {
+  if (result.already_merged || result.fast_forward || !result.conflicts.empty()) return false;
+  return options.dry_run || in_transaction;
+}
+
+// `version`: the branch's, as JSON.
+std::string json_rows(StatementKind kind, const MergeResult& result, const MergeOptions& options,
+                      const std::string& version) {
+  const std::string start = fmt::format("{}, {}", json_string(outcome_of(kind, result, options)), version);
   if (result.tables.empty()) return fmt::format("[[{}]]", start);
   std::string rows;
   for (const TableMergeCounts& table : result.tables) {
@@ -87,7 +104,10 @@ std::string conflict_hint(StatementKind kind, const std::vector<MergeConflict>& 
     case StatementKind::kCompleteMerge:
       return "SELECT * FROM dosql_conflicts shows them, SELECT dosql_resolve_conflict(id, 'ours') decides "
              "one";
-    default: return "what it would change was changed since";
+    default:
+      return "what it would change was changed otherwise: DRY RUN shows where; STRATEGY manual lets you "
+             "decide, "
+             "ours or theirs decide all but broken constraints";
   }
 }
 
@@ -206,7 +226,10 @@ Result<std::string> BranchCommand::run_merge(ConnectionState& connection, const 
   const bool waits = options.strategy == MergeStrategy::kManual;
   if (!result.conflicts.empty() && !options.dry_run && !waits)
     return conflict_error(result.conflicts).with_hint(conflict_hint(statement_.kind, result.conflicts));
-  return json_rows(statement_.kind, result, options);
+  const bool in_transaction = sqlite3_get_autocommit(connection.db()) == 0;
+  const bool later = is_made_later(result, options, in_transaction);
+  return json_rows(statement_.kind, result, options,
+                   later ? "null" : json_string(result.version.to_string()));
 }
 
 bool BranchCommand::merges() const {
@@ -223,14 +246,16 @@ Result<MergeResult> BranchCommand::merged(ConnectionState& connection, const std
                                           const MergeOptions& options, const Input& input) const {
   if (statement_.kind == StatementKind::kMergeBranch) return merge(connection, name, options);
   if (statement_.kind == StatementKind::kCompleteMerge) return complete_merge(connection, options.message);
+  const PickOptions picking{
+      .strategy = options.strategy, .message = options.message, .dry_run = options.dry_run};
   if (statement_.kind == StatementKind::kCherryPick) {
     if (input.point.type() != Value::Type::kInteger || input.point.integer() < 0)
       return at(statement_.point->span,
                 Error(ErrorCode::kInvalidArgument, "an LSN is a whole number from 0 on"));
-    return cherry_pick(connection, Lsn{static_cast<std::uint64_t>(input.point.integer())});
+    return cherry_pick(connection, Lsn{static_cast<std::uint64_t>(input.point.integer())}, picking);
   }
   DOSQL_ASSIGN_OR_RETURN(const ReadPoint commit, point_of(connection, input.point));
-  return revert(connection, commit);
+  return revert(connection, commit, picking);
 }
 
 Status BranchCommand::run_named(ConnectionState& connection, const std::string& name,

@@ -150,9 +150,10 @@ class ChangeFeed::Snapshot {
 
 // --- The feed ---
 
-ChangeFeed::ChangeFeed(std::shared_ptr<ConnectionState> connection, ChangesOptions options)
+ChangeFeed::ChangeFeed(std::shared_ptr<ConnectionState> connection, ChangesOptions options, Now now)
     : connection_(std::move(connection)),
       options_(std::move(options)),
+      now_(now),
       after_{options_.after_lsn},
       newest_given_{options_.after_lsn},
       events_(store(), connection_->schemas(), connection_->db()) {
@@ -161,10 +162,10 @@ ChangeFeed::ChangeFeed(std::shared_ptr<ConnectionState> connection, ChangesOptio
 
 ChangeFeed::~ChangeFeed() = default;
 
-Result<std::shared_ptr<ChangeFeed>> ChangeFeed::open(DatabaseCore& core, ChangesOptions options) {
+Result<std::shared_ptr<ChangeFeed>> ChangeFeed::open(DatabaseCore& core, ChangesOptions options, Now now) {
   DOSQL_ASSIGN_OR_RETURN(auto connection, ConnectionState::open(core));
   DOSQL_RETURN_IF_ERROR(connection->checkout(options.branch));
-  std::shared_ptr<ChangeFeed> feed(new ChangeFeed(std::move(connection), std::move(options)));
+  std::shared_ptr<ChangeFeed> feed(new ChangeFeed(std::move(connection), std::move(options), now));
   if (feed->options_.snapshot) {
     DOSQL_RETURN_IF_ERROR(feed->begin_snapshot());
   } else {
@@ -259,7 +260,7 @@ Result<bool> ChangeFeed::await_commits(TimePoint deadline) {
       writes_here ? std::min(deadline, newest_found_ + kAwakeMax) : TimePoint::min();
   const TimePoint rest_at = newest_found_ + kRestAfter;
   for (Lsn seen{}; store().head(branch()).version < next_;) {
-    const TimePoint now = std::chrono::steady_clock::now();
+    const TimePoint now = now_();
     const bool rests = now >= rest_at;
     if (rests) events_.rest();
     if (stopped() || now >= deadline) return false;
@@ -270,7 +271,7 @@ Result<bool> ChangeFeed::await_commits(TimePoint deadline) {
     const TimePoint until = rests ? deadline : std::min(deadline, rest_at);
     DOSQL_ASSIGN_OR_RETURN(seen, store().wait_for_visible(seen, until, &stopped_));
   }
-  newest_found_ = std::chrono::steady_clock::now();
+  newest_found_ = now_();
   DOSQL_RETURN_IF_ERROR(await_durable(deadline));
   return !stopped();
 }
@@ -296,7 +297,7 @@ Status ChangeFeed::await_durable(TimePoint deadline) {
   if (stopped()) return {};
   if (!others_synced) look();
   DOSQL_RETURN_IF_ERROR(store.await_visible({head, newest}));
-  if (!others_synced) next_sync_ = std::chrono::steady_clock::now() + kSyncPause;
+  if (!others_synced) next_sync_ = now_() + kSyncPause;
   known_ = head.version;
   return {};
 }

@@ -57,11 +57,14 @@ Result<Version> first_version_behind(const version::VersionStore& store, BranchI
 class ChangeFeed {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
+  // The present.
+  using Now = TimePoint (*)();
   // None: there is none now.
   using Found = std::optional<Change>;
 
-  // Errors: kBranchNotFound, those of connecting.
-  static Result<std::shared_ptr<ChangeFeed>> open(DatabaseCore& core, ChangesOptions options);
+  // `now` says when what it found is old. Errors: kBranchNotFound, those of connecting.
+  static Result<std::shared_ptr<ChangeFeed>> open(DatabaseCore& core, ChangesOptions options,
+                                                  Now now = std::chrono::steady_clock::now);
   ~ChangeFeed();
 
   // Each kSyncPause at most a feed that waits has the log synced for commits that nobody made durable. Most
@@ -95,7 +98,7 @@ class ChangeFeed {
   // What of a commit comes next.
   enum class Part : std::uint8_t { kBegin, kSchema, kRows, kCommit };
 
-  ChangeFeed(std::shared_ptr<ConnectionState> connection, ChangesOptions options);
+  ChangeFeed(std::shared_ptr<ConnectionState> connection, ChangesOptions options, Now now);
   Status begin_snapshot();
   Result<Found> next_of_snapshot();
   Result<Found> next_of_known();
@@ -117,6 +120,7 @@ class ChangeFeed {
   std::shared_ptr<cdc::SlotUse> slot_;  // null: of none
   std::shared_ptr<ConnectionState> connection_;
   const ChangesOptions options_;
+  const Now now_;
   std::set<std::string> tables_;  // of the filter, folded
   std::atomic<bool> stopped_{false};
 

@@ -7,6 +7,7 @@
 #include "engine/engine_test_support.h"
 #include "engine/feed_test_support.h"
 #include "testing/run_length.h"
+#include "version/store_impl.h"
 
 namespace dosql::engine {
 namespace {
@@ -194,6 +195,48 @@ TEST_F(ChangeFeedTest, APollSyncsAtOnce) {
     ASSERT_TRUE(changes.next(milliseconds(1)).value());
     ASSERT_FALSE(changes.next().value());
   }
+}
+
+ChangeFeed::TimePoint present{};
+
+// What it took to catch up is there for other feeds once nothing has come for a while.
+TEST_F(ChangeFeedTest, GivesBackTheMemoryThatItTookToCatchUp) {
+  constexpr int kCommits = 700;
+  run("PRAGMA synchronous = OFF; CREATE TABLE large(id INTEGER PRIMARY KEY, v);"
+      "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4000)"
+      "INSERT INTO large SELECT i, printf('%0900d', i) FROM n");
+  const std::uint64_t begin = newest();
+  for (int i = 0; i < kCommits; ++i)
+    run("UPDATE large SET v = 'x' || substr(v, 2) WHERE id = " + std::to_string(1 + i * 5));
+  DatabaseCore& core = DatabaseAccess::core(database_);
+  version::ReplayRoom& room = core.store().impl().replay_room;
+  const auto room_is_whole = [&room] {
+    const bool whole = room.take(version::ReplayRoom::kImages);
+    if (whole) room.give_back(version::ReplayRoom::kImages);
+    return whole;
+  };
+  present = ChangeFeed::TimePoint(std::chrono::hours(1));
+  const auto feed = ChangeFeed::open(core, {.after_lsn = begin}, [] { return present; }).value();
+  const auto take_all = [&feed] {
+    int count = 0;
+    while (feed->next_now().value()) ++count;
+    return count;
+  };
+  EXPECT_EQ(take_all(), kCommits);
+  EXPECT_FALSE(room_is_whole());
+  present += ChangeFeed::kRestAfter - milliseconds(1);
+  EXPECT_EQ(take_all(), 0);
+  EXPECT_FALSE(room_is_whole());
+  run("UPDATE large SET v = 'then' WHERE id = 1");
+  EXPECT_EQ(take_all(), 1);
+  present += milliseconds(1);
+  EXPECT_EQ(take_all(), 0);
+  EXPECT_FALSE(room_is_whole()) << "it counts from the newest commit";
+  present += ChangeFeed::kRestAfter;
+  EXPECT_EQ(take_all(), 0);
+  EXPECT_TRUE(room_is_whole());
+  run("UPDATE large SET v = 'now' WHERE id = 1");
+  EXPECT_EQ(line_of(*feed->next_now().value()), "update large 1,then -> 1,now");
 }
 
 TEST_F(ChangeFeedTest, StopEndsACommitOfWhichNothingIsWanted) {

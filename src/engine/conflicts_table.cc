@@ -2,37 +2,48 @@
 
 #include <sqlite3.h>
 
+#include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
+
+#include "engine/function_arguments.h"
+#include "engine/marks_table.h"
 
 namespace dosql::engine {
 namespace {
 
 enum Column : int { kId, kTable, kKey, kKind, kBase, kMain, kBranch, kResolution };
 
-Result<std::unique_ptr<MergeStaging>> staging_of(DatabaseCore& core, const MainFile& file) {
-  const version::VersionStore& store = core.store();
-  return MergeStaging::find_waiting(core, store.branch_info(store.current(file.branch())).name);
-}
-
 // Belongs to the function, and goes with the handle.
 struct Resolver {
   std::shared_ptr<Session> session;
-  DatabaseCore& core;
-  MainFile& file;
+  std::shared_ptr<PendingDecisions> decisions;
 };
 
-// What one statement decides is one commit, made when SQLite ends the statement.
+// What one statement decides is one commit, made when SQLite ends the statement, or a part of its
+// transaction.
 class StatementDecisions {
  public:
   static Result<std::unique_ptr<StatementDecisions>> begin(const Resolver& resolver) {
-    DOSQL_ASSIGN_OR_RETURN(auto staging, staging_of(resolver.core, resolver.file));
+    DOSQL_ASSIGN_OR_RETURN(auto staging, resolver.decisions->waiting());
     if (!staging) return Error(ErrorCode::kNotFound, "no merge is waiting for decisions");
-    staging->write_as(*resolver.session);
-    DOSQL_RETURN_IF_ERROR(staging->begin_decisions());
-    return std::unique_ptr<StatementDecisions>(new StatementDecisions(resolver.session, std::move(staging)));
+    std::optional<std::size_t> pending_before;
+    if (sqlite3_get_autocommit(resolver.session->db) == 0) {
+      DOSQL_ASSIGN_OR_RETURN(ConnectionState* const connection, connection_of(*resolver.session));
+      DOSQL_RETURN_IF_ERROR(add_decisions(*connection));
+      pending_before = resolver.decisions->all().size();
+    } else {
+      DOSQL_RETURN_IF_ERROR(staging->begin_decisions());
+    }
+    return std::unique_ptr<StatementDecisions>(
+        new StatementDecisions(resolver, std::move(staging), pending_before));
   }
   ~StatementDecisions() {
+    if (pending_before_) {
+      if (failed_) pending_->keep(*pending_before_);
+      return;
+    }
     Status ended = staging_->end_decisions(!failed_);
     if (ended || failed_) return;
     session_->failure = std::move(ended).error();
@@ -42,17 +53,31 @@ class StatementDecisions {
   StatementDecisions& operator=(const StatementDecisions&) = delete;
 
   Status resolve(std::int64_t id, std::string_view resolution) {
-    Status done = staging_->resolve(id, resolution_of(resolution));
+    Status done = pending_before_ ? resolve_later(id, resolution_of(resolution))
+                                  : staging_->resolve(id, resolution_of(resolution));
     failed_ = failed_ || !done;
     return done;
   }
 
  private:
-  StatementDecisions(std::shared_ptr<Session> session, std::unique_ptr<MergeStaging> staging)
-      : session_(std::move(session)), staging_(std::move(staging)) {}
+  StatementDecisions(const Resolver& resolver, std::unique_ptr<MergeStaging> staging,
+                     std::optional<std::size_t> pending_before)
+      : session_(resolver.session),
+        pending_(resolver.decisions),
+        staging_(std::move(staging)),
+        pending_before_(pending_before) {}
+
+  Status resolve_later(std::int64_t id, const Resolution& resolution) {
+    DOSQL_ASSIGN_OR_RETURN(Resolution decided, staging_->check(id, resolution));
+    pending_->add(id, std::move(decided));
+    return {};
+  }
 
   const std::shared_ptr<Session> session_;
+  const std::shared_ptr<PendingDecisions> pending_;
   const std::unique_ptr<MergeStaging> staging_;
+  // How many there were before; none: it is no part of a transaction.
+  const std::optional<std::size_t> pending_before_;
   bool failed_ = false;
 };
 
@@ -70,11 +95,15 @@ Result<StatementDecisions*> decisions_of(sqlite3_context* call, const Resolver& 
 }
 
 Status resolve(sqlite3_context* call, const Resolver& resolver, sqlite3_value** values) {
+  if (sqlite3_value_type(values[1]) == SQLITE_NULL) {
+    return Error(ErrorCode::kInvalidArgument,
+                 "a conflict is resolved by ours, theirs, delete or a JSON value, not by NULL")
+        .with_hint("'delete' deletes the row, 'null' is the value of JSON");
+  }
   DOSQL_ASSIGN_OR_RETURN(StatementDecisions* const decisions, decisions_of(call, resolver));
   const auto* const text = reinterpret_cast<const char*>(sqlite3_value_text(values[1]));
   const auto size = static_cast<std::size_t>(sqlite3_value_bytes(values[1]));
-  return decisions->resolve(sqlite3_value_int64(values[0]),
-                            text == nullptr ? "null" : std::string_view(text, size));
+  return decisions->resolve(sqlite3_value_int64(values[0]), std::string_view(text, size));
 }
 
 void resolve_function(sqlite3_context* call, int, sqlite3_value** values) {
@@ -121,9 +150,14 @@ Status ConflictRows::begin(int narrowing, const char*, std::span<sqlite3_value* 
   }
   if ((narrowing & kByTable) != 0 && sqlite3_value_type(arguments[0]) == SQLITE_TEXT)
     filter.table = reinterpret_cast<const char*>(sqlite3_value_text(arguments[0]));
-  DOSQL_ASSIGN_OR_RETURN(const auto staging, staging_of(context_.core, context_.file));
+  DOSQL_ASSIGN_OR_RETURN(const auto staging, context_.decisions->waiting());
   if (!staging) return {};
   DOSQL_ASSIGN_OR_RETURN(std::vector<StagedConflict> conflicts, staging->conflicts(filter));
+  for (const auto& [id, resolution] : context_.decisions->all()) {
+    const auto decided = std::ranges::lower_bound(conflicts, id, {},
+                                                  [](const StagedConflict& one) { return one.conflict.id; });
+    if (decided != conflicts.end() && decided->conflict.id == id) decided->resolution = resolution;
+  }
   begin_with(std::move(conflicts));
   return {};
 }
@@ -146,8 +180,9 @@ Status ConflictRows::column(sqlite3_context* out, int column) {
   return {};
 }
 
-int register_resolve_function(const std::shared_ptr<Session>& session, DatabaseCore& core, MainFile& file) {
-  auto* const resolver = new Resolver{session, core, file};
+int register_resolve_function(const std::shared_ptr<Session>& session,
+                              const std::shared_ptr<PendingDecisions>& decisions) {
+  auto* const resolver = new Resolver{session, decisions};
   return sqlite3_create_function_v2(session->db, "dosql_resolve_conflict", 2, SQLITE_UTF8 | SQLITE_DIRECTONLY,
                                     resolver, resolve_function, nullptr, nullptr,
                                     [](void* gone) { delete static_cast<Resolver*>(gone); });

@@ -1,6 +1,6 @@
 // dosql_conflicts: the conflicts of the merge that waits for the connection's branch, by id; and the function
 // that resolves one, dosql_resolve_conflict(id, 'ours' | 'theirs' | 'delete' | json). What one statement
-// decides is decided when it ends, all of it or, where it fails, nothing.
+// decides is decided when it ends, all of it or, where it fails, nothing; in a transaction when that commits.
 #pragma once
 
 #include <memory>
@@ -9,9 +9,9 @@
 #include <dosql/result.h>
 
 #include "engine/computed_table.h"
-#include "engine/database_core.h"
-#include "engine/main_file.h"
 #include "engine/merge_staging.h"
+#include "engine/pending_decisions.h"
+#include "engine/session.h"
 
 namespace dosql::engine {
 
@@ -19,8 +19,7 @@ namespace dosql::engine {
 class ConflictRows : public GatheredRows<StagedConflict> {
  public:
   struct Context {
-    DatabaseCore& core;
-    MainFile& file;
+    std::shared_ptr<PendingDecisions> decisions;
   };
 
   static constexpr const char* kSchema =
@@ -38,6 +37,7 @@ class ConflictRows : public GatheredRows<StagedConflict> {
 };
 
 // Returns SQLite's result code.
-int register_resolve_function(const std::shared_ptr<Session>& session, DatabaseCore& core, MainFile& file);
+int register_resolve_function(const std::shared_ptr<Session>& session,
+                              const std::shared_ptr<PendingDecisions>& decisions);
 
 }  // namespace dosql::engine

@@ -82,13 +82,13 @@ Result<MergeResult> Connection::complete_merge(const std::string& message) {
 
 Status Connection::abort_merge() { return engine::abort_merge(*state_); }
 
-Result<MergeResult> Connection::revert(const TimePoint& commit) {
+Result<MergeResult> Connection::revert(const TimePoint& commit, const PickOptions& options) {
   DOSQL_ASSIGN_OR_RETURN(const ReadPoint point, engine::resolve(*state_, commit));
-  return engine::revert(*state_, point);
+  return engine::revert(*state_, point, options);
 }
 
-Result<MergeResult> Connection::cherry_pick(std::uint64_t lsn) {
-  return engine::cherry_pick(*state_, Lsn{lsn});
+Result<MergeResult> Connection::cherry_pick(std::uint64_t lsn, const PickOptions& options) {
+  return engine::cherry_pick(*state_, Lsn{lsn}, options);
 }
 
 Status Connection::create_snapshot(const std::string& name, const SnapshotOptions& options) {

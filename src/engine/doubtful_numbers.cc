@@ -4,6 +4,7 @@
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <charconv>
 #include <memory>
 #include <optional>
 #include <string>
@@ -144,23 +145,29 @@ class ReferencesOfTable {
     for (const MergedColumn& column : table.columns) text += ", " + sql::quoted(column.name);
     DOSQL_ASSIGN_OR_RETURN(
         OwnStatement rows,
-        OwnStatement::prepare(
-            context_.connection,
-            fmt::format("SELECT {} FROM main.{} WHERE {} BETWEEN ?1 AND ?2", text, sql::quoted(table.name),
-                        sql::quoted(table.columns[doubtful].name))));
+        OwnStatement::prepare(context_.connection,
+                              fmt::format("SELECT {} FROM main.{} WHERE {} BETWEEN ?1 AND ?2", text,
+                                          sql::quoted(table.name), number_text(table.columns[doubtful]))));
     rows.bind(1, runs.lowest());
     rows.bind(2, runs.highest());
     std::vector<diff::Field> row(table.columns.size());
     int rc = SQLITE_OK;
     while ((rc = rows.step()) == SQLITE_ROW) {
       for (std::size_t i = 0; i < row.size(); ++i) row[i] = rows.value(static_cast<int>(i) + 1);
-      const diff::Field& value = row[doubtful];
-      if (value.type != diff::FieldType::kInteger || !runs.contains(value.integer)) continue;
+      const auto number = number_meant(row[doubtful], context_.encoding);
+      if (!number || !runs.contains(*number)) continue;
       const std::int64_t rowid = rows.integer(0);
       DOSQL_ASSIGN_OR_RETURN(const bool known, base_refers_so(row, rowid, columns));
       if (!known) found.push_back({&key, {RowCopy(row), rowid}});
     }
     return rc == SQLITE_DONE ? Status() : Status(context_.connection.error(rc));
+  }
+
+  // A column that makes no numbers of text is compared without its indexes.
+  static std::string number_text(const MergedColumn& column) {
+    const bool keeps_text = column.affinity == Affinity::kBlob || column.affinity == Affinity::kText;
+    const std::string name = sql::quoted(column.name);
+    return keeps_text ? fmt::format("CAST({} AS INTEGER)", name) : name;
   }
 
   Result<bool> base_refers_so(std::span<const diff::Field> row, std::int64_t rowid,
@@ -203,7 +210,44 @@ class ReferencesOfTable {
   ConnectionState& base_;
 };
 
+// As SQLite gives a text to a column of numbers; none: it stays a text there.
+std::optional<double> real_of_text(std::string_view text) {
+  constexpr std::string_view kSpace = " \t\n\v\f\r";
+  const std::size_t begin = text.find_first_not_of(kSpace);
+  if (begin == std::string_view::npos) return std::nullopt;
+  text = text.substr(begin, text.find_last_not_of(kSpace) - begin + 1);
+  if (text.starts_with('+')) text.remove_prefix(1);
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+// Those that a number has exactly; beyond them SQLite finds no row by it either way.
+std::optional<std::int64_t> integer_of(double value) {
+  constexpr double kLimit = 9007199254740992.0;  // 2^53
+  if (!(value >= -kLimit && value <= kLimit)) return std::nullopt;
+  const auto integer = static_cast<std::int64_t>(value);
+  return static_cast<double>(integer) == value ? std::optional(integer) : std::nullopt;
+}
+
 }  // namespace
+
+std::optional<std::int64_t> number_meant(const diff::Field& reference, diff::TextEncoding encoding) {
+  switch (reference.type) {
+    case diff::FieldType::kInteger: return reference.integer;
+    case diff::FieldType::kReal: return integer_of(reference.real);
+    case diff::FieldType::kText: {
+      const std::string text = diff::utf8_text(reference.bytes, encoding);
+      std::int64_t integer = 0;
+      const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), integer);
+      if (error == std::errc() && end == text.data() + text.size()) return integer;
+      const auto value = real_of_text(text);
+      return value ? integer_of(*value) : std::nullopt;
+    }
+    default: return std::nullopt;
+  }
+}
 
 Result<std::vector<DoubtfulReference>> find_doubtful_references(MergeContext& context,
                                                                 const MergeSource& source,

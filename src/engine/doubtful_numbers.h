@@ -2,9 +2,14 @@
 // decision 036).
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <vector>
 
 #include <dosql/result.h>
+
+#include "diff/record.h"
+#include "diff/schema.h"
 
 #include "engine/foreign_key_merge.h"
 #include "engine/merge_changes.h"
@@ -13,6 +18,10 @@
 #include "engine/version_pair.h"
 
 namespace dosql::engine {
+
+// The number that a reference means to a column of numbers: '5' and 5.0 are 5 there. None: it can be none of
+// those.
+std::optional<std::int64_t> number_meant(const diff::Field& reference, diff::TextEncoding encoding);
 
 // From what the noted merges say, and what rows tell where they are traced (strangers.h), by the merged names
 // of tables. Where no merge came in behind base it reads nothing. REQUIRES: the rows are ours yet. Errors:

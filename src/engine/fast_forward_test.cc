@@ -204,7 +204,7 @@ TEST_F(FastForwardTest, WhatIsMergedAlready) {
 
 TEST_F(FastForwardTest, ADryRunChangesNothing) {
   EXPECT_EQ(rows("MERGE BRANCH x DRY RUN"),
-            "would fast-forward|main@2|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL");
+            "would fast-forward|main@5|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL");
   EXPECT_EQ(conn.version(), 2u);
   EXPECT_TRUE(conn.compare_branches("x", "main")->can_fast_forward);
 }
@@ -214,7 +214,7 @@ TEST_F(FastForwardTest, TheApiTellsTheSame) {
   options.dry_run = true;
   MergeResult result = conn.merge("x", options).value();
   EXPECT_TRUE(result.fast_forward);
-  EXPECT_EQ(result.version.to_string(), "main@2");
+  EXPECT_EQ(result.version.to_string(), "main@5");
   result = conn.merge("x").value();
   EXPECT_TRUE(result.fast_forward);
   EXPECT_FALSE(result.already_merged);

@@ -13,6 +13,7 @@
 #include "base/json_text.h"
 #include "diff/row.h"
 #include "engine/connection_state.h"
+#include "engine/doubtful_numbers.h"
 #include "engine/own_statement.h"
 #include "engine/row_json.h"
 #include "sql/lexer.h"
@@ -379,8 +380,9 @@ Status ForeignKeyCheck::find_doubtful(const ForeignKey& key, const VerifiedTable
       const std::uint32_t column = (*columns)[i];
       const Field& now = change.theirs[column];
       const bool is_new = !change.in_base || !diff::same_value(change.base[column], now);
-      in_doubt = in_doubt || (is_new && runs[i] != nullptr && now.type == FieldType::kInteger &&
-                              now.integer == before[column].integer && runs[i]->contains(now.integer));
+      const bool is_kept = is_new && runs[i] != nullptr && diff::same_value(before[column], now);
+      const auto number = is_kept ? number_meant(now, context_.encoding) : std::nullopt;
+      in_doubt = in_doubt || (number && runs[i]->contains(*number));
     }
     if (!in_doubt) continue;
     const RowAddress address = address_now(table, change);
@@ -404,9 +406,8 @@ Status ForeignKeyCheck::find_doubtful_contents(const ForeignKey& key, const Merg
     const std::span<const Field> row = came.row.values();
     bool in_doubt = false;
     for (std::size_t i = 0; i < columns.size(); ++i) {
-      const Field& value = row[columns[i]];
-      in_doubt = in_doubt || (runs[i] != nullptr && value.type == FieldType::kInteger &&
-                              runs[i]->contains(value.integer));
+      const auto number = number_meant(row[columns[i]], context_.encoding);
+      in_doubt = in_doubt || (runs[i] != nullptr && number && runs[i]->contains(*number));
     }
     if (!in_doubt) continue;
     DOSQL_RETURN_IF_ERROR(find_doubtful_row(rows, key, table, Whose::kTheirs, {.rowid = came.rowid}, row));

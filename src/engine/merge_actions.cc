@@ -11,6 +11,7 @@
 #include "engine/connection_state.h"
 #include "engine/held_head.h"
 #include "engine/merge_staging.h"
+#include "engine/own_statement.h"
 #include "engine/time_points.h"
 #include "engine/version_merge.h"
 
@@ -20,19 +21,25 @@ namespace {
 using version::ReadPoint;
 using version::VersionStore;
 
-Status check_merge(ConnectionState& connection, const version::BranchInfo& source,
-                   const MergeOptions& options) {
+// What is asked of every merge; `action` as a statement says it.
+Status check_possible(ConnectionState& connection, std::string_view action, std::string_view message) {
   if (connection.fixed()) {
     return Error(ErrorCode::kInvalidArgument,
-                 fmt::format("MERGE BRANCH is not possible here: this connection stays at {}",
+                 fmt::format("{} is not possible here: this connection stays at {}", action,
                              connection.session().fixed_at))
         .with_hint("open another connection");
   }
-  if (options.message.size() > version::CommitMarks::kMessageBytesMax) {
+  if (message.size() > version::CommitMarks::kMessageBytesMax) {
     return Error(ErrorCode::kInvalidArgument,
                  fmt::format("the message of a merge has at most {} bytes, not {}",
-                             version::CommitMarks::kMessageBytesMax, options.message.size()));
+                             version::CommitMarks::kMessageBytesMax, message.size()));
   }
+  return {};
+}
+
+Status check_merge(ConnectionState& connection, const version::BranchInfo& source,
+                   const MergeOptions& options) {
+  DOSQL_RETURN_IF_ERROR(check_possible(connection, "MERGE BRANCH", options.message));
   if (source.name == connection.branch_name()) {
     return Error(ErrorCode::kInvalidArgument,
                  fmt::format("branch '{}' cannot be merged into itself", source.name))
@@ -88,6 +95,7 @@ Result<VersionMergeResult> try_merge(ConnectionState& connection, const VersionM
 Result<MergeResult> merge_changed(ConnectionState& connection, const VersionMerge& what, MergeResult result) {
   DOSQL_ASSIGN_OR_RETURN(VersionMergeResult merged, try_merge(connection, what));
   result.tables.insert(result.tables.end(), merged.tables.begin(), merged.tables.end());
+  result.already_merged = !merged.changes && merged.conflicts.empty();
   for (Conflict& conflict : merged.conflicts) {
     result.conflicts.push_back({.id = static_cast<std::int64_t>(result.conflicts.size()) + 1,
                                 .table = std::move(conflict.table),
@@ -98,26 +106,9 @@ Result<MergeResult> merge_changed(ConnectionState& connection, const VersionMerg
                                 .branch = std::move(conflict.branch)});
   }
   const bool committed =
-      what.keep && result.conflicts.empty() && sqlite3_get_autocommit(connection.db()) != 0;
+      what.keep && merged.changes && result.conflicts.empty() && sqlite3_get_autocommit(connection.db()) != 0;
   if (committed) result.version = on_branch(connection, connection.file().point());
   return result;
-}
-
-// Does to the connection's branch what leads from base to theirs.
-Result<MergeResult> apply_change(ConnectionState& connection, std::string_view action, const ReadPoint& base,
-                                 const ReadPoint& theirs, std::string message) {
-  if (connection.fixed()) {
-    return Error(ErrorCode::kInvalidArgument,
-                 fmt::format("{} is not possible here: this connection stays at {}", action,
-                             connection.session().fixed_at))
-        .with_hint("open another connection");
-  }
-  DOSQL_RETURN_IF_ERROR(refuse_running(connection, action));
-  HeldHead head(connection);
-  DOSQL_RETURN_IF_ERROR(head.hold(true));
-  VersionMerge what{.theirs = theirs, .bases = {base}};
-  what.marks.message = std::move(message);
-  return merge_changed(connection, what, {.version = on_branch(connection, connection.file().point())});
 }
 
 Result<ReadPoint> parent_of(const VersionStore& store, const ReadPoint& commit) {
@@ -156,9 +147,9 @@ Status refuse_another_staging(ConnectionState& connection) {
                          MergeStaging::find_waiting(connection.core(), connection.branch_name()));
   if (!waiting) return {};
   DOSQL_ASSIGN_OR_RETURN(const StagedMerge merge, waiting->merge());
-  return Error(
-             ErrorCode::kInvalidArgument,
-             fmt::format("a merge of '{}' is waiting already for its conflicts to be resolved", merge.source))
+  return Error(ErrorCode::kInvalidArgument,
+               fmt::format("a {} of '{}' is waiting already for its conflicts to be resolved",
+                           kind_name(merge.kind), merge.source))
       .with_hint("COMPLETE MERGE ends it, ABORT MERGE forgets it");
 }
 
@@ -185,6 +176,17 @@ Result<std::unique_ptr<MergeStaging>> need_waiting(ConnectionState& connection) 
 Status drop_staging(ConnectionState& connection) {
   return MergeStaging::drop(connection.core().store(), connection.branch_name(),
                             connection.session().durability());
+}
+
+// Undone with the transaction, as what a statement decides.
+Status resolve_in_transaction(ConnectionState& connection, std::int64_t id, const Resolution& resolution) {
+  DOSQL_ASSIGN_OR_RETURN(OwnStatement decide,
+                         OwnStatement::prepare(connection, "SELECT dosql_resolve_conflict(?1, ?2)"));
+  const std::string text = resolution_text(resolution);
+  decide.bind(1, id);
+  decide.bind(2, std::string_view(text));
+  const int rc = decide.run();
+  return rc == SQLITE_DONE ? Status() : Status(connection.error(rc));
 }
 
 // By what a conflict is about: the same conflict, with the same values, may come in another order.
@@ -231,6 +233,13 @@ class Decisions {
  private:
   std::map<ConflictName, StagedConflict> staged_;
 };
+
+Status stage(ConnectionState& connection, const StagedMerge& merge,
+             const std::vector<MergeConflict>& conflicts) {
+  std::vector<StagedConflict> staged;
+  for (const MergeConflict& conflict : conflicts) staged.push_back({conflict});
+  return MergeStaging::stage(connection, merge, staged);
+}
 
 version::MergeMark mark_of(const ReadPoint& theirs, bool squash) {
   return {.kind = squash ? version::MergeKind::kSquash : version::MergeKind::kParent,
@@ -300,20 +309,21 @@ Result<MergeResult> merge_held(ConnectionState& connection, const version::Branc
     if (waits) DOSQL_RETURN_IF_ERROR(refuse_another_staging(connection));
     DOSQL_ASSIGN_OR_RETURN(MergeResult merged, merge_changed(connection, what, std::move(result)));
     if (waits && !merged.conflicts.empty()) {
-      std::vector<StagedConflict> staged;
-      for (const MergeConflict& conflict : merged.conflicts) staged.push_back({conflict});
-      DOSQL_RETURN_IF_ERROR(MergeStaging::stage(connection,
-                                                {.source = source.name,
-                                                 .theirs = source.head.lsn,
-                                                 .squash = options.squash,
-                                                 .renumber = options.renumber,
-                                                 .message = options.message},
-                                                staged));
+      DOSQL_RETURN_IF_ERROR(stage(connection,
+                                  {.source = source.name,
+                                   .theirs = source.head.lsn,
+                                   .squash = options.squash,
+                                   .renumber = options.renumber,
+                                   .message = options.message},
+                                  merged.conflicts));
     }
     return merged;
   }
   result.fast_forward = true;
-  if (options.dry_run) return result;
+  if (options.dry_run) {
+    result.version = on_branch(connection, source.head);
+    return result;
+  }
   if (connection.file().locked()) {
     return Error(ErrorCode::kInvalidArgument, "MERGE BRANCH while a statement is running is not possible")
         .with_hint("run it to its end, or reset it");
@@ -324,6 +334,59 @@ Result<MergeResult> merge_held(ConnectionState& connection, const version::Branc
                          store.fast_forward(connection.file().branch(), source.head, durability));
   result.version = on_branch(connection, now.head);
   return result;
+}
+
+// What leads from one version to the next, or back, as something to be done to the connection's branch.
+struct Step {
+  StagedMerge::Kind kind;
+  std::string_view action;  // as a statement says it
+  ReadPoint commit;
+  ReadPoint base;
+  ReadPoint theirs;
+};
+
+std::string message_of(StagedMerge::Kind kind, const std::string& source) {
+  if (kind == StagedMerge::Kind::kRevert) return fmt::format("{}{}", kRevertMessage, source);
+  return fmt::format("{} of {}", kind_name(kind), source);
+}
+
+Result<MergeResult> apply_step(ConnectionState& connection, const Step& step, const PickOptions& options) {
+  DOSQL_RETURN_IF_ERROR(check_possible(connection, step.action, options.message));
+  DOSQL_RETURN_IF_ERROR(refuse_running(connection, step.action));
+  HeldHead head(connection);
+  DOSQL_RETURN_IF_ERROR(head.hold(!options.dry_run));
+  DOSQL_RETURN_IF_ERROR(connection.file().await_point());
+  const bool waits = options.strategy == MergeStrategy::kManual && !options.dry_run;
+  if (waits) DOSQL_RETURN_IF_ERROR(refuse_another_staging(connection));
+  StagedMerge staged{.kind = step.kind,
+                     .source = version_id(connection.core().store(), step.commit).to_string(),
+                     .theirs = step.theirs.lsn,
+                     .base = step.base.lsn,
+                     .message = options.message};
+  if (staged.message.empty()) staged.message = message_of(step.kind, staged.source);
+  VersionMerge what{.theirs = step.theirs,
+                    .bases = {step.base},
+                    .preference = preference_of(options.strategy),
+                    .keep = !options.dry_run,
+                    .only_changes = true};
+  what.marks.message = staged.message;
+  DOSQL_ASSIGN_OR_RETURN(
+      MergeResult result,
+      merge_changed(connection, what, {.version = on_branch(connection, connection.file().point())}));
+  if (waits && !result.conflicts.empty()) DOSQL_RETURN_IF_ERROR(stage(connection, staged, result.conflicts));
+  return result;
+}
+
+// Of what waits: what it is counted from in `target`; empty: that has it already.
+Result<std::vector<ReadPoint>> bases_of(const VersionStore& store, const StagedMerge& staged,
+                                        const ReadPoint& theirs, const ReadPoint& target) {
+  if (staged.kind != StagedMerge::Kind::kMerge) {
+    DOSQL_ASSIGN_OR_RETURN(const ReadPoint base, version_with(store, staged.base));
+    return std::vector{base};
+  }
+  DOSQL_ASSIGN_OR_RETURN(version::LineageComparison lineage, store.compare(theirs, target));
+  if (lineage.ahead == 0) return std::vector<ReadPoint>();
+  return std::move(lineage.bases);
 }
 
 }  // namespace
@@ -340,20 +403,17 @@ Result<MergeResult> merge(ConnectionState& connection, std::string_view name, co
   return merge_held(connection, *source, options);
 }
 
-Result<MergeResult> revert(ConnectionState& connection, const ReadPoint& commit) {
-  const VersionStore& store = connection.core().store();
-  DOSQL_ASSIGN_OR_RETURN(const ReadPoint parent, parent_of(store, commit));
-  return apply_change(connection, "REVERT", commit, parent,
-                      fmt::format("{}{}", kRevertMessage, version_id(store, commit).to_string()));
+Result<MergeResult> revert(ConnectionState& connection, const ReadPoint& commit, const PickOptions& options) {
+  DOSQL_ASSIGN_OR_RETURN(const ReadPoint parent, parent_of(connection.core().store(), commit));
+  return apply_step(connection, {StagedMerge::Kind::kRevert, "REVERT", commit, commit, parent}, options);
 }
 
-Result<MergeResult> cherry_pick(ConnectionState& connection, Lsn lsn) {
+Result<MergeResult> cherry_pick(ConnectionState& connection, Lsn lsn, const PickOptions& options) {
   DOSQL_RETURN_IF_ERROR(connection.catch_up());
   const VersionStore& store = connection.core().store();
   DOSQL_ASSIGN_OR_RETURN(const ReadPoint commit, commit_with(store, lsn));
   DOSQL_ASSIGN_OR_RETURN(const ReadPoint parent, parent_of(store, commit));
-  return apply_change(connection, "CHERRY PICK", parent, commit,
-                      fmt::format("pick of {}", version_id(store, commit).to_string()));
+  return apply_step(connection, {StagedMerge::Kind::kPick, "CHERRY PICK", commit, parent, commit}, options);
 }
 
 Result<std::vector<MergeConflict>> waiting_conflicts(ConnectionState& connection) {
@@ -365,6 +425,7 @@ Result<std::vector<MergeConflict>> waiting_conflicts(ConnectionState& connection
 }
 
 Status resolve_conflict(ConnectionState& connection, std::int64_t id, const Resolution& resolution) {
+  if (sqlite3_get_autocommit(connection.db()) == 0) return resolve_in_transaction(connection, id, resolution);
   DOSQL_ASSIGN_OR_RETURN(const auto staging, need_waiting(connection));
   return staging->resolve(id, resolution);
 }
@@ -376,24 +437,26 @@ Result<MergeResult> complete_merge(ConnectionState& connection, std::string_view
   DOSQL_ASSIGN_OR_RETURN(const auto staging, need_staging(connection));
   DOSQL_ASSIGN_OR_RETURN(const StagedMerge staged, staging->merge());
   DOSQL_ASSIGN_OR_RETURN(std::vector<StagedConflict> conflicts, staging->conflicts());
-  DOSQL_ASSIGN_OR_RETURN(const ReadPoint theirs, store.at_commit(staged.theirs));
+  DOSQL_ASSIGN_OR_RETURN(const ReadPoint theirs, version_with(store, staged.theirs));
   HeldHead head(connection);
   DOSQL_RETURN_IF_ERROR(head.hold(true));
   const ReadPoint target = connection.file().point();
-  DOSQL_ASSIGN_OR_RETURN(const version::LineageComparison lineage, store.compare(theirs, target));
+  DOSQL_ASSIGN_OR_RETURN(const std::vector<ReadPoint> bases, bases_of(store, staged, theirs, target));
   MergeResult result{.version = on_branch(connection, target)};
-  if (lineage.ahead == 0) {
+  if (bases.empty()) {
     result.already_merged = true;
     DOSQL_RETURN_IF_ERROR(drop_staging(connection));
     return result;
   }
   const Decisions decisions(std::move(conflicts));
   VersionMerge what{.theirs = theirs,
-                    .bases = lineage.bases,
+                    .bases = bases,
                     .renumber = staged.renumber,
+                    .only_changes = staged.kind != StagedMerge::Kind::kMerge,
                     .resolution = [&](const Conflict& conflict) { return decisions.find(conflict); }};
-  what.marks = {.merges = {mark_of(theirs, staged.squash)},
-                .message = message.empty() ? staged.message : std::string(message)};
+  what.marks.message = message.empty() ? staged.message : std::string(message);
+  // What was undone or picked is not contained in the branch for that.
+  if (staged.kind == StagedMerge::Kind::kMerge) what.marks.merges.push_back(mark_of(theirs, staged.squash));
   DOSQL_ASSIGN_OR_RETURN(result, merge_changed(connection, what, std::move(result)));
   if (result.conflicts.empty()) {
     DOSQL_RETURN_IF_ERROR(drop_staging(connection));

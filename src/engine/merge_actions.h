@@ -24,12 +24,13 @@ Result<MergeResult> merge(ConnectionState& connection, std::string_view source, 
 inline constexpr std::string_view kRevertMessage = "revert of ";
 
 // Undoes what the commit that made `commit` did. Errors: as above, kVersionNotFound (no commit did).
-Result<MergeResult> revert(ConnectionState& connection, const version::ReadPoint& commit);
+Result<MergeResult> revert(ConnectionState& connection, const version::ReadPoint& commit,
+                           const PickOptions& options);
 // Does what the commit that has that LSN did, on whatever branch. Errors: as above, kVersionNotFound.
-Result<MergeResult> cherry_pick(ConnectionState& connection, Lsn lsn);
+Result<MergeResult> cherry_pick(ConnectionState& connection, Lsn lsn, const PickOptions& options);
 
-// Of a merge with STRATEGY manual that met conflicts. Errors: kNotFound (none waits for the connection's
-// branch), kInvalidArgument (inside a transaction).
+// Of any of the three with STRATEGY manual that met conflicts. Errors: kNotFound (none waits for the
+// connection's branch), kInvalidArgument (inside a transaction).
 Result<std::vector<MergeConflict>> waiting_conflicts(ConnectionState& connection);
 Status resolve_conflict(ConnectionState& connection, std::int64_t id, const Resolution& resolution);
 // Merges again, with the decisions at hand. Errors: those of merge(). With conflicts that nothing was decided

@@ -505,6 +505,10 @@ TEST(MergeAlgebra, UndoingWhatUndidACommitIsNothing) {
     EXPECT_EQ(reverted->conflicts.empty(), expected.clean);
     EXPECT_EQ(difference(history.content(branch), expected.content), "") << version << " of " << head;
     if (!reverted->conflicts.empty()) return;
+    // Nothing of it was left: no commit was made, which could be undone.
+    EXPECT_EQ(reverted->already_merged, difference(expected.content, before).empty());
+    EXPECT_EQ(history.connection().version(), head + (reverted->already_merged ? 0 : 1));
+    if (reverted->already_merged) return;
     const auto again = history.connection().revert(relative(0));
     DOSQL_ASSERT_OK(again);
     EXPECT_TRUE(again->conflicts.empty());

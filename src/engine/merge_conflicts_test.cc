@@ -6,6 +6,7 @@
 
 #include "engine/engine_test_support.h"
 #include "testing/run_length.h"
+#include "version/store_test_support.h"
 
 namespace dosql::engine {
 namespace {
@@ -110,6 +111,82 @@ TEST(CherryPick, MeetsTheConflictsOfAMerge) {
   DOSQL_EXPECT_ERROR(second, kMergeConflict);
   EXPECT_EQ(second.error().message(), "nothing was merged: there is a conflict: update_update in t, key 2");
   EXPECT_EQ(rows_text(connection, "SELECT * FROM t"), "1|picked\n2|main");
+}
+
+class Picks : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    open();
+    DOSQL_ASSERT_OK(conn().exec(
+        "CREATE TABLE t(id INTEGER PRIMARY KEY, a); INSERT INTO t VALUES(1, 'base'), (2, 'base');"
+        "CREATE BRANCH x; CHECKOUT x; UPDATE t SET a = 'picked'; CREATE SNAPSHOT picked; CHECKOUT main"));
+  }
+  void open() {
+    conn_.reset();
+    db_.reset();
+    db_ = open_on(std::make_unique<version::SharedDirectory>(*disk_)).value();
+    conn_ = db_->connect().value();
+  }
+  Connection& conn() { return *conn_; }
+  Connection conn_of_same() { return db_->connect().value(); }
+  std::uint64_t lsn_of(const char* point) { return conn().resolve(snapshot(point)).value().lsn; }
+  std::string rows(const std::string& sql) { return rows_text(conn(), sql); }
+
+ private:
+  const std::unique_ptr<io::Directory> disk_ = io::make_memory_directory();
+  std::optional<Database> db_;
+  std::optional<Connection> conn_;
+};
+
+TEST_F(Picks, MakeNoCommitWhereTheBranchHasAllOfIt) {
+  const std::uint64_t lsn = lsn_of("picked");
+  const std::string pick = fmt::format("CHERRY PICK LSN {}", lsn);
+  EXPECT_EQ(rows(pick + " DRY RUN"), "would pick|NULL|t|0|2|0|0|NULL|NULL|NULL|NULL|NULL");
+  EXPECT_EQ(rows(pick + " MESSAGE 'once'"), "picked|main@3|t|0|2|0|0");
+  EXPECT_EQ(rows(pick), "already picked|main@3|NULL|NULL|NULL|NULL|NULL");
+  EXPECT_EQ(rows(pick + " DRY RUN"),
+            "already picked|main@3|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL");
+  const auto again = conn().cherry_pick(lsn, {.strategy = MergeStrategy::kAuto, .message = "twice"});
+  DOSQL_ASSERT_OK(again);
+  EXPECT_TRUE(again->already_merged);
+  EXPECT_EQ(again->version.version, 3u);
+  EXPECT_EQ(rows("SELECT message FROM dosql_log ORDER BY version DESC LIMIT 1"), "once");
+  DOSQL_ASSERT_OK(conn().checkout("x"));
+  EXPECT_EQ(rows(pick), "already picked|x@3|NULL|NULL|NULL|NULL|NULL");
+  // What was undone can be picked again.
+  EXPECT_EQ(rows("REVERT VERSION CURRENT"), "reverted|x@4|t|0|2|0|0");
+  EXPECT_EQ(rows(pick), "picked|x@5|t|0|2|0|0");
+}
+
+// The version that is picked need not be on any branch by then.
+TEST_F(Picks, WaitForDecisionsOverARestart) {
+  DOSQL_ASSERT_OK(conn().exec("UPDATE t SET a = 'main' WHERE id = 2"));
+  const std::uint64_t lsn = lsn_of("picked");
+  const auto waits = conn().cherry_pick(lsn, {.strategy = MergeStrategy::kManual, .message = "agreed"});
+  DOSQL_ASSERT_OK(waits);
+  EXPECT_EQ(waits->conflicts.size(), 1u);
+  DOSQL_ASSERT_OK(conn().exec("DROP BRANCH x FORCE"));
+  open();
+  EXPECT_EQ(rows("SELECT id, key, kind, base, main, branch FROM dosql_conflicts"),
+            R"(1|2|update_update|{"a":"base"}|{"a":"main"}|{"a":"picked"})");
+  DOSQL_EXPECT_ERROR(conn().exec("COMPLETE MERGE"), kMergeConflict);
+  DOSQL_ASSERT_OK(conn().resolve_conflict(1, {.take = ConflictResolution::Take::kBranch, .value = ""}));
+  open();
+  EXPECT_EQ(rows("COMPLETE MERGE"), "merged|main@4|t|0|2|0|0");
+  EXPECT_EQ(rows("SELECT a FROM t"), "picked\npicked");
+  EXPECT_EQ(rows("SELECT message, merged FROM dosql_log ORDER BY version DESC LIMIT 1"), "agreed|NULL");
+  EXPECT_EQ(rows("SELECT name FROM dosql_branches"), "main");
+}
+
+TEST_F(Picks, AreTriedWhereTheDatabaseIsReadOnlyOrHeldByAWriter) {
+  const std::string pick = fmt::format("CHERRY PICK LSN {}", lsn_of("picked"));
+  auto past = conn().as_of(relative(0)).value();
+  DOSQL_EXPECT_ERROR(past.exec(pick + " DRY RUN"), kInvalidArgument);
+  Connection writer = conn_of_same();
+  DOSQL_ASSERT_OK(writer.exec("BEGIN IMMEDIATE"));
+  DOSQL_ASSERT_OK(conn().exec("PRAGMA busy_timeout = 0"));
+  EXPECT_EQ(rows(pick + " DRY RUN"), "would pick|NULL|t|0|2|0|0|NULL|NULL|NULL|NULL|NULL");
+  DOSQL_EXPECT_ERROR(conn().exec(pick), kBusy);
 }
 
 }  // namespace

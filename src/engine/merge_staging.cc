@@ -24,6 +24,8 @@ constexpr const char* kTables =
     "CREATE TABLE conflict(id INTEGER PRIMARY KEY, \"table\" TEXT, key TEXT, kind TEXT, base TEXT, main "
     "TEXT, "
     "branch TEXT, resolution TEXT)";
+// Besides, of a revert or a pick. Programs that know none of these find that nothing waits.
+constexpr const char* kStepTable = "CREATE TABLE step(kind TEXT, base INTEGER)";
 
 Status run(ConnectionState& state, OwnStatement& statement) {
   const int rc = statement.run();
@@ -38,6 +40,20 @@ std::uint32_t count_hidden_branches(const version::VersionStore& store) {
   const std::vector<version::BranchInfo> branches = store.branches();
   return static_cast<std::uint32_t>(std::ranges::count_if(
       branches, [](const version::BranchInfo& branch) { return is_hidden_branch(branch.name); }));
+}
+
+std::string_view kind_name(StagedMerge::Kind kind) {
+  switch (kind) {
+    case StagedMerge::Kind::kMerge: return "merge";
+    case StagedMerge::Kind::kRevert: return "revert";
+    case StagedMerge::Kind::kPick: break;
+  }
+  return "pick";
+}
+
+Result<version::ReadPoint> version_with(const version::VersionStore& store, Lsn lsn) {
+  if (lsn == Lsn{0}) return version::ReadPoint{.branch = kMainBranch};
+  return store.at_commit(lsn);
 }
 
 Resolution resolution_of(std::string_view text) {
@@ -72,7 +88,9 @@ Result<std::unique_ptr<MergeStaging>> MergeStaging::find(DatabaseCore& core, std
   DOSQL_ASSIGN_OR_RETURN(OwnStatement tables,
                          OwnStatement::prepare(*staging->state_, "SELECT count(*) FROM main.sqlite_schema"));
   if (const int rc = tables.step(); rc != SQLITE_ROW) return staging->state_->error(rc);
-  const bool whole = tables.integer(0) == 2;
+  const std::int64_t count = tables.integer(0);
+  const bool whole = count == 2 || count == 3;
+  staging->is_step_ = count == 3;
   tables.reset();
   return whole ? std::move(staging) : nullptr;
 }
@@ -81,6 +99,7 @@ Result<std::unique_ptr<MergeStaging>> MergeStaging::find_waiting(DatabaseCore& c
                                                                  std::string_view target) {
   DOSQL_ASSIGN_OR_RETURN(std::unique_ptr<MergeStaging> staging, find(core, target));
   if (!staging) return staging;
+  if (staging->is_step_) return staging;
   const version::VersionStore& store = core.store();
   DOSQL_ASSIGN_OR_RETURN(const StagedMerge merge, staging->merge());
   const auto theirs = store.at_commit(merge.theirs);
@@ -124,6 +143,14 @@ Status MergeStaging::stage(ConnectionState& target, const StagedMerge& merge,
     insert.bind(5, std::string_view(merge.message));
     DOSQL_RETURN_IF_ERROR(run(state, insert));
   }
+  if (merge.kind != StagedMerge::Kind::kMerge) {
+    DOSQL_RETURN_IF_ERROR(run_own(state, kStepTable));
+    DOSQL_ASSIGN_OR_RETURN(OwnStatement insert,
+                           OwnStatement::prepare(state, "INSERT INTO step VALUES(?1, ?2)"));
+    insert.bind(1, kind_name(merge.kind));
+    insert.bind(2, static_cast<std::int64_t>(raw(merge.base)));
+    DOSQL_RETURN_IF_ERROR(run(state, insert));
+  }
   DOSQL_RETURN_IF_ERROR(staging->write(conflicts));
   return run_own(state, "COMMIT");
 }
@@ -161,6 +188,13 @@ Result<StagedMerge> MergeStaging::merge() {
                     .renumber = row.integer(3) != 0,
                     .message = row.text(4)};
   row.reset();
+  if (!is_step_) return merge;
+  DOSQL_ASSIGN_OR_RETURN(OwnStatement step, OwnStatement::prepare(*state_, "SELECT kind, base FROM step"));
+  if (const int rc = step.step(); rc != SQLITE_ROW) return state_->error(rc);
+  merge.kind = step.text(0) == kind_name(StagedMerge::Kind::kRevert) ? StagedMerge::Kind::kRevert
+                                                                     : StagedMerge::Kind::kPick;
+  merge.base = Lsn{static_cast<std::uint64_t>(step.integer(1))};
+  step.reset();
   return merge;
 }
 
@@ -211,22 +245,51 @@ Result<std::string> MergeStaging::side_of(std::int64_t id, const std::string& js
   return side;
 }
 
-Status MergeStaging::resolve(std::int64_t id, const Resolution& resolution) {
+Status MergeStaging::check_json(std::int64_t id, const std::string& text) {
+  if (!is_json_) {
+    DOSQL_ASSIGN_OR_RETURN(is_json_,
+                           OwnStatement::prepare(*state_, "SELECT json_valid(?1), json_error_position(?1)"));
+  }
+  is_json_->bind(1, std::string_view(text));
+  const bool valid = is_json_->step() == SQLITE_ROW && is_json_->integer(0) != 0;
+  const std::int64_t position = valid ? 0 : is_json_->integer(1);
+  is_json_->reset();
+  if (valid) return {};
+  const bool is_meant_as_json = text.starts_with('{') || text.starts_with('[') || text.starts_with('"');
+  return Error(ErrorCode::kInvalidArgument,
+               fmt::format("a conflict is resolved by ours, theirs, delete or a JSON value, not by {}", text))
+      .with_hint(is_meant_as_json
+                     ? fmt::format("for conflict {}: it is no JSON from character {} on", id, position)
+                     : "a text as a value stands in double quotes");
+}
+
+Status MergeStaging::check_decision(std::int64_t id, const Resolution& resolution) {
+  DOSQL_ASSIGN_OR_RETURN(const std::vector<StagedConflict> found, conflicts({.id = id}));
+  if (found.empty()) return Error(ErrorCode::kNotFound, fmt::format("there is no conflict {}", id));
+  if (!check_) {
+    const version::VersionStore& store = state_->core().store();
+    DOSQL_ASSIGN_OR_RETURN(const StagedMerge waiting, merge());
+    const auto target = store.find_branch(state_->branch_name().substr(kHidden.size()));
+    DOSQL_ASSIGN_OR_RETURN(const version::ReadPoint theirs, version_with(store, waiting.theirs));
+    check_.emplace(*state_, std::vector{target ? target->head : theirs, theirs});
+  }
+  return check_->check(found[0].conflict, resolution);
+}
+
+Result<Resolution> MergeStaging::check(std::int64_t id, const Resolution& resolution) {
   std::string text = resolution_text(resolution);
   if (resolution.take == Resolution::Take::kValue) {
-    if (!is_json_) {
-      DOSQL_ASSIGN_OR_RETURN(is_json_, OwnStatement::prepare(*state_, "SELECT json_valid(?1)"));
-    }
-    is_json_->bind(1, std::string_view(text));
-    const bool valid = is_json_->step() == SQLITE_ROW && is_json_->integer(0) != 0;
-    is_json_->reset();
-    if (!valid) {
-      return Error(
-          ErrorCode::kInvalidArgument,
-          fmt::format("a conflict is resolved by ours, theirs, delete or a JSON value, not by {}", text));
-    }
+    DOSQL_RETURN_IF_ERROR(check_json(id, text));
     DOSQL_ASSIGN_OR_RETURN(text, side_of(id, text));
   }
+  const Resolution decided = resolution_of(text);
+  DOSQL_RETURN_IF_ERROR(check_decision(id, decided));
+  return decided;
+}
+
+Status MergeStaging::resolve(std::int64_t id, const Resolution& resolution) {
+  DOSQL_ASSIGN_OR_RETURN(const Resolution decided, check(id, resolution));
+  const std::string text = resolution_text(decided);
   if (!decide_) {
     DOSQL_ASSIGN_OR_RETURN(
         decide_, OwnStatement::prepare(*state_, "UPDATE conflict SET resolution = ?2 WHERE id = ?1"));

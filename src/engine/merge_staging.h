@@ -16,6 +16,7 @@
 #include <dosql/result.h>
 
 #include "base/ids.h"
+#include "engine/decision_check.h"
 #include "engine/merge_context.h"
 #include "engine/own_statement.h"
 #include "version/version_store.h"
@@ -27,12 +28,20 @@ class DatabaseCore;
 struct Session;
 
 struct StagedMerge {
-  std::string source;
-  Lsn theirs{};  // the version of the source that is merged
+  enum class Kind : std::uint8_t { kMerge, kRevert, kPick };
+  Kind kind = Kind::kMerge;
+  std::string source;  // a branch; of a revert or pick the commit, as main@5
+  Lsn theirs{};        // the version that is merged
+  Lsn base{};          // of a revert or pick: the version that it is compared with; 0: the empty database
   bool squash = false;
   bool renumber = false;
   std::string message;
 };
+
+std::string_view kind_name(StagedMerge::Kind kind);
+
+// A version by the LSN of its commit; 0 is the empty database.
+Result<version::ReadPoint> version_with(const version::VersionStore& store, Lsn lsn);
 
 struct StagedConflict {
   MergeConflict conflict;
@@ -56,7 +65,7 @@ class MergeStaging {
   // Null: nothing waits for `target`.
   static Result<std::unique_ptr<MergeStaging>> find(DatabaseCore& core, std::string_view target);
   // The same without what the target has merged since, be it by a COMPLETE MERGE that ended before it could
-  // forget what waited.
+  // forget what waited. A revert or pick of which that is so goes on waiting: it finds nothing left to do.
   static Result<std::unique_ptr<MergeStaging>> find_waiting(DatabaseCore& core, std::string_view target);
   // REQUIRES: nothing waits for it that is still to be merged.
   static Status stage(ConnectionState& target, const StagedMerge& merge,
@@ -70,7 +79,9 @@ class MergeStaging {
   Result<StagedMerge> merge();
   // By id.
   Result<std::vector<StagedConflict>> conflicts(const ConflictFilter& filter = {});
-  // Errors: kNotFound (no such conflict).
+  // What the decision comes to, undecided as yet: a value may be a side's. Errors of both: kNotFound (no such
+  // conflict), kInvalidArgument (what it cannot be resolved by).
+  Result<Resolution> check(std::int64_t id, const Resolution& resolution);
   Status resolve(std::int64_t id, const Resolution& resolution);
   // Several decisions as one commit: all or none.
   Status begin_decisions();
@@ -79,13 +90,17 @@ class MergeStaging {
 
  private:
   Result<std::string> side_of(std::int64_t id, const std::string& json);
+  Status check_json(std::int64_t id, const std::string& text);
+  Status check_decision(std::int64_t id, const Resolution& resolution);
   explicit MergeStaging(std::shared_ptr<ConnectionState> state) : state_(std::move(state)) {}
   static Result<std::unique_ptr<MergeStaging>> open(DatabaseCore& core, const std::string& branch);
   Status write(const std::vector<StagedConflict>& conflicts);
 
+  bool is_step_ = false;                    // a revert or pick
   std::shared_ptr<ConnectionState> state_;  // a connection of its own, on the hidden branch
   std::optional<OwnStatement> decide_;      // compiled once
   std::optional<OwnStatement> is_json_;
+  std::optional<DecisionCheck> check_;
 };
 
 // 'ours', 'theirs', 'delete', or JSON.

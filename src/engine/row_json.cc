@@ -34,8 +34,11 @@ std::string members_text() {
       only_member("min(key)", "j.value"), only_member("min(value)", "j.value"));
 }
 
-Error no_value(std::string_view what) {
-  return Error(ErrorCode::kInvalidArgument, fmt::format("the value of a resolution {}", what));
+// `column`: of an object's member, else empty.
+Error no_value(std::string_view what, const std::string& column = {}) {
+  return Error(ErrorCode::kInvalidArgument, column.empty()
+                                                ? fmt::format("the value of a resolution {}", what)
+                                                : fmt::format("the value of column {} {}", column, what));
 }
 
 bool names_a_kind(std::string_view name) { return name == "blob" || name == "real"; }
@@ -70,7 +73,6 @@ Result<std::vector<NamedField>> fields_of_json(ConnectionState& connection, cons
   valid.bind(1, json);
   if (valid.step() != SQLITE_ROW || valid.integer(0) == 0) return no_value("is no JSON");
   DOSQL_ASSIGN_OR_RETURN(const bool whole, is_value(connection, json, has_column));
-  DOSQL_ASSIGN_OR_RETURN(OwnStatement unhex, OwnStatement::prepare(connection, "SELECT unhex(?1)"));
   DOSQL_ASSIGN_OR_RETURN(OwnStatement members, OwnStatement::prepare(connection, members_text()));
   members.bind(1, json);
   members.bind(2, alone);
@@ -81,7 +83,7 @@ Result<std::vector<NamedField>> fields_of_json(ConnectionState& connection, cons
     NamedField& field = fields.emplace_back();
     field.name = members.text(0);
     const std::string type = members.text(1);
-    if (type == "array") return no_value("has an array in it, which no column can have");
+    if (type == "array") return no_value("is an array, which no column can have", field.name);
     if (type != "object") {
       field.value.assign(std::vector<Field>{members.value(2)});
       continue;
@@ -89,17 +91,17 @@ Result<std::vector<NamedField>> fields_of_json(ConnectionState& connection, cons
     const std::string kind = members.text(3);
     const std::string text = members.text(4);
     if (kind == "blob") {
+      DOSQL_ASSIGN_OR_RETURN(OwnStatement unhex, OwnStatement::prepare(connection, "SELECT unhex(?1)"));
       unhex.bind(1, text);
       if (unhex.step() != SQLITE_ROW || unhex.is_null(0))
-        return no_value("has a blob that is not hexadecimal");
+        return no_value("is a blob that is not hexadecimal", field.name);
       field.value.assign(std::vector<Field>{unhex.value(0)});
-      unhex.reset();
     } else if (kind == "real" && (text == "inf" || text == "-inf")) {
       constexpr double kInfinity = std::numeric_limits<double>::infinity();
       field.value.assign(
           std::vector<Field>{{.type = FieldType::kReal, .real = text == "inf" ? kInfinity : -kInfinity}});
     } else {
-      return no_value("has an object in it, which no column can have");
+      return no_value("is an object, which no column can have", field.name);
     }
   }
   if (rc != SQLITE_DONE) return connection.error(rc);

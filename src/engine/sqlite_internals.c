@@ -117,6 +117,23 @@ void dosql_forget_schemas(sqlite3* db) {
 
 int dosql_has_written(sqlite3* db) { return db->aDb[0].pBt->pBt->pPager->eState >= PAGER_WRITER_CACHEMOD; }
 
+int dosql_has_resized(sqlite3* db) {
+  const Pager* const pager = db->aDb[0].pBt->pBt->pPager;
+  return pager->dbSize != pager->dbOrigSize;
+}
+
+int dosql_next_written_page(sqlite3* db, struct dosql_written_page* page) {
+  Pager* const pager = db->aDb[0].pBt->pBt->pPager;
+  DbPage* cached;
+  do {
+    if (++page->number > pager->dbOrigSize) return 0;
+  } while (!sqlite3BitvecTest(pager->pInJournal, page->number));
+  cached = sqlite3PagerLookup(pager, page->number);
+  page->content = cached != 0 ? cached->pData : 0;
+  if (cached != 0) sqlite3PagerUnrefNotNull(cached);
+  return 1;
+}
+
 struct dosql_change_counts dosql_get_change_counts(sqlite3* db) {
   const struct dosql_change_counts counts = {db->nChange, db->nTotalChange};
   return counts;

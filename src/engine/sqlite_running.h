@@ -27,6 +27,16 @@ int dosql_is_tried_again(struct sqlite3* db);
 // write is not enough.
 int dosql_has_written(struct sqlite3* db);
 
+// Whether that transaction made main larger or smaller.
+int dosql_has_resized(struct sqlite3* db);
+// A page of main that it has written to, be it that it was undone.
+struct dosql_written_page {
+  unsigned number;      // 0: before the first
+  const void* content;  // until the handle is used; null: as the file has it
+};
+// Moves on to the next one that main had before; 0: there are no more.
+int dosql_next_written_page(struct sqlite3* db, struct dosql_written_page* page);
+
 // What sqlite3_changes64() and sqlite3_total_changes64() give.
 struct dosql_change_counts {
   long long last;

@@ -54,19 +54,20 @@ class Registration {
 }  // namespace
 
 Status register_system_tables(DatabaseCore& core, const std::shared_ptr<Session>& session, MainFile& file) {
+  const auto decisions = std::make_shared<PendingDecisions>(session, core, file);
   Registration tables(session);
   tables.add<LogRows>(kLog, core.shared_from_this(), file);
   tables.add<StatusRows>(kStatus, core, file);
   tables.add<BranchRows>(kBranches, core, file);
   tables.add<SnapshotRows>(kSnapshots, core);
-  tables.add<ConflictRows>(kConflicts, core, file);
+  tables.add<ConflictRows>(kConflicts, decisions);
   tables.add<DiffSummaryRows>(kDiffSummary, *session);
   tables.add<DiffSchemaRows>(kDiffSchema, *session);
   tables.add<ChangesRows>(kChanges, *session);
   tables.add<SlotRows>(kSlots, *session);
   DOSQL_RETURN_IF_ERROR(tables.result());
-  int rc = register_resolve_function(session, core, file);
-  if (rc == SQLITE_OK) rc = register_marks_table(session, file);
+  int rc = register_resolve_function(session, decisions);
+  if (rc == SQLITE_OK) rc = register_marks_table(session, file, decisions);
   return rc == SQLITE_OK ? Status() : connection_error(*session, rc);
 }
 

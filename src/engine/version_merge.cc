@@ -4,8 +4,10 @@
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <cstring>
 #include <map>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -202,10 +204,54 @@ Status merge_all(Undoable& transaction, const VersionMerge& what, MergeContext& 
   }
 }
 
+// The store keeps no counter (V5): these bytes of page 1 are the handle's.
+void forget_counter(std::span<std::byte> page1) {
+  constexpr std::size_t kCounter = 24;
+  constexpr std::size_t kCounterCopy = 92;
+  for (const std::size_t at : {kCounter, kCounterCopy}) std::ranges::fill(page1.subspan(at, 4), std::byte{0});
+}
+
+// Whether the open transaction stands on something else than its version. What a savepoint has undone, that
+// of a DRY RUN too, was written and is as before.
+Result<bool> has_changed_something(ConnectionState& connection) {
+  sqlite3* const db = connection.db();
+  if (dosql_has_written(db) == 0) return false;
+  if (dosql_has_resized(db) != 0) return true;
+  MainFile& file = connection.file();
+  std::vector<std::byte> before(kPageBytes);
+  std::vector<std::byte> now(kPageBytes);
+  for (dosql_written_page page{}; dosql_next_written_page(db, &page) != 0;) {
+    if (page.content != nullptr) {
+      std::memcpy(now.data(), page.content, now.size());
+    } else if (const int rc = file.read(std::uint64_t{page.number - 1} * kPageBytes, now); rc != SQLITE_OK) {
+      return connection.error(rc);
+    }
+    if (const int rc = file.read_base(PageNo{page.number}, 0, before); rc != SQLITE_OK)
+      return connection.error(rc);
+    if (page.number == 1) {
+      forget_counter(before);
+      forget_counter(now);
+    }
+    if (before != now) return true;
+  }
+  return false;
+}
+
+// As a text that is the same for the same schema.
+Result<std::string> schema_text(ConnectionState& connection) {
+  DOSQL_ASSIGN_OR_RETURN(
+      OwnStatement schema,
+      OwnStatement::prepare(connection,
+                            "SELECT json_group_array(json_array(type, name, tbl_name, sql)) FROM "
+                            "(SELECT * FROM main.sqlite_schema ORDER BY type, name)"));
+  if (const int rc = schema.step(); rc != SQLITE_ROW) return connection.error(rc);
+  return schema.text(0);
+}
+
 }  // namespace
 
 Result<VersionMergeResult> merge_versions(ConnectionState& connection, const VersionMerge& what) {
-  const bool has_own_changes = dosql_has_written(connection.db()) != 0;
+  DOSQL_ASSIGN_OR_RETURN(const bool has_own_changes, has_changed_something(connection));
   const Trial trial(connection, what);
   Undoable transaction(connection);
   DOSQL_RETURN_IF_ERROR(transaction.begin());
@@ -218,8 +264,17 @@ Result<VersionMergeResult> merge_versions(ConnectionState& connection, const Ver
   DeferredViolations violations(connection);
   DOSQL_RETURN_IF_ERROR(violations.before_merge());
   DOSQL_RETURN_IF_ERROR(settle_bases(connection, what, context));
+  std::string schema_before;
+  if (what.only_changes) {
+    DOSQL_ASSIGN_OR_RETURN(schema_before, schema_text(connection));
+  }
   DOSQL_RETURN_IF_ERROR(merge_all(transaction, what, context));
-  const bool done = what.keep && context.conflicts.empty();
+  bool changes = true;
+  if (what.only_changes && context.tables.empty()) {
+    DOSQL_ASSIGN_OR_RETURN(const std::string schema_now, schema_text(connection));
+    changes = schema_now != schema_before;
+  }
+  const bool done = what.keep && context.conflicts.empty() && changes;
   if (done) {
     DOSQL_RETURN_IF_ERROR(violations.after_merge());
     version::CommitMarks marks = what.marks;
@@ -229,7 +284,7 @@ Result<VersionMergeResult> merge_versions(ConnectionState& connection, const Ver
   } else {
     DOSQL_RETURN_IF_ERROR(transaction.undo());
   }
-  return VersionMergeResult{std::move(context.tables), std::move(context.conflicts)};
+  return VersionMergeResult{changes, std::move(context.tables), std::move(context.conflicts)};
 }
 
 }  // namespace dosql::engine

@@ -22,13 +22,16 @@ struct VersionMerge {
   std::vector<version::ReadPoint> bases;
   merge::Preference preference = merge::Preference::kNone;
   bool renumber = false;
-  bool keep = true;  // false: only find out what would happen
+  bool keep = true;           // false: only find out what would happen
+  bool only_changes = false;  // where nothing would change there is nothing to keep, whatever the marks say
   // Of the commit.
   version::CommitMarks marks = {};
   std::function<const Resolution*(const Conflict&)> resolution = {};
 };
 
 struct VersionMergeResult {
+  // Rows or the schema are others for it, or would be. Only known of `only_changes`.
+  bool changes = true;
   std::deque<TableMergeCounts> tables;
   // Without any, and if it was to be kept, the merge is done; else nothing was changed.
   std::vector<Conflict> conflicts;

@@ -15,6 +15,7 @@ struct Words {
   std::string_view first;
   std::string_view second;  // empty: one word is enough
   StatementKind kind;
+  bool first_is_ours = false;  // no statement of SQLite begins with it, whatever the second word is
 };
 
 constexpr Words kWords[] = {
@@ -23,11 +24,11 @@ constexpr Words kWords[] = {
     {"CHECKOUT", "", StatementKind::kCheckout},
     {"CREATE", "SNAPSHOT", StatementKind::kCreateSnapshot},
     {"DROP", "SNAPSHOT", StatementKind::kDropSnapshot},
-    {"MERGE", "BRANCH", StatementKind::kMergeBranch},
-    {"COMPLETE", "MERGE", StatementKind::kCompleteMerge},
-    {"ABORT", "MERGE", StatementKind::kAbortMerge},
+    {"MERGE", "BRANCH", StatementKind::kMergeBranch, true},
+    {"COMPLETE", "MERGE", StatementKind::kCompleteMerge, true},
+    {"ABORT", "MERGE", StatementKind::kAbortMerge, true},
     {"REVERT", "", StatementKind::kRevert},
-    {"CHERRY", "PICK", StatementKind::kCherryPick},
+    {"CHERRY", "PICK", StatementKind::kCherryPick, true},
 };
 
 const Words& words_of(StatementKind kind) {
@@ -61,10 +62,24 @@ std::string_view usage(StatementKind kind) {
              "RUN]";
     case StatementKind::kCompleteMerge: return "COMPLETE MERGE [MESSAGE 'text']";
     case StatementKind::kAbortMerge: return "ABORT MERGE";
-    case StatementKind::kRevert: return "REVERT point";
-    case StatementKind::kCherryPick: return "CHERRY PICK LSN number";
+    case StatementKind::kRevert:
+      return "REVERT point [STRATEGY auto|ours|theirs|manual] [MESSAGE 'text'] [DRY RUN]";
+    case StatementKind::kCherryPick:
+      return "CHERRY PICK LSN number [STRATEGY auto|ours|theirs|manual] [MESSAGE 'text'] [DRY RUN]";
   }
   return "";
+}
+
+Status parse_words(TokenCursor& cursor, BranchStatement& statement) {
+  const Words& words = words_of(statement.kind);
+  statement.words = cursor.take().span;
+  if (words.second.empty()) return {};
+  if (!cursor.word(words.second)) {
+    return sql_error(cursor.offset(), fmt::format("expected {} after {}", words.second, words.first))
+        .with_hint(std::string(usage(statement.kind)));
+  }
+  statement.words.end = cursor.take().span.end;
+  return {};
 }
 
 void parse_conditions(TokenCursor& cursor, BranchStatement& statement) {
@@ -91,12 +106,12 @@ Status parse_statement_name(TokenCursor& cursor, BranchStatement& statement) {
   return {};
 }
 
-Status parse_strategy(TokenCursor& cursor, MergeClauses& merge) {
+Status parse_strategy(TokenCursor& cursor, StatementKind kind, MergeClauses& merge) {
   const std::size_t offset = cursor.offset();
   auto name = parse_name(cursor, BareName::kPlain);
   if (!name || (name->text && !merge_strategy(*name->text))) {
     return sql_error(offset, "expected auto, ours, theirs or manual after STRATEGY")
-        .with_hint(std::string(usage(StatementKind::kMergeBranch)));
+        .with_hint(std::string(usage(kind)));
   }
   merge.strategy = StatementText{name->span, std::move(name->text)};
   return {};
@@ -120,24 +135,25 @@ Error twice(std::size_t offset, StatementKind kind, std::string_view option) {
 // One option, if there is one at the cursor; false: there is none.
 Result<bool> parse_merge_option(TokenCursor& cursor, StatementKind kind, MergeClauses& merge) {
   const std::size_t offset = cursor.offset();
-  const bool all = kind == StatementKind::kMergeBranch;
+  const bool merges = kind == StatementKind::kMergeBranch;
+  const bool decides = merges || kind == StatementKind::kRevert || kind == StatementKind::kCherryPick;
   if (cursor.take_word("MESSAGE")) {
     if (merge.message) return twice(offset, kind, "MESSAGE");
     return parse_message(cursor, kind, merge).and_then([] { return Result<bool>(true); });
   }
-  if (all && cursor.take_word("STRATEGY")) {
+  if (decides && cursor.take_word("STRATEGY")) {
     if (merge.strategy) return twice(offset, kind, "STRATEGY");
-    return parse_strategy(cursor, merge).and_then([] { return Result<bool>(true); });
+    return parse_strategy(cursor, kind, merge).and_then([] { return Result<bool>(true); });
   }
-  if (all && cursor.take_word("SQUASH")) {
+  if (merges && cursor.take_word("SQUASH")) {
     if (std::exchange(merge.squash, true)) return twice(offset, kind, "SQUASH");
     return true;
   }
-  if (all && cursor.take_word("RENUMBER")) {
+  if (merges && cursor.take_word("RENUMBER")) {
     if (std::exchange(merge.renumber, true)) return twice(offset, kind, "RENUMBER");
     return true;
   }
-  if (all && cursor.word("DRY") && cursor.word("RUN", 1)) {
+  if (decides && cursor.word("DRY") && cursor.word("RUN", 1)) {
     cursor.take();
     cursor.take();
     if (std::exchange(merge.dry_run, true)) return twice(offset, kind, "DRY RUN");
@@ -147,12 +163,14 @@ Result<bool> parse_merge_option(TokenCursor& cursor, StatementKind kind, MergeCl
 }
 
 Status parse_merge_options(TokenCursor& cursor, BranchStatement& statement) {
-  if (statement.kind != StatementKind::kMergeBranch && statement.kind != StatementKind::kCompleteMerge)
-    return {};
-  while (true) {
+  const StatementKind kind = statement.kind;
+  const bool has_options = kind == StatementKind::kMergeBranch || kind == StatementKind::kCompleteMerge ||
+                           kind == StatementKind::kRevert || kind == StatementKind::kCherryPick;
+  while (has_options) {
     DOSQL_ASSIGN_OR_RETURN(const bool more, parse_merge_option(cursor, statement.kind, statement.merge));
-    if (!more) return {};
+    if (!more) break;
   }
+  return {};
 }
 
 Status parse_point(TokenCursor& cursor, BranchStatement& statement) {
@@ -197,7 +215,8 @@ std::optional<MergeStrategy> merge_strategy(std::string_view word) {
 
 std::optional<StatementKind> statement_kind(std::string_view first, std::string_view second) {
   for (const Words& words : kWords) {
-    const bool second_fits = words.second.empty() || equals_ignoring_case(second, words.second);
+    const bool second_fits =
+        words.second.empty() || words.first_is_ours || equals_ignoring_case(second, words.second);
     if (second_fits && equals_ignoring_case(first, words.first)) return words.kind;
   }
   return std::nullopt;
@@ -206,9 +225,7 @@ std::optional<StatementKind> statement_kind(std::string_view first, std::string_
 Result<BranchStatement> parse_branch_statement(TokenCursor& cursor, StatementKind kind) {
   BranchStatement statement;
   statement.kind = kind;
-  statement.words = cursor.take().span;
-  if (!words_of(kind).second.empty()) statement.words.end = cursor.take().span.end;
-
+  DOSQL_RETURN_IF_ERROR(parse_words(cursor, statement));
   parse_conditions(cursor, statement);
   if (has_name(kind)) DOSQL_RETURN_IF_ERROR(parse_statement_name(cursor, statement));
   statement.force = kind == StatementKind::kDropBranch && cursor.take_word("FORCE");

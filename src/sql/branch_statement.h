@@ -5,10 +5,10 @@
 //   CHECKOUT name
 //   MERGE BRANCH name [STRATEGY auto|ours|theirs|manual] [SQUASH] [RENUMBER] [MESSAGE 'text'] [DRY RUN]
 //   COMPLETE MERGE [MESSAGE 'text']                     ABORT MERGE
-//   REVERT point                                        CHERRY PICK LSN expr
+//   REVERT point [STRATEGY auto|ours|theirs|manual] [MESSAGE 'text'] [DRY RUN]
+//   CHERRY PICK LSN expr [STRATEGY ...] [MESSAGE 'text'] [DRY RUN]
 //
-// The options of MERGE BRANCH may stand in any order. For a name, a strategy or a message there may be a
-// variable.
+// The options may stand in any order. For a name, a strategy or a message there may be a variable.
 #pragma once
 
 #include <cstdint>
@@ -47,7 +47,8 @@ struct StatementText {
 // In any case of letters; none: there is no such strategy.
 std::optional<MergeStrategy> merge_strategy(std::string_view word);
 
-// What may follow MERGE BRANCH name; of it COMPLETE MERGE takes the message.
+// What may follow MERGE BRANCH name; of it COMPLETE MERGE takes the message, REVERT and CHERRY PICK all but
+// SQUASH and RENUMBER.
 struct MergeClauses {
   std::optional<StatementText> strategy;  // a text is a strategy's name
   std::optional<StatementText> message;
@@ -67,7 +68,8 @@ struct BranchStatement {
   MergeClauses merge;
 };
 
-// The kind of the statement that begins with these words; none: it is not ours. `second` may be empty.
+// The kind of the statement that begins with these words; none: it is not ours. `second` may be empty, and
+// another one where SQLite has no statement that begins with `first`.
 std::optional<StatementKind> statement_kind(std::string_view first, std::string_view second);
 
 // Reads the statement at the cursor to its end, the semicolon excluded.

@@ -135,6 +135,11 @@ TEST(BranchStatement, Merging) {
       {"REVERT ?", "revert {TIMESTAMP ?}"},
       {"CHERRY PICK LSN 5", "cherry pick {LSN 5}"},
       {"CHERRY PICK LSN ? + 1", "cherry pick {LSN ? + 1}"},
+      {"REVERT main@5 DRY RUN STRATEGY ours MESSAGE 'm'",
+       "revert {SNAPSHOT 'main@5'} strategy 'ours' dry run message 'm'"},
+      {"REVERT VERSION CURRENT STRATEGY :s", "revert {VERSION } strategy :s"},
+      {"REVERT x MESSAGE $m", "revert {BRANCH 'x'} message $m"},
+      {"CHERRY PICK LSN ? + 1 STRATEGY theirs DRY RUN", "cherry pick {LSN ? + 1} strategy 'theirs' dry run"},
   });
   EXPECT_EQ(recognise(" MERGE /**/ BRANCH x")->statement->words, (Span{1, 18}));
 }
@@ -187,6 +192,20 @@ TEST(BranchStatement, Errors) {
       {"CHERRY PICK", "error at : expected LSN after CHERRY PICK"},
       {"CHERRY PICK 'main@5'", "error at 'main@5': expected LSN after CHERRY PICK"},
       {"CHERRY PICK LSN", "error at : expected a value after LSN"},
+      {"CHERRY PICK 5", "error at 5: expected LSN after CHERRY PICK"},
+      {"REVERT LSN 5 SQUASH", "error at SQUASH: unexpected SQUASH in REVERT"},
+      {"REVERT LSN 5 STRATEGY best", "error at best: expected auto, ours, theirs or manual after STRATEGY"},
+      {"CHERRY PICK LSN 5 RENUMBER", "error at RENUMBER: unexpected RENUMBER in CHERRY PICK"},
+      {"CHERRY PICK LSN 5 DRY RUN DRY RUN", "error at DRY RUN: DRY RUN stands twice in CHERRY PICK"},
+      {"MERGE x", "error at x: expected BRANCH after MERGE"},
+      {"MERGE", "error at : expected BRANCH after MERGE"},
+      {"MERGE INTO t USING s", "error at INTO t U: expected BRANCH after MERGE"},
+      {"MERGE 'x';", "error at 'x';: expected BRANCH after MERGE"},
+      {"COMPLETE", "error at : expected MERGE after COMPLETE"},
+      {"COMPLETE x", "error at x: expected MERGE after COMPLETE"},
+      {"abort;", "error at ;: expected MERGE after ABORT"},
+      {"CHERRY", "error at : expected PICK after CHERRY"},
+      {"CHERRY LSN 5", "error at LSN 5: expected PICK after CHERRY"},
   });
 }
 

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "io/memory_storage.h"
+#include "testing/simulated_disk.h"
 #include "version/sqlite_header.h"
 #include "version/store_impl.h"
 #include "version/store_test_support.h"
@@ -14,10 +15,10 @@ namespace {
 
 class PageReplayTest : public ::testing::Test {
  protected:
-  std::unique_ptr<VersionStore> open() {
+  std::unique_ptr<VersionStore> open(std::unique_ptr<io::Directory> directory = io::make_memory_directory()) {
     StoreOptions options;
     options.spill_bytes = 40 * kPageBytes;
-    auto store = VersionStore::open(io::make_memory_directory(), options, system_clock(), system_random());
+    auto store = VersionStore::open(std::move(directory), options, system_clock(), system_random());
     EXPECT_TRUE(store) << (store ? "" : store.error().message());
     return store ? *std::move(store) : nullptr;
   }
@@ -42,6 +43,21 @@ class PageReplayTest : public ::testing::Test {
     set_change_counter(next[0].data(), kStoredChangeCounter);
     if (!versions_.empty() && next == versions_.back()) return;
     ASSERT_TRUE(transaction.write(kHeaderPage, next[0]));
+    ASSERT_TRUE(transaction.commit(Durability::kOff));
+    versions_.push_back(std::move(next));
+  }
+
+  // These pages, counted from 0, get other contents.
+  void commit_pages(VersionStore& store, std::size_t begin, std::size_t end, std::mt19937_64& random) {
+    Image next = versions_.empty() ? Image(end) : versions_.back();
+    WriteTransaction transaction(store);
+    Reader reader(store);
+    ASSERT_TRUE(transaction.begin(reader.pin_head(kMainBranch)));
+    for (std::size_t page = begin; page < end; ++page) {
+      for (std::byte& byte : next[page]) byte = static_cast<std::byte>(random());
+      if (page == 0) set_change_counter(next[0].data(), kStoredChangeCounter);
+      ASSERT_TRUE(transaction.write(PageNo{static_cast<std::uint32_t>(page + 1)}, next[page]));
+    }
     ASSERT_TRUE(transaction.commit(Durability::kOff));
     versions_.push_back(std::move(next));
   }
@@ -138,6 +154,31 @@ TEST_F(PageReplayTest, PagesThatAreNoLongerKept) {
     }
     EXPECT_TRUE(replay.written()[0].before.whole() == before) << "as long as the commit is the present one";
   }
+}
+
+// The record of the next commit was read ahead, and what was read of another one lies where it was.
+TEST_F(PageReplayTest, GoesOnBehindAFailedRead) {
+  std::mt19937_64 random(7);
+  testing::SimulatedDisk disk;
+  const auto store = open(disk.directory());
+  commit_pages(*store, 0, 30, random);
+  for (std::size_t page = 1; page < 12; ++page) commit_pages(*store, page, page + 5, random);
+  // More than is read at once: its head comes first, then the whole of it.
+  commit_pages(*store, 1, 29, random);
+  const std::size_t large = versions_.size();
+  PageReplay replay(*store);
+  EXPECT_TRUE(expect_commit(replay, large, random));
+  int failures = 0;
+  for (bool fails = true; fails; ++failures) {
+    EXPECT_TRUE(expect_commit(replay, 2, random));
+    disk.fail_read_at(disk.read_count() + static_cast<std::uint64_t>(failures));
+    const auto gone = replay.go_to(kMainBranch, Version{large});
+    fails = !gone;
+    if (!fails) break;
+    EXPECT_EQ(gone.error().code(), ErrorCode::kIo);
+    for (std::size_t version = 3; version < 6; ++version) EXPECT_TRUE(expect_commit(replay, version, random));
+  }
+  EXPECT_GE(failures, 2);
 }
 
 }  // namespace

@@ -13,9 +13,10 @@ import {
   type MergeResult,
   mergeResultOf,
   nativeResolution,
+  type PickOptions,
 } from './merge.js';
 import { migrate, type MigrationOptions } from './migrations.js';
-import { native } from './native.js';
+import { type NativePickOptions, native } from './native.js';
 import { checkOptions, type OptionNames, refuse, truthOf } from './options.js';
 import type { Row } from './rows.js';
 import { Scope } from './scope.js';
@@ -60,6 +61,12 @@ const mergeOptions: OptionNames<MergeOptions> = {
   message: true,
   dryRun: true,
 };
+const pickOptions: OptionNames<PickOptions> = { strategy: true, message: true, dryRun: true };
+
+function nativePickOptions(options: PickOptions, method: string): NativePickOptions {
+  const { strategy = 'auto', dryRun, message = '' } = checkOptions(options, pickOptions, method);
+  return [strategy, truthOf(dryRun, 'dryRun'), message];
+}
 
 /** A version: `branch` after its `version`-th commit. */
 export interface VersionId {
@@ -288,13 +295,15 @@ export class Database extends Scope {
   }
 
   /** Makes a commit that undoes the one that made a version, and leaves what came later; merges, as merge() does. */
-  revert(commit: string | TimePoint): Promise<MergeResult> {
-    return this.#merge(() => native.revert(this.number, ...nativePoint(commit)));
+  revert(commit: string | TimePoint, options: PickOptions = {}): Promise<MergeResult> {
+    return this.#merge(() =>
+      native.revert(this.number, ...nativePoint(commit), ...nativePickOptions(options, 'revert()')),
+    );
   }
 
   /** Makes a commit that does what the commit with that LSN, of whatever branch, did; merges, as merge() does. */
-  cherryPick(lsn: bigint | number): Promise<MergeResult> {
-    return this.#merge(() => native.cherryPick(this.number, lsn));
+  cherryPick(lsn: bigint | number, options: PickOptions = {}): Promise<MergeResult> {
+    return this.#merge(() => native.cherryPick(this.number, lsn, ...nativePickOptions(options, 'cherryPick()')));
   }
 
   #merge(start: () => number): Promise<MergeResult> {

@@ -21,6 +21,7 @@ export type {
   MergeOptions,
   MergeResult,
   MergeStrategy,
+  PickOptions,
   TableMergeCounts,
 } from './merge.js';
 export type { MigrationOptions } from './migrations.js';

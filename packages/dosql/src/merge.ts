@@ -29,6 +29,9 @@ export interface MergeOptions {
   dryRun?: boolean | undefined;
 }
 
+/** Of revert() and cherryPick(): what is undone or picked is to them what the merged branch has. */
+export type PickOptions = Pick<MergeOptions, 'strategy' | 'message' | 'dryRun'>;
+
 /** What a merge did to a table. */
 export interface TableMergeCounts {
   table: string;
@@ -77,7 +80,7 @@ export interface MergeConflict {
 export type ConflictResolution = 'ours' | 'theirs' | 'delete' | { readonly [column: string]: Value } | Value;
 
 export interface MergeResult {
-  /** The handle's branch had all of it: nothing happened. */
+  /** The handle's branch had all of it, or nothing was left to undo: nothing happened. */
   alreadyMerged: boolean;
   /** The handle's branch had no commits of its own: it is the other one's newest version now. */
   fastForward: boolean;

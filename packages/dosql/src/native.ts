@@ -8,6 +8,7 @@ type Task = number;
 type StatementNumber = number;
 type Feed = number;
 /** The kind of a time point and its value; both undefined: none. */
+export type NativePickOptions = [strategy: string, dryRun: boolean, message: string];
 export type NativePoint = [kind: string | undefined, value: string | bigint | number | undefined];
 
 export const Wanted = { rows: 0, firstRow: 1, runResult: 2 } as const;
@@ -83,8 +84,8 @@ interface Native {
   resolveConflict(handle: Handle, id: number, take: string, json: string): Task;
   completeMerge(handle: Handle, message: string): Task;
   abortMerge(handle: Handle): Task;
-  revert(handle: Handle, ...commit: NativePoint): Task;
-  cherryPick(handle: Handle, lsn: bigint | number): Task;
+  revert(handle: Handle, ...commitAndOptions: [...NativePoint, ...NativePickOptions]): Task;
+  cherryPick(handle: Handle, lsn: bigint | number, ...options: NativePickOptions): Task;
 
   makeFeed(handle: Handle): Feed;
   openFeed(feed: Feed, ...source: NativeFeedSource): Task;

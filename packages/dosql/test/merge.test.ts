@@ -213,6 +213,31 @@ test('commits are undone and picked', async () => {
   await assert.rejects(db.revert('main@99'), fails('DOSQL_VERSION_NOT_FOUND'));
 });
 
+test('undoing and picking take what merging takes', async () => {
+  const db = await openDatabase();
+  await db.exec(notes);
+  await db.run("UPDATE notes SET title = 'changed' WHERE id = 1");
+  const changed = await db.resolve();
+  await db.run("UPDATE notes SET title = 'again' WHERE id = 1");
+  const before = await db.resolve();
+  const dry = await db.revert(`main@${changed.version}`, { dryRun: true });
+  assert.deepEqual(dry.conflicts.map(({ kind, main, branch }) => [kind, main, branch]), [
+    ['update_update', { title: 'again' }, { title: 'one' }],
+  ]);
+  assert.equal((await db.revert(`main@${changed.version}`, { strategy: 'ours' })).alreadyMerged, true);
+  assert.equal((await db.cherryPick(changed.lsn, { strategy: 'theirs', dryRun: true })).tables[0]!.updated, 1);
+  assert.deepEqual(await db.resolve(), before, 'nothing was done');
+  const waits = await db.revert(`main@${changed.version}`, { strategy: 'manual', message: 'as it was' });
+  await assert.rejects(db.cherryPick(changed.lsn, { strategy: 'manual' }), fails('DOSQL_INVALID_ARGUMENT', /a revert of 'main@\d+' is waiting/));
+  await db.resolveConflict(waits.conflicts[0]!.id, waits.conflicts[0]!.branch as any);
+  const completed = await db.completeMerge();
+  assert.equal(completed.version.version, before.version + 1);
+  assert.equal(all(db)[0]![1], 'one');
+  assert.deepEqual(await db.query('SELECT message FROM dosql_log ORDER BY version DESC LIMIT 1'), [{ message: 'as it was' }]);
+  await assert.rejects(db.revert('main@2', { squash: true } as any), fails('DOSQL_INVALID_ARGUMENT', /no option 'squash' of revert/));
+  await assert.rejects(db.cherryPick(changed.lsn, { strategy: 'best' as 'auto' }), fails('DOSQL_INVALID_ARGUMENT', /'best' is no strategy/));
+});
+
 test('what cannot be merged or decided is told', async () => {
   const db = await parted(notes, "UPDATE notes SET title = 'x'", "UPDATE notes SET title = 'y'");
   await assert.rejects(db.merge('none'), fails('DOSQL_BRANCH_NOT_FOUND'));
@@ -226,8 +251,7 @@ test('what cannot be merged or decided is told', async () => {
   for (const wrong of [undefined, Symbol('s'), { title: {} }, { title: undefined }, new Date(NaN)]) {
     await assert.rejects(db.resolveConflict(id, wrong as any), fails('DOSQL_INVALID_ARGUMENT'));
   }
-  await db.resolveConflict(id, { nothing: 1 });
-  await assert.rejects(db.completeMerge(), fails('DOSQL_INVALID_ARGUMENT', /no column nothing/));
+  await assert.rejects(db.resolveConflict(id, { nothing: 1 }), fails('DOSQL_INVALID_ARGUMENT', /no column nothing/));
 });
 
 test('many conflicts are told quickly', async () => {
