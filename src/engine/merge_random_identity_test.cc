@@ -239,7 +239,7 @@ class Identities {
       said +=
           fmt::format("{} {} {} {} {} {}\n", one.kind, one.table, one.key, one.base, one.main, one.branch);
     EXPECT_EQ(about_schema, outcome == Outcome::kSchemaConflict) << said;
-    EXPECT_EQ(merged->conflicts.empty(), outcome == Outcome::kMerged);
+    EXPECT_EQ(merged->conflicts.empty(), outcome == Outcome::kMerged) << said;
     ++outcomes[outcome];
     if (outcome != Outcome::kMerged || !merged->conflicts.empty()) return false;
     EXPECT_EQ(content().text, text_of(expected.merged));

@@ -11,6 +11,7 @@
 #include "engine/own_statement.h"
 #include "engine/table_shape.h"
 #include "merge/keyed_changes.h"
+#include "version/version_store.h"
 
 namespace dosql::engine {
 
@@ -28,7 +29,14 @@ struct MergedTable {
     std::string collation;
   };
 
+  // By what it is known in other versions than base.
+  struct Origin {
+    version::ReadPoint base;
+    std::int64_t schema_rowid = 0;  // in base
+  };
+
   std::string name;
+  std::optional<Origin> origin = {};  // none: base has not the table
   std::vector<MergedColumn> columns;
   // The PRIMARY KEY; empty: rows are known by their rowid.
   std::vector<Key> key;

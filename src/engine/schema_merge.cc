@@ -603,6 +603,7 @@ TableTask SchemaMerge::task_of(const Trio& trio, const Alteration& alteration) c
                                !sql::equals_ignoring_case(trio.base->name, trio.theirs->name) &&
                                sql::equals_ignoring_case(trio.base->name, trio.ours->name);
   table.name = renamed_by_them ? trio.theirs->name : live_name(*trio.ours);
+  if (trio.base != nullptr) table.origin = {their_pair_.before(), trio.base->schema_rowid};
   table.autoincrement = trio.ours->autoincrement;
   std::vector<std::optional<std::uint32_t>> places(trio.ours->columns.size());
   const auto add = [&](const ColumnShape& column, const std::string& name, std::optional<std::size_t> in_base,

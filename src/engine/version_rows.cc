@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "diff/schema.h"
+#include "engine/column_lines.h"
 #include "engine/connection_state.h"
 #include "sql/lexer.h"
 #include "sql/stored_definition.h"
@@ -39,6 +40,11 @@ bool has_key_of(const TableShape& shape, const MergedTable& table) {
   });
 }
 
+bool has_other_name(const VersionSchema& schema, const MergedTable& table) {
+  return table.origin && std::ranges::find(schema.tables, table.origin->schema_rowid,
+                                           &TableShape::schema_rowid) != schema.tables.end();
+}
+
 }  // namespace
 
 VersionRows::VersionRows(ConnectionState& connection) : connection_(connection) {}
@@ -53,6 +59,23 @@ Result<VersionRows::Opened*> VersionRows::open(const ReadPoint& point) {
   DOSQL_ASSIGN_OR_RETURN(opened.schema, connection_.schemas().of(point));
   DOSQL_ASSIGN_OR_RETURN(opened.connection, ConnectionState::open(connection_.core(), point));
   return &opened_.emplace(name, std::move(opened)).first->second;
+}
+
+// Names go from table to table; what kept its row in sqlite_schema is the same.
+Result<bool> VersionRows::is_another(const ReadPoint& point, Opened& version, const TableShape& shape,
+                                     const MergedTable& table) {
+  if (!table.origin || shape.schema_rowid == table.origin->schema_rowid) return false;
+  const ReadPoint& base = table.origin->base;
+  const std::pair name(base.branch, base.version);
+  auto known = version.since.find(name);
+  if (known == version.since.end()) {
+    ColumnLines lines(connection_.core().store(), connection_.schemas(), connection_.db(), {base, point});
+    DOSQL_ASSIGN_OR_RETURN(TablePairs pairs, lines.pair_tables(base, point));
+    known = version.since.emplace(name, std::move(pairs)).first;
+  }
+  const TablePair* const pair = known->second.find(shape.name);
+  return pair == nullptr || pair->before == nullptr ||
+         pair->before->schema_rowid != table.origin->schema_rowid;
 }
 
 Result<VersionRows::Found> VersionRows::look(Opened& version, const MergedTable& table,
@@ -83,10 +106,12 @@ Result<VersionRows::Found> VersionRows::find(const ReadPoint& point, const Merge
   if (raw(point.version) == 0) return Found{.known = true, .row = std::nullopt};
   DOSQL_ASSIGN_OR_RETURN(Opened* const version, open(point));
   const TableShape* const shape = version->schema->find(table.name);
-  if (shape == nullptr) return Found{.known = true, .row = std::nullopt};
+  if (shape == nullptr) return Found{.known = !has_other_name(*version->schema, table), .row = std::nullopt};
   const diff::SchemaEntry* const entry = diff::find_table(version->schema->entries, table.name);
   if (entry == nullptr || !sql::same_definition(entry->sql, definition) || !has_key_of(*shape, table))
     return Found();
+  DOSQL_ASSIGN_OR_RETURN(const bool another, is_another(point, *version, *shape, table));
+  if (another) return Found();
   std::string columns;
   for (const MergedColumn& column : table.columns)
     columns += (columns.empty() ? "" : ", ") + sql::quoted(column.name);
@@ -99,6 +124,8 @@ Result<VersionRows::Found> VersionRows::find(const ReadPoint& point, const Merge
   DOSQL_ASSIGN_OR_RETURN(Opened* const version, open(point));
   const TableShape* const shape = version->schema->find(table.name);
   if (shape == nullptr || !has_key_of(*shape, table)) return Found();
+  DOSQL_ASSIGN_OR_RETURN(const bool another, is_another(point, *version, *shape, table));
+  if (another) return Found();
   return look(*version, table, "*", row);
 }
 

@@ -12,6 +12,7 @@
 #include "engine/merged_table.h"
 #include "engine/own_statement.h"
 #include "engine/row_copy.h"
+#include "engine/table_pairing.h"
 #include "engine/table_shape.h"
 #include "version/version_store.h"
 
@@ -46,9 +47,12 @@ class VersionRows {
   struct Opened {
     std::shared_ptr<const VersionSchema> schema;
     std::shared_ptr<ConnectionState> connection;
-    std::map<std::string, OwnStatement> statements;  // by their text
+    std::map<std::string, OwnStatement> statements;            // by their text
+    std::map<std::pair<BranchId, Version>, TablePairs> since;  // a base
   };
 
+  Result<bool> is_another(const version::ReadPoint& point, Opened& version, const TableShape& shape,
+                          const MergedTable& table);
   Result<Opened*> open(const version::ReadPoint& point);
   Result<Found> look(Opened& version, const MergedTable& table, const std::string& columns,
                      const RowAddress& row);
