@@ -44,9 +44,14 @@ bool RowIdentity::may_be_others(const ReadPoint& version, const RowSide& side) {
   });
 }
 
+bool RowIdentity::leads_to(const ReadPoint& version, const ReadPoint& older) {
+  return version.branch == older.branch && version.version >= older.version &&
+         trace_from(version).newest_merge() <= older.version;
+}
+
 // What a merge made of a row that both have shows whose it is: cells of both are so of one row only.
 Result<RowIdentity::Step> RowIdentity::step_back(const MergedTable& table, const RowAddress& row,
-                                                 Trace& trace) {
+                                                 Trace& trace, const Trace& other) {
   const Version version = trace.newest_merge();
   DOSQL_ASSIGN_OR_RETURN(const ReadPoint merge, at_version(trace.at.branch, version));
   DOSQL_ASSIGN_OR_RETURN(const VersionRows::Found came, rows_.find(merge, table, row));
@@ -59,6 +64,14 @@ Result<RowIdentity::Step> RowIdentity::step_back(const MergedTable& table, const
     if (!before.known) return Step::kUnknown;
     if (!before.row) parent.reset();
     const bool stayed = before.row && is_same_content(*before.row, *came.row);
+    // Branches that merge each other again and again would be traced back to where they parted.
+    for (std::size_t i = parent ? trace.left : 0; i > 0 && (*trace.merges)[i - 1].version == version; --i) {
+      DOSQL_ASSIGN_OR_RETURN(const ReadPoint merged, store_.at_commit((*trace.merges)[i - 1].mark.lsn));
+      if (!leads_to(merged, other.at)) continue;
+      DOSQL_ASSIGN_OR_RETURN(const VersionRows::Found there, rows_.find(merged, table, row));
+      if (!there.known) return Step::kUnknown;
+      if (there.row) return Step::kMet;
+    }
     for (std::size_t i = stayed ? 0 : trace.left; i > 0 && (*trace.merges)[i - 1].version == version; --i) {
       DOSQL_ASSIGN_OR_RETURN(const ReadPoint merged, store_.at_commit((*trace.merges)[i - 1].mark.lsn));
       DOSQL_ASSIGN_OR_RETURN(const VersionRows::Found there, rows_.find(merged, table, row));
@@ -112,8 +125,9 @@ Result<bool> RowIdentity::is_same(const MergedTable& table, const RowAddress& ro
       DOSQL_ASSIGN_OR_RETURN(const ReadPoint of_b, at_version(b.at.branch, b.newest_merge()));
       takes_a = of_a.lsn > of_b.lsn;
     }
-    DOSQL_ASSIGN_OR_RETURN(const Step step, step_back(table, row, takes_a ? a : b));
-    if (step != Step::kDone) return step == Step::kUnknown;
+    DOSQL_ASSIGN_OR_RETURN(const Step step,
+                           takes_a ? step_back(table, row, a, b) : step_back(table, row, b, a));
+    if (step != Step::kDone) return step != Step::kBegan;
   }
 }
 

@@ -60,11 +60,14 @@ class RowIdentity {
     // Of the newest merge on the line; 0: there is none.
     Version newest_merge() const { return left == 0 ? Version{} : (*merges)[left - 1].version; }
   };
-  enum class Step : std::uint8_t { kDone, kBegan, kUnknown };
+  enum class Step : std::uint8_t { kDone, kBegan, kMet, kUnknown };
 
   Trace trace_from(const version::ReadPoint& at);
-  // Over the newest merge. kBegan: that, or what came behind it, made the row.
-  Result<Step> step_back(const MergedTable& table, const RowAddress& row, Trace& trace);
+  // Over the newest merge. kBegan: that, or what came behind it, made the row. kMet: it brought the row of
+  // `other` to one that was there.
+  Result<Step> step_back(const MergedTable& table, const RowAddress& row, Trace& trace, const Trace& other);
+  // Whether no merge lies between the two, on one line.
+  bool leads_to(const version::ReadPoint& version, const version::ReadPoint& older);
   Result<bool> shares_beginning(const MergedTable& table, const RowAddress& row, const Trace& a,
                                 const Trace& b, Version shared);
   Result<version::ReadPoint> at_version(BranchId branch, Version version);
