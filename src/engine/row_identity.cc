@@ -44,9 +44,10 @@ bool RowIdentity::may_be_others(const ReadPoint& version, const RowSide& side) {
   });
 }
 
-bool RowIdentity::leads_to(const ReadPoint& version, const ReadPoint& older) {
-  return version.branch == older.branch && version.version >= older.version &&
-         trace_from(version).newest_merge() <= older.version;
+bool RowIdentity::no_merge_between(const ReadPoint& a, const ReadPoint& b) {
+  const auto [older, newer] =
+      std::minmax(a, b, [](const ReadPoint& x, const ReadPoint& y) { return x.version < y.version; });
+  return older.branch == newer.branch && trace_from(newer).newest_merge() <= older.version;
 }
 
 // What a merge made of a row that both have shows whose it is: cells of both are so of one row only.
@@ -65,12 +66,12 @@ Result<RowIdentity::Step> RowIdentity::step_back(const MergedTable& table, const
     if (!before.row) parent.reset();
     const bool stayed = before.row && is_same_content(*before.row, *came.row);
     // Branches that merge each other again and again would be traced back to where they parted.
-    for (std::size_t i = parent ? trace.left : 0; i > 0 && (*trace.merges)[i - 1].version == version; --i) {
+    for (std::size_t i = trace.left; i > 0 && (*trace.merges)[i - 1].version == version; --i) {
       DOSQL_ASSIGN_OR_RETURN(const ReadPoint merged, store_.at_commit((*trace.merges)[i - 1].mark.lsn));
-      if (!leads_to(merged, other.at)) continue;
+      if (!no_merge_between(merged, other.at)) continue;
       DOSQL_ASSIGN_OR_RETURN(const VersionRows::Found there, rows_.find(merged, table, row));
       if (!there.known) return Step::kUnknown;
-      if (there.row) return Step::kMet;
+      if (there.row && is_same_content(*there.row, *came.row)) return Step::kMet;
     }
     for (std::size_t i = stayed ? 0 : trace.left; i > 0 && (*trace.merges)[i - 1].version == version; --i) {
       DOSQL_ASSIGN_OR_RETURN(const ReadPoint merged, store_.at_commit((*trace.merges)[i - 1].mark.lsn));

@@ -63,11 +63,11 @@ class RowIdentity {
   enum class Step : std::uint8_t { kDone, kBegan, kMet, kUnknown };
 
   Trace trace_from(const version::ReadPoint& at);
-  // Over the newest merge. kBegan: that, or what came behind it, made the row. kMet: it brought the row of
-  // `other` to one that was there.
+  // Over the newest merge. kBegan: that, or what came behind it, made the row. kMet: it took it as it was on
+  // the line of `other`, with no other merge between.
   Result<Step> step_back(const MergedTable& table, const RowAddress& row, Trace& trace, const Trace& other);
-  // Whether no merge lies between the two, on one line.
-  bool leads_to(const version::ReadPoint& version, const version::ReadPoint& older);
+  // Both are versions of one branch.
+  bool no_merge_between(const version::ReadPoint& a, const version::ReadPoint& b);
   Result<bool> shares_beginning(const MergedTable& table, const RowAddress& row, const Trace& a,
                                 const Trace& b, Version shared);
   Result<version::ReadPoint> at_version(BranchId branch, Version version);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "engine/base_comparison.h"
+#include "engine/common_versions.h"
 #include "engine/connection_state.h"
 #include "engine/marks_table.h"
 #include "engine/own_statement.h"
@@ -181,12 +182,12 @@ std::vector<version::MovedRun> runs_of(const std::map<std::string, MovedNotes>& 
 }
 
 // Until all rows of ours that made room for others are where they were.
-Status merge_all(Undoable& transaction, const VersionMerge& what, MergeContext& context) {
+Status merge_all(Undoable& transaction, const MergeSource& source, MergeContext& context) {
   const std::vector<Conflict> found_before = context.conflicts;
   const std::deque<TableMergeCounts> counted_before = context.tables;
   std::vector<Conflict> of_those_left_alone;
   while (true) {
-    DOSQL_RETURN_IF_ERROR(merge_changes(context, {.base = what.bases[0], .theirs = what.theirs}));
+    DOSQL_RETURN_IF_ERROR(merge_changes(context, source));
     if (context.not_put_back.empty()) return {};
     DOSQL_RETURN_IF_ERROR(transaction.undo());
     DOSQL_RETURN_IF_ERROR(transaction.begin());
@@ -268,7 +269,9 @@ Result<VersionMergeResult> merge_versions(ConnectionState& connection, const Ver
   if (what.only_changes) {
     DOSQL_ASSIGN_OR_RETURN(schema_before, schema_text(connection));
   }
-  DOSQL_RETURN_IF_ERROR(merge_all(transaction, what, context));
+  DOSQL_ASSIGN_OR_RETURN(const ReadPoint base,
+                         base_of_schema(connection.core().store(), connection.schemas(), what.bases));
+  DOSQL_RETURN_IF_ERROR(merge_all(transaction, {.base = base, .theirs = what.theirs}, context));
   bool changes = true;
   if (what.only_changes && context.tables.empty()) {
     DOSQL_ASSIGN_OR_RETURN(const std::string schema_now, schema_text(connection));
