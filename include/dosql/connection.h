@@ -174,11 +174,13 @@ class Connection {
   // written to), those of writing.
   Result<MergeResult> merge(std::string_view source, const MergeOptions& options = {});
   // Of a merge with MergeStrategy::kManual, or a revert() or cherry_pick(), that met conflicts and waits for
-  // decisions. It survives a restart,
-  // and the branch stays usable meanwhile. Errors of the four: DOSQL_NOT_FOUND (none waits for the
-  // connection's branch; no such conflict), DOSQL_INVALID_ARGUMENT (inside a transaction; a value that is no
-  // JSON), those of writing.
+  // decisions. It survives a restart, and the branch stays usable meanwhile. Errors of the four:
+  // DOSQL_NOT_FOUND (none waits for the connection's branch; no such conflict), DOSQL_INVALID_ARGUMENT (a
+  // value that is no JSON, or cannot be one of the conflict's; complete_merge() and abort_merge() inside a
+  // transaction), those of writing.
   Result<std::vector<MergeConflict>> conflicts();
+  // Durable on return; inside a transaction with that, and undone with it or a savepoint in it. There also
+  // DOSQL_BUSY (the branch is being written to).
   Status resolve_conflict(std::int64_t id, const ConflictResolution& resolution);
   // Merges again, into what the branch is by now, with what was decided. Conflicts that nothing was decided
   // about, new ones too, are in the result: then nothing was changed, and they wait now.

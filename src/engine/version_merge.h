@@ -18,7 +18,8 @@ class ConnectionState;
 
 struct VersionMerge {
   version::ReadPoint theirs;
-  // What theirs is compared with. With more than one, what they disagree about is a conflict.
+  // What theirs is compared with. What more than one of them disagree about is counted from what they are
+  // merged (base_comparison.h).
   std::vector<version::ReadPoint> bases;
   merge::Preference preference = merge::Preference::kNone;
   bool renumber = false;
