@@ -98,8 +98,7 @@ Result<std::unique_ptr<MergeStaging>> MergeStaging::find(DatabaseCore& core, std
 Result<std::unique_ptr<MergeStaging>> MergeStaging::find_waiting(DatabaseCore& core,
                                                                  std::string_view target) {
   DOSQL_ASSIGN_OR_RETURN(std::unique_ptr<MergeStaging> staging, find(core, target));
-  if (!staging) return staging;
-  if (staging->is_step_) return staging;
+  if (!staging || staging->is_step_) return staging;
   const version::VersionStore& store = core.store();
   DOSQL_ASSIGN_OR_RETURN(const StagedMerge merge, staging->merge());
   const auto theirs = store.at_commit(merge.theirs);
