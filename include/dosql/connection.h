@@ -179,8 +179,8 @@ class Connection {
   // value that is no JSON, or cannot be one of the conflict's; complete_merge() and abort_merge() inside a
   // transaction), those of writing.
   Result<std::vector<MergeConflict>> conflicts();
-  // As durable on return as a commit; inside a transaction with that, and undone with it or a savepoint in it,
-  // but for a COMMIT that fails itself, behind which it may have been decided. There also DOSQL_BUSY (the
+  // As durable on return as a commit; inside a transaction with that, and undone with it or a savepoint in
+  // it, but for a COMMIT that fails itself, behind which it may have been decided. There also DOSQL_BUSY (the
   // branch is being written to).
   Status resolve_conflict(std::int64_t id, const ConflictResolution& resolution);
   // Merges again, into what the branch is by now, with what was decided. Conflicts that nothing was decided
