@@ -58,6 +58,7 @@ Status append_cells(const BtreePage& page, std::uint32_t begin, std::uint32_t en
 
 // Leaves come in the order of their pages.
 Status sort_by_rowid(std::vector<Cell>& cells) {
+  if (cells.size() < 2) return {};
   if (!std::ranges::is_sorted(cells, {}, &Cell::rowid)) std::ranges::sort(cells, {}, &Cell::rowid);
   if (std::ranges::adjacent_find(cells, {}, &Cell::rowid) == cells.end()) return {};
   return Error(ErrorCode::kCorrupt, "a table has two rows with the same rowid");

@@ -30,20 +30,26 @@ std::int64_t signed_integer(Bytes bytes) {
   return static_cast<std::int64_t>(__builtin_bswap64(value)) >> (64 - 8 * bytes.size());
 }
 
-Field real_field(Bytes bytes) {
-  Field field{.type = FieldType::kReal, .real = std::bit_cast<double>(signed_integer(bytes))};
-  // As SQLite reads it.
-  if (std::isnan(field.real)) field = {};
-  return field;
+void set_integer(Field& field, std::int64_t integer) {
+  field.type = FieldType::kInteger;
+  field.integer = integer;
 }
 
-Field field_of(std::uint64_t type, Bytes bytes) {
-  if (type == 0) return {};
-  if (type == kZero || type == kOne)
-    return {.type = FieldType::kInteger, .integer = static_cast<std::int64_t>(type - kZero)};
-  if (type == kReal) return real_field(bytes);
-  if (type < kFirstSized) return {.type = FieldType::kInteger, .integer = signed_integer(bytes)};
-  return {.type = type % 2 == 0 ? FieldType::kBlob : FieldType::kText, .bytes = bytes};
+void set_real(Field& field, double real) {
+  // As SQLite reads it.
+  if (std::isnan(real)) return;
+  field.type = FieldType::kReal;
+  field.real = real;
+}
+
+// REQUIRES: the field is NULL.
+void set_field(Field& field, std::uint64_t type, Bytes bytes) {
+  if (type == 0) return;
+  if (type == kZero || type == kOne) return set_integer(field, static_cast<std::int64_t>(type - kZero));
+  if (type == kReal) return set_real(field, std::bit_cast<double>(signed_integer(bytes)));
+  if (type < kFirstSized) return set_integer(field, signed_integer(bytes));
+  field.type = type % 2 == 0 ? FieldType::kBlob : FieldType::kText;
+  field.bytes = bytes;
 }
 
 // The shortest of the sizes that integers have.
@@ -116,7 +122,7 @@ Status decode_record(Bytes record, std::vector<Field>& fields) {
     const std::uint64_t bytes = record_type::bytes_of(type.value);
     if (bytes > content.size()) return malformed("a value does not fit");
     if (fields.size() == kFieldsMax) return malformed("too many values");
-    fields.push_back(field_of(type.value, content.first(bytes)));
+    set_field(fields.emplace_back(), type.value, content.first(bytes));
     types = types.subspan(type.length);
     content = content.subspan(bytes);
   }

@@ -209,21 +209,24 @@ bool ChangeFeed::wants(const TablePair& table, ChangeKind kind) const {
 }
 
 Result<ChangeFeed::Found> ChangeFeed::next(TimePoint deadline) {
+  // Written where it is returned: a change is large, and would be moved once for each step on the way.
+  Found change(std::in_place);
   while (true) {
-    DOSQL_ASSIGN_OR_RETURN(auto change, next_of_known());
-    if (change || stopped()) return change;
+    DOSQL_ASSIGN_OR_RETURN(const bool found, next_of_known(*change));
+    if (found) return change;
+    if (stopped()) return Found();
     DOSQL_ASSIGN_OR_RETURN(const bool more, await_commits(deadline));
     if (!more) return Found();
   }
 }
 
 // Of what may be given without looking whether there is more.
-Result<ChangeFeed::Found> ChangeFeed::next_of_known() {
+Result<bool> ChangeFeed::next_of_known(Change& change) {
   while (!stopped()) {
-    auto change = snapshot_ ? next_of_snapshot() : next_of_commit();
-    if (!change) in_commit_ = false;
-    if (change && *change) was_given(**change);
-    if (!change || *change || stopped()) return change;
+    auto found = snapshot_ ? next_of_snapshot(change) : next_of_commit(change);
+    if (!found) in_commit_ = false;
+    if (found && *found) was_given(change);
+    if (!found || *found || stopped()) return found;
     if (snapshot_) {
       snapshot_.reset();
       continue;
@@ -232,22 +235,22 @@ Result<ChangeFeed::Found> ChangeFeed::next_of_known() {
     if (known_ < next_) break;
     DOSQL_RETURN_IF_ERROR(open_next_commit());
   }
-  return Found();
+  return false;
 }
 
-Result<ChangeFeed::Found> ChangeFeed::next_of_snapshot() {
+Result<bool> ChangeFeed::next_of_snapshot(Change& change) {
   while (true) {
     DOSQL_ASSIGN_OR_RETURN(const bool found, snapshot_->next(*this));
-    if (!found) return Found();
+    if (!found) return false;
     const ReadPoint& point = snapshot_->point();
     DOSQL_ASSIGN_OR_RETURN(const version::CommitInfo info, store().commit_info(point.branch, point.version));
-    Change change{.type = ChangeType::kInsert,
-                  .lsn = raw(point.lsn),
-                  .transaction = raw(point.lsn),
-                  .timestamp = Timestamp{std::chrono::microseconds{info.timestamp_us}},
-                  .snapshot = true};
+    change = {.type = ChangeType::kInsert,
+              .lsn = raw(point.lsn),
+              .transaction = raw(point.lsn),
+              .timestamp = Timestamp{std::chrono::microseconds{info.timestamp_us}},
+              .snapshot = true};
     DOSQL_RETURN_IF_ERROR(writer_.write(snapshot_->pairs(), snapshot_->table(), snapshot_->rows(), change));
-    if (!options_.filter.predicate || options_.filter.predicate(change)) return Found(std::move(change));
+    if (!options_.filter.predicate || options_.filter.predicate(change)) return true;
   }
 }
 
@@ -329,37 +332,46 @@ void ChangeFeed::end_commit() {
   in_commit_ = false;
 }
 
-Change ChangeFeed::event(ChangeType type, Lsn lsn) const {
+void ChangeFeed::begin_event(ChangeType type, Lsn lsn, Change& change) const {
   const version::CommitInfo& info = events_.info();
-  return {.type = type,
-          .lsn = raw(lsn),
-          .transaction = raw(info.last_lsn),
-          .timestamp = Timestamp{std::chrono::microseconds{info.timestamp_us}}};
+  change.type = type;
+  change.lsn = raw(lsn);
+  change.transaction = raw(info.last_lsn);
+  change.timestamp = Timestamp{std::chrono::microseconds{info.timestamp_us}};
+  // Of one that was not wanted.
+  change.before.reset();
+  change.after.reset();
 }
 
-Result<ChangeFeed::Found> ChangeFeed::next_of_commit() {
-  if (!in_commit_) return Found();
+Result<bool> ChangeFeed::next_of_commit(Change& change) {
+  if (!in_commit_) return false;
   const ChangeFilter& filter = options_.filter;
   if (part_ == Part::kBegin) {
     part_ = Part::kSchema;
-    if (filter.transactions) return Found(event(ChangeType::kBegin, events_.info().first_lsn));
+    if (filter.transactions) {
+      begin_event(ChangeType::kBegin, events_.info().first_lsn, change);
+      return true;
+    }
   }
   if (part_ == Part::kSchema) {
-    if (filter.schema) {
-      if (Found change = next_schema_change()) return change;
-    }
+    if (filter.schema && next_schema_change(change)) return true;
     part_ = Part::kRows;
   }
   if (part_ == Part::kRows) {
-    DOSQL_ASSIGN_OR_RETURN(auto change, next_row());
-    if (change || stopped()) return change;
+    DOSQL_ASSIGN_OR_RETURN(const bool found, next_row(change));
+    if (found) return true;
+    if (stopped()) return false;
     part_ = Part::kCommit;
-    if (filter.transactions) return Found(event(ChangeType::kCommit, events_.info().last_lsn));
+    if (filter.transactions) {
+      change = {};
+      begin_event(ChangeType::kCommit, events_.info().last_lsn, change);
+      return true;
+    }
   }
-  return Found();
+  return false;
 }
 
-ChangeFeed::Found ChangeFeed::next_schema_change() {
+bool ChangeFeed::next_schema_change(Change& change) {
   const TablePairs& pairs = events_.pairs();
   while (pairs.before != pairs.after && schema_pair_ < pairs.pairs.size()) {
     const TablePair& pair = pairs.pairs[schema_pair_++];
@@ -367,29 +379,29 @@ ChangeFeed::Found ChangeFeed::next_schema_change() {
     const std::string* const before = create_statement(*pairs.before, pair.before);
     const std::string* const after = create_statement(*pairs.after, pair.after);
     if (before != nullptr && after != nullptr && *before == *after) continue;
-    Change change = event(ChangeType::kSchema, events_.info().first_lsn);
+    begin_event(ChangeType::kSchema, events_.info().first_lsn, change);
     change.table = pair.name();
     change.before = schema_row(before);
     change.after = schema_row(after);
-    return change;
+    return true;
   }
-  return Found();
+  return false;
 }
 
-Result<ChangeFeed::Found> ChangeFeed::next_row() {
+Result<bool> ChangeFeed::next_row(Change& change) {
   // Nothing of a commit may be wanted, however large it is.
   while (!stopped()) {
     DOSQL_ASSIGN_OR_RETURN(const bool found, events_.next());
-    if (!found) return Found();
+    if (!found) return false;
     if (events_.lsn() <= after_) continue;
     ChangedRow& row = events_.row();
     if (!wants(events_.table(), row.kind())) continue;
-    Change change = event(type_of(row.kind()), events_.lsn());
+    begin_event(type_of(row.kind()), events_.lsn(), change);
     DOSQL_RETURN_IF_ERROR(writer_.write(events_.pairs(), events_.table(), row, change));
     after_ = events_.lsn();
-    if (!options_.filter.predicate || options_.filter.predicate(change)) return Found(std::move(change));
+    if (!options_.filter.predicate || options_.filter.predicate(change)) return true;
   }
-  return Found();
+  return false;
 }
 
 void ChangeFeed::stop() {

@@ -100,19 +100,20 @@ class ChangeFeed {
 
   ChangeFeed(std::shared_ptr<ConnectionState> connection, ChangesOptions options, Now now);
   Status begin_snapshot();
-  Result<Found> next_of_snapshot();
-  Result<Found> next_of_known();
+  // These write the next one to `change`, and say whether there is one.
+  Result<bool> next_of_known(Change& change);
+  Result<bool> next_of_snapshot(Change& change);
+  Result<bool> next_of_commit(Change& change);
+  bool next_schema_change(Change& change);
+  Result<bool> next_row(Change& change);
   Result<bool> await_commits(TimePoint deadline);
   Status await_durable(TimePoint deadline);
   Status open_next_commit();
-  Result<Found> next_of_commit();
-  Result<Found> next_row();
   void was_given(const Change& change);
-  Found next_schema_change();
   void end_commit();
   bool wants(const TablePair& table) const;
   bool wants(const TablePair& table, diff::ChangeKind kind) const;
-  Change event(ChangeType type, Lsn lsn) const;
+  void begin_event(ChangeType type, Lsn lsn, Change& change) const;
 
   version::VersionStore& store() const { return connection_->core().store(); }
   BranchId branch() const { return connection_->file().branch(); }

@@ -210,9 +210,11 @@ TEST_F(ChangeFeedTest, GivesBackTheMemoryThatItTookToCatchUp) {
     run("UPDATE large SET v = 'x' || substr(v, 2) WHERE id = " + std::to_string(1 + i * 5));
   DatabaseCore& core = DatabaseAccess::core(database_);
   version::ReplayRoom& room = core.store().impl().replay_room;
+  const version::Pool& pool = core.store().impl().pool;
+  const std::uint64_t pool_bytes = pool.used_bytes();
   const auto room_is_whole = [&room] {
-    const bool whole = room.take(version::ReplayRoom::kImages);
-    if (whole) room.give_back(version::ReplayRoom::kImages);
+    const bool whole = room.take(room.images());
+    if (whole) room.give_back(room.images());
     return whole;
   };
   present = ChangeFeed::TimePoint(std::chrono::hours(1));
@@ -224,6 +226,7 @@ TEST_F(ChangeFeedTest, GivesBackTheMemoryThatItTookToCatchUp) {
   };
   EXPECT_EQ(take_all(), kCommits);
   EXPECT_FALSE(room_is_whole());
+  EXPECT_GE(pool.used_bytes(), pool_bytes + kCommits * kPageBytes);
   present += ChangeFeed::kRestAfter - milliseconds(1);
   EXPECT_EQ(take_all(), 0);
   EXPECT_FALSE(room_is_whole());
@@ -235,6 +238,7 @@ TEST_F(ChangeFeedTest, GivesBackTheMemoryThatItTookToCatchUp) {
   present += ChangeFeed::kRestAfter;
   EXPECT_EQ(take_all(), 0);
   EXPECT_TRUE(room_is_whole());
+  EXPECT_EQ(pool.used_bytes(), pool_bytes);
   run("UPDATE large SET v = 'now' WHERE id = 1");
   EXPECT_EQ(line_of(*feed->next_now().value()), "update large 1,then -> 1,now");
 }

@@ -2,21 +2,17 @@
 
 #include <algorithm>
 #include <bit>
+#include <memory>
 #include <utility>
 
 #include "version/page_view.h"
 
 namespace dosql::version {
 
-KeptImages::KeptImages(ReplayRoom& room)
-    : room_(room), sets_(kLeast / kWays), least_(std::make_unique_for_overwrite<PageImage[]>(kLeast)) {
-  for (std::size_t i = kLeast; i-- > 0;) unused_.push_back(&least_[i]);
-}
-
-KeptImages::~KeptImages() { room_.give_back(room() - kLeast); }
+KeptImages::~KeptImages() { give_back(); }
 
 void KeptImages::begin_turn() {
-  beside_.clear();
+  forget_those_beside();
   ++turns_;
   if (missed_ > room() / 2) grow();
   if (turns_ - counted_since_ > 8 * room()) count_anew();
@@ -32,33 +28,19 @@ void KeptImages::grow() {
   count_anew();
   const std::size_t more = room();
   if (!room_.take(more)) return;
-  // They are used at random, and little of each: in small pages that is a walk through the system's tables.
-  auto memory = std::make_unique<FrameMemory>(more, 0);
-  if (!memory->has_frames()) return room_.give_back(more);
-  for (std::size_t i = more; i-- > 0;) unused_.push_back(reinterpret_cast<PageImage*>(memory->frame(i)));
-  memory_.push_back(std::move(memory));
-  std::vector<Set> before = std::exchange(sets_, std::vector<Set>(sets_.size() * 2));
-  for (Set& set : before) {
-    for (Kept& kept : set) {
-      if (kept.image == nullptr) continue;
-      if (kept.page == PageNo{}) {
-        unused_.push_back(kept.image);
-        continue;
-      }
-      Set& now = sets_[set_of(kept.page)];
-      *std::ranges::find(now, nullptr, &Kept::image) = kept;
+  const std::vector<Set> before = std::exchange(sets_, std::vector<Set>(sets_.size() * 2));
+  for (const Set& set : before) {
+    for (const Kept& kept : set) {
+      if (kept.frame != 0) *std::ranges::find(sets_[set_of(kept.page)], FrameId{0}, &Kept::frame) = kept;
     }
   }
 }
 
-void KeptImages::shrink() {
-  if (room() == kLeast) return;
+void KeptImages::give_back() {
+  forget_all();
+  forget_those_beside();
   room_.give_back(room() - kLeast);
   sets_ = std::vector<Set>(kLeast / kWays);
-  memory_.clear();
-  unused_.clear();
-  for (std::size_t i = kLeast; i-- > 0;) unused_.push_back(&least_[i]);
-  beside_.clear();
   count_anew();
 }
 
@@ -67,7 +49,7 @@ KeptImages::Kept* KeptImages::find_kept(PageNo page) {
     if (kept.page == page) return &kept;
   }
   for (const auto& beside : beside_) {
-    if (beside->kept.page == page) return &beside->kept;
+    if (beside->page == page) return beside.get();
   }
   return nullptr;
 }
@@ -79,7 +61,7 @@ PageImage* KeptImages::find(PageNo page) {
     return nullptr;
   }
   kept->used = turns_;
-  return kept->image;
+  return &image_of(*kept);
 }
 
 // The one that was used longest ago; null: this turn uses all.
@@ -96,41 +78,46 @@ PageImage& KeptImages::find_or_add(PageNo page) {
   Kept* const kept = find_kept(page);
   if (kept == nullptr) return add(page);
   kept->used = turns_;
-  return *kept->image;
+  return image_of(*kept);
 }
 
 PageImage& KeptImages::add(PageNo page) {
   Kept* room = to_give_up(sets_[set_of(page)]);
-  if (room == nullptr) {
-    Beside& beside = *beside_.emplace_back(std::make_unique_for_overwrite<Beside>());
-    beside.kept.image = &beside.image;
-    room = &beside.kept;
-  }
-  if (room->image == nullptr) {
-    room->image = unused_.back();
-    unused_.pop_back();
-  }
+  if (room == nullptr) room = beside_.emplace_back(std::make_unique<Kept>()).get();
+  if (room->frame == 0) room->frame = pool_.allocate();
   room->page = page;
   room->used = turns_;
-  return *room->image;
+  return image_of(*room);
 }
 
 void KeptImages::prefetch(PageNo page, std::uint64_t blocks) {
   const Kept* const kept = find_kept(page);
   if (kept == nullptr) return;
-  // The heads of b-tree pages and the places of their cells are at the beginning.
+  // The heads of b-tree pages and the places of their cells are at the beginning. A row begins before what
+  // changed of it, and mostly has more behind.
   constexpr std::uint64_t kBeginning = 0b111;
-  std::uint64_t wanted = blocks | blocks << 1 | blocks >> 1 | kBeginning;
+  std::uint64_t wanted = blocks >> 1 | blocks | blocks << 1 | blocks << 2 | kBeginning;
+  const std::byte* const image = pool_.data(kept->frame);
   for (; wanted != 0; wanted &= wanted - 1)
-    __builtin_prefetch(kept->image->data() + std::countr_zero(wanted) * kBlockBytes, 1);
+    __builtin_prefetch(image + std::countr_zero(wanted) * kBlockBytes, 1);
 }
 
-void KeptImages::forget(PageNo page) { find_kept(page)->page = PageNo{}; }
+void KeptImages::forget(PageNo page) { forget(*find_kept(page)); }
 
 void KeptImages::forget_all() {
   for (Set& set : sets_) {
-    for (Kept& kept : set) kept.page = PageNo{};
+    for (Kept& kept : set) forget(kept);
   }
+}
+
+void KeptImages::forget_those_beside() {
+  for (const auto& kept : beside_) forget(*kept);
+  beside_.clear();
+}
+
+void KeptImages::forget(Kept& kept) {
+  if (kept.frame != 0) pool_.free(kept.frame);
+  kept = {};
 }
 
 }  // namespace dosql::version

@@ -3,6 +3,8 @@
 // Where many are wanted that are not here any more, because the commits write here and there in a large
 // table, there is room for twice as many, as long as the store has some to spare (ReplayRoom): rebuilding a
 // page costs as much as all else that is done to it.
+//
+// Memory: frames of the store's pool, taken one by one.
 #pragma once
 
 #include <array>
@@ -14,15 +16,16 @@
 
 #include "base/bytes.h"
 #include "base/ids.h"
-#include "version/frame_memory.h"
+#include "version/pool.h"
 
 namespace dosql::version {
 
 // How many images all of a store's KeptImages may have besides kLeast each. Threads: any.
 class ReplayRoom {
  public:
-  static constexpr std::size_t kImages = 16'384;  // 64 MiB
+  explicit ReplayRoom(std::size_t images) : images_(images), left_(images) {}
 
+  std::size_t images() const { return images_; }
   bool take(std::size_t images) {
     std::size_t left = left_.load(std::memory_order_relaxed);
     while (left >= images) {
@@ -33,7 +36,8 @@ class ReplayRoom {
   void give_back(std::size_t images) { left_.fetch_add(images, std::memory_order_relaxed); }
 
  private:
-  std::atomic<std::size_t> left_{kImages};
+  const std::size_t images_;
+  std::atomic<std::size_t> left_;
 };
 
 // One thread at a time.
@@ -41,8 +45,8 @@ class KeptImages {
  public:
   static constexpr std::size_t kLeast = 512;  // 2 MiB
 
-  // `room` must outlive it.
-  explicit KeptImages(ReplayRoom& room);
+  // Both must outlive it.
+  KeptImages(ReplayRoom& room, Pool& pool) : room_(room), pool_(pool), sets_(kLeast / kWays) {}
   ~KeptImages();
   KeptImages(const KeptImages&) = delete;
   KeptImages& operator=(const KeptImages&) = delete;
@@ -61,38 +65,35 @@ class KeptImages {
   // REQUIRES: it is kept.
   void forget(PageNo page);
   void forget_all();
-  // Back to kLeast, and what was taken of the room with it. REQUIRES: begin_turn() comes next.
-  void shrink();
+  // Gives all memory back, and what was taken of the room. REQUIRES: begin_turn() comes next.
+  void give_back();
 
   std::size_t room() const { return sets_.size() * kWays; }
 
  private:
   struct Kept {
-    PageNo page{};               // 0: none
-    std::uint64_t used = 0;      // the turn that used it last
-    PageImage* image = nullptr;  // null: none yet
+    PageNo page{};           // 0: none
+    FrameId frame = 0;       // of its image; 0: none yet
+    std::uint64_t used = 0;  // the turn that used it last
   };
   static constexpr std::size_t kWays = 4;
   using Set = std::array<Kept, kWays>;
 
+  PageImage& image_of(const Kept& kept) const {
+    return *reinterpret_cast<PageImage*>(pool_.data(kept.frame));
+  }
   std::size_t set_of(PageNo page) const { return raw(page) * 0x9E3779B1u >> 8 & (sets_.size() - 1); }
   Kept* find_kept(PageNo page);
   Kept* to_give_up(Set& set);
+  void forget(Kept& kept);
+  void forget_those_beside();
   void count_anew();
   void grow();
 
-  // For which their set had no room in this turn.
-  struct Beside {
-    Kept kept;
-    PageImage image;
-  };
-
   ReplayRoom& room_;
+  Pool& pool_;
   std::vector<Set> sets_;
-  std::vector<std::unique_ptr<Beside>> beside_;
-  std::unique_ptr<PageImage[]> least_;                // of kLeast images
-  std::vector<std::unique_ptr<FrameMemory>> memory_;  // of those that came with more room
-  std::vector<PageImage*> unused_;                    // of both
+  std::vector<std::unique_ptr<Kept>> beside_;  // for which their set had no room in this turn
   std::uint64_t turns_ = 0;
   std::size_t missed_ = 0;  // since that turn
   std::uint64_t counted_since_ = 0;

@@ -7,7 +7,7 @@
 namespace dosql::version {
 namespace {
 
-constexpr std::size_t kAllRoom = ReplayRoom::kImages;
+constexpr std::size_t kAllRoom = 16'384;
 
 std::byte mark_of(std::uint32_t page) { return static_cast<std::byte>(page * 37 % 251); }
 
@@ -32,40 +32,45 @@ std::size_t use(KeptImages& kept, std::uint32_t pages, int turns, std::mt19937_6
 
 TEST(KeptImages, MoreRoomWherePagesAreWantedAgain) {
   std::mt19937_64 random(1);
-  ReplayRoom room;
+  Pool pool(4 * kAllRoom * kPageBytes);
+  ReplayRoom room(kAllRoom);
   {
-    KeptImages kept(room);
+    KeptImages kept(room, pool);
     use(kept, KeptImages::kLeast / 4, 20'000, random);
     EXPECT_EQ(kept.room(), KeptImages::kLeast) << "they fit";
     use(kept, 4 * KeptImages::kLeast, 20'000, random);
     EXPECT_GE(kept.room(), 4 * KeptImages::kLeast);
     EXPECT_GT(use(kept, 4 * KeptImages::kLeast, 1'000, random), 900u);
-    kept.shrink();
+    kept.give_back();
     EXPECT_EQ(kept.room(), KeptImages::kLeast);
+    EXPECT_EQ(pool.used_bytes(), 0u) << "all was given back";
     EXPECT_TRUE(room.take(kAllRoom)) << "all was given back";
     room.give_back(kAllRoom);
     use(kept, 4 * KeptImages::kLeast, 20'000, random);
     EXPECT_FALSE(room.take(kAllRoom));
   }
   EXPECT_TRUE(room.take(kAllRoom)) << "all was given back";
+  EXPECT_EQ(pool.used_bytes(), 0u);
 }
 
 TEST(KeptImages, NoMoreThanThereIs) {
   std::mt19937_64 random(2);
-  ReplayRoom room;
-  KeptImages one(room);
+  Pool pool(4 * kAllRoom * kPageBytes);
+  ReplayRoom room(kAllRoom);
+  KeptImages one(room, pool);
   use(one, 8 * kAllRoom, 60'000, random);
   EXPECT_LE(one.room(), kAllRoom + KeptImages::kLeast);
   EXPECT_GT(one.room(), kAllRoom / 2);
-  KeptImages other(room);
+  KeptImages other(room, pool);
   use(other, 8 * kAllRoom, 20'000, random);
   EXPECT_LE(one.room() + other.room(), kAllRoom + 2 * KeptImages::kLeast);
 }
 
 // As many pages in one turn as there are, and more than a set has places.
 TEST(KeptImages, WhatATurnUsesStays) {
-  ReplayRoom room;
-  KeptImages kept(room);
+  Pool pool(4 * kAllRoom * kPageBytes);
+  ReplayRoom room(kAllRoom);
+  KeptImages kept(room, pool);
   kept.begin_turn();
   std::vector<PageImage*> images;
   for (std::uint32_t page = 1; page <= 2 * KeptImages::kLeast; ++page) {
@@ -78,8 +83,10 @@ TEST(KeptImages, WhatATurnUsesStays) {
     EXPECT_EQ(&kept.find_or_add(PageNo{page}), images[page - 1]);
   }
   kept.begin_turn();
+  EXPECT_LE(pool.used_bytes(), KeptImages::kLeast * kPageBytes) << "those beside the sets are gone";
   kept.forget_all();
   EXPECT_EQ(kept.find(PageNo{1}), nullptr);
+  EXPECT_EQ(pool.used_bytes(), 0u);
 }
 
 }  // namespace

@@ -30,7 +30,9 @@ std::uint64_t differing_blocks(const PageImage& a, const PageImage& b) {
 }  // namespace
 
 PageReplay::PageReplay(VersionStore& store)
-    : store_(store), pin_(store.impl().pins.take(PinnedImages::kHas)), kept_(store.impl().replay_room) {}
+    : store_(store),
+      pin_(store.impl().pins.take(PinnedImages::kHas)),
+      kept_(store.impl().replay_room, store.impl().pool) {}
 
 PageReplay::~PageReplay() { store_.impl().pins.give_back(pin_); }
 
@@ -121,7 +123,9 @@ Status PageReplay::replay(const log::EntryHead& head, Bytes payload, log::Positi
   const PageNo page{head.page};
   const bool was_there = head.page <= before_.page_count;
   const bool is_patch = static_cast<EntryKind>(head.kind) == EntryKind::kPatch;
-  Written written{.page = page, .before = {}, .after = {}};
+  // Made where it stays: putting together and copying what was written a moment ago is slow.
+  Written& written = written_.emplace_back();
+  written.page = page;
   PageImage* image = nullptr;
   EarlierImage* earlier = nullptr;
   if (was_there) {
@@ -144,7 +148,6 @@ Status PageReplay::replay(const log::EntryHead& head, Bytes payload, log::Positi
   }
   if (is_patch) patches_.add(position, payload);
   if (head.page <= after_.page_count) written.after = PageView(image);
-  written_.push_back(written);
   return {};
 }
 

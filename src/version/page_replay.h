@@ -64,7 +64,7 @@ class PageReplay {
   Result<PageView> after(PageNo page);
 
   // Gives memory back that is only good for going on with many commits. What was given out before ends.
-  void rest() { kept_.shrink(); }
+  void rest() { kept_.give_back(); }
 
  private:
   void pin(Lsn lsn);

@@ -117,7 +117,8 @@ TEST_F(PageReplayTest, RandomCommits) {
 TEST_F(PageReplayTest, PagesThatAreNoLongerKept) {
   std::mt19937_64 random(7);
   const auto store = open();
-  ASSERT_TRUE(store->impl().replay_room.take(ReplayRoom::kImages)) << "another replay has all the room";
+  ReplayRoom& room = store->impl().replay_room;
+  ASSERT_TRUE(room.take(room.images())) << "another replay has all the room";
   versions_.emplace_back(3 * KeptImages::kLeast);
   {
     WriteTransaction transaction(*store);

@@ -45,16 +45,14 @@ class EarlierImage {
   const PageImage& bytes() const { return bytes_; }
 
  private:
+  // Block by block: mostly it is one or two, and of a copy whose size is not known the beginning costs more
+  // than that.
   void bring(std::uint64_t blocks) {
     std::uint64_t missing = blocks & ~here_;
     here_ |= missing;
-    while (missing != 0) {
-      // As many as lie together.
-      const int first = std::countr_zero(missing);
-      const int count = std::countr_one(missing >> first);
-      std::memcpy(bytes_.data() + first * kBlockBytes, later_->data() + first * kBlockBytes,
-                  count * kBlockBytes);
-      missing &= ~((kAllBlocks >> (64 - count)) << first);
+    for (; missing != 0; missing &= missing - 1) {
+      const std::size_t at = std::countr_zero(missing) * kBlockBytes;
+      std::memcpy(bytes_.data() + at, later_->data() + at, kBlockBytes);
     }
   }
 

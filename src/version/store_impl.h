@@ -110,7 +110,7 @@ class StoreImpl {
   Pool pool;
   RetainedPages retained{pool};
   HistoryCache history;
-  ReplayRoom replay_room;
+  ReplayRoom replay_room{pool.capacity_bytes() / kPageBytes / 2};
   PinRegistry pins;
   VisibleEnd visible_end;              // of a writer
   std::unique_ptr<Follower> follower;  // null in a writer, and where there is no status page
