@@ -46,6 +46,7 @@ Status try_from(ConnectionState& connection, const VersionMerge& what, const Rea
   };
   DOSQL_RETURN_IF_ERROR(run_own(connection, "SAVEPOINT dosql_base"));
   Status merged = merge_changes(context, {.base = base, .theirs = what.theirs});
+  effects.encoding = context.encoding;
   if (merged) merged = look(context);
   const Status undone = undo_savepoint(connection, "dosql_base");
   // It may have ended the transaction, and the savepoint with it.
@@ -166,14 +167,12 @@ RebasedRow taken(const RowOpinions& all) {
   return taken;
 }
 
-// As a conflict shows them: the first base's, and another one that is different. Where a base says that there
-// is a conflict, what the branch would have.
-std::pair<std::string, std::string> shown(const RowOpinions& opinions) {
-  const auto text = [](const std::optional<RowEffect>& one) { return one ? one->json : "null"; };
-  for (const std::optional<RowEffect>& other : opinions) {
-    if (text(other) != text(opinions[0])) return {text(opinions[0]), text(other)};
-  }
-  return {text(opinions[0]), text(opinions[0])};
+// As a conflict shows them: main's row and the branch's, whole.
+std::pair<std::string, std::string> sides_of(const RowOpinions& all, const MergedTable& table,
+                                             diff::TextEncoding encoding) {
+  const auto seen = std::ranges::find_if(all, [](const auto& one) { return one.has_value(); });
+  const std::optional<RowCopy>& theirs = (*seen)->change.theirs;
+  return {(*seen)->ours, theirs ? table.row_json(theirs->values(), encoding) : "null"};
 }
 
 enum class Side : std::uint8_t { kUndecided, kOurs, kTheirs };
@@ -293,7 +292,8 @@ class BaseComparison {
     }
     // The conflict that all of them see.
     if (agree(all)) return {};
-    DOSQL_ASSIGN_OR_RETURN(const Side side, decide_base(context_, row, shown(all)));
+    DOSQL_ASSIGN_OR_RETURN(const Side side,
+                           decide_base(context_, row, sides_of(all, table, effects_[0].encoding)));
     if (side == Side::kTheirs) {
       context_.rebased[row] = taken(all);
     } else if (side == Side::kOurs || any_conflict(all)) {

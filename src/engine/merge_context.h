@@ -46,11 +46,13 @@ struct RowPair {
 struct RowEffect {
   std::string json;
   RowPair change;
+  std::string ours;  // as it was, as JSON
   bool in_conflict = false;
 };
 struct RowEffects {
   std::map<RowName, RowEffect> rows;
   std::map<std::string, MergedTable> tables;  // those that they are of
+  diff::TextEncoding encoding = diff::TextEncoding::kUtf8;
 };
 
 // A row that is not counted from the base that others are.
