@@ -141,13 +141,19 @@ Result<bool> SchemaMerge::make_room(const std::string& name, const std::string& 
 }
 
 // Whether an index or trigger of the table was added or changed since base.
-bool SchemaMerge::objects_changed(const VersionSchema& now, const TableShape& table) const {
-  return std::ranges::any_of(now.entries, [&](const SchemaEntry& entry) {
+Result<bool> SchemaMerge::objects_changed(const VersionSchema& now, const TableShape& table,
+                                          VersionPair* Base::*side) {
+  for (const SchemaEntry& entry : now.entries) {
     if (entry.type == "table" || entry.sql.empty() || !sql::equals_ignoring_case(entry.table, table.name))
-      return false;
+      continue;
     const SchemaEntry* const before = entry_in_base(entry.type, entry.name);
-    return before == nullptr || !same_definition(before->sql, entry.sql);
-  });
+    if (before == nullptr) return true;
+    if (same_definition(before->sql, entry.sql)) continue;
+    DOSQL_ASSIGN_OR_RETURN(const bool only_renamed,
+                           is_only_renamed(base_of(entry.type, entry.name), *before, entry, side));
+    if (!only_renamed) return true;
+  }
+  return false;
 }
 
 Status SchemaMerge::create(const std::string& sql, const std::string& name) {
@@ -210,8 +216,9 @@ Status SchemaMerge::merge_both_created(const Trio& trio, MergedSchema& merged) {
 
 Result<bool> SchemaMerge::changed(const VersionSchema& now, const Trio& trio, VersionPair* Base::*side) {
   const TableShape& table = side == &Base::ours ? *trio.ours : *trio.theirs;
-  if (!same_definition(definition_in_base(trio), definition(now, &table)) || objects_changed(now, table))
-    return true;
+  if (!same_definition(definition_in_base(trio), definition(now, &table))) return true;
+  DOSQL_ASSIGN_OR_RETURN(const bool with_objects, objects_changed(now, table, side));
+  if (with_objects) return true;
   return rows_changed(trio, table, side);
 }
 
@@ -237,7 +244,7 @@ Status SchemaMerge::merge_dropped_by_us(const Trio& trio, MergedSchema& merged) 
   if (!they_changed) {
     DOSQL_ASSIGN_OR_RETURN(they_changed, changed(theirs_, trio, &Base::theirs));
   }
-  if (!they_changed) return {};
+  if (!they_changed) return note_names_of_gone(trio);
   DOSQL_ASSIGN_OR_RETURN(const Decision decision,
                          decide(trio.theirs->name, definition_in_base(trio), definition(ours_, trio.ours),
                                 definition(theirs_, trio.theirs)));
@@ -671,7 +678,7 @@ Status SchemaMerge::drop_gone(std::size_t from, const SchemaEntry& entry, const 
   bool we_changed = disputed || takes_along;
   if (!we_changed && !same_definition(entry.sql, ours.sql)) {
     // Where a table or column was renamed, the text says it.
-    DOSQL_ASSIGN_OR_RETURN(const bool only_renamed, is_only_renamed(from, entry, ours));
+    DOSQL_ASSIGN_OR_RETURN(const bool only_renamed, is_only_renamed(from, entry, ours, &Base::ours));
     we_changed = !only_renamed;
   }
   if (we_changed) {
@@ -683,14 +690,14 @@ Status SchemaMerge::drop_gone(std::size_t from, const SchemaEntry& entry, const 
   return drop(entry.type, entry.name);
 }
 
-// Whether ours says what base says, under the names that ours gave to tables and columns.
-Result<bool> SchemaMerge::is_only_renamed(std::size_t from, const SchemaEntry& base,
-                                          const SchemaEntry& ours) {
-  DOSQL_ASSIGN_OR_RETURN(const std::vector<NameChange>* const changes, our_changes(from));
+// Whether a side says what base says, under the names that it gave to tables and columns.
+Result<bool> SchemaMerge::is_only_renamed(std::size_t from, const SchemaEntry& base, const SchemaEntry& now,
+                                          VersionPair* Base::*side) {
+  DOSQL_ASSIGN_OR_RETURN(const std::vector<NameChange>* const changes, changes_of(from, side));
   DOSQL_ASSIGN_OR_RETURN(const std::vector<SchemaEntry> entries,
                          renamed_entries(bases_[from].schema(), *changes));
   return std::ranges::any_of(entries, [&](const SchemaEntry& entry) {
-    return entry.type == base.type && entry.name == base.name && same_definition(entry.sql, ours.sql);
+    return entry.type == base.type && entry.name == base.name && same_definition(entry.sql, now.sql);
   });
 }
 

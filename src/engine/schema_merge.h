@@ -100,6 +100,7 @@ class SchemaMerge {
     std::vector<NameChange> names;  // from those in it to the merged ones
     std::optional<sql::Renames> their_renames;
     std::optional<std::vector<NameChange>> our_changes;
+    std::optional<std::vector<NameChange>> their_changes;
   };
   // A table, and which base it is counted from; its rows are from the one that all rows are.
   struct Trio {
@@ -153,7 +154,7 @@ class SchemaMerge {
   Status merge_definitions(const Trio& trio, MergedSchema& merged);
   Result<Alteration> compare(const Trio& trio);
   Result<const sql::Renames*> their_renames(std::size_t from);
-  Result<const std::vector<NameChange>*> our_changes(std::size_t from);
+  Result<const std::vector<NameChange>*> changes_of(std::size_t from, VersionPair* Base::*side);
   enum class OwnNames : std::uint8_t { kTheirs, kOurs };
   // Their definition under the names that ours gave to what they call as base does.
   Result<std::string> followed_definition(const Trio& trio, OwnNames own);
@@ -191,6 +192,7 @@ class SchemaMerge {
   Status add_task(const Trio& trio, const Alteration& alteration, MergedSchema& merged);
   TableTask task_of(const Trio& trio, const Alteration& alteration) const;
   Status note_names(const Trio& trio, const Alteration& alteration, const std::string& table);
+  Status note_names_of_gone(const Trio& trio);
   Status note_names_in(std::size_t base, const Trio& trio, const std::string& table,
                        const std::vector<std::string>& our_columns,
                        const std::vector<std::string>& their_columns);
@@ -207,7 +209,7 @@ class SchemaMerge {
   enum class RowsSince : std::uint8_t { kSame, kChanged, kUnknown };
   Result<RowsSince> rows_since(std::size_t from, const TableShape& base, const TableShape& now,
                                VersionPair* Base::*side, std::optional<VirtualBase>& merged_bases);
-  bool objects_changed(const VersionSchema& now, const TableShape& table) const;
+  Result<bool> objects_changed(const VersionSchema& now, const TableShape& table, VersionPair* Base::*side);
 
   static const diff::SchemaEntry* entry_of(const VersionSchema& schema, std::string_view type,
                                            std::string_view name);
@@ -225,8 +227,8 @@ class SchemaMerge {
     const diff::SchemaEntry* ours = nullptr;
     const diff::SchemaEntry* theirs = nullptr;
   };
-  Result<bool> is_only_renamed(std::size_t from, const diff::SchemaEntry& base,
-                               const diff::SchemaEntry& ours);
+  Result<bool> is_only_renamed(std::size_t from, const diff::SchemaEntry& base, const diff::SchemaEntry& now,
+                               VersionPair* Base::*side);
   Status merge_object(const Object& object);
   Result<const diff::SchemaEntry*> wanted(const Object& object);
   Status refused(const Object& object, const diff::SchemaEntry& wanted, const Error& error);

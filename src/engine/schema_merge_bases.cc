@@ -142,6 +142,18 @@ Status SchemaMerge::note_names_in(std::size_t base, const Trio& trio, const std:
   return {};
 }
 
+// Ours has dropped it: what speaks of it is compared under the names that it has in theirs.
+Status SchemaMerge::note_names_of_gone(const Trio& trio) {
+  if (trio.theirs->kind == TableKind::kVirtual) return {};
+  const Trio there{
+      .ours = trio.theirs, .theirs = trio.theirs, .from = trio.from, .taken = true, .bases = trio.bases};
+  std::vector<std::string> columns;
+  for (const ColumnShape& column : trio.theirs->columns) columns.push_back(column.name);
+  for (std::size_t i = 0; i < bases_.size(); ++i)
+    DOSQL_RETURN_IF_ERROR(note_names_in(i, there, trio.theirs->name, columns, columns));
+  return {};
+}
+
 // Rows that only were written again are the same. With several bases those are the same that are as these are
 // merged; where that cannot be told, all have to be as in one of them.
 Result<bool> SchemaMerge::rows_changed(const Trio& trio, const TableShape& now, VersionPair* Base::*side) {

@@ -56,26 +56,28 @@ Result<const sql::Renames*> SchemaMerge::their_renames(std::size_t from) {
   return &base.their_renames.emplace(std::move(renames));
 }
 
-// Which names ours gave to tables of base and their columns.
-Result<const std::vector<NameChange>*> SchemaMerge::our_changes(std::size_t from) {
+// Which names a side gave to tables of base and their columns.
+Result<const std::vector<NameChange>*> SchemaMerge::changes_of(std::size_t from, VersionPair* Base::*side) {
   Base& base = bases_[from];
-  if (base.our_changes) return &*base.our_changes;
+  auto& known = side == &Base::ours ? base.our_changes : base.their_changes;
+  if (known) return &*known;
+  const VersionPair& sides = *(base.*side);
   std::vector<NameChange> changes;
-  for (const TablePair& pair : base.ours->tables().pairs) {
+  for (const TablePair& pair : sides.tables().pairs) {
     if (pair.before == nullptr || pair.after == nullptr) continue;
     if (pair.before->kind == TableKind::kVirtual || !is_mergeable(pair.before)) continue;
     DOSQL_ASSIGN_OR_RETURN(const ColumnMatches matches,
-                           columns_.match(base.point(), *pair.before, our_point_, *pair.after));
+                           columns_.match(sides.before(), *pair.before, sides.after(), *pair.after));
     NameChange change = name_change(*pair.before, matches, *pair.after);
     if (!change.columns.empty() || change.table != change.new_table) changes.push_back(std::move(change));
   }
-  return &base.our_changes.emplace(std::move(changes));
+  return &known.emplace(std::move(changes));
 }
 
 Result<std::string> SchemaMerge::followed_definition(const Trio& trio, OwnNames own) {
   const TableShape& theirs = *trio.theirs;
   if (theirs.kind == TableKind::kVirtual) return definition(theirs_, &theirs);
-  DOSQL_ASSIGN_OR_RETURN(const std::vector<NameChange>* const all, our_changes(trio.from));
+  DOSQL_ASSIGN_OR_RETURN(const std::vector<NameChange>* const all, changes_of(trio.from, &Base::ours));
   std::vector<NameChange> changes = *all;
   const std::vector<TablePair>& pairs = bases_[trio.from].theirs->tables().pairs;
   std::erase_if(changes, [&](NameChange& change) {
