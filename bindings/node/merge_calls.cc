@@ -15,11 +15,21 @@ void put_conflicts(const std::vector<MergeConflict>& conflicts, RowBatch& values
   }
 }
 
-// Whether it was merged already, whether it was a fast-forward, branch, version and LSN, the number of
-// tables, for each its name and four counts, and the conflicts.
+std::string_view name_of(MergeAction action) {
+  switch (action) {
+    case MergeAction::kMerge: break;
+    case MergeAction::kRevert: return "revert";
+    case MergeAction::kPick: return "pick";
+  }
+  return "merge";
+}
+
+// What was done, whether it was merged already, whether it was a fast-forward, branch, version and LSN, the
+// number of tables, for each its name and four counts, and the conflicts.
 void put_result(const MergeResult& result, Outcome& outcome) {
   outcome.columns = one_column();
   RowBatch& values = outcome.rows;
+  values.text(name_of(result.action));
   put_truth(result.already_merged, values);
   put_truth(result.fast_forward, values);
   values.text(result.version.branch);

@@ -68,7 +68,15 @@ struct ConflictResolution {
   std::string value;  // JSON: an object of columns, as MergeConflict has it, or the one value in question
 };
 
+enum class MergeAction : std::uint8_t {
+  kMerge,
+  kRevert,
+  kPick,
+};
+
 struct MergeResult {
+  // What was done, or would be: of Connection::complete_merge() what had met the conflicts.
+  MergeAction action = MergeAction::kMerge;
   // The target has all of the source's commits; of a commit that is undone or picked, there is nothing left
   // to undo, or to bring: nothing happened.
   bool already_merged = false;

@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,6 +21,7 @@
 #include "engine/own_statement.h"
 #include "engine/undo.h"
 #include "engine/virtual_base.h"
+#include "sql/stored_definition.h"
 #include "version/line_merges.h"
 
 namespace dosql::engine {
@@ -26,12 +29,12 @@ namespace {
 
 using version::ReadPoint;
 
-// What a merge does to each row, counted from one base; then undone. `moved`: tables in which it gave a row
-// another rowid.
-Result<RowEffects> effects_from(ConnectionState& connection, const VersionMerge& what, const ReadPoint& base,
-                                const MergeContext& whole, std::set<std::string>& moved) {
-  RowEffects effects;
+// A merge counted from one base, to be undone; `look` is asked before that.
+using Look = std::function<Status(const MergeContext&)>;
+Status try_from(ConnectionState& connection, const VersionMerge& what, const ReadPoint& base,
+                const MergeContext& whole, RowEffects& effects, const Look& look) {
   MergeContext context = context_of(connection, what, whole.has_own_changes);
+  context.schema_bases = whole.schema_bases;
   context.noted_merges = whole.noted_merges;
   context.identity = whole.identity;
   context.our_side = whole.our_side;
@@ -42,14 +45,73 @@ Result<RowEffects> effects_from(ConnectionState& connection, const VersionMerge&
                                                                             : nullptr;
   };
   DOSQL_RETURN_IF_ERROR(run_own(connection, "SAVEPOINT dosql_base"));
-  const Status merged = merge_changes(context, {.base = base, .theirs = what.theirs});
+  Status merged = merge_changes(context, {.base = base, .theirs = what.theirs});
+  effects.encoding = context.encoding;
+  if (merged) merged = look(context);
   const Status undone = undo_savepoint(connection, "dosql_base");
   // It may have ended the transaction, and the savepoint with it.
   DOSQL_RETURN_IF_ERROR(merged);
-  DOSQL_RETURN_IF_ERROR(undone);
-  for (const auto& [table, rowids] : context.moved_rowids) moved.insert(table);
+  return undone;
+}
+
+// What a merge does to each row, counted from one base. `moved`: tables in which it gave a row another rowid.
+Result<RowEffects> effects_from(ConnectionState& connection, const VersionMerge& what, const ReadPoint& base,
+                                const MergeContext& whole, std::set<std::string>& moved) {
+  RowEffects effects;
+  const auto note_moved = [&](const MergeContext& context) {
+    for (const auto& [table, rowids] : context.moved_rowids) moved.insert(table);
+    return Status();
+  };
+  DOSQL_RETURN_IF_ERROR(try_from(connection, what, base, whole, effects, note_moved));
   return effects;
 }
+
+// --- The schema ---
+
+// What a merge makes of each thing of the schema, by its name: its definition, or that there is a conflict.
+using SchemaEffects = std::map<std::string, std::string>;
+
+Status read_schema(ConnectionState& connection, const MergeContext& context, SchemaEffects& effects) {
+  DOSQL_ASSIGN_OR_RETURN(
+      OwnStatement rows,
+      OwnStatement::prepare(connection, "SELECT name, sql FROM main.sqlite_schema WHERE sql IS NOT NULL"));
+  int rc = SQLITE_OK;
+  while ((rc = rows.step()) == SQLITE_ROW) effects[diff::folded(rows.text(0))] = rows.text(1);
+  if (rc != SQLITE_DONE) return connection.error(rc);
+  for (const Conflict& conflict : context.conflicts) {
+    if (conflict.kind == merge::ConflictKind::kSchema) effects[diff::folded(conflict.table)] = "";
+  }
+  return {};
+}
+
+// Those of which they make different things.
+std::set<std::string> differing(const std::vector<SchemaEffects>& all) {
+  std::set<std::string> names;
+  for (const SchemaEffects& one : all) {
+    for (const auto& [name, definition] : one) {
+      const bool same = std::ranges::all_of(all, [&, &wanted = definition](const SchemaEffects& other) {
+        const auto found = other.find(name);
+        return found != other.end() && sql::same_definition(found->second, wanted);
+      });
+      if (!same) names.insert(name);
+    }
+  }
+  return names;
+}
+
+Result<bool> have_same_schema(ConnectionState& connection, const std::vector<ReadPoint>& points) {
+  DOSQL_ASSIGN_OR_RETURN(const auto first, connection.schemas().of(points[0]));
+  for (const ReadPoint& point : std::span(points).subspan(1)) {
+    DOSQL_ASSIGN_OR_RETURN(const auto other, connection.schemas().of(point));
+    const auto same = [](const diff::SchemaEntry& a, const diff::SchemaEntry& b) {
+      return a.type == b.type && a.name == b.name && a.table == b.table && a.sql == b.sql;
+    };
+    if (!std::ranges::is_permutation(first->entries, other->entries, same)) return false;
+  }
+  return true;
+}
+
+// --- Rows ---
 
 // What each base says of a row; none: it says that nothing happens to it.
 using RowOpinions = std::vector<std::optional<RowEffect>>;
@@ -105,14 +167,12 @@ RebasedRow taken(const RowOpinions& all) {
   return taken;
 }
 
-// As a conflict shows them: the first base's, and another one that is different. Where a base says that there
-// is a conflict, what the branch would have.
-std::pair<std::string, std::string> shown(const RowOpinions& opinions) {
-  const auto text = [](const std::optional<RowEffect>& one) { return one ? one->json : "null"; };
-  for (const std::optional<RowEffect>& other : opinions) {
-    if (text(other) != text(opinions[0])) return {text(opinions[0]), text(other)};
-  }
-  return {text(opinions[0]), text(opinions[0])};
+// As a conflict shows them: main's row and the branch's, whole.
+std::pair<std::string, std::string> sides_of(const RowOpinions& all, const MergedTable& table,
+                                             diff::TextEncoding encoding) {
+  const auto seen = std::ranges::find_if(all, [](const auto& one) { return one.has_value(); });
+  const std::optional<RowCopy>& theirs = (*seen)->change.theirs;
+  return {(*seen)->ours, theirs ? table.row_json(theirs->values(), encoding) : "null"};
 }
 
 enum class Side : std::uint8_t { kUndecided, kOurs, kTheirs };
@@ -232,7 +292,8 @@ class BaseComparison {
     }
     // The conflict that all of them see.
     if (agree(all)) return {};
-    DOSQL_ASSIGN_OR_RETURN(const Side side, decide_base(context_, row, shown(all)));
+    DOSQL_ASSIGN_OR_RETURN(const Side side,
+                           decide_base(context_, row, sides_of(all, table, effects_[0].encoding)));
     if (side == Side::kTheirs) {
       context_.rebased[row] = taken(all);
     } else if (side == Side::kOurs || any_conflict(all)) {
@@ -262,6 +323,32 @@ MergeContext context_of(ConnectionState& connection, const VersionMerge& what, b
           .renumber = what.renumber,
           .has_own_changes = has_own_changes,
           .resolution = what.resolution};
+}
+
+Result<std::optional<SchemaBases>> find_schema_bases(ConnectionState& connection, const VersionMerge& what,
+                                                     const MergeContext& whole) {
+  if (what.bases.size() == 1) return std::optional<SchemaBases>();
+  std::vector<ReadPoint> all_versions = what.bases;
+  all_versions.push_back(what.theirs);
+  all_versions.push_back(connection.file().point());
+  DOSQL_ASSIGN_OR_RETURN(const bool same, have_same_schema(connection, all_versions));
+  if (same) return std::optional<SchemaBases>();
+  DOSQL_ASSIGN_OR_RETURN(SchemaBases found, SchemaBases::find(connection, what.bases));
+  if (!found.has_disputed()) return std::optional(std::move(found));
+  // Nothing is decided as yet: whoever decided saw what is in dispute.
+  VersionMerge undecided{.theirs = what.theirs, .bases = what.bases, .keep = false};
+  std::vector<SchemaEffects> all;
+  for (std::size_t base = 0; base < what.bases.size(); ++base) {
+    const SchemaBases counted = found.undisputed(base);
+    MergeContext context = whole;
+    context.schema_bases = &counted;
+    RowEffects rows;
+    SchemaEffects& schema = all.emplace_back();
+    const auto look = [&](const MergeContext& tried) { return read_schema(connection, tried, schema); };
+    DOSQL_RETURN_IF_ERROR(try_from(connection, undecided, what.bases[base], context, rows, look));
+  }
+  found.keep_disputed(differing(all));
+  return std::optional(std::move(found));
 }
 
 Status settle_bases(ConnectionState& connection, const VersionMerge& what, MergeContext& context) {

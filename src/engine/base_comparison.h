@@ -6,14 +6,23 @@
 // counted by what is in them (content_merge.h), also where there is one base, and a merge came behind it.
 #pragma once
 
+#include <optional>
+
 #include <dosql/result.h>
 
 #include "engine/merge_context.h"
+#include "engine/schema_bases.h"
 #include "engine/version_merge.h"
 
 namespace dosql::engine {
 
 MergeContext context_of(ConnectionState& connection, const VersionMerge& what, bool has_own_changes);
+
+// Which of several bases tables, indexes, views and triggers are counted from; none: their schemas are the
+// same, or there is one. What is disputed between them is so only where the merge makes something else of it
+// from each. REQUIRES and errors as below.
+Result<std::optional<SchemaBases>> find_schema_bases(ConnectionState& connection, const VersionMerge& what,
+                                                     const MergeContext& context);
 
 // Says in the context which rows are left alone, counted from another base or by their content. REQUIRES: as
 // merge_changes(). Errors: those of merge_changes() and of reading the versions.

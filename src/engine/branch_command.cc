@@ -46,14 +46,17 @@ struct Verb {
   std::string_view would;
   std::string_view done;
 };
-Verb verb_of(StatementKind kind) {
-  if (kind == StatementKind::kRevert) return {"revert", "reverted"};
-  if (kind == StatementKind::kCherryPick) return {"pick", "picked"};
+Verb verb_of(MergeAction action) {
+  switch (action) {
+    case MergeAction::kMerge: break;
+    case MergeAction::kRevert: return {"revert", "reverted"};
+    case MergeAction::kPick: return {"pick", "picked"};
+  }
   return {"merge", "merged"};
 }
 
-std::string outcome_of(StatementKind kind, const MergeResult& result, const MergeOptions& options) {
-  const Verb verb = verb_of(kind);
+std::string outcome_of(const MergeResult& result, const MergeOptions& options) {
+  const Verb verb = verb_of(result.action);
   if (result.already_merged) return fmt::format("already {}", verb.done);
   if (result.fast_forward) return options.dry_run ? "would fast-forward" : "fast-forward";
   if (!result.conflicts.empty()) return options.dry_run ? "would conflict" : "waits for decisions";
@@ -67,9 +70,8 @@ bool is_made_later(const MergeResult& result, const MergeOptions& options, bool 
 }
 
 // `version`: the branch's, as JSON.
-std::string json_rows(StatementKind kind, const MergeResult& result, const MergeOptions& options,
-                      const std::string& version) {
-  const std::string start = fmt::format("{}, {}", json_string(outcome_of(kind, result, options)), version);
+std::string json_rows(const MergeResult& result, const MergeOptions& options, const std::string& version) {
+  const std::string start = fmt::format("{}, {}", json_string(outcome_of(result, options)), version);
   if (result.tables.empty()) return fmt::format("[[{}]]", start);
   std::string rows;
   for (const TableMergeCounts& table : result.tables) {
@@ -228,8 +230,7 @@ Result<std::string> BranchCommand::run_merge(ConnectionState& connection, const 
     return conflict_error(result.conflicts).with_hint(conflict_hint(statement_.kind, result.conflicts));
   const bool in_transaction = sqlite3_get_autocommit(connection.db()) == 0;
   const bool later = is_made_later(result, options, in_transaction);
-  return json_rows(statement_.kind, result, options,
-                   later ? "null" : json_string(result.version.to_string()));
+  return json_rows(result, options, later ? "null" : json_string(result.version.to_string()));
 }
 
 bool BranchCommand::merges() const {

@@ -1,35 +1,21 @@
 #include "engine/common_versions.h"
 
 #include <algorithm>
-#include <span>
 
 namespace dosql::engine {
 
 using version::ReadPoint;
+using Points = CommonVersions::Points;
 
-namespace {
-
-Result<bool> same_schema(VersionSchemas& schemas, const ReadPoint& a, const ReadPoint& b) {
-  DOSQL_ASSIGN_OR_RETURN(const auto one, schemas.of(a));
-  DOSQL_ASSIGN_OR_RETURN(const auto other, schemas.of(b));
-  const auto are_same = [](const diff::SchemaEntry& x, const diff::SchemaEntry& y) {
-    return x.type == y.type && x.name == y.name && x.table == y.table && x.sql == y.sql;
-  };
-  return std::ranges::is_permutation(one->entries, other->entries, are_same);
-}
-
-}  // namespace
-
-Result<std::vector<ReadPoint>> best_common(const version::VersionStore& store,
-                                           const std::vector<ReadPoint>& some, const ReadPoint& other) {
-  std::vector<ReadPoint> all;
+Result<Points> best_common(const version::VersionStore& store, const Points& some, const ReadPoint& other) {
+  Points all;
   for (const ReadPoint& point : some) {
     DOSQL_ASSIGN_OR_RETURN(const version::LineageComparison both, store.compare(point, other));
     for (const ReadPoint& base : both.bases) {
       if (std::ranges::find(all, base) == all.end()) all.push_back(base);
     }
   }
-  std::vector<ReadPoint> best;
+  Points best;
   for (const ReadPoint& point : all) {
     bool in_another = false;
     for (const ReadPoint& another : all) {
@@ -42,24 +28,13 @@ Result<std::vector<ReadPoint>> best_common(const version::VersionStore& store,
   return best;
 }
 
-Result<ReadPoint> base_of_schema(const version::VersionStore& store, VersionSchemas& schemas,
-                                 const std::vector<ReadPoint>& bases) {
-  ReadPoint base = bases[0];
-  std::vector<ReadPoint> done{base};
-  for (const ReadPoint& next : std::span(bases).subspan(1)) {
-    DOSQL_ASSIGN_OR_RETURN(const bool same, same_schema(schemas, base, next));
-    if (!same) {
-      DOSQL_ASSIGN_OR_RETURN(const std::vector<ReadPoint> before, best_common(store, done, next));
-      bool only_next_changed = !before.empty();
-      for (const ReadPoint& point : before) {
-        DOSQL_ASSIGN_OR_RETURN(const bool as_before, same_schema(schemas, base, point));
-        only_next_changed = only_next_changed && as_before;
-      }
-      if (only_next_changed) base = next;
-    }
-    done.push_back(next);
-  }
-  return base;
+Result<const Points*> CommonVersions::of(const Points& some, const ReadPoint& other) {
+  std::pair<std::vector<Lsn>, Lsn> name({}, other.lsn);
+  for (const ReadPoint& point : some) name.first.push_back(point.lsn);
+  const auto known = known_.find(name);
+  if (known != known_.end()) return &known->second;
+  DOSQL_ASSIGN_OR_RETURN(Points best, best_common(store_, some, other));
+  return &known_.emplace(std::move(name), std::move(best)).first->second;
 }
 
 }  // namespace dosql::engine

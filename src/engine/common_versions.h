@@ -1,11 +1,13 @@
 // What versions have in common, where they are counted as one merged version.
 #pragma once
 
+#include <map>
+#include <utility>
 #include <vector>
 
 #include <dosql/result.h>
 
-#include "engine/table_shape.h"
+#include "base/ids.h"
 #include "version/version_store.h"
 
 namespace dosql::engine {
@@ -16,11 +18,19 @@ Result<std::vector<version::ReadPoint>> best_common(const version::VersionStore&
                                                     const std::vector<version::ReadPoint>& some,
                                                     const version::ReadPoint& other);
 
-// The one of them, which are in common to two versions, from which the schema is counted: whose schema is
-// what they are merged, since the others' is as it was in what they have in common. Where several of them
-// changed it otherwise, one of those. REQUIRES: there is one. Errors: those of VersionSchemas::of() and as
-// above.
-Result<version::ReadPoint> base_of_schema(const version::VersionStore& store, VersionSchemas& schemas,
-                                          const std::vector<version::ReadPoint>& bases);
+// The same for who asks often: keeps the answers. One thread at a time.
+class CommonVersions {
+ public:
+  using Points = std::vector<version::ReadPoint>;
+
+  explicit CommonVersions(const version::VersionStore& store) : store_(store) {}
+
+  // Valid as long as this. Errors as above.
+  Result<const Points*> of(const Points& some, const version::ReadPoint& other);
+
+ private:
+  const version::VersionStore& store_;
+  std::map<std::pair<std::vector<Lsn>, Lsn>, Points> known_;
+};
 
 }  // namespace dosql::engine

@@ -372,7 +372,8 @@ Result<MergeResult> apply_step(ConnectionState& connection, const Step& step, co
   what.marks.message = staged.message;
   DOSQL_ASSIGN_OR_RETURN(
       MergeResult result,
-      merge_changed(connection, what, {.version = on_branch(connection, connection.file().point())}));
+      merge_changed(connection, what,
+                    {.action = step.kind, .version = on_branch(connection, connection.file().point())}));
   if (waits && !result.conflicts.empty()) DOSQL_RETURN_IF_ERROR(stage(connection, staged, result.conflicts));
   return result;
 }
@@ -442,7 +443,7 @@ Result<MergeResult> complete_merge(ConnectionState& connection, std::string_view
   DOSQL_RETURN_IF_ERROR(head.hold(true));
   const ReadPoint target = connection.file().point();
   DOSQL_ASSIGN_OR_RETURN(const std::vector<ReadPoint> bases, bases_of(store, staged, theirs, target));
-  MergeResult result{.version = on_branch(connection, target)};
+  MergeResult result{.action = staged.kind, .version = on_branch(connection, target)};
   if (bases.empty()) {
     result.already_merged = true;
     DOSQL_RETURN_IF_ERROR(drop_staging(connection));

@@ -4,6 +4,7 @@
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "engine/foreign_key_merge.h"
 #include "engine/own_statement.h"
 #include "engine/rebased_changes.h"
+#include "engine/schema_bases.h"
 #include "engine/schema_merge.h"
 #include "engine/table_merge.h"
 #include "engine/temp_triggers.h"
@@ -78,18 +80,16 @@ Status refuse_changed_schema(ConnectionState& connection, const VersionSchema& s
 class ChangeMerge {
  public:
   ChangeMerge(MergeContext& context, const MergeSource& source, ColumnLines& columns,
-              TempTriggers& temp_triggers, VersionPair& theirs, VersionPair& ours, bool enforces_foreign_keys)
+              TempTriggers& temp_triggers, const MergedVersions& versions, bool enforces_foreign_keys)
       : context_(context),
         source_(source),
-        theirs_(theirs),
-        ours_(*ours.tables().after),
-        schema_(context, columns, temp_triggers, ours, theirs),
+        theirs_(*versions.bases[versions.row_base].theirs),
+        ours_(*versions.bases[versions.row_base].ours->tables().after),
+        schema_(context, columns, temp_triggers, versions),
         enforces_foreign_keys_(enforces_foreign_keys) {}
 
   Status run() {
-    const bool may_change_keys =
-        !std::ranges::equal(theirs_.tables().before->entries, theirs_.tables().after->entries, {},
-                            &diff::SchemaEntry::sql, &diff::SchemaEntry::sql);
+    const bool may_change_keys = schema_.they_changed_something();
     if (may_change_keys) DOSQL_RETURN_IF_ERROR(foreign_keys_before_.read(context_.connection));
     DOSQL_ASSIGN_OR_RETURN(merged_, schema_.merge_tables());
     DOSQL_RETURN_IF_ERROR(foreign_keys_.read(context_.connection));
@@ -261,23 +261,65 @@ class ChangeMerge {
   std::vector<DoubtfulReference> doubtful_references_;
 };
 
+// The bases, each beside both sides.
+class AllVersions {
+ public:
+  AllVersions(ConnectionState& connection, const SchemaBases* bases, const MergeSource& source)
+      : connection_(connection),
+        bases_(bases != nullptr ? bases->points() : std::vector{source.base}),
+        theirs_(source.theirs),
+        schemas_(connection.core()),
+        columns_(connection.core().store(), schemas_, connection.db(), all_points()) {
+    merged_.row_base = static_cast<std::size_t>(std::ranges::find(bases_, source.base) - bases_.begin());
+  }
+
+  Status open() {
+    for (const version::ReadPoint& base : bases_) {
+      BasePairs pairs;
+      DOSQL_ASSIGN_OR_RETURN(pairs.ours, pair(base, connection_.file().point()));
+      DOSQL_ASSIGN_OR_RETURN(pairs.theirs, pair(base, theirs_));
+      merged_.bases.push_back(pairs);
+    }
+    return {};
+  }
+
+  const MergedVersions& merged() const { return merged_; }
+  ColumnLines& columns() { return columns_; }
+
+ private:
+  std::vector<version::ReadPoint> all_points() const {
+    std::vector<version::ReadPoint> all = bases_;
+    all.push_back(theirs_);
+    all.push_back(connection_.file().point());
+    return all;
+  }
+
+  Result<VersionPair*> pair(const version::ReadPoint& base, const version::ReadPoint& side) {
+    DOSQL_ASSIGN_OR_RETURN(TablePairs tables, columns_.pair_tables(base, side));
+    DOSQL_ASSIGN_OR_RETURN(
+        pairs_.emplace_back(),
+        VersionPair::make(connection_.core().store(), connection_.db(), std::move(tables), base, side));
+    return pairs_.back().get();
+  }
+
+  ConnectionState& connection_;
+  const std::vector<version::ReadPoint> bases_;
+  const version::ReadPoint theirs_;
+  VersionSchemas schemas_;
+  ColumnLines columns_;
+  std::vector<std::unique_ptr<VersionPair>> pairs_;
+  MergedVersions merged_;
+};
+
 }  // namespace
 
 Status merge_changes(MergeContext& context, const MergeSource& source) {
   ConnectionState& connection = context.connection;
-  version::VersionStore& store = connection.core().store();
-  VersionSchemas schemas(connection.core());
   DOSQL_RETURN_IF_ERROR(connection.file().await_point());
-  const version::ReadPoint point = connection.file().point();
-  ColumnLines columns(store, schemas, connection.db(), {source.base, source.theirs, point});
-  DOSQL_ASSIGN_OR_RETURN(TablePairs their_tables, columns.pair_tables(source.base, source.theirs));
-  DOSQL_ASSIGN_OR_RETURN(TablePairs our_tables, columns.pair_tables(source.base, point));
-  DOSQL_ASSIGN_OR_RETURN(const auto theirs, VersionPair::make(store, connection.db(), std::move(their_tables),
-                                                              source.base, source.theirs));
-  DOSQL_ASSIGN_OR_RETURN(
-      const auto ours, VersionPair::make(store, connection.db(), std::move(our_tables), source.base, point));
-  const VersionSchema& our_schema = *ours->tables().after;
-  const VersionSchema& their_schema = *theirs->tables().after;
+  AllVersions versions(connection, context.schema_bases, source);
+  DOSQL_RETURN_IF_ERROR(versions.open());
+  const VersionSchema& our_schema = *versions.merged().bases[0].ours->tables().after;
+  const VersionSchema& their_schema = *versions.merged().bases[0].theirs->tables().after;
   DOSQL_RETURN_IF_ERROR(refuse_changed_schema(connection, our_schema));
   const bool both_have_tables = !our_schema.entries.empty() && !their_schema.entries.empty();
   if (both_have_tables && our_schema.encoding != their_schema.encoding)
@@ -286,7 +328,8 @@ Status merge_changes(MergeContext& context, const MergeSource& source) {
   const WithoutSideEffects quiet(connection.db());
   TempTriggers temp_triggers(connection);
   DOSQL_RETURN_IF_ERROR(temp_triggers.drop());
-  ChangeMerge merge(context, source, columns, temp_triggers, *theirs, *ours, quiet.enforced_foreign_keys());
+  ChangeMerge merge(context, source, versions.columns(), temp_triggers, versions.merged(),
+                    quiet.enforced_foreign_keys());
   DOSQL_RETURN_IF_ERROR(merge.run());
   DOSQL_RETURN_IF_ERROR(temp_triggers.create());
   std::erase_if(context.tables, [](const TableMergeCounts& counts) {

@@ -172,7 +172,7 @@ TEST_F(Picks, WaitForDecisionsOverARestart) {
   DOSQL_EXPECT_ERROR(conn().exec("COMPLETE MERGE"), kMergeConflict);
   DOSQL_ASSERT_OK(conn().resolve_conflict(1, {.take = ConflictResolution::Take::kBranch, .value = ""}));
   open();
-  EXPECT_EQ(rows("COMPLETE MERGE"), "merged|main@4|t|0|2|0|0");
+  EXPECT_EQ(rows("COMPLETE MERGE"), "picked|main@4|t|0|2|0|0");
   EXPECT_EQ(rows("SELECT a FROM t"), "picked\npicked");
   EXPECT_EQ(rows("SELECT message, merged FROM dosql_log ORDER BY version DESC LIMIT 1"), "agreed|NULL");
   EXPECT_EQ(rows("SELECT name FROM dosql_branches"), "main");

@@ -27,6 +27,7 @@
 namespace dosql::engine {
 
 class ConnectionState;
+class SchemaBases;
 
 // A row by its table and its key as JSON.
 using RowName = std::pair<std::string, std::string>;
@@ -45,11 +46,13 @@ struct RowPair {
 struct RowEffect {
   std::string json;
   RowPair change;
+  std::string ours;  // as it was, as JSON
   bool in_conflict = false;
 };
 struct RowEffects {
   std::map<RowName, RowEffect> rows;
   std::map<std::string, MergedTable> tables;  // those that they are of
+  diff::TextEncoding encoding = diff::TextEncoding::kUtf8;
 };
 
 // A row that is not counted from the base that others are.
@@ -141,6 +144,9 @@ struct MergeContext {
   std::map<RowName, RebasedRow> rebased = {};
   // By table: what is done to its rows instead of what follows from the base.
   std::map<std::string, ContentChanges> by_content = {};
+  // Which of several bases the schema is counted from; null: from the one that rows are counted from, since
+  // there is no other, or theirs is the same.
+  const SchemaBases* schema_bases = nullptr;
   // Merges since a base that make numbers doubtful.
   std::vector<NotedMerge> noted_merges = {};
   // Whether rows of two versions are the same; null: nobody asks.

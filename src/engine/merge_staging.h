@@ -28,7 +28,7 @@ class DatabaseCore;
 struct Session;
 
 struct StagedMerge {
-  enum class Kind : std::uint8_t { kMerge, kRevert, kPick };
+  using Kind = MergeAction;
   Kind kind = Kind::kMerge;
   std::string source;  // a branch; of a revert or pick the commit, as main@5
   Lsn theirs{};        // the version that is merged

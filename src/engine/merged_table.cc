@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
 
+#include "base/json_text.h"
 #include "engine/row_json.h"
 #include "sql/lexer.h"
 
@@ -23,6 +25,22 @@ std::string MergedTable::key_json(std::span<const diff::Field> row, std::int64_t
   std::string text = "[";
   for (const Key& part : key) text += (text.size() > 1 ? "," : "") + value_json(row[part.column], encoding);
   return text + "]";
+}
+
+std::string MergedTable::row_json(std::span<const diff::Field> row, std::span<const std::uint32_t> some,
+                                  diff::TextEncoding encoding) const {
+  std::string text = "{";
+  for (const std::uint32_t column : some) {
+    if (text.size() > 1) text += ',';
+    text += json_string(columns[column].name) + ":" + value_json(row[column], encoding);
+  }
+  return text + "}";
+}
+
+std::string MergedTable::row_json(std::span<const diff::Field> row, diff::TextEncoding encoding) const {
+  std::vector<std::uint32_t> all(columns.size());
+  std::iota(all.begin(), all.end(), 0U);
+  return row_json(row, all, encoding);
 }
 
 std::string MergedTable::where_text(std::string_view prefix, bool by_rowid, int first_parameter) const {

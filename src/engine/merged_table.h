@@ -58,6 +58,10 @@ struct MergedTable {
   // By what the row is known: its key's value, or an array of its values, or its rowid.
   std::string key_json(std::span<const diff::Field> row, std::int64_t rowid,
                        diff::TextEncoding encoding) const;
+  // An object of some of its columns, or all.
+  std::string row_json(std::span<const diff::Field> row, std::span<const std::uint32_t> some,
+                       diff::TextEncoding encoding) const;
+  std::string row_json(std::span<const diff::Field> row, diff::TextEncoding encoding) const;
   // The row whose key, or rowid, is in the parameters from `first_parameter` on. `prefix` is before the
   // names.
   std::string where_text(std::string_view prefix, bool by_rowid, int first_parameter) const;

@@ -71,49 +71,10 @@ std::string failed(const std::string& what, const Error& error) {
 
 }  // namespace
 
-// What they did to a table, as ALTER TABLE says it; columns by their index.
-struct SchemaMerge::Alteration {
-  ColumnMatches matches;                 // of base in theirs
-  ColumnMatches ours_of_base;            // of base in ours
-  ColumnMatches theirs_of_ours;          // of ours in theirs
-  bool done = false;                     // to ours, too
-  std::vector<std::size_t> new_in_ours;  // those that ours did not have
-};
-
 // SQLite keeps some for itself; their content is no user's.
 bool SchemaMerge::is_mergeable(const TableShape* table) {
   return table == nullptr ||
          (!table->shadow && !sql::equals_ignoring_case(table->name.substr(0, 7), "sqlite_"));
-}
-
-// The other side of a table of base; null: it is gone.
-const TableShape* SchemaMerge::follow(const VersionPair& pair, const TableShape& base) {
-  const auto found = std::ranges::find_if(pair.tables().pairs, [&](const TablePair& one) {
-    return one.before != nullptr && one.before->name == base.name;
-  });
-  return found == pair.tables().pairs.end() ? nullptr : found->after;
-}
-
-std::vector<SchemaMerge::Trio> SchemaMerge::trios() {
-  std::vector<Trio> trios;
-  const auto add = [&](const Trio& trio) {
-    if (is_mergeable(trio.base) && is_mergeable(trio.theirs) && is_mergeable(trio.ours))
-      trios.push_back(trio);
-  };
-  for (const TablePair& pair : their_pair_.tables().pairs) {
-    if (pair.before == nullptr) continue;
-    const Trio trio{.base = pair.before, .ours = follow(our_pair_, *pair.before), .theirs = pair.after};
-    if (trio.ours != nullptr) followed_.push_back(trio.ours);
-    add(trio);
-  }
-  for (const TablePair& pair : their_pair_.tables().pairs) {
-    if (pair.before != nullptr) continue;
-    // One of base under another name is not the one that they made.
-    const TableShape* const ours = ours_.find(pair.after->name);
-    add({.ours = std::ranges::find(followed_, ours) == followed_.end() ? ours : nullptr,
-         .theirs = pair.after});
-  }
-  return trios;
 }
 
 const SchemaEntry* SchemaMerge::entry_of(const VersionSchema& schema, std::string_view type,
@@ -167,7 +128,9 @@ Result<bool> SchemaMerge::make_room(const std::string& name, const std::string& 
   const bool is_of_base = type == "table" && std::ranges::any_of(followed_, [&](const TableShape* table) {
                             return sql::equals_ignoring_case(live_name(*table), name);
                           });
-  if (is_of_base || base_.find(name) != nullptr) {
+  const bool in_base =
+      std::ranges::any_of(bases_, [&](const Base& base) { return base.schema().find(name) != nullptr; });
+  if (is_of_base || in_base) {
     return Error(ErrorCode::kInvalidArgument,
                  fmt::format("{} cannot be what the branch calls so: {} {} is in the way", name, type, name))
         .with_hint("rename one of them on its branch first");
@@ -178,32 +141,19 @@ Result<bool> SchemaMerge::make_room(const std::string& name, const std::string& 
 }
 
 // Whether an index or trigger of the table was added or changed since base.
-bool SchemaMerge::objects_changed(const VersionSchema& now, const TableShape& table) const {
-  return std::ranges::any_of(now.entries, [&](const SchemaEntry& entry) {
+Result<bool> SchemaMerge::objects_changed(const VersionSchema& now, const TableShape& table,
+                                          VersionPair* Base::*side) {
+  for (const SchemaEntry& entry : now.entries) {
     if (entry.type == "table" || entry.sql.empty() || !sql::equals_ignoring_case(entry.table, table.name))
-      return false;
-    const SchemaEntry* const before = entry_of(base_, entry.type, entry.name);
-    return before == nullptr || !same_definition(before->sql, entry.sql);
-  });
-}
-
-// Rows that only were written again are the same.
-Result<bool> SchemaMerge::rows_changed(VersionPair& pair, const TableShape& base, const TableShape& now) {
-  if (now.kind == TableKind::kVirtual) return content_differs(pair, now.name);
-  Alteration alteration;
-  DOSQL_ASSIGN_OR_RETURN(alteration.matches, columns_.match(pair.before(), base, pair.after(), now));
-  alteration.ours_of_base = alteration.matches;
-  for (std::size_t i = 0; i < now.columns.size(); ++i) alteration.theirs_of_ours.emplace_back(i);
-  const TableTask task = task_of({.base = &base, .ours = &now, .theirs = &now}, alteration);
-  DOSQL_ASSIGN_OR_RETURN(merge::KeyedChanges changes, pair.changes(&base, &now, task.merged));
-  merge::KeyedChange change;
-  while (true) {
-    DOSQL_ASSIGN_OR_RETURN(const bool found, changes.next(change));
-    if (!found) return false;
-    const bool same = change.in_base && change.in_theirs && change.rowid_base == change.rowid_theirs &&
-                      merge::same_row(change.base, change.theirs);
-    if (!same) return true;
+      continue;
+    const SchemaEntry* const before = entry_in_base(entry.type, entry.name);
+    if (before == nullptr) return true;
+    if (same_definition(before->sql, entry.sql)) continue;
+    DOSQL_ASSIGN_OR_RETURN(const bool only_renamed,
+                           is_only_renamed(base_of(entry.type, entry.name), *before, entry, side));
+    if (!only_renamed) return true;
   }
+  return false;
 }
 
 Status SchemaMerge::create(const std::string& sql, const std::string& name) {
@@ -218,8 +168,7 @@ Status SchemaMerge::drop(std::string_view type, const std::string& name) {
 // --- Tables ---
 
 Result<MergedSchema> SchemaMerge::merge_tables() {
-  const auto same_sql = [](const SchemaEntry& a, const SchemaEntry& b) { return a.sql == b.sql; };
-  if (!std::ranges::equal(base_.entries, theirs_.entries, same_sql)) {
+  if (they_changed_something()) {
     DOSQL_ASSIGN_OR_RETURN(old_problem_, find_problem());
   }
   DOSQL_RETURN_IF_ERROR(drop_gone());
@@ -231,7 +180,10 @@ Result<MergedSchema> SchemaMerge::merge_tables() {
 }
 
 Status SchemaMerge::merge_table(const Trio& trio, MergedSchema& merged) {
-  if (trio.theirs == nullptr) return trio.ours == nullptr ? Status() : merge_dropped_by_theirs(trio, merged);
+  if (trio.theirs == nullptr) {
+    const bool is_gone = trio.base != nullptr && trio.ours != nullptr;
+    return is_gone ? merge_dropped_by_theirs(trio, merged) : Status();
+  }
   if (trio.base == nullptr && trio.ours != nullptr) {
     // Ours may have been called so before it followed theirs.
     DOSQL_ASSIGN_OR_RETURN(const auto there, live_definition("table", trio.ours->name));
@@ -247,7 +199,7 @@ Status SchemaMerge::create_table(const Trio& trio, MergedSchema& merged) {
   const std::string& sql = definition(theirs_, trio.theirs);
   DOSQL_ASSIGN_OR_RETURN(const bool free, make_room(trio.theirs->name, sql));
   if (!free) return {};
-  DOSQL_ASSIGN_OR_RETURN(const std::string followed, followed_definition(*trio.theirs, OwnNames::kTheirs));
+  DOSQL_ASSIGN_OR_RETURN(const std::string followed, followed_definition(trio, OwnNames::kTheirs));
   DOSQL_RETURN_IF_ERROR(create(followed, trio.theirs->name));
   return add_plain_task({.theirs = trio.theirs}, merged);
 }
@@ -262,22 +214,23 @@ Status SchemaMerge::merge_both_created(const Trio& trio, MergedSchema& merged) {
   return decision == Decision::kTheirs ? replace_emptied(trio, merged) : Status();
 }
 
-Result<bool> SchemaMerge::changed(const VersionSchema& now, const TableShape& table, VersionPair& pair,
-                                  const TableShape& base) {
-  if (!same_definition(definition(base_, &base), definition(now, &table)) || objects_changed(now, table))
-    return true;
-  return rows_changed(pair, base, table);
+Result<bool> SchemaMerge::changed(const VersionSchema& now, const Trio& trio, VersionPair* Base::*side) {
+  const TableShape& table = side == &Base::ours ? *trio.ours : *trio.theirs;
+  if (!same_definition(definition_in_base(trio), definition(now, &table))) return true;
+  DOSQL_ASSIGN_OR_RETURN(const bool with_objects, objects_changed(now, table, side));
+  if (with_objects) return true;
+  return rows_changed(trio, table, side);
 }
 
 // Theirs is null, or another table.
 Status SchemaMerge::merge_dropped_by_theirs(const Trio& trio, MergedSchema& merged) {
-  bool we_changed = context_.has_own_changes;
+  bool we_changed = context_.has_own_changes || trio.disputed;
   if (!we_changed) {
-    DOSQL_ASSIGN_OR_RETURN(we_changed, changed(ours_, *trio.ours, our_pair_, *trio.base));
+    DOSQL_ASSIGN_OR_RETURN(we_changed, changed(ours_, trio, &Base::ours));
   }
   if (we_changed) {
     DOSQL_ASSIGN_OR_RETURN(const Decision decision,
-                           decide(trio.ours->name, definition(base_, trio.base), definition(ours_, trio.ours),
+                           decide(trio.ours->name, definition_in_base(trio), definition(ours_, trio.ours),
                                   definition(theirs_, trio.theirs)));
     if (decision != Decision::kTheirs) return {};
   }
@@ -287,10 +240,13 @@ Status SchemaMerge::merge_dropped_by_theirs(const Trio& trio, MergedSchema& merg
 
 // Ours is null, or another table.
 Status SchemaMerge::merge_dropped_by_us(const Trio& trio, MergedSchema& merged) {
-  DOSQL_ASSIGN_OR_RETURN(const bool they_changed, changed(theirs_, *trio.theirs, their_pair_, *trio.base));
-  if (!they_changed) return {};
+  bool they_changed = trio.disputed;
+  if (!they_changed) {
+    DOSQL_ASSIGN_OR_RETURN(they_changed, changed(theirs_, trio, &Base::theirs));
+  }
+  if (!they_changed) return note_names_of_gone(trio);
   DOSQL_ASSIGN_OR_RETURN(const Decision decision,
-                         decide(trio.theirs->name, definition(base_, trio.base), definition(ours_, trio.ours),
+                         decide(trio.theirs->name, definition_in_base(trio), definition(ours_, trio.ours),
                                 definition(theirs_, trio.theirs)));
   if (decision != Decision::kTheirs) return {};
   back_.insert(diff::folded(trio.theirs->name));
@@ -309,15 +265,15 @@ Status SchemaMerge::replace_emptied(const Trio& trio, MergedSchema& merged) {
 }
 
 Status SchemaMerge::merge_definitions(const Trio& trio, MergedSchema& merged) {
-  const std::string& base = definition(base_, trio.base);
+  const std::string& base = definition_in_base(trio);
   const std::string& ours = definition(ours_, trio.ours);
   const std::string& theirs = definition(theirs_, trio.theirs);
   if (trio.theirs->kind == TableKind::kVirtual) {
     if (same_definition(base, theirs) || same_definition(ours, theirs)) {
-      merged.virtual_tables.push_back({trio.base, trio.theirs, trio.ours->name});
+      merged.virtual_tables.push_back({rows_of(trio), trio.theirs, trio.ours->name});
       return {};
     }
-    if (!same_definition(base, ours)) {
+    if (!same_definition(base, ours) || trio.disputed) {
       DOSQL_ASSIGN_OR_RETURN(const Decision decision, decide(trio.ours->name, base, ours, theirs));
       if (decision != Decision::kTheirs) return {};
     }
@@ -335,14 +291,10 @@ Status SchemaMerge::merge_definitions(const Trio& trio, MergedSchema& merged) {
   const bool they_changed = !same_definition(base, theirs) || !is_identity(alteration.matches);
   const bool we_changed = !same_definition(base, ours) || !is_identity(alteration.ours_of_base);
   const bool both_alike = same_definition(ours, theirs) && is_identity(alteration.theirs_of_ours);
-  if (!they_changed || both_alike) {
-    add_task(trio, alteration, merged);
-    return {};
-  }
+  if (both_alike || (!they_changed && !trio.disputed)) return add_task(trio, alteration, merged);
   const auto keep_ours = [&] {
     alteration.new_in_ours.clear();
-    add_task(trio, alteration, merged);
-    return Status();
+    return add_task(trio, alteration, merged);
   };
   const bool renamed = !sql::equals_ignoring_case(trio.base->name, trio.theirs->name) &&
                        !sql::equals_ignoring_case(live_name(*trio.ours), trio.theirs->name);
@@ -350,12 +302,11 @@ Status SchemaMerge::merge_definitions(const Trio& trio, MergedSchema& merged) {
     DOSQL_ASSIGN_OR_RETURN(const bool free, make_room(trio.theirs->name, theirs));
     if (!free) return keep_ours();
   }
-  DOSQL_ASSIGN_OR_RETURN(const bool altered, alter(trio, alteration));
-  if (altered) {
-    add_task(trio, alteration, merged);
-    return {};
+  if (!trio.disputed) {
+    DOSQL_ASSIGN_OR_RETURN(const bool altered, alter(trio, alteration));
+    if (altered) return add_task(trio, alteration, merged);
   }
-  if (we_changed) {
+  if (we_changed || trio.disputed) {
     DOSQL_ASSIGN_OR_RETURN(const Decision decision, decide(trio.ours->name, base, ours, theirs));
     return decision == Decision::kTheirs ? replace_table(trio, merged) : keep_ours();
   }
@@ -375,19 +326,21 @@ Status SchemaMerge::merge_definitions(const Trio& trio, MergedSchema& merged) {
 Result<SchemaMerge::Alteration> SchemaMerge::compare(const Trio& trio) {
   Alteration alteration;
   if (trio.base != nullptr) {
-    DOSQL_ASSIGN_OR_RETURN(alteration.matches, columns_.match(their_pair_.before(), *trio.base,
-                                                              their_pair_.after(), *trio.theirs));
-    DOSQL_ASSIGN_OR_RETURN(alteration.ours_of_base,
-                           columns_.match(our_pair_.before(), *trio.base, our_pair_.after(), *trio.ours));
+    DOSQL_ASSIGN_OR_RETURN(BaseColumns columns, columns_of(trio.from, trio));
+    alteration.matches = std::move(columns.theirs);
+    alteration.ours_of_base = std::move(columns.ours);
   }
   DOSQL_ASSIGN_OR_RETURN(alteration.theirs_of_ours,
-                         columns_.match(our_pair_.after(), *trio.ours, their_pair_.after(), *trio.theirs));
+                         columns_.match(our_point_, *trio.ours, their_point_, *trio.theirs));
+  if (trio.from != row_base_) {
+    DOSQL_ASSIGN_OR_RETURN(alteration.rows, columns_of(row_base_, trio));
+  }
   return alteration;
 }
 
 // False: what they did to the table cannot be said, or not be done to ours. Then nothing was done.
 Result<bool> SchemaMerge::alter(const Trio& trio, Alteration& alteration) {
-  const auto base = sql::table_definition(definition(base_, trio.base));
+  const auto base = sql::table_definition(definition(bases_[trio.from].schema(), trio.base));
   const auto theirs = sql::table_definition(definition(theirs_, trio.theirs));
   const auto ours = sql::table_definition(definition(ours_, trio.ours));
   if (!base || !theirs || !ours) return false;
@@ -395,7 +348,7 @@ Result<bool> SchemaMerge::alter(const Trio& trio, Alteration& alteration) {
       theirs->columns.size() != trio.theirs->columns.size() ||
       ours->columns.size() != trio.ours->columns.size())
     return false;
-  DOSQL_ASSIGN_OR_RETURN(const sql::Renames* const renamed, their_renames());
+  DOSQL_ASSIGN_OR_RETURN(const sql::Renames* const renamed, their_renames(trio.from));
   std::vector<Step> steps;
   if (!sql::equals_ignoring_case(trio.base->name, trio.theirs->name) &&
       !sql::equals_ignoring_case(live_name(*trio.ours), trio.theirs->name)) {
@@ -439,7 +392,7 @@ Result<bool> SchemaMerge::alter(const Trio& trio, Alteration& alteration) {
   if (!std::ranges::equal(base->constraints, theirs->constraints, same)) return false;
   std::erase_if(renames, [](const auto& rename) { return rename.first.empty(); });
   add_renames(name, renames, steps);
-  DOSQL_ASSIGN_OR_RETURN(const std::string followed, followed_definition(*trio.theirs, OwnNames::kOurs));
+  DOSQL_ASSIGN_OR_RETURN(const std::string followed, followed_definition(trio, OwnNames::kOurs));
   const auto added = sql::table_definition(followed);
   if (!added || added->columns.size() != theirs->columns.size()) return false;
   for (std::size_t i = 0; i < kept.size(); ++i) {
@@ -464,7 +417,7 @@ Result<bool> SchemaMerge::alter(const Trio& trio, Alteration& alteration) {
     steps.push_back({fmt::format("ALTER TABLE {} ADD COLUMN {}", place, added->columns[i].text)});
   }
   // Columns go by their names; but where only they changed the table, it gets their order.
-  const bool we_changed = !same_definition(definition(base_, trio.base), definition(ours_, trio.ours)) ||
+  const bool we_changed = !same_definition(definition_in_base(trio), definition(ours_, trio.ours)) ||
                           !is_identity(alteration.ours_of_base);
   if (reordered && !we_changed) return false;
   DOSQL_ASSIGN_OR_RETURN(alteration.done, run_steps(steps));
@@ -476,7 +429,7 @@ Result<bool> SchemaMerge::alter(const Trio& trio, Alteration& alteration) {
 Status SchemaMerge::replace_table(const Trio& trio, MergedSchema& merged) {
   DOSQL_ASSIGN_OR_RETURN(const std::string made, free_name("dosql_merged_table"));
   DOSQL_ASSIGN_OR_RETURN(const ColumnMatches matches,
-                         columns_.match(our_pair_.after(), *trio.ours, their_pair_.after(), *trio.theirs));
+                         columns_.match(our_point_, *trio.ours, their_point_, *trio.theirs));
   DOSQL_ASSIGN_OR_RETURN(const bool renamed, rename_for_replacing(*trio.ours, *trio.theirs, matches));
   const std::string& our_name = renamed ? trio.theirs->name : live_name(*trio.ours);
   std::string from;
@@ -497,7 +450,7 @@ Status SchemaMerge::replace_table(const Trio& trio, MergedSchema& merged) {
     to += (to.empty() ? "" : ", ") + quoted(their_rowid);
   }
   std::vector<std::string> steps;
-  DOSQL_ASSIGN_OR_RETURN(const std::string followed, followed_definition(*trio.theirs, OwnNames::kTheirs));
+  DOSQL_ASSIGN_OR_RETURN(const std::string followed, followed_definition(trio, OwnNames::kTheirs));
   steps.push_back(sql::with_created_name(followed, "main." + made));
   if (!from.empty()) {
     steps.push_back(fmt::format("INSERT OR ABORT INTO main.{} ({}) SELECT {} FROM main.{}", made, to, from,
@@ -528,28 +481,38 @@ Status SchemaMerge::replace_table(const Trio& trio, MergedSchema& merged) {
 
 Status SchemaMerge::add_plain_task(const Trio& trio, MergedSchema& merged) {
   if (trio.theirs->kind == TableKind::kVirtual) {
-    merged.virtual_tables.push_back({trio.base, trio.theirs, trio.theirs->name});
+    merged.virtual_tables.push_back({rows_of(trio), trio.theirs, trio.theirs->name});
     return {};
   }
   Alteration alteration;
   std::vector<std::string> restored;
+  const Trio taken{.base = trio.base,
+                   .ours = trio.theirs,
+                   .theirs = trio.theirs,
+                   .from = trio.from,
+                   .disputed = trio.disputed,
+                   .taken = true,
+                   .bases = trio.bases};
+  if (trio.from != row_base_) {
+    DOSQL_ASSIGN_OR_RETURN(alteration.rows, columns_of(row_base_, taken));
+  }
   if (trio.base != nullptr) {
-    DOSQL_ASSIGN_OR_RETURN(alteration.matches, columns_.match(their_pair_.before(), *trio.base,
-                                                              their_pair_.after(), *trio.theirs));
-    if (trio.ours != nullptr) {
-      DOSQL_ASSIGN_OR_RETURN(const ColumnMatches ours,
-                             columns_.match(our_pair_.before(), *trio.base, our_pair_.after(), *trio.ours));
-      for (std::size_t i = 0; i < ours.size(); ++i) {
-        if (ours[i] || !alteration.matches[i]) continue;
-        // All that it holds is new to ours.
-        restored.push_back(trio.theirs->columns[*alteration.matches[i]].name);
-        alteration.matches[i].reset();
-      }
+    DOSQL_ASSIGN_OR_RETURN(BaseColumns columns, columns_of(trio.from, trio));
+    alteration.matches = std::move(columns.theirs);
+    for (std::size_t i = 0; i < columns.ours.size() && trio.ours != nullptr; ++i) {
+      if (columns.ours[i] || !alteration.matches[i]) continue;
+      // All that it holds is new to ours.
+      const std::size_t there = *alteration.matches[i];
+      restored.push_back(trio.theirs->columns[there].name);
+      alteration.matches[i].reset();
+      if (!alteration.rows) continue;
+      for (ColumnMatches* const matches : {&alteration.rows->ours, &alteration.rows->theirs})
+        std::ranges::replace(*matches, std::optional(there), std::optional<std::size_t>());
     }
     alteration.ours_of_base = alteration.matches;
   }
   for (std::size_t i = 0; i < trio.theirs->columns.size(); ++i) alteration.theirs_of_ours.emplace_back(i);
-  add_task({.base = trio.base, .ours = trio.theirs, .theirs = trio.theirs}, alteration, merged);
+  DOSQL_RETURN_IF_ERROR(add_task(taken, alteration, merged));
   MergedTable& table = merged.tables.back().merged;
   for (std::uint32_t i = 0; i < table.columns.size(); ++i) {
     if (std::ranges::find(restored, table.columns[i].name) != restored.end()) table.restored.push_back(i);
@@ -557,19 +520,22 @@ Status SchemaMerge::add_plain_task(const Trio& trio, MergedSchema& merged) {
   return {};
 }
 
-void SchemaMerge::add_task(const Trio& trio, const Alteration& alteration, MergedSchema& merged) {
+Status SchemaMerge::add_task(const Trio& trio, const Alteration& alteration, MergedSchema& merged) {
   merged.tables.push_back(task_of(trio, alteration));
-  note_names(trio, alteration, merged.tables.back().merged.name);
+  return note_names(trio, alteration, merged.tables.back().merged.name);
 }
 
 // What the columns of all three are called from now on.
-void SchemaMerge::note_names(const Trio& trio, const Alteration& alteration, const std::string& table) {
+Status SchemaMerge::note_names(const Trio& trio, const Alteration& alteration, const std::string& table) {
   NameChange base{.table = trio.base == nullptr ? "" : trio.base->name, .new_table = table, .columns = {}};
   NameChange ours{.table = trio.ours->name, .new_table = table, .columns = {}};
   NameChange theirs{.table = trio.theirs->name, .new_table = table, .columns = {}};
   const auto add = [](NameChange& change, const std::string& from, const std::string& to) {
     if (!sql::equals_ignoring_case(from, to)) change.columns.emplace_back(from, to);
   };
+  std::vector<std::string> our_columns;
+  std::vector<std::string> their_columns;
+  for (const ColumnShape& column : trio.theirs->columns) their_columns.push_back(column.name);
   for (std::size_t i = 0; i < trio.ours->columns.size(); ++i) {
     const std::string& our_name = trio.ours->columns[i].name;
     const auto in_base = std::ranges::find(alteration.ours_of_base, std::optional(i));
@@ -582,37 +548,54 @@ void SchemaMerge::note_names(const Trio& trio, const Alteration& alteration, con
         name = trio.theirs->columns[*in_theirs].name;
       add(base, base_name, name);
     }
-    if (in_theirs) add(theirs, trio.theirs->columns[*in_theirs].name, name);
+    if (in_theirs) {
+      add(theirs, trio.theirs->columns[*in_theirs].name, name);
+      their_columns[*in_theirs] = name;
+    }
     add(ours, our_name, name);
+    our_columns.push_back(name);
   }
   const auto keep = [](std::vector<NameChange>& all, NameChange change) {
     if (change.table.empty()) return;
     if (change.columns.empty() && sql::equals_ignoring_case(change.table, change.new_table)) return;
     all.push_back(std::move(change));
   };
-  keep(base_names_, std::move(base));
-  // Else it is theirs already.
-  if (trio.ours != trio.theirs) keep(our_names_, std::move(ours));
+  keep(bases_[trio.from].names, std::move(base));
+  if (!trio.taken) keep(our_names_, std::move(ours));
   keep(their_names_, std::move(theirs));
+  for (std::size_t i = 0; i < trio.bases.size(); ++i) {
+    if (i != trio.from) DOSQL_RETURN_IF_ERROR(note_names_in(i, trio, table, our_columns, their_columns));
+  }
+  return {};
 }
 
 TableTask SchemaMerge::task_of(const Trio& trio, const Alteration& alteration) const {
-  TableTask task{.base = trio.base, .theirs = trio.theirs, .merged = {}};
+  TableTask task{.base = rows_of(trio), .theirs = trio.theirs, .merged = {}};
   MergedTable& table = task.merged;
   const bool renamed_by_them = alteration.done && trio.base != nullptr &&
                                !sql::equals_ignoring_case(trio.base->name, trio.theirs->name) &&
                                sql::equals_ignoring_case(trio.base->name, trio.ours->name);
   table.name = renamed_by_them ? trio.theirs->name : live_name(*trio.ours);
-  if (trio.base != nullptr) table.origin = {their_pair_.before(), trio.base->schema_rowid};
+  if (trio.base != nullptr) table.origin = {bases_[trio.from].point(), trio.base->schema_rowid};
   table.autoincrement = trio.ours->autoincrement;
   std::vector<std::optional<std::uint32_t>> places(trio.ours->columns.size());
-  const auto add = [&](const ColumnShape& column, const std::string& name, std::optional<std::size_t> in_base,
-                       std::optional<std::size_t> in_theirs) {
-    if (in_base && !has_value(trio.base->columns[*in_base])) in_base.reset();
+  const TableShape* const rows = task.base;
+  const auto find = [](const ColumnMatches& matches, std::optional<std::size_t> wanted) {
+    const auto found = wanted ? std::ranges::find(matches, wanted) : matches.end();
+    return found == matches.end() ? std::optional<std::size_t>()
+                                  : static_cast<std::size_t>(found - matches.begin());
+  };
+  const auto add = [&](const ColumnShape& column, const std::string& name, std::optional<std::size_t> in_ours,
+                       std::optional<std::size_t> in_base, std::optional<std::size_t> in_theirs) {
+    if (alteration.rows) {
+      in_base = find(alteration.rows->ours, in_ours);
+      if (!in_base) in_base = find(alteration.rows->theirs, in_theirs);
+    }
+    if (in_base && (rows == nullptr || !has_value(rows->columns[*in_base]))) in_base.reset();
     if (in_theirs && !has_value(trio.theirs->columns[*in_theirs])) in_theirs.reset();
     const auto absent = diff::absent_column(in_theirs ? trio.theirs->columns[*in_theirs].stored.missing
                                                       : column.stored.missing);
-    table.changes.base.push_back(in_base ? trio.base->columns[*in_base].stored : absent);
+    table.changes.base.push_back(in_base ? rows->columns[*in_base].stored : absent);
     table.changes.theirs.push_back(in_theirs ? trio.theirs->columns[*in_theirs].stored : absent);
     if (!in_theirs) table.changes.theirs_lacks.push_back(static_cast<std::uint32_t>(table.columns.size()));
     table.columns.push_back({name, column.affinity, column.collation, in_theirs.has_value()});
@@ -620,10 +603,7 @@ TableTask SchemaMerge::task_of(const Trio& trio, const Alteration& alteration) c
   for (std::size_t i = 0; i < trio.ours->columns.size(); ++i) {
     const ColumnShape& column = trio.ours->columns[i];
     if (!has_value(column)) continue;
-    std::optional<std::size_t> in_base;
-    for (std::size_t b = 0; b < alteration.ours_of_base.size(); ++b) {
-      if (alteration.ours_of_base[b] == i) in_base = b;
-    }
+    const std::optional<std::size_t> in_base = find(alteration.ours_of_base, i);
     std::optional<std::size_t> in_theirs;
     if (in_base) {
       in_theirs = alteration.matches[*in_base];
@@ -635,11 +615,11 @@ TableTask SchemaMerge::task_of(const Trio& trio, const Alteration& alteration) c
     const bool takes_name = in_base && in_theirs && alteration.done &&
                             sql::equals_ignoring_case(column.name, trio.base->columns[*in_base].name);
     places[i] = static_cast<std::uint32_t>(table.columns.size());
-    add(column, takes_name ? trio.theirs->columns[*in_theirs].name : column.name, in_base, in_theirs);
+    add(column, takes_name ? trio.theirs->columns[*in_theirs].name : column.name, i, in_base, in_theirs);
   }
   for (const std::size_t added : alteration.new_in_ours) {
     const ColumnShape& column = trio.theirs->columns[added];
-    if (has_value(column)) add(column, column.name, std::nullopt, added);
+    if (has_value(column)) add(column, column.name, std::nullopt, std::nullopt, added);
   }
   if (trio.ours->rowid_column) {
     table.rowid_column = places[*trio.ours->rowid_column];
@@ -673,36 +653,51 @@ Result<std::optional<std::string>> SchemaMerge::live_definition(std::string_view
 
 // What they dropped, before the tables and columns that it is about are.
 Status SchemaMerge::drop_gone() {
-  for (const SchemaEntry& entry : base_.entries) {
-    if (entry.type == "table" || entry.sql.empty()) continue;
-    if (entry_of(theirs_, entry.type, entry.name) != nullptr) continue;
-    const SchemaEntry* const ours = entry_of(ours_, entry.type, entry.name);
-    if (ours == nullptr) continue;
-    const bool takes_along = entry.type == "view" && std::ranges::any_of(ours_.entries, [&](const auto& one) {
-                               return one.type == "trigger" &&
-                                      sql::equals_ignoring_case(one.table, entry.name) &&
-                                      entry_of(base_, "trigger", one.name) == nullptr;
-                             });
-    if (!same_definition(entry.sql, ours->sql) || takes_along) {
-      // Where a table or column was renamed, the text says it.
-      DOSQL_ASSIGN_OR_RETURN(const bool only_renamed, is_only_renamed(entry, *ours));
-      if (!only_renamed || takes_along) {
-        DOSQL_ASSIGN_OR_RETURN(const Decision decision, decide(entry.name, entry.sql, ours->sql, ""));
-        if (decision != Decision::kTheirs) continue;
-      }
+  std::set<const SchemaEntry*> done;
+  for (std::size_t from = 0; from < bases_.size(); ++from) {
+    for (const SchemaEntry& entry : bases_[from].schema().entries) {
+      if (entry.type == "table" || entry.sql.empty()) continue;
+      if (entry_of(theirs_, entry.type, entry.name) != nullptr) continue;
+      const SchemaEntry* const ours = entry_of(ours_, entry.type, entry.name);
+      const bool disputed = is_disputed(entry.type, entry.name);
+      if (!disputed && entry_in_base(entry.type, entry.name) != &entry) continue;
+      if (ours == nullptr || !done.insert(ours).second) continue;
+      DOSQL_RETURN_IF_ERROR(drop_gone(from, entry, *ours, disputed));
     }
-    dropped_by_them_.insert(entry.type + " " + diff::folded(entry.name));
-    DOSQL_RETURN_IF_ERROR(drop(entry.type, entry.name));
   }
   return {};
 }
 
-// Whether ours says what base says, under the names that ours gave to tables and columns.
-Result<bool> SchemaMerge::is_only_renamed(const SchemaEntry& base, const SchemaEntry& ours) {
-  DOSQL_ASSIGN_OR_RETURN(const std::vector<NameChange>* const changes, our_changes());
-  DOSQL_ASSIGN_OR_RETURN(const std::vector<SchemaEntry> entries, renamed_entries(base_, *changes));
+Status SchemaMerge::drop_gone(std::size_t from, const SchemaEntry& entry, const SchemaEntry& ours,
+                              bool disputed) {
+  const bool takes_along = entry.type == "view" && std::ranges::any_of(ours_.entries, [&](const auto& one) {
+                             return one.type == "trigger" &&
+                                    sql::equals_ignoring_case(one.table, entry.name) &&
+                                    entry_in_base("trigger", one.name) == nullptr;
+                           });
+  bool we_changed = disputed || takes_along;
+  if (!we_changed && !same_definition(entry.sql, ours.sql)) {
+    // Where a table or column was renamed, the text says it.
+    DOSQL_ASSIGN_OR_RETURN(const bool only_renamed, is_only_renamed(from, entry, ours, &Base::ours));
+    we_changed = !only_renamed;
+  }
+  if (we_changed) {
+    DOSQL_ASSIGN_OR_RETURN(const Decision decision,
+                           decide(entry.name, disputed ? "" : entry.sql, ours.sql, ""));
+    if (decision != Decision::kTheirs) return {};
+  }
+  dropped_by_them_.insert(entry.type + " " + diff::folded(entry.name));
+  return drop(entry.type, entry.name);
+}
+
+// Whether a side says what base says, under the names that it gave to tables and columns.
+Result<bool> SchemaMerge::is_only_renamed(std::size_t from, const SchemaEntry& base, const SchemaEntry& now,
+                                          VersionPair* Base::*side) {
+  DOSQL_ASSIGN_OR_RETURN(const std::vector<NameChange>* const changes, changes_of(from, side));
+  DOSQL_ASSIGN_OR_RETURN(const std::vector<SchemaEntry> entries,
+                         renamed_entries(bases_[from].schema(), *changes));
   return std::ranges::any_of(entries, [&](const SchemaEntry& entry) {
-    return entry.type == base.type && entry.name == base.name && same_definition(entry.sql, ours.sql);
+    return entry.type == base.type && entry.name == base.name && same_definition(entry.sql, now.sql);
   });
 }
 

@@ -21,6 +21,7 @@
 #include "engine/table_shape.h"
 #include "engine/temp_triggers.h"
 #include "engine/version_pair.h"
+#include "engine/virtual_base.h"
 #include "sql/stored_definition.h"
 
 namespace dosql::engine {
@@ -44,6 +45,19 @@ struct MergedSchema {
   std::vector<VirtualTask> virtual_tables;
 };
 
+// A base beside ours, and beside theirs.
+struct BasePairs {
+  VersionPair* ours = nullptr;
+  VersionPair* theirs = nullptr;
+};
+
+// All versions that count: where MergeContext::schema_bases is set, its bases; else one. Rows are counted
+// from one of them.
+struct MergedVersions {
+  std::vector<BasePairs> bases;
+  std::size_t row_base = 0;
+};
+
 // What has an effect on rows comes before them, indexes and what else is made of tables after them: an index
 // that is built of the rows costs less than one that follows them, and its UNIQUE holds at the end only.
 //
@@ -54,52 +68,96 @@ struct MergedSchema {
 // renamed is done to ours too; where that does not make sense, it is a conflict.
 class SchemaMerge {
  public:
-  // Base beside ours and beside theirs. All must outlive it.
-  SchemaMerge(MergeContext& context, ColumnLines& columns, TempTriggers& temp_triggers, VersionPair& ours,
-              VersionPair& theirs)
+  // All must outlive it.
+  SchemaMerge(MergeContext& context, ColumnLines& columns, TempTriggers& temp_triggers,
+              const MergedVersions& versions)
       : context_(context),
         columns_(columns),
         temp_triggers_(temp_triggers),
-        our_pair_(ours),
-        their_pair_(theirs),
-        base_(*theirs.tables().before),
-        ours_(*ours.tables().after),
-        theirs_(*theirs.tables().after) {}
+        row_base_(versions.row_base),
+        ours_(*versions.bases[0].ours->tables().after),
+        theirs_(*versions.bases[0].theirs->tables().after),
+        our_point_(versions.bases[0].ours->after()),
+        their_point_(versions.bases[0].theirs->after()) {
+    for (const BasePairs& base : versions.bases) bases_.emplace_back(base);
+  }
 
   // REQUIRES of both: inside a transaction, the schema is ours. Errors: what SQLite says of a definition.
   Result<MergedSchema> merge_tables();
   Status merge_rest();
+  // Whether their schema is another than that of a base.
+  bool they_changed_something() const;
 
  private:
+  // What is compared with ours and theirs.
+  struct Base {
+    explicit Base(const BasePairs& pairs) : ours(pairs.ours), theirs(pairs.theirs) {}
+    const VersionSchema& schema() const { return *theirs->tables().before; }
+    const version::ReadPoint& point() const { return theirs->before(); }
+
+    VersionPair* ours;
+    VersionPair* theirs;
+    std::vector<NameChange> names;  // from those in it to the merged ones
+    std::optional<sql::Renames> their_renames;
+    std::optional<std::vector<NameChange>> our_changes;
+    std::optional<std::vector<NameChange>> their_changes;
+  };
+  // A table, and which base it is counted from; its rows are from the one that all rows are.
   struct Trio {
     const TableShape* base = nullptr;
     const TableShape* ours = nullptr;
     const TableShape* theirs = nullptr;
+    std::size_t from = 0;
+    bool disputed = false;                      // it cannot be told which: both sides changed it
+    bool taken = false;                         // ours is theirs by now
+    std::vector<const TableShape*> bases = {};  // in all of them; empty: in none
   };
-  struct Alteration;
 
   static bool is_mergeable(const TableShape* table);
-  static const TableShape* follow(const VersionPair& pair, const TableShape& base);
+  static const TableShape* follow(const VersionPair& pair, const TableShape& base, const VersionSchema& now);
   std::vector<Trio> trios();
+  std::optional<Trio> trio_of(std::size_t base, const TableShape& table) const;
+  const TableShape* rows_of(const Trio& trio) const;
+  // What its columns are on the sides.
+  struct BaseColumns {
+    ColumnMatches ours;
+    ColumnMatches theirs;
+  };
+  // What they did to a table, as ALTER TABLE says it; columns by their index.
+  struct Alteration {
+    ColumnMatches matches;                 // of base in theirs
+    ColumnMatches ours_of_base;            // of base in ours
+    ColumnMatches theirs_of_ours;          // of ours in theirs
+    bool done = false;                     // to ours, too
+    std::vector<std::size_t> new_in_ours;  // those that ours did not have
+    // Where rows are counted from another base than the table: the columns of that.
+    std::optional<BaseColumns> rows = {};
+  };
+  Result<BaseColumns> columns_of(std::size_t base, const Trio& trio);
+  const std::string& definition_in_base(const Trio& trio) const;
+  std::size_t base_of(std::string_view type, std::string_view name) const;
+  bool is_disputed(std::string_view type, std::string_view name) const;
+  const diff::SchemaEntry* entry_in_base(std::string_view type, std::string_view name) const;
   // What ours is called by now.
   const std::string& live_name(const TableShape& ours) const;
   Status exchange_names(const std::vector<Trio>& tables);
   Status drop_gone();
+  Status drop_gone(std::size_t from, const diff::SchemaEntry& entry, const diff::SchemaEntry& ours,
+                   bool disputed);
   Status merge_table(const Trio& trio, MergedSchema& merged);
   Status create_table(const Trio& trio, MergedSchema& merged);
   Status merge_both_created(const Trio& trio, MergedSchema& merged);
   // Whether one side changed a table of base, or its rows, indexes or triggers.
-  Result<bool> changed(const VersionSchema& now, const TableShape& table, VersionPair& pair,
-                       const TableShape& base);
+  Result<bool> changed(const VersionSchema& now, const Trio& trio, VersionPair* Base::*side);
   Status merge_dropped_by_theirs(const Trio& trio, MergedSchema& merged);
   Status merge_dropped_by_us(const Trio& trio, MergedSchema& merged);
   Status merge_definitions(const Trio& trio, MergedSchema& merged);
   Result<Alteration> compare(const Trio& trio);
-  Result<const sql::Renames*> their_renames();
-  Result<const std::vector<NameChange>*> our_changes();
+  Result<const sql::Renames*> their_renames(std::size_t from);
+  Result<const std::vector<NameChange>*> changes_of(std::size_t from, VersionPair* Base::*side);
   enum class OwnNames : std::uint8_t { kTheirs, kOurs };
   // Their definition under the names that ours gave to what they call as base does.
-  Result<std::string> followed_definition(const TableShape& theirs, OwnNames own);
+  Result<std::string> followed_definition(const Trio& trio, OwnNames own);
   enum class StepKind : std::uint8_t { kOther, kRename };
   struct Step {
     std::string sql;
@@ -131,9 +189,13 @@ class SchemaMerge {
                                     const ColumnMatches& matches);
   Status replace_table(const Trio& trio, MergedSchema& merged);
   Status replace_emptied(const Trio& trio, MergedSchema& merged);
-  void add_task(const Trio& trio, const Alteration& alteration, MergedSchema& merged);
+  Status add_task(const Trio& trio, const Alteration& alteration, MergedSchema& merged);
   TableTask task_of(const Trio& trio, const Alteration& alteration) const;
-  void note_names(const Trio& trio, const Alteration& alteration, const std::string& table);
+  Status note_names(const Trio& trio, const Alteration& alteration, const std::string& table);
+  Status note_names_of_gone(const Trio& trio);
+  Status note_names_in(std::size_t base, const Trio& trio, const std::string& table,
+                       const std::vector<std::string>& our_columns,
+                       const std::vector<std::string>& their_columns);
   // The table is theirs now, by its definition.
   Status add_plain_task(const Trio& trio, MergedSchema& merged);
 
@@ -142,8 +204,12 @@ class SchemaMerge {
                           const std::string& theirs);
   // Whether the name is free for what they call so, be it that what has it goes.
   Result<bool> make_room(const std::string& name, const std::string& theirs);
-  Result<bool> rows_changed(VersionPair& pair, const TableShape& base, const TableShape& now);
-  bool objects_changed(const VersionSchema& now, const TableShape& table) const;
+  Result<bool> rows_changed(const Trio& trio, const TableShape& now, VersionPair* Base::*side);
+  // kUnknown: they are others than in that base, as the bases merged may have them.
+  enum class RowsSince : std::uint8_t { kSame, kChanged, kUnknown };
+  Result<RowsSince> rows_since(std::size_t from, const TableShape& base, const TableShape& now,
+                               VersionPair* Base::*side, std::optional<VirtualBase>& merged_bases);
+  Result<bool> objects_changed(const VersionSchema& now, const TableShape& table, VersionPair* Base::*side);
 
   static const diff::SchemaEntry* entry_of(const VersionSchema& schema, std::string_view type,
                                            std::string_view name);
@@ -161,7 +227,8 @@ class SchemaMerge {
     const diff::SchemaEntry* ours = nullptr;
     const diff::SchemaEntry* theirs = nullptr;
   };
-  Result<bool> is_only_renamed(const diff::SchemaEntry& base, const diff::SchemaEntry& ours);
+  Result<bool> is_only_renamed(std::size_t from, const diff::SchemaEntry& base, const diff::SchemaEntry& now,
+                               VersionPair* Base::*side);
   Status merge_object(const Object& object);
   Result<const diff::SchemaEntry*> wanted(const Object& object);
   Status refused(const Object& object, const diff::SchemaEntry& wanted, const Error& error);
@@ -176,17 +243,15 @@ class SchemaMerge {
   MergeContext& context_;
   ColumnLines& columns_;
   TempTriggers& temp_triggers_;
-  VersionPair& our_pair_;
-  VersionPair& their_pair_;
-  const VersionSchema& base_;
+  std::vector<Base> bases_;
+  const std::size_t row_base_;
   const VersionSchema& ours_;
   const VersionSchema& theirs_;
+  const version::ReadPoint our_point_;
+  const version::ReadPoint their_point_;
   // From the names in a version to the merged ones.
-  std::vector<NameChange> base_names_;
   std::vector<NameChange> our_names_;
   std::vector<NameChange> their_names_;
-  std::optional<sql::Renames> their_renames_;
-  std::optional<std::vector<NameChange>> our_changes_;
   std::set<std::string> dropped_by_them_;               // objects: type, space, folded name
   std::set<std::string> back_;                          // tables that ours had dropped
   std::map<const TableShape*, std::string> new_names_;  // of tables of ours, given by exchange_names()

@@ -41,46 +41,52 @@ void SchemaMerge::add_renames(const std::string& table,
 }
 
 // What they gave other names, of tables and columns: what speaks of it says so in its definition.
-Result<const sql::Renames*> SchemaMerge::their_renames() {
-  if (their_renames_) return &*their_renames_;
+Result<const sql::Renames*> SchemaMerge::their_renames(std::size_t from) {
+  Base& base = bases_[from];
+  if (base.their_renames) return &*base.their_renames;
   sql::Renames renames;
-  for (const TablePair& pair : their_pair_.tables().pairs) {
+  for (const TablePair& pair : base.theirs->tables().pairs) {
     if (pair.before == nullptr || pair.after == nullptr || pair.before->kind == TableKind::kVirtual) continue;
     if (pair.renamed()) renames.emplace_back(pair.before->name, pair.after->name);
-    DOSQL_ASSIGN_OR_RETURN(const ColumnMatches matches, columns_.match(their_pair_.before(), *pair.before,
-                                                                       their_pair_.after(), *pair.after));
+    DOSQL_ASSIGN_OR_RETURN(const ColumnMatches matches,
+                           columns_.match(base.point(), *pair.before, their_point_, *pair.after));
     NameChange change = name_change(*pair.before, matches, *pair.after);
     std::ranges::move(change.columns, std::back_inserter(renames));
   }
-  return &their_renames_.emplace(std::move(renames));
+  return &base.their_renames.emplace(std::move(renames));
 }
 
-// Which names ours gave to tables of base and their columns.
-Result<const std::vector<NameChange>*> SchemaMerge::our_changes() {
-  if (our_changes_) return &*our_changes_;
+// Which names a side gave to tables of base and their columns.
+Result<const std::vector<NameChange>*> SchemaMerge::changes_of(std::size_t from, VersionPair* Base::*side) {
+  Base& base = bases_[from];
+  auto& known = side == &Base::ours ? base.our_changes : base.their_changes;
+  if (known) return &*known;
+  const VersionPair& sides = *(base.*side);
   std::vector<NameChange> changes;
-  for (const TablePair& pair : our_pair_.tables().pairs) {
+  for (const TablePair& pair : sides.tables().pairs) {
     if (pair.before == nullptr || pair.after == nullptr) continue;
     if (pair.before->kind == TableKind::kVirtual || !is_mergeable(pair.before)) continue;
     DOSQL_ASSIGN_OR_RETURN(const ColumnMatches matches,
-                           columns_.match(our_pair_.before(), *pair.before, our_pair_.after(), *pair.after));
+                           columns_.match(sides.before(), *pair.before, sides.after(), *pair.after));
     NameChange change = name_change(*pair.before, matches, *pair.after);
     if (!change.columns.empty() || change.table != change.new_table) changes.push_back(std::move(change));
   }
-  return &our_changes_.emplace(std::move(changes));
+  return &known.emplace(std::move(changes));
 }
 
-Result<std::string> SchemaMerge::followed_definition(const TableShape& theirs, OwnNames own) {
+Result<std::string> SchemaMerge::followed_definition(const Trio& trio, OwnNames own) {
+  const TableShape& theirs = *trio.theirs;
   if (theirs.kind == TableKind::kVirtual) return definition(theirs_, &theirs);
-  DOSQL_ASSIGN_OR_RETURN(const std::vector<NameChange>* const all, our_changes());
+  DOSQL_ASSIGN_OR_RETURN(const std::vector<NameChange>* const all, changes_of(trio.from, &Base::ours));
   std::vector<NameChange> changes = *all;
-  const std::vector<TablePair>& pairs = their_pair_.tables().pairs;
+  const std::vector<TablePair>& pairs = bases_[trio.from].theirs->tables().pairs;
   std::erase_if(changes, [&](NameChange& change) {
     const auto pair = std::ranges::find_if(pairs, [&](const TablePair& one) {
       return one.before != nullptr && one.before->name == change.table;
     });
     const TableShape* const there = pair != pairs.end() ? pair->after : nullptr;
-    if (there == nullptr || (own == OwnNames::kTheirs && there == &theirs)) return true;
+    if (there == nullptr || (own == OwnNames::kTheirs && sql::equals_ignoring_case(there->name, theirs.name)))
+      return true;
     if (pair->renamed()) change.table = change.new_table = there->name;
     std::erase_if(change.columns, [&](const auto& column) { return !there->find_column(column.first); });
     return change.columns.empty() && change.table == change.new_table;
@@ -191,7 +197,7 @@ Result<std::vector<SchemaMerge::StuckTrigger>> SchemaMerge::take_stuck_triggers(
     if (!problem.empty()) stuck.push_back({entry.name, entry.sql, std::move(problem)});
   }
   if (stuck.empty()) return stuck;
-  DOSQL_ASSIGN_OR_RETURN(const auto before, ConnectionState::open(connection.core(), our_pair_.after()));
+  DOSQL_ASSIGN_OR_RETURN(const auto before, ConnectionState::open(connection.core(), our_point_));
   for (StuckTrigger& trigger : stuck) {
     DOSQL_ASSIGN_OR_RETURN(const std::string old_problem, trigger_problem(*before, trigger.name));
     trigger.was_stuck = trigger.problem == old_problem;

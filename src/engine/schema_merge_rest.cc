@@ -26,7 +26,10 @@ using sql::same_definition;
 }  // namespace
 
 Status SchemaMerge::merge_rest() {
-  DOSQL_ASSIGN_OR_RETURN(const std::vector<SchemaEntry> base, renamed_entries(base_, base_names_));
+  std::vector<std::vector<SchemaEntry>> bases;
+  for (const Base& base : bases_) {
+    DOSQL_ASSIGN_OR_RETURN(bases.emplace_back(), renamed_entries(base.schema(), base.names));
+  }
   DOSQL_ASSIGN_OR_RETURN(const std::vector<SchemaEntry> ours, renamed_entries(ours_, our_names_));
   DOSQL_ASSIGN_OR_RETURN(const std::vector<SchemaEntry> theirs, renamed_entries(theirs_, their_names_));
   const auto find = [](const std::vector<SchemaEntry>& entries, const SchemaEntry& wanted) {
@@ -35,16 +38,20 @@ Status SchemaMerge::merge_rest() {
     });
     return found == entries.end() ? nullptr : &*found;
   };
+  const auto find_in_base = [&](const SchemaEntry& wanted) {
+    return is_disputed(wanted.type, wanted.name) ? nullptr
+                                                 : find(bases[base_of(wanted.type, wanted.name)], wanted);
+  };
   std::vector<Object> objects;
   // A trigger may be one of a view.
   for (const std::string_view type : {"index", "view", "trigger"}) {
     for (const SchemaEntry& entry : theirs) {
       if (entry.type == type)
-        objects.push_back({entry.type, entry.name, find(base, entry), find(ours, entry), &entry});
+        objects.push_back({entry.type, entry.name, find_in_base(entry), find(ours, entry), &entry});
     }
     for (const SchemaEntry& entry : ours) {
       if (entry.type == type && find(theirs, entry) == nullptr)
-        objects.push_back({entry.type, entry.name, find(base, entry), &entry, nullptr});
+        objects.push_back({entry.type, entry.name, find_in_base(entry), &entry, nullptr});
     }
   }
   for (const Object& object : objects) DOSQL_RETURN_IF_ERROR(merge_object(object));
@@ -60,12 +67,13 @@ Result<const SchemaEntry*> SchemaMerge::wanted(const Object& object) {
   if (theirs == nullptr)
     return dropped_by_them_.contains(object.type + " " + diff::folded(object.name)) ? nullptr : ours;
   if (ours != nullptr && same_definition(ours->sql, theirs->sql)) return ours;
-  const bool they_changed = base == nullptr || !same_definition(base->sql, theirs->sql);
+  const bool disputed = is_disputed(object.type, object.name);
+  const bool they_changed = disputed || base == nullptr || !same_definition(base->sql, theirs->sql);
   if (ours == nullptr && back_.contains(diff::folded(theirs->table))) return theirs;
   if (!they_changed) return ours;
   const bool we_changed =
       base == nullptr ? ours != nullptr : ours == nullptr || !same_definition(base->sql, ours->sql);
-  if (!we_changed) return theirs;
+  if (!we_changed && !disputed) return theirs;
   DOSQL_ASSIGN_OR_RETURN(const Decision decision, decide(object.name, base == nullptr ? "" : base->sql,
                                                          ours == nullptr ? "" : ours->sql, theirs->sql));
   return decision == Decision::kTheirs ? theirs : ours;
@@ -154,9 +162,7 @@ Result<std::string> SchemaMerge::find_problem() const {
 
 // A view or trigger that only the combination of both sides makes useless.
 Status SchemaMerge::settle_problems(const std::vector<Object>& objects) {
-  const auto same_sql = [](const SchemaEntry& a, const SchemaEntry& b) { return a.sql == b.sql; };
-  const bool schema_changed = !std::ranges::equal(base_.entries, theirs_.entries, same_sql);
-  if (!schema_changed || !old_problem_.empty()) return {};
+  if (!they_changed_something() || !old_problem_.empty()) return {};
   std::set<std::string> settled;
   while (true) {
     DOSQL_ASSIGN_OR_RETURN(const std::string problem, find_problem());
@@ -209,7 +215,7 @@ Status SchemaMerge::settle_triggers(const std::vector<Object>& objects) {
     if (problem.empty()) continue;
     DOSQL_ASSIGN_OR_RETURN(problem, trigger_problem_alone(connection, object.name));
     if (problem.empty()) continue;
-    const version::ReadPoint& from = is_theirs(object) ? their_pair_.after() : our_pair_.after();
+    const version::ReadPoint& from = is_theirs(object) ? their_point_ : our_point_;
     DOSQL_ASSIGN_OR_RETURN(const auto there, ConnectionState::open(connection.core(), from));
     DOSQL_ASSIGN_OR_RETURN(const std::string before, trigger_problem(*there, object.name));
     if (!before.empty()) continue;

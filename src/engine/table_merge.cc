@@ -127,6 +127,10 @@ Status TableMerge::take(KeyedChange& change) {
   if (!context_.left_alone.empty() && context_.left_alone.contains(name_of(change))) return {};
   preference_ = preference_about(change);
   current_ = &change;
+  if (context_.effects != nullptr) {
+    DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> ours, statements_.find(address_of(change)));
+    current_ours_ = row_json(values_of(ours));
+  }
   if (!change.in_theirs) return take_delete(change);
   follow(change);
   return change.in_base ? take_update(change) : insert_new(change);
@@ -203,20 +207,21 @@ Preference TableMerge::preference_about(const KeyedChange& change) const {
 
 void TableMerge::note(RowValues now, std::span<const std::uint32_t> columns) {
   if (context_.effects != nullptr)
-    context_.effects->rows[name_of(*current_)] = {row_json(now, columns), row_pair(*current_)};
+    context_.effects->rows[name_of(*current_)] = {row_json(now, columns), row_pair(*current_), current_ours_};
 }
 
 // `columns`: those in which theirs would be taken.
 void TableMerge::note_conflict(std::span<const std::uint32_t> columns) {
   if (context_.effects == nullptr) return;
   context_.effects->rows[name_of(*current_)] = {row_json(theirs_of(*current_), columns), row_pair(*current_),
-                                                true};
+                                                current_ours_, true};
 }
 
 // Of one that is known when the others are done.
 void TableMerge::note_waiting(const Waiting& waiting, bool in_conflict) {
   if (context_.effects != nullptr)
-    context_.effects->rows[waiting.name] = {row_json(waiting.row.values()), waiting.change, in_conflict};
+    context_.effects->rows[waiting.name] = {row_json(waiting.row.values()), waiting.change, waiting.was_ours,
+                                            in_conflict};
 }
 
 RowAddress TableMerge::address_of(Values row, std::int64_t rowid) const {
@@ -238,13 +243,7 @@ std::optional<std::int64_t> TableMerge::hidden_rowid(std::int64_t rowid) const {
 }
 
 std::string TableMerge::row_json(RowValues row, std::span<const std::uint32_t> columns) const {
-  if (!row) return "null";
-  std::string text = "{";
-  for (const std::uint32_t column : columns) {
-    if (text.size() > 1) text += ',';
-    text += json_string(table_.columns[column].name) + ":" + value_json((*row)[column], context_.encoding);
-  }
-  return text + "}";
+  return row ? table_.row_json(*row, columns, context_.encoding) : "null";
 }
 
 ConflictKind TableMerge::kind_of_refusal() const {
@@ -455,7 +454,10 @@ Status TableMerge::refused(const KeyedChange& change, const std::optional<FoundR
     waiting.row.assign(row);
     waiting.rowid = ours ? hidden_rowid(ours->rowid) : hidden_rowid(change.rowid_theirs);
     waiting.name = name_of(change);
-    if (context_.effects != nullptr) waiting.change = row_pair(*current_);
+    if (context_.effects != nullptr) {
+      waiting.change = row_pair(*current_);
+      waiting.was_ours = current_ours_;
+    }
     if (!ours) return {};
     waiting.ours = *ours;
     return statements_.erase(address_of(*ours), ours->row.values()).and_then([](Effect) { return Status(); });

@@ -64,7 +64,9 @@ class TableMerge {
     std::optional<RowCopy> base;
     std::optional<FoundRow> ours;  // taken out meanwhile
     RowName name;                  // of the change
-    RowPair change = {};           // for who compares merges
+    // For who compares merges.
+    RowPair change = {};
+    std::string was_ours = {};
     RowCopy row;
     std::optional<std::int64_t> rowid;
   };
@@ -132,6 +134,7 @@ class TableMerge {
   std::vector<std::uint32_t> all_columns_;
   std::vector<std::uint32_t> changed_;
   const merge::KeyedChange* current_ = nullptr;
+  std::string current_ours_;                                 // for who compares merges
   merge::Preference preference_ = merge::Preference::kNone;  // about it
   merge::RowOutcome outcome_;
   std::vector<Waiting> waiting_;

@@ -12,11 +12,11 @@
 #include <vector>
 
 #include "engine/base_comparison.h"
-#include "engine/common_versions.h"
 #include "engine/connection_state.h"
 #include "engine/marks_table.h"
 #include "engine/own_statement.h"
 #include "engine/row_identity.h"
+#include "engine/schema_bases.h"
 #include "engine/sqlite_internals.h"
 #include "engine/sqlite_running.h"
 #include "engine/undo.h"
@@ -264,14 +264,15 @@ Result<VersionMergeResult> merge_versions(ConnectionState& connection, const Ver
   DOSQL_ASSIGN_OR_RETURN(context.our_side, our_side(connection));
   DeferredViolations violations(connection);
   DOSQL_RETURN_IF_ERROR(violations.before_merge());
+  DOSQL_ASSIGN_OR_RETURN(const std::optional<SchemaBases> schema_bases,
+                         find_schema_bases(connection, what, context));
+  if (schema_bases) context.schema_bases = &*schema_bases;
   DOSQL_RETURN_IF_ERROR(settle_bases(connection, what, context));
   std::string schema_before;
   if (what.only_changes) {
     DOSQL_ASSIGN_OR_RETURN(schema_before, schema_text(connection));
   }
-  DOSQL_ASSIGN_OR_RETURN(const ReadPoint base,
-                         base_of_schema(connection.core().store(), connection.schemas(), what.bases));
-  DOSQL_RETURN_IF_ERROR(merge_all(transaction, {.base = base, .theirs = what.theirs}, context));
+  DOSQL_RETURN_IF_ERROR(merge_all(transaction, {.base = what.bases[0], .theirs = what.theirs}, context));
   bool changes = true;
   if (what.only_changes && context.tables.empty()) {
     DOSQL_ASSIGN_OR_RETURN(const std::string schema_now, schema_text(connection));

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "engine/common_versions.h"
 #include "engine/connection_state.h"
 #include "merge/row_merge.h"
 #include "sql/lexer.h"
@@ -56,22 +55,28 @@ VirtualBase::VirtualBase(ConnectionState& connection, RowIdentity& identity, std
       rows_(identity.rows()),
       bases_(std::move(bases)),
       theirs_(theirs),
-      ours_(std::move(ours)) {}
+      ours_(std::move(ours)),
+      common_(connection.core().store()) {}
 
-Result<const std::string*> VirtualBase::definition_of(const std::string& table) {
+Result<const VirtualBase::Definition*> VirtualBase::definition_of(const std::string& table) {
   const auto known = definitions_.find(table);
   if (known != definitions_.end()) return &known->second;
   DOSQL_ASSIGN_OR_RETURN(std::string ours, rows_.definition(ours_.point, table));
-  DOSQL_ASSIGN_OR_RETURN(const std::string theirs, rows_.definition(theirs_, table));
-  if (!sql::same_definition(ours, theirs)) ours.clear();
-  return &definitions_.emplace(table, std::move(ours)).first->second;
+  DOSQL_ASSIGN_OR_RETURN(std::string theirs, rows_.definition(theirs_, table));
+  Definition found{.sql = "", .in_ours = !ours.empty(), .in_theirs = !theirs.empty()};
+  if (!found.in_ours) {
+    found.sql = std::move(theirs);
+  } else if (!found.in_theirs || sql::same_definition(ours, theirs)) {
+    found.sql = std::move(ours);
+  }
+  return &definitions_.emplace(table, std::move(found)).first->second;
 }
 
 Result<VirtualBase::Row> VirtualBase::find(const MergedTable& table, Values row) {
   if (table.is_virtual || (!table.rowid_column && !table.has_key(row))) return Row();
-  DOSQL_ASSIGN_OR_RETURN(const std::string* const definition, definition_of(table.name));
-  if (definition->empty()) return Row();
-  Wanted wanted{table, *definition, {}};
+  DOSQL_ASSIGN_OR_RETURN(const Definition* const definition, definition_of(table.name));
+  if (definition->sql.empty()) return Row();
+  Wanted wanted{table, definition->sql, {}};
   if (table.rowid_column) {
     wanted.address.rowid = row[*table.rowid_column].integer;
   } else {
@@ -79,9 +84,10 @@ Result<VirtualBase::Row> VirtualBase::find(const MergedTable& table, Values row)
   }
   DOSQL_ASSIGN_OR_RETURN(Row found, merged(wanted, bases_, 0));
   if (!found.known || !wanted.where) return found;
-  for (const RowSide& side : {ours_, RowSide{theirs_}}) {
-    DOSQL_ASSIGN_OR_RETURN(const bool same_one,
-                           identity_.is_same(table, wanted.address, *wanted.where, side));
+  for (const bool is_ours : {true, false}) {
+    if (!(is_ours ? definition->in_ours : definition->in_theirs)) continue;
+    DOSQL_ASSIGN_OR_RETURN(const bool same_one, identity_.is_same(table, wanted.address, *wanted.where,
+                                                                  is_ours ? ours_ : RowSide{theirs_}));
     if (!same_one) return Row();
   }
   return found;
@@ -96,7 +102,7 @@ Result<VirtualBase::Row> VirtualBase::merged(Wanted& wanted, const Points& point
     if (!other.known) return other;
     if (!same(result.row, other.row)) {
       if (depth == kDepthMax) return Row();
-      DOSQL_ASSIGN_OR_RETURN(const Points* const before, common(done, next));
+      DOSQL_ASSIGN_OR_RETURN(const Points* const before, common_.of(done, next));
       if (before->empty()) return Row();
       DOSQL_ASSIGN_OR_RETURN(const Row base, merged(wanted, *before, depth + 1));
       if (!base.known) return base;
@@ -125,15 +131,6 @@ Result<VirtualBase::Row> VirtualBase::row_at(Wanted& wanted, const ReadPoint& po
     if (!same_one) return Row();
   }
   return Row{.known = true, .row = std::move(found.row)};
-}
-
-Result<const VirtualBase::Points*> VirtualBase::common(const Points& some, const ReadPoint& other) {
-  std::pair<std::vector<Lsn>, Lsn> name({}, other.lsn);
-  for (const ReadPoint& point : some) name.first.push_back(point.lsn);
-  const auto known = common_.find(name);
-  if (known != common_.end()) return &known->second;
-  DOSQL_ASSIGN_OR_RETURN(Points best, best_common(connection_.core().store(), some, other));
-  return &common_.emplace(std::move(name), std::move(best)).first->second;
 }
 
 // Whether a merge on the way says so of a number in the key.

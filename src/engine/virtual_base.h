@@ -4,7 +4,8 @@
 // may be several versions again) tells which of them changed it, cell by cell, as in any merge. So a row has
 // no such base only where the bases themselves are in conflict about it, or where it cannot be told:
 //
-//   - it has no key, or the table is not defined the same in ours, theirs and all versions that count;
+//   - it has no key, or the table is not defined the same on the sides that have it and in all versions that
+//   count;
 //   - its number need not be the same row in these versions: merges say so (version/moved_numbers.h), or the
 //     row cannot be traced from one to the other (row_identity.h).
 #pragma once
@@ -17,6 +18,7 @@
 
 #include <dosql/result.h>
 
+#include "engine/common_versions.h"
 #include "engine/merged_table.h"
 #include "engine/row_identity.h"
 #include "engine/version_rows.h"
@@ -42,8 +44,13 @@ class VirtualBase {
   Result<Row> find(const MergedTable& table, std::span<const diff::Field> row);
 
  private:
-  using Points = std::vector<version::ReadPoint>;
+  using Points = CommonVersions::Points;
 
+  struct Definition {
+    std::string sql;  // empty: the table is not defined the same on both sides
+    bool in_ours = false;
+    bool in_theirs = false;
+  };
   // What is being looked for.
   struct Wanted {
     const MergedTable& table;
@@ -54,9 +61,8 @@ class VirtualBase {
 
   Result<Row> merged(Wanted& wanted, const Points& points, int depth);
   Result<Row> row_at(Wanted& wanted, const version::ReadPoint& point);
-  Result<const Points*> common(const Points& some, const version::ReadPoint& other);
   Result<bool> in_doubt(const Wanted& wanted, const Points& before, const Points& since);
-  Result<const std::string*> definition_of(const std::string& table);
+  Result<const Definition*> definition_of(const std::string& table);
 
   ConnectionState& connection_;
   RowIdentity& identity_;
@@ -64,8 +70,8 @@ class VirtualBase {
   const Points bases_;
   const version::ReadPoint theirs_;
   const RowSide ours_;
-  std::map<std::string, std::string> definitions_;  // empty: the table is not defined the same
-  std::map<std::pair<std::vector<Lsn>, Lsn>, Points> common_;
+  std::map<std::string, Definition> definitions_;
+  CommonVersions common_;
   std::map<std::pair<Lsn, Lsn>, std::vector<version::MovedBy>> moved_;
 };
 

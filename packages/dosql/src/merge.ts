@@ -80,6 +80,8 @@ export interface MergeConflict {
 export type ConflictResolution = 'ours' | 'theirs' | 'delete' | { readonly [column: string]: Value } | Value;
 
 export interface MergeResult {
+  /** What was done, or would be; of `completeMerge` what had met the conflicts. */
+  action: 'merge' | 'revert' | 'pick';
   /** The handle's branch had all of it, or nothing was left to undo: nothing happened. */
   alreadyMerged: boolean;
   /** The handle's branch had no commits of its own: it is the other one's newest version now. */
@@ -103,14 +105,15 @@ export function conflictsOf(values: unknown[], from = 0): MergeConflict[] {
 }
 
 export function mergeResultOf(values: unknown[]): MergeResult {
-  const [alreadyMerged, fastForward, branch, version, lsn, count] = values as any[];
+  const [action, alreadyMerged, fastForward, branch, version, lsn, count] = values as any[];
   const tables: TableMergeCounts[] = [];
-  let at = 6;
+  let at = 7;
   for (; tables.length < count; at += 5) {
     const [table, inserted, updated, deleted, conflicts] = values.slice(at, at + 5) as any[];
     tables.push({ table, inserted, updated, deleted, conflicts });
   }
   return {
+    action,
     alreadyMerged: alreadyMerged === 1,
     fastForward: fastForward === 1,
     version: { branch, version, lsn: BigInt(lsn) },

@@ -39,6 +39,7 @@ test('changes of both branches come together, cell by cell', async () => {
   const result = await db.merge('draft', { message: 'the draft' });
   assert.deepEqual(all(db), [[1, 'ONE', 'text'], [2, 'two', ''], [9, 'nine', '']]);
   assert.deepEqual(result, {
+    action: 'merge',
     alreadyMerged: false,
     fastForward: false,
     version: await db.resolve(),
@@ -205,6 +206,7 @@ test('commits are undone and picked', async () => {
   assert.deepEqual(reverted.tables, [{ table: 'notes', inserted: 0, updated: 1, deleted: 0, conflicts: 0 }]);
   assert.deepEqual(all(db), [[1, 'one', ''], [2, 'two', '']]);
   const picked = await db.cherryPick(changed.lsn);
+  assert.deepEqual([reverted.action, picked.action], ['revert', 'pick']);
   assert.deepEqual(picked.version, await db.resolve());
   assert.equal(all(db)[0]![1], 'changed');
   const { conflicts } = await db.revert('main@2');
@@ -231,6 +233,7 @@ test('undoing and picking take what merging takes', async () => {
   await assert.rejects(db.cherryPick(changed.lsn, { strategy: 'manual' }), fails('DOSQL_INVALID_ARGUMENT', /a revert of 'main@\d+' is waiting/));
   await db.resolveConflict(waits.conflicts[0]!.id, waits.conflicts[0]!.branch as any);
   const completed = await db.completeMerge();
+  assert.deepEqual([waits.action, completed.action], ['revert', 'revert']);
   assert.equal(completed.version.version, before.version + 1);
   assert.equal(all(db)[0]![1], 'one');
   assert.deepEqual(await db.query('SELECT message FROM dosql_log ORDER BY version DESC LIMIT 1'), [{ message: 'as it was' }]);
