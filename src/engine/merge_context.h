@@ -121,10 +121,38 @@ struct Doubts {
   std::vector<std::string> key_columns;
 };
 
+// What two rows are that both sides have under one number and base has not.
+enum class Meeting : std::uint8_t {
+  kTwoRows,    // as far as anybody has noted
+  kOneRow,     // it came to one of the sides otherwise than by being inserted there
+  kElsewhere,  // theirs is one that ours has, or had, under another number
+  kUnknown,    // one of these, or two that have nothing to do with each other
+};
+
+// Of one table.
+struct Brought {
+  struct Run {
+    std::int64_t first = 0;
+    std::int64_t last = 0;
+    Lsn source{};  // as in version::MovedRun
+    bool in_ours = false;
+    bool in_theirs = false;
+  };
+  std::vector<Run> runs;
+  // By number: what is none of two rows.
+  std::unordered_map<std::int64_t, Meeting> meetings;
+
+  Meeting meeting(std::int64_t number) const {
+    const auto found = meetings.find(number);
+    return found == meetings.end() ? Meeting::kTwoRows : found->second;
+  }
+};
+
 // What is to be noted of a table, as MovedFrom has it.
 struct MovedNotes {
   NumberRuns from_merged;
   NumberRuns from_parent;
+  NumberRuns brought;
 };
 
 struct MergeContext {
@@ -132,6 +160,8 @@ struct MergeContext {
   diff::TextEncoding encoding = diff::TextEncoding::kUtf8;
   merge::Preference preference = merge::Preference::kNone;
   bool renumber = false;
+  // Of a REVERT or CHERRY PICK: theirs is not contained in what is made, and what comes from it is brought.
+  bool only_changes = false;
   // The transaction had changed something before the merge began.
   bool has_own_changes = false;
   // Null: nothing was decided about it.
@@ -141,7 +171,7 @@ struct MergeContext {
   std::map<RowName, RebasedRow> rebased = {};
   // By table: what is done to its rows instead of what follows from the base.
   std::map<std::string, ContentChanges> by_content = {};
-  // Merges since a base that make numbers doubtful.
+  // Commits since a base that make numbers doubtful, or say that they brought rows.
   std::vector<NotedMerge> noted_merges = {};
   // Whether rows of two versions are the same; null: nobody asks.
   RowIdentity* identity = nullptr;
@@ -160,6 +190,7 @@ struct MergeContext {
   std::map<std::string, NewKeys> new_keys = {};
   std::map<std::string, NewNumbers> moved_rowids = {};  // where nobody sees them
   std::map<std::string, Doubts> doubts = {};            // empty: nothing is in doubt
+  std::map<std::string, Brought> brought = {};          // empty: nobody brought anything
   std::map<std::string, MovedNotes> moved = {};
 
   TableMergeCounts& counts_of(const std::string& table) {
@@ -176,7 +207,14 @@ struct MergeContext {
     new_keys.clear();
     moved_rowids.clear();
     doubts.clear();
+    brought.clear();
     moved.clear();
+  }
+
+  // Null: all that meets there are two rows.
+  const Brought* find_brought(const std::string& table) const {
+    const auto found = brought.find(table);
+    return found == brought.end() || found->second.meetings.empty() ? nullptr : &found->second;
   }
 
   // Of a conflict that nothing was decided about; those go to `conflicts`.

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <limits>
 
 #include "base/json_text.h"
 #include "engine/connection_state.h"
@@ -269,6 +270,14 @@ Result<bool> SchemaMerge::changed(const VersionSchema& now, const TableShape& ta
   return rows_changed(pair, base, table);
 }
 
+// One side dropped the table, and it was decided that it stays: the version of that side has none of its
+// rows.
+void SchemaMerge::note_all_brought(const std::string& table) {
+  if (context_.only_changes) return;
+  context_.moved[table].brought.add(std::numeric_limits<std::int64_t>::min(),
+                                    std::numeric_limits<std::int64_t>::max());
+}
+
 // Theirs is null, or another table.
 Status SchemaMerge::merge_dropped_by_theirs(const Trio& trio, MergedSchema& merged) {
   bool we_changed = context_.has_own_changes;
@@ -279,7 +288,10 @@ Status SchemaMerge::merge_dropped_by_theirs(const Trio& trio, MergedSchema& merg
     DOSQL_ASSIGN_OR_RETURN(const Decision decision,
                            decide(trio.ours->name, definition(base_, trio.base), definition(ours_, trio.ours),
                                   definition(theirs_, trio.theirs)));
-    if (decision != Decision::kTheirs) return {};
+    if (decision != Decision::kTheirs) {
+      note_all_brought(live_name(*trio.ours));
+      return {};
+    }
   }
   if (trio.theirs != nullptr) return replace_emptied(trio, merged);
   return run_own(context_.connection, fmt::format("DROP TABLE main.{}", quoted(live_name(*trio.ours))));
@@ -293,6 +305,7 @@ Status SchemaMerge::merge_dropped_by_us(const Trio& trio, MergedSchema& merged) 
                          decide(trio.theirs->name, definition(base_, trio.base), definition(ours_, trio.ours),
                                 definition(theirs_, trio.theirs)));
   if (decision != Decision::kTheirs) return {};
+  note_all_brought(trio.theirs->name);
   back_.insert(diff::folded(trio.theirs->name));
   return trio.ours != nullptr ? replace_emptied(trio, merged) : create_table(trio, merged);
 }

@@ -107,6 +107,7 @@ TableMerge::TableMerge(MergeContext& context, const MergedTable& table, TableMer
       references_(references),
       touched_(find_touched(context, table.name)),
       doubts_(find_doubts(context, table.name)),
+      brought_(context.find_brought(table.name)),
       statements_(context.connection, table, context.encoding),
       all_columns_(table.columns.size()) {
   std::iota(all_columns_.begin(), all_columns_.end(), 0U);
@@ -128,6 +129,7 @@ Status TableMerge::take(KeyedChange& change) {
   preference_ = preference_about(change);
   current_ = &change;
   if (!change.in_theirs) return take_delete(change);
+  if (!references_.empty()) their_numbers_ = table_.numbers_of(change.theirs, change.rowid_theirs);
   follow(change);
   return change.in_base ? take_update(change) : insert_new(change);
 }
@@ -176,6 +178,27 @@ void TableMerge::note_moved(std::int64_t number, std::uint8_t from) {
   MovedNotes& notes = context_.moved[table_.name];
   if ((from & version::kFromMerged) != 0) notes.from_merged.add(number);
   if ((from & version::kFromParent) != 0) notes.from_parent.add(number);
+}
+
+// Whether ours, which met a row that base has not, is that row.
+bool TableMerge::is_one_row(const KeyedChange& change) const {
+  return brought_ != nullptr && !table_.has_key(change.theirs) &&
+         brought_->meeting(change.rowid_theirs) == Meeting::kOneRow;
+}
+
+// Under which it came, where it came so: a row of base is one that ours does not have any more.
+std::vector<std::int64_t> TableMerge::brought_numbers(const KeyedChange& change) const {
+  if (!change.in_base && !context_.only_changes) return {};
+  return references_.empty() ? table_.numbers_of(change.theirs, change.rowid_theirs) : their_numbers_;
+}
+
+void TableMerge::note_brought(std::span<const std::int64_t> numbers) {
+  for (const std::int64_t number : numbers) context_.moved[table_.name].brought.add(number);
+}
+
+// A row of base that theirs deleted, and that was decided to stay.
+void TableMerge::note_kept(const std::optional<FoundRow>& ours) {
+  if (ours && !context_.only_changes) note_brought(table_.numbers_of(ours->row.values(), ours->rowid));
 }
 
 // Whether ours may be another row than the one that they changed.
@@ -304,13 +327,16 @@ Status TableMerge::insert_new(const KeyedChange& change) {
                                             hidden_rowid(change.rowid_theirs), change.theirs));
   if (effect == Effect::kDone) {
     ++counts_.inserted;
+    note_brought(brought_numbers(change));
     // A row that comes back: what it refers to may be gone, though the change has nothing to do with that.
     if (change.in_base) note_came(std::nullopt, change.theirs);
     note(change.theirs);
     return {};
   }
   const int code = statements_.constraint_code();
-  const bool is_known = table_.known_by_rowid() || table_.has_key(change.theirs);
+  const bool met_itself = brought_ != nullptr && !table_.has_key(change.theirs) && !change.in_base &&
+                          brought_->meeting(change.rowid_theirs) != Meeting::kTwoRows;
+  const bool is_known = table_.known_by_rowid() || table_.has_key(change.theirs) || met_itself;
   if (is_known && is_about_uniqueness(code)) {
     DOSQL_ASSIGN_OR_RETURN(
         const std::optional<FoundRow> ours,
@@ -319,6 +345,7 @@ Status TableMerge::insert_new(const KeyedChange& change) {
     if (ours && merge::same_row(ours->row.values(), change.theirs)) return {};
     // A number that nobody sees: the row gets another one.
     const bool stranger = table_.known_by_rowid() && !table_.rowid_column;
+    if (ours && met_itself) return merge_with_ours(change, KeyOrigin::kCounter);
     if (ours && !stranger) return merge_with_ours(change);
   }
   return refused(change, std::nullopt, change.theirs);
@@ -333,9 +360,14 @@ Status TableMerge::merge_with_ours(const KeyedChange& change, KeyOrigin origin) 
   const RowVersions versions{base_of(change), values_of(ours), theirs_of(change)};
   RowOutcome outcome;
   merge::merge_row(versions, origin, preference_, outcome);
-  const bool met = !change.in_base && ours && origin == KeyOrigin::kCounter;
+  const bool met = !change.in_base && ours && origin == KeyOrigin::kCounter && !is_one_row(change);
   if (met && preference_ == Preference::kOurs) note_moved(change, version::kFromMerged);
-  if (met && preference_ == Preference::kTheirs) note_moved(change, version::kFromParent);
+  if (met && preference_ == Preference::kTheirs) {
+    note_moved(change, version::kFromParent);
+    note_brought(brought_numbers(change));
+  }
+  const bool is_kept = !change.in_theirs && outcome.action == RowAction::kKeep && !outcome.conflict;
+  if (is_kept) note_kept(ours);
   return outcome.conflict ? decide(change, ours, outcome, origin) : apply(change, ours, outcome);
 }
 
@@ -359,10 +391,16 @@ Status TableMerge::decide(const KeyedChange& change, const std::optional<FoundRo
     note_conflict(theirs.action == RowAction::kUpdate ? theirs.columns : all_columns_);
     return {};
   }
-  if (outcome.conflict == ConflictKind::kKeyCollision) {
+  if (outcome.conflict == ConflictKind::kKeyCollision && !is_one_row(change)) {
     if (resolution->take != Resolution::Take::kTheirs) note_moved(change, version::kFromMerged);
-    if (resolution->take != Resolution::Take::kOurs) note_moved(change, version::kFromParent);
+    if (resolution->take != Resolution::Take::kOurs) {
+      note_moved(change, version::kFromParent);
+      note_brought(brought_numbers(change));
+    }
   }
+  const bool stays =
+      resolution->take == Resolution::Take::kOurs || resolution->take == Resolution::Take::kValue;
+  if (outcome.conflict == ConflictKind::kUpdateDelete && stays) note_kept(ours);
   if (resolution->take == Resolution::Take::kOurs) return apply(change, ours, outcome);
   if (resolution->take == Resolution::Take::kTheirs) return apply(change, ours, theirs);
   if (resolution->take == Resolution::Take::kDelete) return ours ? erase(*ours, address) : Status();
@@ -440,6 +478,7 @@ Status TableMerge::put(const KeyedChange& change, const std::optional<FoundRow>&
                          statements_.insert(TableStatements::Columns::kAll, std::nullopt, row));
   if (effect == Effect::kConstraint) return refused(change, ours, row);
   ++counts_.inserted;
+  note_brought(brought_numbers(change));
   note_came(ours, row);
   return {};
 }
@@ -455,6 +494,7 @@ Status TableMerge::refused(const KeyedChange& change, const std::optional<FoundR
     waiting.row.assign(row);
     waiting.rowid = ours ? hidden_rowid(ours->rowid) : hidden_rowid(change.rowid_theirs);
     waiting.name = name_of(change);
+    if (!ours) waiting.brings = brought_numbers(change);
     if (context_.effects != nullptr) waiting.change = row_pair(*current_);
     if (!ours) return {};
     waiting.ours = *ours;
@@ -499,6 +539,7 @@ Status TableMerge::refused(const KeyedChange& change, const std::optional<FoundR
         effect, statements_.insert(TableStatements::Columns::kAll, std::nullopt, decided.values()));
     if (effect == Effect::kDone) {
       ++counts_.inserted;
+      note_brought(brought_numbers(change));
       note_came(ours, decided.values());
     }
   }
@@ -527,6 +568,7 @@ Status TableMerge::place(const Waiting& waiting) {
                          insert_waiting(columns_of(waiting), waiting.rowid, waiting.row.values()));
   if (effect == Effect::kConstraint) return settle_refused(waiting);
   ++(waiting.ours ? counts_.updated : counts_.inserted);
+  note_brought(waiting.brings);
   if (waiting.ours) note_gone(*waiting.ours);
   note_came(waiting.ours, waiting.row.values());
   note_waiting(waiting, false);
@@ -590,6 +632,7 @@ Status TableMerge::settle_refused(const Waiting& waiting) {
                              statements_.constraint_text()));
   }
   ++(waiting.ours ? counts_.updated : counts_.inserted);
+  note_brought(waiting.brings);
   if (waiting.ours) note_gone(*waiting.ours);
   note_came(waiting.ours, row.values());
   return {};
@@ -660,6 +703,7 @@ Result<NewNumbers> TableMerge::choose_new_numbers(
     MergeContext& context, const MergedTable& table, RebasedChanges& changes,
     const std::function<Result<std::int64_t>()>& highest_in_base) {
   TableStatements statements(context.connection, table, context.encoding);
+  const Brought* const brought = context.find_brought(table.name);
   std::vector<std::int64_t> taken;
   std::int64_t highest = 0;
   KeyedChange change;
@@ -672,6 +716,8 @@ Result<NewNumbers> TableMerge::choose_new_numbers(
     highest = std::max(highest, change.rowid_theirs);
     // One about which it was decided takes the place of ours.
     if (change.in_base || (changes.rebased() != nullptr && changes.rebased()->takes_theirs)) continue;
+    // What need not be two rows would be there twice.
+    if (brought != nullptr && brought->meeting(change.rowid_theirs) != Meeting::kTwoRows) continue;
     DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> ours,
                            statements.find({.rowid = change.rowid_theirs}));
     if (ours && !merge::same_row(ours->row.values(), change.theirs)) taken.push_back(change.rowid_theirs);

@@ -62,9 +62,10 @@ class TableMerge {
   // A row that waits for the others.
   struct Waiting {
     std::optional<RowCopy> base;
-    std::optional<FoundRow> ours;  // taken out meanwhile
-    RowName name;                  // of the change
-    RowPair change = {};           // for who compares merges
+    std::optional<FoundRow> ours;           // taken out meanwhile
+    RowName name;                           // of the change
+    RowPair change = {};                    // for who compares merges
+    std::vector<std::int64_t> brings = {};  // numbers, where it is brought
     RowCopy row;
     std::optional<std::int64_t> rowid;
   };
@@ -79,6 +80,10 @@ class TableMerge {
   bool in_doubt(Values row, std::int64_t rowid) const;
   void note_moved(const merge::KeyedChange& change, version::MovedFrom from);
   void note_moved(std::int64_t number, std::uint8_t from);
+  bool is_one_row(const merge::KeyedChange& change) const;
+  std::vector<std::int64_t> brought_numbers(const merge::KeyedChange& change) const;
+  void note_brought(std::span<const std::int64_t> numbers);
+  void note_kept(const std::optional<FoundRow>& ours);
   void follow(merge::KeyedChange& change);
   Status decide(const merge::KeyedChange& change, const std::optional<FoundRow>& ours,
                 const merge::RowOutcome& outcome, merge::KeyOrigin origin);
@@ -126,12 +131,14 @@ class TableMerge {
   const MergedTable& table_;
   TableMergeCounts& counts_;
   const std::span<const NumberReference> references_;
-  TouchedRows* const touched_;  // null: no foreign key is about the table
-  const Doubts* const doubts_;  // null: its rows are what their keys say
+  TouchedRows* const touched_;    // null: no foreign key is about the table
+  const Doubts* const doubts_;    // null: its rows are what their keys say
+  const Brought* const brought_;  // null: what meets are two rows
   TableStatements statements_;
   std::vector<std::uint32_t> all_columns_;
   std::vector<std::uint32_t> changed_;
   const merge::KeyedChange* current_ = nullptr;
+  std::vector<std::int64_t> their_numbers_;                  // of it, before it follows; empty: it does not
   merge::Preference preference_ = merge::Preference::kNone;  // about it
   merge::RowOutcome outcome_;
   std::vector<Waiting> waiting_;
