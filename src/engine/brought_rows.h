@@ -12,9 +12,9 @@
 
 namespace dosql::engine {
 
-// Tells, of rows of theirs that base has not and that meet another content under their number, which need not
-// be two rows. Where ours has the row under another number than theirs, its number is in doubt. Looks at the
-// tables of which noted commits say that they brought rows, and in no version but for rows that meet under
+// Tells, of rows of theirs that base has not, which of them ours has, too, be it under another number, and of
+// which of those that meet another content under their number that cannot be told: these are in doubt. Looks
+// at the tables of which noted commits say that they brought rows, and in no version but for rows that have
 // such numbers. REQUIRES: context.brought has the runs; the rows are ours yet. Errors: those of the diff and
 // of reading the versions.
 Status find_brought(MergeContext& context, const MergeSource& source, VersionPair& theirs,

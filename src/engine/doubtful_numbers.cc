@@ -54,7 +54,7 @@ class DoubtfulNumbers {
     if (!name.empty() && !equals_ignoring_case(known_as, name)) return;
     if (run.from == version::kBrought) {
       context_.brought[merged].runs.push_back(
-          {run.first, run.last, run.source, noted.in_ours, noted.in_theirs});
+          {run, noted.moved.commit, noted.in_ours, noted.in_theirs, noted.pending});
       return;
     }
     Doubts& doubts = context_.doubts[merged];
@@ -299,8 +299,10 @@ Status find_doubts(MergeContext& context, const MergeSource& source, VersionPair
 void note_moved(MergeContext& context) {
   for (const auto& [table, keys] : context.new_keys) {
     MovedNotes& notes = context.moved[table];
+    const Brought* const brought = context.find_brought(table);
     for (const auto& [before, now] : keys.numbers) {
       notes.from_merged.add(before);
+      if (brought != nullptr && brought->elsewhere.contains(before)) continue;
       // A row that is gone may have had it.
       notes.from_merged.add(now);
       notes.from_parent.add(now);

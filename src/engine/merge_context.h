@@ -66,6 +66,7 @@ struct Conflict {
   std::string base;
   std::string main;
   std::string branch;
+  bool renumber_helps = false;
 
   friend bool operator==(const Conflict&, const Conflict&) = default;
 };
@@ -110,6 +111,7 @@ struct NotedMerge {
   version::MovedBy moved;
   bool in_ours = false;
   bool in_theirs = false;
+  bool pending = false;  // it is the open transaction that says so
 };
 
 // Numbers of one table, in its key or, where that is hidden, its rowids, which may be one row in base and
@@ -123,25 +125,26 @@ struct Doubts {
 
 // What two rows are that both sides have under one number and base has not.
 enum class Meeting : std::uint8_t {
-  kTwoRows,    // as far as anybody has noted
-  kOneRow,     // it came to one of the sides otherwise than by being inserted there
-  kElsewhere,  // theirs is one that ours has, or had, under another number
-  kUnknown,    // one of these, or two that have nothing to do with each other
+  kTwoRows,  // as far as anybody has noted
+  kOneRow,   // it came to one of the sides otherwise than by being inserted there
+  kUnknown,  // cannot be told
 };
 
 // Of one table.
 struct Brought {
   struct Run {
-    std::int64_t first = 0;
-    std::int64_t last = 0;
-    Lsn source{};  // as in version::MovedRun
+    version::MovedRun run;
+    version::ReadPoint commit;  // of the open transaction: what it stands on
     bool in_ours = false;
     bool in_theirs = false;
+    bool pending = false;  // of the open transaction
   };
   std::vector<Run> runs;
-  // By number: what is none of two rows.
+  // By the number in theirs: what is none of two rows, and what has another number in ours.
   std::unordered_map<std::int64_t, Meeting> meetings;
+  std::unordered_map<std::int64_t, std::int64_t> elsewhere;
 
+  bool says_something() const { return !meetings.empty() || !elsewhere.empty(); }
   Meeting meeting(std::int64_t number) const {
     const auto found = meetings.find(number);
     return found == meetings.end() ? Meeting::kTwoRows : found->second;
@@ -152,7 +155,8 @@ struct Brought {
 struct MovedNotes {
   NumberRuns from_merged;
   NumberRuns from_parent;
-  NumberRuns brought;
+  std::map<std::int64_t, std::int64_t> brought = {};  // by the number there the one here
+  bool all_brought = false;
 };
 
 struct MergeContext {
@@ -214,7 +218,7 @@ struct MergeContext {
   // Null: all that meets there are two rows.
   const Brought* find_brought(const std::string& table) const {
     const auto found = brought.find(table);
-    return found == brought.end() || found->second.meetings.empty() ? nullptr : &found->second;
+    return found == brought.end() || !found->second.says_something() ? nullptr : &found->second;
   }
 
   // Of a conflict that nothing was decided about; those go to `conflicts`.

@@ -147,7 +147,7 @@ Result<std::vector<version::MovedRun>> RowIdentity::brought_runs(const MergedTab
       row.key_of.empty() ? std::vector{row.rowid} : table.numbers_of(row.key_of, row.rowid);
   std::vector<version::MovedRun> found;
   std::ranges::copy_if(known->second, std::back_inserter(found), [&](const version::MovedRun& run) {
-    return (run.table.empty() || sql::equals_ignoring_case(run.table, table.name)) &&
+    return run.now == run.first && (run.table.empty() || sql::equals_ignoring_case(run.table, table.name)) &&
            std::ranges::any_of(
                numbers, [&](std::int64_t number) { return run.first <= number && number <= run.last; });
   });
@@ -171,6 +171,16 @@ Result<RowIdentity::Step> RowIdentity::go_to_source(const MergedTable& table, co
   return Step::kBegan;
 }
 
+// Nothing brought or merged it since.
+Result<bool> RowIdentity::begins_behind(const MergedTable& table, const RowAddress& row, const Trace& trace,
+                                        Version shared, const ReadPoint& without) {
+  const Version passed = shared_by(trace.at, without);
+  if (passed <= shared || passed == trace.at.version) return false;
+  DOSQL_ASSIGN_OR_RETURN(const ReadPoint point, at_version(trace.at.branch, passed));
+  DOSQL_ASSIGN_OR_RETURN(const VersionRows::Found found, rows_.find(point, table, row));
+  return found.known && !found.row;
+}
+
 // No merge is left on either way back to where their lines part.
 Result<bool> RowIdentity::shares_beginning(const MergedTable& table, const RowAddress& row, const Trace& a,
                                            const Trace& b, Version shared) {
@@ -188,7 +198,8 @@ Result<bool> RowIdentity::is_same(const MergedTable& table, const RowAddress& ro
 }
 
 Result<SameRow> RowIdentity::compare(const MergedTable& table, const RowAddress& row,
-                                     const ReadPoint& version, const RowSide& side) {
+                                     const ReadPoint& version, const RowSide& side,
+                                     const ReadPoint* without) {
   std::optional<ReadPoint> from;
   std::vector<ReadPoint> ways{side.point};
   ways.insert(ways.end(), side.merged.begin(), side.merged.end());
@@ -208,6 +219,11 @@ Result<SameRow> RowIdentity::compare(const MergedTable& table, const RowAddress&
     const bool steps_a = a.newest_version() > shared;
     const bool steps_b = b.newest_version() > shared;
     if (!steps_a && !steps_b) {
+      for (const Trace* const trace : {&a, &b}) {
+        if (without == nullptr) break;
+        DOSQL_ASSIGN_OR_RETURN(const bool is_new, begins_behind(table, row, *trace, shared, *without));
+        if (is_new) return SameRow::kNo;
+      }
       DOSQL_ASSIGN_OR_RETURN(const bool same, shares_beginning(table, row, a, b, shared));
       return same ? SameRow::kYes : SameRow::kNo;
     }

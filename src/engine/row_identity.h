@@ -49,9 +49,10 @@ class RowIdentity {
   // VersionRows.
   Result<bool> is_same(const MergedTable& table, const RowAddress& row, const version::ReadPoint& version,
                        const RowSide& side);
-  // The same, but what cannot be told is said to be that.
+  // The same, but what cannot be told is said to be that. `without`: a version on the ways that does not have
+  // the row: what its line has behind it is another one.
   Result<SameRow> compare(const MergedTable& table, const RowAddress& row, const version::ReadPoint& version,
-                          const RowSide& side);
+                          const RowSide& side, const version::ReadPoint* without = nullptr);
 
   VersionRows& rows() { return rows_; }
 
@@ -88,10 +89,13 @@ class RowIdentity {
   // To where the row of a commit came from, that its parent does not have. kBegan: not by being brought.
   Result<Step> go_to_source(const MergedTable& table, const RowAddress& row, const version::ReadPoint& commit,
                             Trace& trace);
+  // Where it kept its number.
   Result<std::vector<version::MovedRun>> brought_runs(const MergedTable& table, const RowAddress& row,
                                                       const version::ReadPoint& commit);
   // Both are versions of one branch.
   bool no_merge_between(const version::ReadPoint& a, const version::ReadPoint& b);
+  Result<bool> begins_behind(const MergedTable& table, const RowAddress& row, const Trace& trace,
+                             Version shared, const version::ReadPoint& without);
   Result<bool> shares_beginning(const MergedTable& table, const RowAddress& row, const Trace& a,
                                 const Trace& b, Version shared);
   Result<version::ReadPoint> at_version(BranchId branch, Version version);

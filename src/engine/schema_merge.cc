@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <iterator>
-#include <limits>
 
 #include "base/json_text.h"
 #include "engine/connection_state.h"
@@ -273,9 +272,7 @@ Result<bool> SchemaMerge::changed(const VersionSchema& now, const TableShape& ta
 // One side dropped the table, and it was decided that it stays: the version of that side has none of its
 // rows.
 void SchemaMerge::note_all_brought(const std::string& table) {
-  if (context_.only_changes) return;
-  context_.moved[table].brought.add(std::numeric_limits<std::int64_t>::min(),
-                                    std::numeric_limits<std::int64_t>::max());
+  if (!context_.only_changes) context_.moved[table].all_brought = true;
 }
 
 // Theirs is null, or another table.

@@ -129,9 +129,21 @@ Status TableMerge::take(KeyedChange& change) {
   preference_ = preference_about(change);
   current_ = &change;
   if (!change.in_theirs) return take_delete(change);
-  if (!references_.empty()) their_numbers_ = table_.numbers_of(change.theirs, change.rowid_theirs);
+  if (!references_.empty() || brought_ != nullptr)
+    their_numbers_ = table_.numbers_of(change.theirs, change.rowid_theirs);
+  meeting_ = Meeting::kTwoRows;
+  if (brought_ != nullptr && !change.in_base && !table_.has_key(change.theirs)) meet(change);
   follow(change);
   return change.in_base ? take_update(change) : insert_new(change);
+}
+
+// What ours has under another number has no other one there.
+void TableMerge::meet(KeyedChange& change) {
+  meeting_ = brought_->meeting(change.rowid_theirs);
+  const auto elsewhere = brought_->elsewhere.find(change.rowid_theirs);
+  if (table_.rowid_column || elsewhere == brought_->elsewhere.end()) return;
+  note_moved(change.rowid_theirs, version::kFromMerged);
+  change.rowid_theirs = elsewhere->second;
 }
 
 // A key of which a part follows is another row's in theirs from now on.
@@ -147,7 +159,8 @@ void TableMerge::follow(KeyedChange& change) {
   for (const auto& [column, number] : before) {
     if (change.theirs[column].integer == number) continue;
     context_.moved[table_.name].from_merged.add(number);
-    note_moved(change.theirs[column].integer, kFromBoth);
+    const bool was_there = column == table_.rowid_column && meeting_ == Meeting::kOneRow;
+    if (!was_there) note_moved(change.theirs[column].integer, kFromBoth);
   }
 }
 
@@ -180,25 +193,33 @@ void TableMerge::note_moved(std::int64_t number, std::uint8_t from) {
   if ((from & version::kFromParent) != 0) notes.from_parent.add(number);
 }
 
-// Whether ours, which met a row that base has not, is that row.
-bool TableMerge::is_one_row(const KeyedChange& change) const {
-  return brought_ != nullptr && !table_.has_key(change.theirs) &&
-         brought_->meeting(change.rowid_theirs) == Meeting::kOneRow;
-}
-
 // Under which it came, where it came so: a row of base is one that ours does not have any more.
 std::vector<std::int64_t> TableMerge::brought_numbers(const KeyedChange& change) const {
   if (!change.in_base && !context_.only_changes) return {};
-  return references_.empty() ? table_.numbers_of(change.theirs, change.rowid_theirs) : their_numbers_;
+  const bool follows = !references_.empty() || brought_ != nullptr;
+  return follows ? their_numbers_ : table_.numbers_of(change.theirs, change.rowid_theirs);
 }
 
-void TableMerge::note_brought(std::span<const std::int64_t> numbers) {
-  for (const std::int64_t number : numbers) context_.moved[table_.name].brought.add(number);
+// Right after the row was put there.
+void TableMerge::note_brought(std::span<const std::int64_t> numbers, Values row) {
+  if (numbers.empty()) return;
+  std::map<std::int64_t, std::int64_t>& brought = context_.moved[table_.name].brought;
+  const bool by_rowid = !table_.has_key(row);
+  for (const std::int64_t number : numbers)
+    brought[number] = by_rowid ? sqlite3_last_insert_rowid(context_.connection.db()) : number;
+}
+
+// It took the place of another one.
+void TableMerge::note_replaced(const KeyedChange& change) {
+  for (const std::int64_t number : brought_numbers(change))
+    context_.moved[table_.name].brought[number] = number;
 }
 
 // A row of base that theirs deleted, and that was decided to stay.
 void TableMerge::note_kept(const std::optional<FoundRow>& ours) {
-  if (ours && !context_.only_changes) note_brought(table_.numbers_of(ours->row.values(), ours->rowid));
+  if (!ours || context_.only_changes) return;
+  for (const std::int64_t number : table_.numbers_of(ours->row.values(), ours->rowid))
+    context_.moved[table_.name].brought[number] = number;
 }
 
 // Whether ours may be another row than the one that they changed.
@@ -327,15 +348,14 @@ Status TableMerge::insert_new(const KeyedChange& change) {
                                             hidden_rowid(change.rowid_theirs), change.theirs));
   if (effect == Effect::kDone) {
     ++counts_.inserted;
-    note_brought(brought_numbers(change));
+    note_brought(brought_numbers(change), change.theirs);
     // A row that comes back: what it refers to may be gone, though the change has nothing to do with that.
     if (change.in_base) note_came(std::nullopt, change.theirs);
     note(change.theirs);
     return {};
   }
   const int code = statements_.constraint_code();
-  const bool met_itself = brought_ != nullptr && !table_.has_key(change.theirs) && !change.in_base &&
-                          brought_->meeting(change.rowid_theirs) != Meeting::kTwoRows;
+  const bool met_itself = meeting_ != Meeting::kTwoRows && !change.in_base;
   const bool is_known = table_.known_by_rowid() || table_.has_key(change.theirs) || met_itself;
   if (is_known && is_about_uniqueness(code)) {
     DOSQL_ASSIGN_OR_RETURN(
@@ -360,11 +380,11 @@ Status TableMerge::merge_with_ours(const KeyedChange& change, KeyOrigin origin) 
   const RowVersions versions{base_of(change), values_of(ours), theirs_of(change)};
   RowOutcome outcome;
   merge::merge_row(versions, origin, preference_, outcome);
-  const bool met = !change.in_base && ours && origin == KeyOrigin::kCounter && !is_one_row(change);
+  const bool met = !change.in_base && ours && origin == KeyOrigin::kCounter && meeting_ != Meeting::kOneRow;
   if (met && preference_ == Preference::kOurs) note_moved(change, version::kFromMerged);
   if (met && preference_ == Preference::kTheirs) {
     note_moved(change, version::kFromParent);
-    note_brought(brought_numbers(change));
+    note_replaced(change);
   }
   const bool is_kept = !change.in_theirs && outcome.action == RowAction::kKeep && !outcome.conflict;
   if (is_kept) note_kept(ours);
@@ -376,13 +396,16 @@ Status TableMerge::decide(const KeyedChange& change, const std::optional<FoundRo
   const bool only_cells = outcome.conflict == ConflictKind::kUpdateUpdate;
   const std::span<const std::uint32_t> shown = only_cells ? outcome.conflicting : all_columns_;
   const RowAddress address = address_of(change);
+  const bool are_two = outcome.conflict == ConflictKind::kKeyCollision && !current_->in_base &&
+                       meeting_ == Meeting::kTwoRows && table_.rowid_column;
   const Resolution* const resolution =
       context_.settle(counts_, {.kind = *outcome.conflict,
                                 .table = table_.name,
                                 .key = key_json(change.in_base ? change.base : change.theirs, address.rowid),
                                 .base = row_json(base_of(change), shown),
                                 .main = row_json(values_of(ours), shown),
-                                .branch = row_json(theirs_of(change), shown)});
+                                .branch = row_json(theirs_of(change), shown),
+                                .renumber_helps = are_two && !context_.renumber});
   RowOutcome theirs;
   merge::merge_row({base_of(change), values_of(ours), theirs_of(change)}, origin, Preference::kTheirs,
                    theirs);
@@ -391,11 +414,11 @@ Status TableMerge::decide(const KeyedChange& change, const std::optional<FoundRo
     note_conflict(theirs.action == RowAction::kUpdate ? theirs.columns : all_columns_);
     return {};
   }
-  if (outcome.conflict == ConflictKind::kKeyCollision && !is_one_row(change)) {
+  if (outcome.conflict == ConflictKind::kKeyCollision && meeting_ != Meeting::kOneRow) {
     if (resolution->take != Resolution::Take::kTheirs) note_moved(change, version::kFromMerged);
     if (resolution->take != Resolution::Take::kOurs) {
       note_moved(change, version::kFromParent);
-      note_brought(brought_numbers(change));
+      note_replaced(change);
     }
   }
   const bool stays =
@@ -478,7 +501,7 @@ Status TableMerge::put(const KeyedChange& change, const std::optional<FoundRow>&
                          statements_.insert(TableStatements::Columns::kAll, std::nullopt, row));
   if (effect == Effect::kConstraint) return refused(change, ours, row);
   ++counts_.inserted;
-  note_brought(brought_numbers(change));
+  note_brought(brought_numbers(change), row);
   note_came(ours, row);
   return {};
 }
@@ -539,7 +562,7 @@ Status TableMerge::refused(const KeyedChange& change, const std::optional<FoundR
         effect, statements_.insert(TableStatements::Columns::kAll, std::nullopt, decided.values()));
     if (effect == Effect::kDone) {
       ++counts_.inserted;
-      note_brought(brought_numbers(change));
+      note_brought(brought_numbers(change), decided.values());
       note_came(ours, decided.values());
     }
   }
@@ -568,7 +591,7 @@ Status TableMerge::place(const Waiting& waiting) {
                          insert_waiting(columns_of(waiting), waiting.rowid, waiting.row.values()));
   if (effect == Effect::kConstraint) return settle_refused(waiting);
   ++(waiting.ours ? counts_.updated : counts_.inserted);
-  note_brought(waiting.brings);
+  note_brought(waiting.brings, waiting.row.values());
   if (waiting.ours) note_gone(*waiting.ours);
   note_came(waiting.ours, waiting.row.values());
   note_waiting(waiting, false);
@@ -632,7 +655,7 @@ Status TableMerge::settle_refused(const Waiting& waiting) {
                              statements_.constraint_text()));
   }
   ++(waiting.ours ? counts_.updated : counts_.inserted);
-  note_brought(waiting.brings);
+  note_brought(waiting.brings, row.values());
   if (waiting.ours) note_gone(*waiting.ours);
   note_came(waiting.ours, row.values());
   return {};
@@ -704,6 +727,7 @@ Result<NewNumbers> TableMerge::choose_new_numbers(
     const std::function<Result<std::int64_t>()>& highest_in_base) {
   TableStatements statements(context.connection, table, context.encoding);
   const Brought* const brought = context.find_brought(table.name);
+  NewNumbers numbers;
   std::vector<std::int64_t> taken;
   std::int64_t highest = 0;
   KeyedChange change;
@@ -716,13 +740,16 @@ Result<NewNumbers> TableMerge::choose_new_numbers(
     highest = std::max(highest, change.rowid_theirs);
     // One about which it was decided takes the place of ours.
     if (change.in_base || (changes.rebased() != nullptr && changes.rebased()->takes_theirs)) continue;
-    // What need not be two rows would be there twice.
-    if (brought != nullptr && brought->meeting(change.rowid_theirs) != Meeting::kTwoRows) continue;
+    if (brought != nullptr) {
+      const auto elsewhere = brought->elsewhere.find(change.rowid_theirs);
+      if (elsewhere != brought->elsewhere.end()) numbers.insert(*elsewhere);
+      // What need not be two rows would be there twice.
+      if (brought->meeting(change.rowid_theirs) != Meeting::kTwoRows) continue;
+    }
     DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> ours,
                            statements.find({.rowid = change.rowid_theirs}));
     if (ours && !merge::same_row(ours->row.values(), change.theirs)) taken.push_back(change.rowid_theirs);
   }
-  NewNumbers numbers;
   if (taken.empty()) return numbers;
   // Of a row that ours deleted, too: what refers to it elsewhere is not to mean another one.
   DOSQL_ASSIGN_OR_RETURN(const std::int64_t in_base, highest_in_base());

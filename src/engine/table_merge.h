@@ -80,11 +80,12 @@ class TableMerge {
   bool in_doubt(Values row, std::int64_t rowid) const;
   void note_moved(const merge::KeyedChange& change, version::MovedFrom from);
   void note_moved(std::int64_t number, std::uint8_t from);
-  bool is_one_row(const merge::KeyedChange& change) const;
   std::vector<std::int64_t> brought_numbers(const merge::KeyedChange& change) const;
-  void note_brought(std::span<const std::int64_t> numbers);
+  void note_brought(std::span<const std::int64_t> numbers, Values row);
+  void note_replaced(const merge::KeyedChange& change);
   void note_kept(const std::optional<FoundRow>& ours);
   void follow(merge::KeyedChange& change);
+  void meet(merge::KeyedChange& change);
   Status decide(const merge::KeyedChange& change, const std::optional<FoundRow>& ours,
                 const merge::RowOutcome& outcome, merge::KeyOrigin origin);
   Status apply(const merge::KeyedChange& change, const std::optional<FoundRow>& ours,
@@ -138,6 +139,7 @@ class TableMerge {
   std::vector<std::uint32_t> all_columns_;
   std::vector<std::uint32_t> changed_;
   const merge::KeyedChange* current_ = nullptr;
+  Meeting meeting_ = Meeting::kTwoRows;                      // of what it inserts, under its number in theirs
   std::vector<std::int64_t> their_numbers_;                  // of it, before it follows; empty: it does not
   merge::Preference preference_ = merge::Preference::kNone;  // about it
   merge::RowOutcome outcome_;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 #include <iterator>
+#include <limits>
 #include <map>
 #include <optional>
 #include <span>
@@ -172,9 +173,29 @@ Status find_noted_merges(ConnectionState& connection, const VersionMerge& what, 
     const std::uint8_t from = version::doubts_about(store, base, ours, merged) | version::kBrought;
     std::vector<version::MovedRun> runs = pending.moved;
     std::erase_if(runs, [&](const version::MovedRun& run) { return (run.from & from) == 0; });
-    context.noted_merges.push_back({.moved = {ours, std::move(runs)}, .in_ours = true});
+    context.noted_merges.push_back({.moved = {ours, std::move(runs)}, .in_ours = true, .pending = true});
   }
   return {};
+}
+
+void add_brought(const std::string& table, const MovedNotes& notes, Lsn source,
+                 std::vector<version::MovedRun>& runs) {
+  if (notes.all_brought) {
+    constexpr std::int64_t kLowest = std::numeric_limits<std::int64_t>::min();
+    runs.push_back(
+        {table, kLowest, std::numeric_limits<std::int64_t>::max(), version::kBrought, source, kLowest});
+    return;
+  }
+  const std::size_t before = runs.size();
+  for (const auto& [there, here] : notes.brought) {
+    const bool goes_on = runs.size() > before && runs.back().last + 1 == there &&
+                         runs.back().now + (there - runs.back().first) == here;
+    if (goes_on) {
+      runs.back().last = there;
+    } else {
+      runs.push_back({table, there, there, version::kBrought, source, here});
+    }
+  }
 }
 
 // Of a REVERT or CHERRY PICK only what it brought: it contains nothing of which the rest could be said.
@@ -182,8 +203,7 @@ std::vector<version::MovedRun> runs_of(const MergeContext& context, const Versio
   std::vector<version::MovedRun> runs;
   const Lsn source = what.only_changes ? what.theirs.lsn : Lsn{};
   for (const auto& [table, notes] : context.moved) {
-    for (const auto& [first, last] : notes.brought.runs())
-      runs.push_back({table, first, last, version::kBrought, source});
+    add_brought(table, notes, source, runs);
     if (what.only_changes) continue;
     for (const auto& [first, last] : notes.from_merged.runs())
       runs.push_back({table, first, last, version::kFromMerged});

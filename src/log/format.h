@@ -171,7 +171,8 @@ inline constexpr std::uint32_t kMovedRunsMax = 256;
 inline constexpr std::uint32_t kMovedBytesMax = std::uint32_t{64} << 10;
 
 // Of a commit with kHasMoved: which numbers of rows mean another row in it than in versions that it stands
-// on, and which rows it brought. Behind it `bytes` bytes: its runs, each with its name behind it, and zeros up to a multiple of 8.
+// on, and which rows it brought. Behind it `bytes` bytes: its runs, each with its name behind it, and zeros
+// up to a multiple of 8.
 struct MovedSummary {
   std::uint32_t runs;
   std::uint32_t bytes;  // a multiple of 8
@@ -197,8 +198,9 @@ static_assert(sizeof(MovedRun) == 24);
 // Of a run with kBrought, behind its name.
 struct BroughtFrom {
   std::uint64_t lsn;  // of the version that the rows come from; 0: one that the commit contains; ~0: unknown
+  std::int64_t now;   // the number in the commit of what is `first` there; the others follow
 };
-static_assert(sizeof(BroughtFrom) == 8);
+static_assert(sizeof(BroughtFrom) == 16);
 
 // Fixed part behind the header of a kClose record.
 struct CloseSummary {

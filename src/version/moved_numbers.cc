@@ -29,7 +29,10 @@ std::vector<MovedRun> everything(Said said) {
                      .last = std::numeric_limits<std::int64_t>::max()};
   std::vector<MovedRun> runs;
   if (said.moved) runs.push_back(all), runs.back().from = kFromAll;
-  if (said.brought) runs.push_back(all), runs.back().from = kBrought, runs.back().source = kLostSource;
+  if (said.brought) {
+    runs.push_back(all), runs.back().from = kBrought, runs.back().source = kLostSource;
+    runs.back().now = all.first;
+  }
   return runs;
 }
 
@@ -80,8 +83,12 @@ std::size_t bytes_of_runs(std::span<const MovedRun> runs) {
 }
 
 // Runs that can become one.
-using Group = std::tuple<std::string, bool, Lsn>;
-Group group_of(const MovedRun& run) { return {run.table, run.from == kBrought, run.source}; }
+using Group = std::tuple<std::string, bool, Lsn, std::uint64_t>;
+Group group_of(const MovedRun& run) {
+  const bool is_brought = run.from == kBrought;
+  const std::uint64_t moved_by = static_cast<std::uint64_t>(run.now) - static_cast<std::uint64_t>(run.first);
+  return {run.table, is_brought, run.source, is_brought ? moved_by : 0};
+}
 
 // None: they are too many.
 std::optional<std::vector<MovedRun>> bounded_groups(std::span<const MovedRun> runs) {
@@ -117,7 +124,9 @@ Said said_of(const log::RecordView& record) {
 std::vector<MovedRun> bounded(std::vector<MovedRun> runs) {
   if (auto fewer = bounded_groups(runs)) return *std::move(fewer);
   for (MovedRun& run : runs) {
-    if (run.from == kBrought) run.source = kLostSource;
+    if (run.from != kBrought) continue;
+    run.source = kLostSource;
+    run.now = run.first;
   }
   auto fewer = bounded_groups(runs);
   return fewer ? *std::move(fewer) : everything(said_of(runs));
@@ -139,7 +148,7 @@ MovedRows rows_of(std::span<const MovedRun> moved) {
     rows.bytes.insert(rows.bytes.end(), text.begin(), text.end());
     rows.bytes.resize((rows.bytes.size() + 7) / 8 * 8);
     if (runs[i].from != kBrought) continue;
-    const log::BroughtFrom from{raw(runs[i].source)};
+    const log::BroughtFrom from{raw(runs[i].source), runs[i].now};
     const Bytes source = bytes_of(from);
     rows.bytes.insert(rows.bytes.end(), source.begin(), source.end());
   }
@@ -167,7 +176,13 @@ std::optional<std::vector<MovedRun>> moved_of(const MovedView& rows) {
                     static_cast<std::uint8_t>(from)});
     if (!brought) continue;
     if (left.size() < sizeof(log::BroughtFrom)) return {};
-    runs.back().source = Lsn{load<log::BroughtFrom>(left.data()).lsn};
+    const auto source = load<log::BroughtFrom>(left.data());
+    const std::uint64_t width = static_cast<std::uint64_t>(row.last) - static_cast<std::uint64_t>(row.first);
+    const std::uint64_t room = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()) -
+                               static_cast<std::uint64_t>(source.now);
+    if (width > room) return {};
+    runs.back().source = Lsn{source.lsn};
+    runs.back().now = source.now;
     left = left.subspan(sizeof(log::BroughtFrom));
   }
   if (!left.empty()) return {};

@@ -120,6 +120,8 @@ struct MovedRun {
   std::uint8_t from = 0;  // kBrought, or other MovedFrom
   // Of kBrought: by the LSN of its commit; 0: one that the commit merged or stands on.
   Lsn source{};
+  // Of kBrought: what has the number `first` there has this one in the commit, and so on.
+  std::int64_t now = 0;
 
   friend bool operator==(const MovedRun&, const MovedRun&) = default;
 };
