@@ -247,7 +247,8 @@ TEST(MergeBroughtChildren, ReferToTheRowThatWasPicked) {
 // --- Random histories ---
 
 // Rows have numbers of their own on all branches, so that no merge has to give any others: each number is one
-// row, which says in `u` which it is.
+// row, which says in `u` which it is. In tables with a key: rows without one are counted by what is in them
+// behind a merge.
 class History {
  public:
   History(std::mt19937_64& random, const Kind& kind)
@@ -367,7 +368,7 @@ class History {
 TEST(MergeBroughtRandom, NoRowIsThereTwiceOrLost) {
   int merged = 0;
   testing::for_random_rounds(30, 20'000, [&](std::mt19937_64& random) {
-    History history(random, kKinds[random() % kKinds.size()]);
+    History history(random, kKinds[random() % 2]);
     for (std::size_t steps = 20 + random() % 40; steps > 0 && !::testing::Test::HasFailure(); --steps)
       history.step();
     merged += history.merged;
