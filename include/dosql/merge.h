@@ -87,6 +87,8 @@ struct MergeResult {
   std::vector<TableMergeCounts> tables = {};  // those that changed or have conflicts; none of a fast-forward
   // With any, nothing was changed.
   std::vector<MergeConflict> conflicts = {};
+  // Of the first of them: MergeOptions::renumber would keep both rows.
+  bool renumber_helps = false;
 };
 
 }  // namespace dosql

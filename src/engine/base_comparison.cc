@@ -321,6 +321,7 @@ MergeContext context_of(ConnectionState& connection, const VersionMerge& what, b
   return {.connection = connection,
           .preference = what.preference,
           .renumber = what.renumber,
+          .only_changes = what.only_changes,
           .has_own_changes = has_own_changes,
           .resolution = what.resolution};
 }

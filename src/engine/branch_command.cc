@@ -93,9 +93,10 @@ std::string json_rows(const MergeResult& result, const MergeOptions& options, co
 Error at(sql::Span span, Error error) { return std::move(error).with_sql_offset(span.begin); }
 
 // What can be done about conflicts depends on the statement that met them.
-std::string conflict_hint(StatementKind kind, const std::vector<MergeConflict>& conflicts) {
-  const bool is_collision = conflicts[0].kind == merge::conflict_name(merge::ConflictKind::kKeyCollision);
-  if (kind == StatementKind::kMergeBranch && is_collision) {
+std::string conflict_hint(StatementKind kind, const MergeResult& result) {
+  const bool is_collision =
+      result.conflicts[0].kind == merge::conflict_name(merge::ConflictKind::kKeyCollision);
+  if (kind == StatementKind::kMergeBranch && is_collision && result.renumber_helps) {
     return "both sides inserted a row with that number: RENUMBER keeps both, the branch's under a new one "
            "that its foreign keys follow";
   }
@@ -227,7 +228,7 @@ Result<std::string> BranchCommand::run_merge(ConnectionState& connection, const 
   DOSQL_ASSIGN_OR_RETURN(const MergeResult result, merged(connection, name, options, input));
   const bool waits = options.strategy == MergeStrategy::kManual;
   if (!result.conflicts.empty() && !options.dry_run && !waits)
-    return conflict_error(result.conflicts).with_hint(conflict_hint(statement_.kind, result.conflicts));
+    return conflict_error(result.conflicts).with_hint(conflict_hint(statement_.kind, result));
   const bool in_transaction = sqlite3_get_autocommit(connection.db()) == 0;
   const bool later = is_made_later(result, options, in_transaction);
   return json_rows(result, options, later ? "null" : json_string(result.version.to_string()));

@@ -329,6 +329,7 @@ Status apply_contents(MergeContext& context, const MergedTable& table, const Con
   MovedNotes& notes = context.moved[table.name];
   for (NumberRuns* const runs : {&notes.from_merged, &notes.from_parent})
     runs->add(std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max());
+  notes.all_brought = notes.all_brought || context.only_changes;
   Changes changes;
   DOSQL_RETURN_IF_ERROR(changes.find(context.connection, table, contents));
   const auto touched = context.touched.find(table.name);

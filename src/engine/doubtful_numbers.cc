@@ -10,6 +10,7 @@
 #include <string>
 #include <utility>
 
+#include "engine/brought_rows.h"
 #include "engine/column_lines.h"
 #include "engine/connection_state.h"
 #include "engine/own_statement.h"
@@ -51,6 +52,11 @@ class DoubtfulNumbers {
     // What base has no rows of is in doubt for later merges only: a table that comes back, for example.
     const std::string& known_as = base != nullptr ? base->name : merged;
     if (!name.empty() && !equals_ignoring_case(known_as, name)) return;
+    if (run.from == version::kBrought) {
+      context_.brought[merged].runs.push_back(
+          {run, noted.moved.commit, noted.in_ours, noted.in_theirs, noted.pending});
+      return;
+    }
     Doubts& doubts = context_.doubts[merged];
     if (noted.in_ours) doubts.ours.add(run.first, run.last);
     if (noted.in_theirs) doubts.theirs.add(run.first, run.last);
@@ -279,6 +285,7 @@ Status find_doubts(MergeContext& context, const MergeSource& source, VersionPair
     DOSQL_ASSIGN_OR_RETURN(const TablePairs pairs, lines.pair_tables(noted.moved.commit, source.base));
     numbers.add(noted, pairs);
   }
+  DOSQL_RETURN_IF_ERROR(find_brought(context, source, theirs, merged));
   DOSQL_RETURN_IF_ERROR(find_strangers(context, source, theirs, merged, keys));
   for (const TableTask& task : merged.tables) {
     const auto doubts = context.doubts.find(task.merged.name);
@@ -292,8 +299,10 @@ Status find_doubts(MergeContext& context, const MergeSource& source, VersionPair
 void note_moved(MergeContext& context) {
   for (const auto& [table, keys] : context.new_keys) {
     MovedNotes& notes = context.moved[table];
+    const Brought* const brought = context.find_brought(table);
     for (const auto& [before, now] : keys.numbers) {
       notes.from_merged.add(before);
+      if (brought != nullptr && brought->elsewhere.contains(before)) continue;
       // A row that is gone may have had it.
       notes.from_merged.add(now);
       notes.from_parent.add(now);

@@ -23,9 +23,9 @@ namespace dosql::engine {
 // those.
 std::optional<std::int64_t> number_meant(const diff::Field& reference, diff::TextEncoding encoding);
 
-// From what the noted merges say, and what rows tell where they are traced (strangers.h), by the merged names
-// of tables. Where no merge came in behind base it reads nothing. REQUIRES: the rows are ours yet. Errors:
-// those of pairing tables, of the diff and of reading the versions.
+// From what the noted commits say, and what rows tell where they are traced (strangers.h, brought_rows.h), by
+// the merged names of tables. Where nothing was merged, picked or reverted behind base it reads nothing.
+// REQUIRES: the rows are ours yet. Errors: those of pairing tables, of the diff and of reading the versions.
 Status find_doubts(MergeContext& context, const MergeSource& source, VersionPair& theirs,
                    const MergedSchema& merged, const ForeignKeys& keys);
 

@@ -96,6 +96,7 @@ Result<MergeResult> merge_changed(ConnectionState& connection, const VersionMerg
   DOSQL_ASSIGN_OR_RETURN(VersionMergeResult merged, try_merge(connection, what));
   result.tables.insert(result.tables.end(), merged.tables.begin(), merged.tables.end());
   result.already_merged = !merged.changes && merged.conflicts.empty();
+  result.renumber_helps = !merged.conflicts.empty() && merged.conflicts[0].renumber_helps;
   for (Conflict& conflict : merged.conflicts) {
     result.conflicts.push_back({.id = static_cast<std::int64_t>(result.conflicts.size()) + 1,
                                 .table = std::move(conflict.table),

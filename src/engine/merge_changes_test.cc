@@ -47,7 +47,7 @@ TEST(MergeChanges, ConflictsNameTheRowsAndUndoEverything) {
       {ConflictKind::kUpdateDelete, "t", "3", R"({"id":3,"a":"a","b":"b"})", R"({"id":3,"a":"a","b":"z"})",
        "null"},
       {ConflictKind::kKeyCollision, "t", "7", "null", R"({"id":7,"a":"m","b":"m"})",
-       R"({"id":7,"a":"n","b":"n"})"},
+       R"({"id":7,"a":"n","b":"n"})", true},
   };
   EXPECT_EQ(bench.context().conflicts, expected);
   EXPECT_EQ(bench.rows("SELECT * FROM t"), "1|y|b\n3|a|z\n7|m|m\n");

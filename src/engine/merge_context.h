@@ -69,6 +69,7 @@ struct Conflict {
   std::string base;
   std::string main;
   std::string branch;
+  bool renumber_helps = false;
 
   friend bool operator==(const Conflict&, const Conflict&) = default;
 };
@@ -113,6 +114,7 @@ struct NotedMerge {
   version::MovedBy moved;
   bool in_ours = false;
   bool in_theirs = false;
+  bool pending = false;  // it is the open transaction that says so
 };
 
 // Numbers of one table, in its key or, where that is hidden, its rowids, which may be one row in base and
@@ -124,10 +126,40 @@ struct Doubts {
   std::vector<std::string> key_columns;
 };
 
+// What two rows are that both sides have under one number and base has not.
+enum class Meeting : std::uint8_t {
+  kTwoRows,  // as far as anybody has noted
+  kOneRow,   // it came to one of the sides otherwise than by being inserted there
+  kUnknown,  // cannot be told
+};
+
+// Of one table.
+struct Brought {
+  struct Run {
+    version::MovedRun run;
+    version::ReadPoint commit;  // of the open transaction: what it stands on
+    bool in_ours = false;
+    bool in_theirs = false;
+    bool pending = false;  // of the open transaction
+  };
+  std::vector<Run> runs;
+  // By the number in theirs: what is none of two rows, and what has another number in ours.
+  std::unordered_map<std::int64_t, Meeting> meetings;
+  std::unordered_map<std::int64_t, std::int64_t> elsewhere;
+
+  bool says_something() const { return !meetings.empty() || !elsewhere.empty(); }
+  Meeting meeting(std::int64_t number) const {
+    const auto found = meetings.find(number);
+    return found == meetings.end() ? Meeting::kTwoRows : found->second;
+  }
+};
+
 // What is to be noted of a table, as MovedFrom has it.
 struct MovedNotes {
   NumberRuns from_merged;
   NumberRuns from_parent;
+  std::map<std::int64_t, std::int64_t> brought = {};  // by the number there the one here
+  bool all_brought = false;
 };
 
 struct MergeContext {
@@ -135,6 +167,8 @@ struct MergeContext {
   diff::TextEncoding encoding = diff::TextEncoding::kUtf8;
   merge::Preference preference = merge::Preference::kNone;
   bool renumber = false;
+  // Of a REVERT or CHERRY PICK: theirs is not contained in what is made, and what comes from it is brought.
+  bool only_changes = false;
   // The transaction had changed something before the merge began.
   bool has_own_changes = false;
   // Null: nothing was decided about it.
@@ -147,7 +181,7 @@ struct MergeContext {
   // Which of several bases the schema is counted from; null: from the one that rows are counted from, since
   // there is no other, or theirs is the same.
   const SchemaBases* schema_bases = nullptr;
-  // Merges since a base that make numbers doubtful.
+  // Commits since a base that make numbers doubtful, or say that they brought rows.
   std::vector<NotedMerge> noted_merges = {};
   // Whether rows of two versions are the same; null: nobody asks.
   RowIdentity* identity = nullptr;
@@ -166,6 +200,7 @@ struct MergeContext {
   std::map<std::string, NewKeys> new_keys = {};
   std::map<std::string, NewNumbers> moved_rowids = {};  // where nobody sees them
   std::map<std::string, Doubts> doubts = {};            // empty: nothing is in doubt
+  std::map<std::string, Brought> brought = {};          // empty: nobody brought anything
   std::map<std::string, MovedNotes> moved = {};
 
   TableMergeCounts& counts_of(const std::string& table) {
@@ -182,7 +217,14 @@ struct MergeContext {
     new_keys.clear();
     moved_rowids.clear();
     doubts.clear();
+    brought.clear();
     moved.clear();
+  }
+
+  // Null: all that meets there are two rows.
+  const Brought* find_brought(const std::string& table) const {
+    const auto found = brought.find(table);
+    return found == brought.end() || !found->second.says_something() ? nullptr : &found->second;
   }
 
   // Of a conflict that nothing was decided about; those go to `conflicts`.

@@ -17,6 +17,17 @@ bool MergedTable::has_key(std::span<const diff::Field> row) const {
   });
 }
 
+std::vector<std::int64_t> MergedTable::numbers_of(std::span<const diff::Field> row,
+                                                  std::int64_t rowid) const {
+  if (!has_key(row)) return {rowid};
+  std::vector<std::int64_t> numbers;
+  for (const Key& part : key) {
+    const diff::Field& value = row[part.column];
+    if (value.type == diff::FieldType::kInteger) numbers.push_back(value.integer);
+  }
+  return numbers;
+}
+
 std::string MergedTable::key_json(std::span<const diff::Field> row, std::int64_t rowid,
                                   diff::TextEncoding encoding) const {
   if (rowid_column) return value_json(row[*rowid_column], encoding);

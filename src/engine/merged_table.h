@@ -55,6 +55,8 @@ struct MergedTable {
   bool known_by_rowid() const { return key.empty(); }
   // Whether the row is known by its key: a NULL in it is none.
   bool has_key(std::span<const diff::Field> row) const;
+  // The numbers by which the row is known: those in its key, or its rowid.
+  std::vector<std::int64_t> numbers_of(std::span<const diff::Field> row, std::int64_t rowid) const;
   // By what the row is known: its key's value, or an array of its values, or its rowid.
   std::string key_json(std::span<const diff::Field> row, std::int64_t rowid,
                        diff::TextEncoding encoding) const;

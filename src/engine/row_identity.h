@@ -5,7 +5,8 @@
 // but the ones on the way do. So a row is traced back: along the line of its version, over each merge on it.
 // It was there before a merge, or it came from a version that was merged. Two of them are one row if they
 // come to one version. On a line without merges a number is one row's: what SQLite, or the user, gives again
-// on one branch counts as the same.
+// on one branch counts as the same. Where a REVERT or CHERRY PICK brought a row, the trace goes on in the
+// version that it came from.
 //
 // Of rows that met under one number in a merge it is that merge that says so (version/moved_numbers.h).
 #pragma once
@@ -20,6 +21,7 @@
 #include "engine/merged_table.h"
 #include "engine/version_rows.h"
 #include "version/line_merges.h"
+#include "version/moved_numbers.h"
 #include "version/version_store.h"
 
 namespace dosql::engine {
@@ -29,6 +31,8 @@ struct RowSide {
   version::ReadPoint point;
   std::vector<version::ReadPoint> merged = {};
 };
+
+enum class SameRow : std::uint8_t { kYes, kNo, kUnknown };
 
 // One thread at a time.
 class RowIdentity {
@@ -45,29 +49,53 @@ class RowIdentity {
   // VersionRows.
   Result<bool> is_same(const MergedTable& table, const RowAddress& row, const version::ReadPoint& version,
                        const RowSide& side);
+  // The same, but what cannot be told is said to be that. `without`: a version on the ways that does not have
+  // the row: what its line has behind it is another one.
+  Result<SameRow> compare(const MergedTable& table, const RowAddress& row, const version::ReadPoint& version,
+                          const RowSide& side, const version::ReadPoint* without = nullptr);
 
   VersionRows& rows() { return rows_; }
 
  private:
-  using Merges = std::vector<version::LineMerge>;
+  // A version on a line whose commit merged others, or brought rows, or both.
+  struct Event {
+    Version version{};
+    std::vector<version::MergeMark> merged = {};
+    bool brought = false;
+  };
+  using Events = std::vector<Event>;
 
   // Where a trace has come to: the row is there.
   struct Trace {
     version::ReadPoint at;
-    std::shared_ptr<const Merges> merges;
+    std::shared_ptr<const Events> events;
     std::size_t left = 0;  // of them
 
-    // Of the newest merge on the line; 0: there is none.
-    Version newest_merge() const { return left == 0 ? Version{} : (*merges)[left - 1].version; }
+    const Event& newest() const { return (*events)[left - 1]; }
+    // Its version; 0: there is none.
+    Version newest_version() const { return left == 0 ? Version{} : newest().version; }
   };
   enum class Step : std::uint8_t { kDone, kBegan, kMet, kUnknown };
 
   Trace trace_from(const version::ReadPoint& at);
-  // Over the newest merge. kBegan: that, or what came behind it, made the row. kMet: it took it as it was on
+  // Of a line; 0: there is none.
+  Version newest_merge(const version::ReadPoint& at);
+  // Over the newest event. kBegan: that, or what came behind it, made the row. kMet: it took it as it was on
   // the line of `other`, with no other merge between.
   Result<Step> step_back(const MergedTable& table, const RowAddress& row, Trace& trace, const Trace& other);
+  Result<Step> step_over_merge(const MergedTable& table, const RowAddress& row, Trace& trace,
+                               const Trace& other);
+  Result<Step> step_over_brought(const MergedTable& table, const RowAddress& row, Trace& trace);
+  // To where the row of a commit came from, that its parent does not have. kBegan: not by being brought.
+  Result<Step> go_to_source(const MergedTable& table, const RowAddress& row, const version::ReadPoint& commit,
+                            Trace& trace);
+  // Where it kept its number.
+  Result<std::vector<version::MovedRun>> brought_runs(const MergedTable& table, const RowAddress& row,
+                                                      const version::ReadPoint& commit);
   // Both are versions of one branch.
   bool no_merge_between(const version::ReadPoint& a, const version::ReadPoint& b);
+  Result<bool> begins_behind(const MergedTable& table, const RowAddress& row, const Trace& trace,
+                             Version shared, const version::ReadPoint& without);
   Result<bool> shares_beginning(const MergedTable& table, const RowAddress& row, const Trace& a,
                                 const Trace& b, Version shared);
   Result<version::ReadPoint> at_version(BranchId branch, Version version);
@@ -76,7 +104,8 @@ class RowIdentity {
 
   version::VersionStore& store_;
   VersionRows& rows_;
-  std::map<std::pair<BranchId, Version>, std::shared_ptr<const Merges>> merges_;
+  std::map<std::pair<BranchId, Version>, std::shared_ptr<const Events>> events_;
+  std::map<Lsn, std::vector<version::MovedRun>> brought_;  // by the LSN of the commit
   std::map<std::pair<BranchId, Version>, version::ReadPoint> points_;
 };
 

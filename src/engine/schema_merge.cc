@@ -222,6 +222,12 @@ Result<bool> SchemaMerge::changed(const VersionSchema& now, const Trio& trio, Ve
   return rows_changed(trio, table, side);
 }
 
+// One side dropped the table, and it was decided that it stays: the version of that side has none of its
+// rows.
+void SchemaMerge::note_all_brought(const std::string& table) {
+  if (!context_.only_changes) context_.moved[table].all_brought = true;
+}
+
 // Theirs is null, or another table.
 Status SchemaMerge::merge_dropped_by_theirs(const Trio& trio, MergedSchema& merged) {
   bool we_changed = context_.has_own_changes || trio.disputed;
@@ -232,7 +238,10 @@ Status SchemaMerge::merge_dropped_by_theirs(const Trio& trio, MergedSchema& merg
     DOSQL_ASSIGN_OR_RETURN(const Decision decision,
                            decide(trio.ours->name, definition_in_base(trio), definition(ours_, trio.ours),
                                   definition(theirs_, trio.theirs)));
-    if (decision != Decision::kTheirs) return {};
+    if (decision != Decision::kTheirs) {
+      note_all_brought(live_name(*trio.ours));
+      return {};
+    }
   }
   if (trio.theirs != nullptr) return replace_emptied(trio, merged);
   return run_own(context_.connection, fmt::format("DROP TABLE main.{}", quoted(live_name(*trio.ours))));
@@ -249,6 +258,7 @@ Status SchemaMerge::merge_dropped_by_us(const Trio& trio, MergedSchema& merged) 
                          decide(trio.theirs->name, definition_in_base(trio), definition(ours_, trio.ours),
                                 definition(theirs_, trio.theirs)));
   if (decision != Decision::kTheirs) return {};
+  note_all_brought(trio.theirs->name);
   back_.insert(diff::folded(trio.theirs->name));
   return trio.ours != nullptr ? replace_emptied(trio, merged) : create_table(trio, merged);
 }

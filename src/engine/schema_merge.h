@@ -149,6 +149,7 @@ class SchemaMerge {
   Status merge_both_created(const Trio& trio, MergedSchema& merged);
   // Whether one side changed a table of base, or its rows, indexes or triggers.
   Result<bool> changed(const VersionSchema& now, const Trio& trio, VersionPair* Base::*side);
+  void note_all_brought(const std::string& table);
   Status merge_dropped_by_theirs(const Trio& trio, MergedSchema& merged);
   Status merge_dropped_by_us(const Trio& trio, MergedSchema& merged);
   Status merge_definitions(const Trio& trio, MergedSchema& merged);

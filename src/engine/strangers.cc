@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "diff/row.h"
+#include "engine/doubtful_numbers.h"
 #include "engine/rebased_changes.h"
 #include "engine/row_identity.h"
 #include "engine/table_statements.h"
@@ -96,8 +97,8 @@ class Strangers {
       for (const Reference& reference : references) {
         const Field& value = change.theirs[reference.column];
         const bool is_new = !change.in_base || !diff::same_value(change.base[reference.column], value);
-        if (in_ours_ && is_new && value.type == diff::FieldType::kInteger)
-          DOSQL_RETURN_IF_ERROR(look_at_parent(*reference.parent, value.integer));
+        const auto number = in_ours_ && is_new ? number_meant(value, context_.encoding) : std::nullopt;
+        if (number) DOSQL_RETURN_IF_ERROR(look_at_parent(*reference.parent, *number));
       }
     }
   }
@@ -110,8 +111,8 @@ class Strangers {
     const auto add = [&](NumberRuns& runs) {
       if (table.known_by_rowid()) runs.add(change.rowid_base);
       for (const Reference& number : numbers) {
-        const Field& value = change.base[number.column];
-        if (value.type == diff::FieldType::kInteger) runs.add(value.integer);
+        const auto meant = number_meant(change.base[number.column], context_.encoding);
+        if (meant) runs.add(*meant);
       }
     };
     if (in_theirs_) {

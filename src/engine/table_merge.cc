@@ -107,6 +107,7 @@ TableMerge::TableMerge(MergeContext& context, const MergedTable& table, TableMer
       references_(references),
       touched_(find_touched(context, table.name)),
       doubts_(find_doubts(context, table.name)),
+      brought_(context.find_brought(table.name)),
       statements_(context.connection, table, context.encoding),
       all_columns_(table.columns.size()) {
   std::iota(all_columns_.begin(), all_columns_.end(), 0U);
@@ -132,8 +133,21 @@ Status TableMerge::take(KeyedChange& change) {
     current_ours_ = row_json(values_of(ours));
   }
   if (!change.in_theirs) return take_delete(change);
+  if (!references_.empty() || brought_ != nullptr)
+    their_numbers_ = table_.numbers_of(change.theirs, change.rowid_theirs);
+  meeting_ = Meeting::kTwoRows;
+  if (brought_ != nullptr && !change.in_base && !table_.has_key(change.theirs)) meet(change);
   follow(change);
   return change.in_base ? take_update(change) : insert_new(change);
+}
+
+// What ours has under another number has no other one there.
+void TableMerge::meet(KeyedChange& change) {
+  meeting_ = brought_->meeting(change.rowid_theirs);
+  const auto elsewhere = brought_->elsewhere.find(change.rowid_theirs);
+  if (table_.rowid_column || elsewhere == brought_->elsewhere.end()) return;
+  note_moved(change.rowid_theirs, version::kFromMerged);
+  change.rowid_theirs = elsewhere->second;
 }
 
 // A key of which a part follows is another row's in theirs from now on.
@@ -149,7 +163,8 @@ void TableMerge::follow(KeyedChange& change) {
   for (const auto& [column, number] : before) {
     if (change.theirs[column].integer == number) continue;
     context_.moved[table_.name].from_merged.add(number);
-    note_moved(change.theirs[column].integer, kFromBoth);
+    const bool was_there = column == table_.rowid_column && meeting_ == Meeting::kOneRow;
+    if (!was_there) note_moved(change.theirs[column].integer, kFromBoth);
   }
 }
 
@@ -180,6 +195,35 @@ void TableMerge::note_moved(std::int64_t number, std::uint8_t from) {
   MovedNotes& notes = context_.moved[table_.name];
   if ((from & version::kFromMerged) != 0) notes.from_merged.add(number);
   if ((from & version::kFromParent) != 0) notes.from_parent.add(number);
+}
+
+// Under which it came, where it came so: a row of base is one that ours does not have any more.
+std::vector<std::int64_t> TableMerge::brought_numbers(const KeyedChange& change) const {
+  if (!change.in_base && !context_.only_changes) return {};
+  const bool follows = !references_.empty() || brought_ != nullptr;
+  return follows ? their_numbers_ : table_.numbers_of(change.theirs, change.rowid_theirs);
+}
+
+// Right after the row was put there.
+void TableMerge::note_brought(std::span<const std::int64_t> numbers, Values row) {
+  if (numbers.empty()) return;
+  std::map<std::int64_t, std::int64_t>& brought = context_.moved[table_.name].brought;
+  const bool by_rowid = !table_.has_key(row);
+  for (const std::int64_t number : numbers)
+    brought[number] = by_rowid ? sqlite3_last_insert_rowid(context_.connection.db()) : number;
+}
+
+// It took the place of another one.
+void TableMerge::note_replaced(const KeyedChange& change) {
+  for (const std::int64_t number : brought_numbers(change))
+    context_.moved[table_.name].brought[number] = number;
+}
+
+// A row of base that theirs deleted, and that was decided to stay.
+void TableMerge::note_kept(const std::optional<FoundRow>& ours) {
+  if (!ours || context_.only_changes) return;
+  for (const std::int64_t number : table_.numbers_of(ours->row.values(), ours->rowid))
+    context_.moved[table_.name].brought[number] = number;
 }
 
 // Whether ours may be another row than the one that they changed.
@@ -303,13 +347,15 @@ Status TableMerge::insert_new(const KeyedChange& change) {
                                             hidden_rowid(change.rowid_theirs), change.theirs));
   if (effect == Effect::kDone) {
     ++counts_.inserted;
+    note_brought(brought_numbers(change), change.theirs);
     // A row that comes back: what it refers to may be gone, though the change has nothing to do with that.
     if (change.in_base) note_came(std::nullopt, change.theirs);
     note(change.theirs);
     return {};
   }
   const int code = statements_.constraint_code();
-  const bool is_known = table_.known_by_rowid() || table_.has_key(change.theirs);
+  const bool met_itself = meeting_ != Meeting::kTwoRows && !change.in_base;
+  const bool is_known = table_.known_by_rowid() || table_.has_key(change.theirs) || met_itself;
   if (is_known && is_about_uniqueness(code)) {
     DOSQL_ASSIGN_OR_RETURN(
         const std::optional<FoundRow> ours,
@@ -318,6 +364,7 @@ Status TableMerge::insert_new(const KeyedChange& change) {
     if (ours && merge::same_row(ours->row.values(), change.theirs)) return {};
     // A number that nobody sees: the row gets another one.
     const bool stranger = table_.known_by_rowid() && !table_.rowid_column;
+    if (ours && met_itself) return merge_with_ours(change, KeyOrigin::kCounter);
     if (ours && !stranger) return merge_with_ours(change);
   }
   return refused(change, std::nullopt, change.theirs);
@@ -332,9 +379,14 @@ Status TableMerge::merge_with_ours(const KeyedChange& change, KeyOrigin origin) 
   const RowVersions versions{base_of(change), values_of(ours), theirs_of(change)};
   RowOutcome outcome;
   merge::merge_row(versions, origin, preference_, outcome);
-  const bool met = !change.in_base && ours && origin == KeyOrigin::kCounter;
+  const bool met = !change.in_base && ours && origin == KeyOrigin::kCounter && meeting_ != Meeting::kOneRow;
   if (met && preference_ == Preference::kOurs) note_moved(change, version::kFromMerged);
-  if (met && preference_ == Preference::kTheirs) note_moved(change, version::kFromParent);
+  if (met && preference_ == Preference::kTheirs) {
+    note_moved(change, version::kFromParent);
+    note_replaced(change);
+  }
+  const bool is_kept = !change.in_theirs && outcome.action == RowAction::kKeep && !outcome.conflict;
+  if (is_kept) note_kept(ours);
   return outcome.conflict ? decide(change, ours, outcome, origin) : apply(change, ours, outcome);
 }
 
@@ -343,13 +395,16 @@ Status TableMerge::decide(const KeyedChange& change, const std::optional<FoundRo
   const bool only_cells = outcome.conflict == ConflictKind::kUpdateUpdate;
   const std::span<const std::uint32_t> shown = only_cells ? outcome.conflicting : all_columns_;
   const RowAddress address = address_of(change);
+  const bool are_two = outcome.conflict == ConflictKind::kKeyCollision && !current_->in_base &&
+                       meeting_ == Meeting::kTwoRows && table_.rowid_column;
   const Resolution* const resolution =
       context_.settle(counts_, {.kind = *outcome.conflict,
                                 .table = table_.name,
                                 .key = key_json(change.in_base ? change.base : change.theirs, address.rowid),
                                 .base = row_json(base_of(change), shown),
                                 .main = row_json(values_of(ours), shown),
-                                .branch = row_json(theirs_of(change), shown)});
+                                .branch = row_json(theirs_of(change), shown),
+                                .renumber_helps = are_two && !context_.renumber});
   RowOutcome theirs;
   merge::merge_row({base_of(change), values_of(ours), theirs_of(change)}, origin, Preference::kTheirs,
                    theirs);
@@ -358,10 +413,16 @@ Status TableMerge::decide(const KeyedChange& change, const std::optional<FoundRo
     note_conflict(theirs.action == RowAction::kUpdate ? theirs.columns : all_columns_);
     return {};
   }
-  if (outcome.conflict == ConflictKind::kKeyCollision) {
+  if (outcome.conflict == ConflictKind::kKeyCollision && meeting_ != Meeting::kOneRow) {
     if (resolution->take != Resolution::Take::kTheirs) note_moved(change, version::kFromMerged);
-    if (resolution->take != Resolution::Take::kOurs) note_moved(change, version::kFromParent);
+    if (resolution->take != Resolution::Take::kOurs) {
+      note_moved(change, version::kFromParent);
+      note_replaced(change);
+    }
   }
+  const bool stays =
+      resolution->take == Resolution::Take::kOurs || resolution->take == Resolution::Take::kValue;
+  if (outcome.conflict == ConflictKind::kUpdateDelete && stays) note_kept(ours);
   if (resolution->take == Resolution::Take::kOurs) return apply(change, ours, outcome);
   if (resolution->take == Resolution::Take::kTheirs) return apply(change, ours, theirs);
   if (resolution->take == Resolution::Take::kDelete) return ours ? erase(*ours, address) : Status();
@@ -439,6 +500,7 @@ Status TableMerge::put(const KeyedChange& change, const std::optional<FoundRow>&
                          statements_.insert(TableStatements::Columns::kAll, std::nullopt, row));
   if (effect == Effect::kConstraint) return refused(change, ours, row);
   ++counts_.inserted;
+  note_brought(brought_numbers(change), row);
   note_came(ours, row);
   return {};
 }
@@ -454,6 +516,7 @@ Status TableMerge::refused(const KeyedChange& change, const std::optional<FoundR
     waiting.row.assign(row);
     waiting.rowid = ours ? hidden_rowid(ours->rowid) : hidden_rowid(change.rowid_theirs);
     waiting.name = name_of(change);
+    if (!ours) waiting.brings = brought_numbers(change);
     if (context_.effects != nullptr) {
       waiting.change = row_pair(*current_);
       waiting.was_ours = current_ours_;
@@ -501,6 +564,7 @@ Status TableMerge::refused(const KeyedChange& change, const std::optional<FoundR
         effect, statements_.insert(TableStatements::Columns::kAll, std::nullopt, decided.values()));
     if (effect == Effect::kDone) {
       ++counts_.inserted;
+      note_brought(brought_numbers(change), decided.values());
       note_came(ours, decided.values());
     }
   }
@@ -529,6 +593,7 @@ Status TableMerge::place(const Waiting& waiting) {
                          insert_waiting(columns_of(waiting), waiting.rowid, waiting.row.values()));
   if (effect == Effect::kConstraint) return settle_refused(waiting);
   ++(waiting.ours ? counts_.updated : counts_.inserted);
+  note_brought(waiting.brings, waiting.row.values());
   if (waiting.ours) note_gone(*waiting.ours);
   note_came(waiting.ours, waiting.row.values());
   note_waiting(waiting, false);
@@ -592,6 +657,7 @@ Status TableMerge::settle_refused(const Waiting& waiting) {
                              statements_.constraint_text()));
   }
   ++(waiting.ours ? counts_.updated : counts_.inserted);
+  note_brought(waiting.brings, row.values());
   if (waiting.ours) note_gone(*waiting.ours);
   note_came(waiting.ours, row.values());
   return {};
@@ -662,6 +728,8 @@ Result<NewNumbers> TableMerge::choose_new_numbers(
     MergeContext& context, const MergedTable& table, RebasedChanges& changes,
     const std::function<Result<std::int64_t>()>& highest_in_base) {
   TableStatements statements(context.connection, table, context.encoding);
+  const Brought* const brought = context.find_brought(table.name);
+  NewNumbers numbers;
   std::vector<std::int64_t> taken;
   std::int64_t highest = 0;
   KeyedChange change;
@@ -674,11 +742,16 @@ Result<NewNumbers> TableMerge::choose_new_numbers(
     highest = std::max(highest, change.rowid_theirs);
     // One about which it was decided takes the place of ours.
     if (change.in_base || (changes.rebased() != nullptr && changes.rebased()->takes_theirs)) continue;
+    if (brought != nullptr) {
+      const auto elsewhere = brought->elsewhere.find(change.rowid_theirs);
+      if (elsewhere != brought->elsewhere.end()) numbers.insert(*elsewhere);
+      // What need not be two rows would be there twice.
+      if (brought->meeting(change.rowid_theirs) != Meeting::kTwoRows) continue;
+    }
     DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> ours,
                            statements.find({.rowid = change.rowid_theirs}));
     if (ours && !merge::same_row(ours->row.values(), change.theirs)) taken.push_back(change.rowid_theirs);
   }
-  NewNumbers numbers;
   if (taken.empty()) return numbers;
   // Of a row that ours deleted, too: what refers to it elsewhere is not to mean another one.
   DOSQL_ASSIGN_OR_RETURN(const std::int64_t in_base, highest_in_base());

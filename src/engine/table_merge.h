@@ -62,8 +62,9 @@ class TableMerge {
   // A row that waits for the others.
   struct Waiting {
     std::optional<RowCopy> base;
-    std::optional<FoundRow> ours;  // taken out meanwhile
-    RowName name;                  // of the change
+    std::optional<FoundRow> ours;           // taken out meanwhile
+    RowName name;                           // of the change
+    std::vector<std::int64_t> brings = {};  // numbers, where it is brought
     // For who compares merges.
     RowPair change = {};
     std::string was_ours = {};
@@ -81,7 +82,12 @@ class TableMerge {
   bool in_doubt(Values row, std::int64_t rowid) const;
   void note_moved(const merge::KeyedChange& change, version::MovedFrom from);
   void note_moved(std::int64_t number, std::uint8_t from);
+  std::vector<std::int64_t> brought_numbers(const merge::KeyedChange& change) const;
+  void note_brought(std::span<const std::int64_t> numbers, Values row);
+  void note_replaced(const merge::KeyedChange& change);
+  void note_kept(const std::optional<FoundRow>& ours);
   void follow(merge::KeyedChange& change);
+  void meet(merge::KeyedChange& change);
   Status decide(const merge::KeyedChange& change, const std::optional<FoundRow>& ours,
                 const merge::RowOutcome& outcome, merge::KeyOrigin origin);
   Status apply(const merge::KeyedChange& change, const std::optional<FoundRow>& ours,
@@ -128,13 +134,16 @@ class TableMerge {
   const MergedTable& table_;
   TableMergeCounts& counts_;
   const std::span<const NumberReference> references_;
-  TouchedRows* const touched_;  // null: no foreign key is about the table
-  const Doubts* const doubts_;  // null: its rows are what their keys say
+  TouchedRows* const touched_;    // null: no foreign key is about the table
+  const Doubts* const doubts_;    // null: its rows are what their keys say
+  const Brought* const brought_;  // null: what meets are two rows
   TableStatements statements_;
   std::vector<std::uint32_t> all_columns_;
   std::vector<std::uint32_t> changed_;
   const merge::KeyedChange* current_ = nullptr;
   std::string current_ours_;                                 // for who compares merges
+  Meeting meeting_ = Meeting::kTwoRows;                      // of what it inserts, under its number in theirs
+  std::vector<std::int64_t> their_numbers_;                  // of it, before it follows; empty: it does not
   merge::Preference preference_ = merge::Preference::kNone;  // about it
   merge::RowOutcome outcome_;
   std::vector<Waiting> waiting_;

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
+#include <limits>
 #include <map>
 #include <optional>
 #include <span>
@@ -157,22 +159,52 @@ Status find_noted_merges(ConnectionState& connection, const VersionMerge& what, 
     DOSQL_ASSIGN_OR_RETURN(std::vector<version::MovedBy> here, version::moved_since(store, base, our_side));
     DOSQL_ASSIGN_OR_RETURN(std::vector<version::MovedBy> there,
                            version::moved_since(store, base, {&what.theirs, 1}));
+    for (const auto& [side, all] : {std::pair(std::span<const ReadPoint>(our_side), &here),
+                                    std::pair(std::span(&what.theirs, 1), &there)}) {
+      DOSQL_ASSIGN_OR_RETURN(std::vector<version::MovedBy> brought,
+                             version::brought_since(store, base, side));
+      std::ranges::move(brought, std::back_inserter(*all));
+    }
     for (version::MovedBy& one : here)
       context.noted_merges.push_back({.moved = std::move(one), .in_ours = true});
     for (version::MovedBy& one : there)
       context.noted_merges.push_back({.moved = std::move(one), .in_theirs = true});
     if (pending.moved.empty()) continue;
-    const std::uint8_t from = version::doubts_about(store, base, ours, merged);
+    const std::uint8_t from = version::doubts_about(store, base, ours, merged) | version::kBrought;
     std::vector<version::MovedRun> runs = pending.moved;
     std::erase_if(runs, [&](const version::MovedRun& run) { return (run.from & from) == 0; });
-    context.noted_merges.push_back({.moved = {ours, std::move(runs)}, .in_ours = true});
+    context.noted_merges.push_back({.moved = {ours, std::move(runs)}, .in_ours = true, .pending = true});
   }
   return {};
 }
 
-std::vector<version::MovedRun> runs_of(const std::map<std::string, MovedNotes>& moved) {
+void add_brought(const std::string& table, const MovedNotes& notes, Lsn source,
+                 std::vector<version::MovedRun>& runs) {
+  if (notes.all_brought) {
+    constexpr std::int64_t kLowest = std::numeric_limits<std::int64_t>::min();
+    runs.push_back(
+        {table, kLowest, std::numeric_limits<std::int64_t>::max(), version::kBrought, source, kLowest});
+    return;
+  }
+  const std::size_t before = runs.size();
+  for (const auto& [there, here] : notes.brought) {
+    const bool goes_on = runs.size() > before && runs.back().last + 1 == there &&
+                         runs.back().now + (there - runs.back().first) == here;
+    if (goes_on) {
+      runs.back().last = there;
+    } else {
+      runs.push_back({table, there, there, version::kBrought, source, here});
+    }
+  }
+}
+
+// Of a REVERT or CHERRY PICK only what it brought: it contains nothing of which the rest could be said.
+std::vector<version::MovedRun> runs_of(const MergeContext& context, const VersionMerge& what) {
   std::vector<version::MovedRun> runs;
-  for (const auto& [table, notes] : moved) {
+  const Lsn source = what.only_changes ? what.theirs.lsn : Lsn{};
+  for (const auto& [table, notes] : context.moved) {
+    add_brought(table, notes, source, runs);
+    if (what.only_changes) continue;
     for (const auto& [first, last] : notes.from_merged.runs())
       runs.push_back({table, first, last, version::kFromMerged});
     for (const auto& [first, last] : notes.from_parent.runs())
@@ -282,7 +314,7 @@ Result<VersionMergeResult> merge_versions(ConnectionState& connection, const Ver
   if (done) {
     DOSQL_RETURN_IF_ERROR(violations.after_merge());
     version::CommitMarks marks = what.marks;
-    if (!marks.merges.empty()) marks.moved = runs_of(context.moved);
+    marks.moved = runs_of(context, what);
     if (!marks.empty()) DOSQL_RETURN_IF_ERROR(add_marks(connection, marks));
     DOSQL_RETURN_IF_ERROR(transaction.keep());
   } else {

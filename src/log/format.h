@@ -171,7 +171,8 @@ inline constexpr std::uint32_t kMovedRunsMax = 256;
 inline constexpr std::uint32_t kMovedBytesMax = std::uint32_t{64} << 10;
 
 // Of a commit with kHasMoved: which numbers of rows mean another row in it than in versions that it stands
-// on. Behind it `bytes` bytes: its runs, each with its name behind it, and zeros up to a multiple of 8.
+// on, and which rows it brought. Behind it `bytes` bytes: its runs, each with its name behind it, and zeros
+// up to a multiple of 8.
 struct MovedSummary {
   std::uint32_t runs;
   std::uint32_t bytes;  // a multiple of 8
@@ -182,6 +183,7 @@ enum MovedFlags : std::uint32_t {
   kMovedFromMerged = 1,  // another row in versions that it merged
   kMovedFromParent = 2,  // another row in its parent
   kMovedSameTable = 4,   // the table is that of the run before; there is no name
+  kBrought = 8,  // alone, but for 4: rows that came otherwise than by being inserted; a BroughtFrom follows
 };
 
 // Numbers of one table, by the name that it has in the commit. No name, and not kMovedSameTable: every table.
@@ -192,6 +194,13 @@ struct MovedRun {
   std::uint32_t name_bytes;
 };
 static_assert(sizeof(MovedRun) == 24);
+
+// Of a run with kBrought, behind its name.
+struct BroughtFrom {
+  std::uint64_t lsn;  // of the version that the rows come from; 0: one that the commit contains; ~0: unknown
+  std::int64_t now;   // the number in the commit of what is `first` there; the others follow
+};
+static_assert(sizeof(BroughtFrom) == 16);
 
 // Fixed part behind the header of a kClose record.
 struct CloseSummary {

@@ -99,6 +99,11 @@ void Branch::push_merges(Version version, std::span<const MergeMark> marks, bool
   for (const MergeMark& mark : marks) merges_.push_back({version, mark, moved});
 }
 
+void Branch::push_brought(Version version) {
+  std::lock_guard lock(merges_lock_);
+  brought_.push_back(version);
+}
+
 PageRef Branch::with_cap(BranchSlot* slot) const {
   PageRef ref{slot};
   if (slot->owner == id_) return ref;
@@ -191,7 +196,8 @@ void Branch::for_each_slot(const std::function<void(PageNo, PageSlot&)>& visit) 
 }
 
 std::uint64_t Branch::memory_bytes() const {
-  std::uint64_t bytes = sizeof *this + commits_.memory_bytes() + merges().size() * sizeof(BranchMerge);
+  std::uint64_t bytes = sizeof *this + commits_.memory_bytes() + merges().size() * sizeof(BranchMerge) +
+                        brought().size() * sizeof(Version);
   if (!parent_) return bytes + main_pages_.memory_bytes();
   pages_lock_.lock_shared();
   if (front_owner_) bytes += front_owner_->memory_bytes();

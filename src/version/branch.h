@@ -141,6 +141,13 @@ class Branch {
   }
   void push_merges(Version version, std::span<const MergeMark> marks, bool moved);
 
+  // Which of its own commits say that they brought rows, oldest first; pushed as above.
+  std::vector<Version> brought() const {
+    std::lock_guard lock(merges_lock_);
+    return brought_;
+  }
+  void push_brought(Version version);
+
   // Where the versions of `page` are that this branch sees.
   PageRef find(PageNo page) const;
   // The slot that the next version of `page` on this branch goes into. REQUIRES: the writer, publishing or
@@ -221,6 +228,7 @@ class Branch {
   CommitIndex commits_;
   mutable SpinLock merges_lock_;
   std::vector<BranchMerge> merges_;
+  std::vector<Version> brought_;
   std::mutex publish_mutex_;
 
   mutable SharedSpinLock pages_lock_;  // guards what follows

@@ -127,6 +127,15 @@ void append_lineage(const Branch& branch, std::vector<std::byte>& rows) {
                             .source_version = raw(merge.mark.version),
                             .source_lsn = raw(merge.mark.lsn)});
   }
+  for (const Version version : branch.brought()) {
+    append(rows, LineageRow{.branch = raw(branch.id()),
+                            .kind = kBroughtRow,
+                            .version = raw(version),
+                            .source_branch = raw(branch.id()),
+                            .moved = 0,
+                            .source_version = 0,
+                            .source_lsn = 0});
+  }
 }
 
 bool versions_consistent(const Parts& parts, std::uint64_t first, std::uint32_t count) {
@@ -308,7 +317,9 @@ class NamesLoader {
     }
     for (std::uint64_t i = 0; i < parts_.lineage_rows; ++i) {
       const LineageRow row = parts_.lineage_row(i);
-      if (row.kind != kSuccessorRow && !load_merge(row)) return false;
+      const bool fits =
+          row.kind == kSuccessorRow || (row.kind == kBroughtRow ? load_brought(row) : load_merge(row));
+      if (!fits) return false;
     }
     for (std::uint64_t i = 0; i < parts_.header.branches; ++i) {
       const BranchRow row = parts_.branch(i);
@@ -407,12 +418,25 @@ class NamesLoader {
     return true;
   }
 
+  // As above.
+  bool load_brought(const LineageRow& row) {
+    Branch& branch = store_.branch(BranchId{row.branch});
+    const Version version{row.version};
+    if (version <= branch.fork().version || version > branch.head().version) return false;
+    Version& newest = newest_brought_[branch.id()];
+    if (version <= newest) return false;
+    newest = version;
+    branch.push_brought(version);
+    return true;
+  }
+
   StoreImpl& store_;
   const Parts& parts_;
   const char* name_;
   std::uint64_t commit_ = 0;
   std::uint64_t version_ = 0;
   std::map<BranchId, Version> newest_merge_;
+  std::map<BranchId, Version> newest_brought_;
   std::map<std::uint32_t, std::uint32_t> predecessors_;  // by the successor
 };
 

@@ -68,19 +68,20 @@ struct SnapshotRow {
 };
 static_assert(sizeof(SnapshotRow) == 40);
 
-// A merge mark, or that a branch is the successor of another. These rows end the section: one that has none
-// is as long as before there were any.
+// A merge mark, that a branch is the successor of another, or that a commit brought rows. These rows end the
+// section: one that has none is as long as before there were any.
 struct LineageRow {
-  std::uint32_t branch;  // of the commit that has the mark; the successor
-  std::uint32_t kind;    // a MergeKind, or kSuccessorRow
+  std::uint32_t branch;  // of the commit; the successor
+  std::uint32_t kind;    // a MergeKind, kSuccessorRow or kBroughtRow
   std::uint64_t version;
-  std::uint32_t source_branch;  // the mark's; whose name the successor has
+  std::uint32_t source_branch;  // the mark's; whose name the successor has; of kBroughtRow: `branch`
   std::uint32_t moved;          // of a mark, 1: the commit's record says which numbers it moved
   std::uint64_t source_version;
   std::uint64_t source_lsn;
 };
 static_assert(sizeof(LineageRow) == 40);
 inline constexpr std::uint32_t kSuccessorRow = 3;
+inline constexpr std::uint32_t kBroughtRow = 4;
 
 // REQUIRES: no commit and no change of names is under way.
 void append_names(const StoreImpl& store, std::vector<std::byte>& body);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "version/merge_marks.h"
+#include "version/moved_numbers.h"
 #include "version/names.h"
 #include "version/page_history.h"
 #include "version/page_patch.h"
@@ -95,7 +96,9 @@ Status IndexBuilder::on_commit(const log::RecordView& record, log::Position posi
   spilled_.erase(branch_->id());
   const Version version{raw(branch_->head().version) + 1};
   branch_->push_commit({Lsn{header.last_lsn}, position});
-  branch_->push_merges(version, *merges, record.moved_summary().has_value());
+  const Said said = said_of(record);
+  branch_->push_merges(version, *merges, said.moved);
+  if (said.brought) branch_->push_brought(version);
   branch_->set_head({branch_->id(), version, Lsn{header.last_lsn}, header.page_count});
   return {};
 }

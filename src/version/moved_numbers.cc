@@ -4,6 +4,7 @@
 #include <limits>
 #include <map>
 #include <string_view>
+#include <tuple>
 #include <utility>
 
 #include "log/format.h"
@@ -16,13 +17,23 @@ namespace {
 
 static_assert(std::uint32_t{kFromMerged} == std::uint32_t{log::kMovedFromMerged});
 static_assert(std::uint32_t{kFromParent} == std::uint32_t{log::kMovedFromParent});
+static_assert(std::uint32_t{kBrought} == std::uint32_t{log::kBrought});
 
 constexpr std::size_t kRunsOfTableMax = 64;
 constexpr std::uint8_t kFromAll = kFromMerged | kFromParent;
 
 // What can be said of all numbers of all tables.
-MovedRun everything() {
-  return {"", std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max(), kFromAll};
+std::vector<MovedRun> everything(Said said) {
+  const MovedRun all{.table = "",
+                     .first = std::numeric_limits<std::int64_t>::min(),
+                     .last = std::numeric_limits<std::int64_t>::max()};
+  std::vector<MovedRun> runs;
+  if (said.moved) runs.push_back(all), runs.back().from = kFromAll;
+  if (said.brought) {
+    runs.push_back(all), runs.back().from = kBrought, runs.back().source = kLostSource;
+    runs.back().now = all.first;
+  }
+  return runs;
 }
 
 // How many numbers lie between two runs; 0 also where they touch or overlap.
@@ -31,7 +42,7 @@ std::uint64_t gap_between(const MovedRun& a, const MovedRun& b) {
   return static_cast<std::uint64_t>(b.first) - static_cast<std::uint64_t>(a.last) - 1;
 }
 
-// Joins neighbours between which there is no wider gap. REQUIRES: of one table, ascending.
+// Joins neighbours between which there is no wider gap. REQUIRES: of one group, ascending.
 std::vector<MovedRun> joined(std::span<const MovedRun> runs, std::uint64_t gap, bool same_from) {
   std::vector<MovedRun> all;
   for (const MovedRun& run : runs) {
@@ -60,7 +71,8 @@ std::vector<MovedRun> at_most(std::vector<MovedRun> runs, std::size_t count) {
 }
 
 std::size_t bytes_of_run(const MovedRun& run, bool same_table) {
-  return sizeof(log::MovedRun) + (same_table ? 0 : (run.table.size() + 7) / 8 * 8);
+  return sizeof(log::MovedRun) + (same_table ? 0 : (run.table.size() + 7) / 8 * 8) +
+         (run.from == kBrought ? sizeof(log::BroughtFrom) : 0);
 }
 
 std::size_t bytes_of_runs(std::span<const MovedRun> runs) {
@@ -70,22 +82,54 @@ std::size_t bytes_of_runs(std::span<const MovedRun> runs) {
   return bytes;
 }
 
-}  // namespace
+// Runs that can become one.
+using Group = std::tuple<std::string, bool, Lsn, std::uint64_t>;
+Group group_of(const MovedRun& run) {
+  const bool is_brought = run.from == kBrought;
+  const std::uint64_t moved_by = static_cast<std::uint64_t>(run.now) - static_cast<std::uint64_t>(run.first);
+  return {run.table, is_brought, run.source, is_brought ? moved_by : 0};
+}
 
-std::vector<MovedRun> bounded(std::vector<MovedRun> runs) {
-  std::map<std::string, std::vector<MovedRun>> tables;
-  for (MovedRun& run : runs) tables[run.table].push_back(std::move(run));
-  std::vector<MovedRun> all;
+// None: they are too many.
+std::optional<std::vector<MovedRun>> bounded_groups(std::span<const MovedRun> runs) {
+  std::map<Group, std::vector<MovedRun>> groups;
+  for (const MovedRun& run : runs) groups[group_of(run)].push_back(run);
   for (std::size_t most = kRunsOfTableMax; most > 0; most /= 2) {
-    all.clear();
-    for (auto& [table, of_table] : tables) {
-      std::ranges::sort(of_table, {}, [](const MovedRun& run) { return std::pair(run.first, run.last); });
-      of_table = at_most(std::move(of_table), most);
-      all.insert(all.end(), of_table.begin(), of_table.end());
+    std::vector<MovedRun> all;
+    for (auto& [group, of_group] : groups) {
+      std::ranges::sort(of_group, {}, [](const MovedRun& run) { return std::pair(run.first, run.last); });
+      of_group = at_most(std::move(of_group), most);
+      all.insert(all.end(), of_group.begin(), of_group.end());
     }
     if (all.size() <= log::kMovedRunsMax && bytes_of_runs(all) <= log::kMovedBytesMax) return all;
   }
-  return {everything()};
+  return std::nullopt;
+}
+
+}  // namespace
+
+Said said_of(std::span<const MovedRun> runs) {
+  const auto is_brought = [](const MovedRun& run) { return run.from == kBrought; };
+  return {.moved = !std::ranges::all_of(runs, is_brought), .brought = std::ranges::any_of(runs, is_brought)};
+}
+
+Said said_of(const log::RecordView& record) {
+  const auto summary = record.moved_summary();
+  if (!summary) return {};
+  const auto runs = moved_of({summary->runs, record.moved()});
+  // Who asks what it says learns that it is damaged.
+  return runs ? said_of(*runs) : Said{.moved = true, .brought = true};
+}
+
+std::vector<MovedRun> bounded(std::vector<MovedRun> runs) {
+  if (auto fewer = bounded_groups(runs)) return *std::move(fewer);
+  for (MovedRun& run : runs) {
+    if (run.from != kBrought) continue;
+    run.source = kLostSource;
+    run.now = run.first;
+  }
+  auto fewer = bounded_groups(runs);
+  return fewer ? *std::move(fewer) : everything(said_of(runs));
 }
 
 MovedRows rows_of(std::span<const MovedRun> moved) {
@@ -103,6 +147,10 @@ MovedRows rows_of(std::span<const MovedRun> moved) {
     const Bytes text = std::as_bytes(std::span(name));
     rows.bytes.insert(rows.bytes.end(), text.begin(), text.end());
     rows.bytes.resize((rows.bytes.size() + 7) / 8 * 8);
+    if (runs[i].from != kBrought) continue;
+    const log::BroughtFrom from{raw(runs[i].source), runs[i].now};
+    const Bytes source = bytes_of(from);
+    rows.bytes.insert(rows.bytes.end(), source.begin(), source.end());
   }
   rows.runs = static_cast<std::uint32_t>(runs.size());
   return rows;
@@ -117,7 +165,8 @@ std::optional<std::vector<MovedRun>> moved_of(const MovedView& rows) {
     left = left.subspan(sizeof row);
     const bool same_table = (row.flags & log::kMovedSameTable) != 0;
     const std::uint32_t from = row.flags & ~std::uint32_t{log::kMovedSameTable};
-    if (from == 0 || from > kFromAll || row.first > row.last) return {};
+    const bool brought = from == kBrought;
+    if (from == 0 || (from > kFromAll && !brought) || row.first > row.last) return {};
     if (same_table && (i == 0 || row.name_bytes != 0)) return {};
     const std::size_t padded = (std::size_t{row.name_bytes} + 7) / 8 * 8;
     if (padded > left.size()) return {};
@@ -125,6 +174,16 @@ std::optional<std::vector<MovedRun>> moved_of(const MovedView& rows) {
     left = left.subspan(padded);
     runs.push_back({same_table ? runs.back().table : std::move(table), row.first, row.last,
                     static_cast<std::uint8_t>(from)});
+    if (!brought) continue;
+    if (left.size() < sizeof(log::BroughtFrom)) return {};
+    const auto source = load<log::BroughtFrom>(left.data());
+    const std::uint64_t width = static_cast<std::uint64_t>(row.last) - static_cast<std::uint64_t>(row.first);
+    const std::uint64_t room = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()) -
+                               static_cast<std::uint64_t>(source.now);
+    if (width > room) return {};
+    runs.back().source = Lsn{source.lsn};
+    runs.back().now = source.now;
+    left = left.subspan(sizeof(log::BroughtFrom));
   }
   if (!left.empty()) return {};
   return runs;
@@ -197,6 +256,30 @@ Result<std::vector<MovedBy>> moved_since(VersionStore& store, const ReadPoint& b
     std::vector<MovedRun> runs = std::move(info.marks.moved);
     std::erase_if(runs, [&](const MovedRun& run) { return (run.from & from) == 0; });
     if (!runs.empty()) found.push_back({commit, std::move(runs)});
+  }
+  return found;
+}
+
+Result<std::vector<MovedRun>> brought_by(VersionStore& store, const ReadPoint& commit) {
+  DOSQL_ASSIGN_OR_RETURN(CommitInfo info, store.commit_info(commit.branch, commit.version));
+  std::erase_if(info.marks.moved, [](const MovedRun& run) { return run.from != kBrought; });
+  return std::move(info.marks.moved);
+}
+
+Result<std::vector<MovedBy>> brought_since(VersionStore& store, const ReadPoint& base,
+                                           std::span<const ReadPoint> side) {
+  const StoreImpl& impl = store.impl();
+  std::vector<MovedBy> found;
+  std::optional<Reach> of_base;
+  for (const auto& [id, line] : reach_of(impl, side)) {
+    for (const Version version : impl.branch(id).brought()) {
+      if (version > line.newest) break;
+      if (!of_base) of_base = reach_of(impl, {&base, 1});
+      if (contains(impl, *of_base, {.branch = id, .version = version})) continue;
+      DOSQL_ASSIGN_OR_RETURN(const ReadPoint commit, store.at_version(id, version));
+      DOSQL_ASSIGN_OR_RETURN(std::vector<MovedRun> runs, brought_by(store, commit));
+      found.push_back({commit, std::move(runs)});
+    }
   }
   return found;
 }

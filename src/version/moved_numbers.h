@@ -11,6 +11,9 @@
 // as kFromParent: versions beside its base have the row that the base has.
 //
 // What is noted may be too much, and is never too little.
+//
+// Of a number with kBrought it says that a row came to have it otherwise than by being inserted, as it was in
+// another version: so two sides may have it though a version that both have in common has not.
 #pragma once
 
 #include <cstdint>
@@ -21,12 +24,22 @@
 #include <dosql/result.h>
 
 #include "base/bytes.h"
+#include "log/record.h"
 #include "version/version_store.h"
 
 namespace dosql::version {
 
-// Runs within the limits of a record, ascending by table and number. Of more than fit neighbours become one,
-// those with the smallest gaps first.
+// What kinds of runs there are.
+struct Said {
+  bool moved = false;
+  bool brought = false;
+};
+Said said_of(std::span<const MovedRun> runs);
+// Of a commit's record; both where what it says is damaged.
+Said said_of(const log::RecordView& record);
+
+// Runs within the limits of a record, ascending by table, source and number. Of more than fit neighbours
+// become one, those with the smallest gaps first; of more sources than fit none is known any more.
 std::vector<MovedRun> bounded(std::vector<MovedRun> runs);
 
 // In a record; `bytes` of it.
@@ -53,6 +66,13 @@ struct MovedBy {
 // records of commits that say something, nothing else. Errors: kCorrupt, kIo.
 Result<std::vector<MovedBy>> moved_since(VersionStore& store, const ReadPoint& base,
                                          std::span<const ReadPoint> side);
+
+// What commits that `side` contains and `base` does not say that they brought. Reads their records, nothing
+// else. Errors of both: kCorrupt, kIo.
+Result<std::vector<MovedBy>> brought_since(VersionStore& store, const ReadPoint& base,
+                                           std::span<const ReadPoint> side);
+// What one of them says so.
+Result<std::vector<MovedRun>> brought_by(VersionStore& store, const ReadPoint& commit);
 
 // The MovedFrom by which a commit on `parent` that merged `merged` says something about `base`.
 std::uint8_t doubts_about(VersionStore& store, const ReadPoint& base, const ReadPoint& parent,

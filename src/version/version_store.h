@@ -104,15 +104,24 @@ struct MergeMark {
 enum MovedFrom : std::uint8_t {
   kFromMerged = 1,  // those that it merged
   kFromParent = 2,  // those that lead to its parent
+  kBrought = 8,     // none, for all that this says: its rows came otherwise than by being inserted
 };
 
+// Of rows that a commit brought: the version is not known any more.
+inline constexpr Lsn kLostSource{~std::uint64_t{0}};
+
 // Numbers of rows that a merge took away from one row and left to another, or may have: what has such a
-// number in the commit need not be what has it in a version that the commit contains.
+// number in the commit need not be what has it in a version that the commit contains. Or, with kBrought,
+// numbers of rows that a REVERT or CHERRY PICK brought, or a decision: as they are in the version `source`.
 struct MovedRun {
   std::string table;  // by its name in the commit; empty: any table
   std::int64_t first = 0;
   std::int64_t last = 0;
-  std::uint8_t from = 0;  // MovedFrom
+  std::uint8_t from = 0;  // kBrought, or other MovedFrom
+  // Of kBrought: by the LSN of its commit; 0: one that the commit merged or stands on.
+  Lsn source{};
+  // Of kBrought: what has the number `first` there has this one in the commit, and so on.
+  std::int64_t now = 0;
 
   friend bool operator==(const MovedRun&, const MovedRun&) = default;
 };
@@ -124,10 +133,11 @@ struct CommitMarks {
 
   std::vector<MergeMark> merges;
   std::string message;
-  // Of a commit that merged something; what is more than fits becomes fewer, wider runs (moved_numbers.h).
+  // What is more than fits becomes fewer, wider runs (moved_numbers.h). Of a commit that merged nothing only
+  // what it brought.
   std::vector<MovedRun> moved = {};
 
-  bool empty() const { return merges.empty() && message.empty(); }
+  bool empty() const { return merges.empty() && message.empty() && moved.empty(); }
   friend bool operator==(const CommitMarks&, const CommitMarks&) = default;
 };
 

@@ -130,6 +130,8 @@ TEST_F(FormatDocument, PartsOfRecordsAreAsTheTablesSay) {
   EXPECT_DOCUMENTED(MovedSummary, FIELD(MovedSummary, runs), FIELD(MovedSummary, bytes));
   EXPECT_DOCUMENTED(MovedRun, FIELD(MovedRun, first), FIELD(MovedRun, last), FIELD(MovedRun, flags),
                     FIELD(MovedRun, name_bytes));
+  using log::BroughtFrom;
+  EXPECT_DOCUMENTED(BroughtFrom, FIELD(BroughtFrom, lsn), FIELD(BroughtFrom, now));
   using log::NameSummary;
   EXPECT_DOCUMENTED(NameSummary, FIELD(NameSummary, change), FIELD(NameSummary, name_bytes),
                     FIELD(NameSummary, branch), FIELD(NameSummary, parent), FIELD(NameSummary, point_version),

@@ -1,0 +1,381 @@
+// Rows that come to a branch by CHERRY PICK or REVERT, and from the branch that has them by a merge, too:
+// none of them is there twice, and none gets lost (docs/merge.md, decision 040).
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <optional>
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "engine/engine_test_support.h"
+#include "testing/random_rounds.h"
+#include "version/store_test_support.h"
+
+namespace dosql::engine {
+namespace {
+
+// How rows are known, and what a merge may do to their numbers.
+struct Kind {
+  const char* name;
+  const char* columns;
+  const char* number;  // by which a test can give a row its own
+  const char* merge;   // behind MERGE BRANCH f
+};
+const std::vector<Kind> kKinds{
+    {"AutoIncrement", "id INTEGER PRIMARY KEY AUTOINCREMENT, u, a", "id", ""},
+    {"Renumbered", "id INTEGER PRIMARY KEY, u, a", "id", " RENUMBER"},
+    {"Hidden", "u, a", "rowid", ""},
+};
+
+class Session {
+ public:
+  explicit Session(const std::string& schema) {
+    connect();
+    run(schema);
+  }
+  void run(const std::string& sql) {
+    SCOPED_TRACE(sql);
+    DOSQL_EXPECT_OK(connection_->exec(sql));
+  }
+  std::string rows(const std::string& sql) { return rows_text(*connection_, sql); }
+  std::uint64_t newest_lsn() {
+    return static_cast<std::uint64_t>(
+        connection_->query("SELECT lsn_last FROM dosql_log LIMIT 1").value()[0][0].integer());
+  }
+  std::uint64_t newest_lsn_of(const std::string& branch) {
+    run("CHECKOUT " + branch);
+    const std::uint64_t lsn = newest_lsn();
+    run("CHECKOUT main");
+    return lsn;
+  }
+  void reopen() {
+    connection_.reset();
+    db_.reset();
+    connect();
+  }
+  Connection& connection() { return *connection_; }
+  std::vector<MergeConflict> conflicts_of(const std::string& merge) {
+    const auto tried = connection_->exec(merge);
+    EXPECT_FALSE(tried);
+    if (tried) return {};
+    EXPECT_EQ(tried.error().code(), ErrorCode::kMergeConflict) << failure_text(tried.error());
+    hint = tried.error().hint();
+    const auto foretold = connection_->query(merge + " DRY RUN");
+    DOSQL_EXPECT_OK(foretold);
+    std::vector<MergeConflict> found;
+    for (const Row& row : *foretold) {
+      if (row[8].is_null()) continue;
+      MergeConflict& conflict = found.emplace_back();
+      conflict.table = row[2].text();
+      conflict.key = row[7].text();
+      conflict.kind = row[8].text();
+      conflict.main = row[10].text();
+      conflict.branch = row[11].text();
+    }
+    return found;
+  }
+
+  std::string hint;
+
+ private:
+  void connect() {
+    db_.emplace(open_on(std::make_unique<version::SharedDirectory>(*disk_)).value());
+    connection_.emplace(db_->connect().value());
+    run("PRAGMA synchronous = OFF; PRAGMA foreign_keys = ON");
+  }
+
+  std::unique_ptr<io::Directory> disk_ = io::make_memory_directory();
+  std::optional<Database> db_;
+  std::optional<Connection> connection_;
+};
+
+class MergeBrought : public ::testing::TestWithParam<std::tuple<Kind, bool>> {
+ protected:
+  static constexpr const char* kAll = "SELECT u, a FROM t ORDER BY u";
+
+  MergeBrought() : session_(fmt::format("CREATE TABLE t({}); CREATE BRANCH f", kind().columns)) {
+    // Where main has a row under the number already, the one that is picked gets another.
+    session_.run("CHECKOUT f; INSERT INTO t(u, a) VALUES('r', 0)");
+    lsn_ = session_.newest_lsn();
+    session_.run("CHECKOUT main");
+    if (taken()) {
+      const bool counts = std::string(kind().name) == "AutoIncrement";
+      session_.run(counts ? "INSERT INTO t(id, u) VALUES(1, 'm')"
+                          : fmt::format("INSERT INTO t({}, u) VALUES({}, 'm')", kind().number,
+                                        std::string(kind().name) == "Hidden" ? 1 : 7));
+    } else {
+      session_.run(fmt::format("INSERT INTO t({}, u) VALUES(7, 'm')", kind().number));
+    }
+  }
+
+  static const Kind& kind() { return std::get<0>(GetParam()); }
+  static bool is_hidden() { return std::string(kind().name) == "Hidden"; }
+  static bool taken() { return std::get<1>(GetParam()); }
+  void pick() { DOSQL_ASSERT_OK(session_.connection().cherry_pick(lsn_)); }
+  std::string merge(const std::string& more = "") {
+    return fmt::format("MERGE BRANCH f{}{}", kind().merge, more);
+  }
+  void change_there() { session_.run("CHECKOUT f; UPDATE t SET a = 'f' WHERE u = 'r'; CHECKOUT main"); }
+
+  void expect_collision() {
+    const auto found = session_.conflicts_of(merge());
+    ASSERT_EQ(found.size(), 1u);
+    EXPECT_EQ(found[0].kind, "key_collision");
+    EXPECT_NE(found[0].main.find("\"r\""), std::string::npos) << found[0].main;
+    EXPECT_NE(found[0].branch.find("\"r\""), std::string::npos) << found[0].branch;
+    EXPECT_EQ(session_.hint.find("RENUMBER keeps"), std::string::npos) << session_.hint;
+  }
+
+  Session session_;
+  std::uint64_t lsn_ = 0;
+};
+
+TEST_P(MergeBrought, WhatIsPickedAndNotChangedIsThereOnce) {
+  pick();
+  session_.run(merge());
+  EXPECT_EQ(session_.rows(kAll), "m|NULL\nr|0");
+}
+
+TEST_P(MergeBrought, WhatIsPickedAndThenChangedThereIsAConflict) {
+  pick();
+  change_there();
+  session_.reopen();
+  expect_collision();
+  EXPECT_EQ(session_.rows(kAll), "m|NULL\nr|0");
+  session_.run(merge(" STRATEGY theirs"));
+  EXPECT_EQ(session_.rows(kAll), "m|NULL\nr|f");
+  session_.run("CHECKOUT f; MERGE BRANCH main");
+  EXPECT_EQ(session_.rows(kAll), "m|NULL\nr|f");
+}
+
+TEST_P(MergeBrought, WhatIsPickedAndThenChangedHereIsAConflict) {
+  pick();
+  session_.run("UPDATE t SET a = 'main' WHERE u = 'r'");
+  expect_collision();
+  session_.run(merge(" STRATEGY ours"));
+  EXPECT_EQ(session_.rows(kAll), "m|NULL\nr|main");
+  // Rows without a key are counted by what is in them behind a merge.
+  if (taken() || is_hidden()) return;
+  // Once it is decided it is one row.
+  session_.run("UPDATE t SET a = 'more' WHERE u = 'r'; CHECKOUT f; UPDATE t SET u = 'R'; CHECKOUT main");
+  session_.run(merge());
+  EXPECT_EQ(session_.rows(kAll), "R|more\nm|NULL");
+}
+
+TEST_P(MergeBrought, TheBranchMeetsItselfOnMain) {
+  pick();
+  change_there();
+  session_.run("CHECKOUT f");
+  const std::string into_f = fmt::format("MERGE BRANCH main{}", kind().merge);
+  const auto found = session_.conflicts_of(into_f);
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].kind, "key_collision");
+  session_.run(into_f + " STRATEGY ours");
+  EXPECT_EQ(session_.rows(kAll), "m|NULL\nr|f");
+}
+
+TEST_P(MergeBrought, ItIsSoInsideOneTransactionToo) {
+  change_there();
+  session_.run("BEGIN");
+  pick();
+  expect_collision();
+  session_.run(merge(" STRATEGY theirs") + "; COMMIT");
+  EXPECT_EQ(session_.rows(kAll), "m|NULL\nr|f");
+}
+
+TEST_P(MergeBrought, ItComesToMainByWayOfAThirdBranch) {
+  session_.run("CREATE BRANCH g; CHECKOUT g");
+  pick();
+  session_.run("CHECKOUT main; INSERT INTO t(u, a) VALUES('n', 1)");
+  change_there();
+  session_.run(fmt::format("MERGE BRANCH g{}", kind().merge));
+  if (taken() && is_hidden()) {
+    // The merge gave it another number once more: only that there is one can be told.
+    const auto found = session_.conflicts_of(merge());
+    ASSERT_EQ(found.size(), 1u);
+    EXPECT_EQ(found[0].kind, "key_collision");
+  } else {
+    expect_collision();
+  }
+  session_.run(merge(" STRATEGY ours"));
+  EXPECT_EQ(session_.rows(kAll), "m|NULL\nn|1\nr|0");
+}
+
+// Who has nothing to do with what was picked is not in the way.
+TEST_P(MergeBrought, RowsOfOthersStillGetNumbers) {
+  if (taken()) return;
+  session_.run("CREATE BRANCH w; CHECKOUT w");
+  session_.run(fmt::format("INSERT INTO t({0}, u) VALUES(1, 'w1')", kind().number));
+  session_.run("CHECKOUT main");
+  pick();
+  session_.run(fmt::format("MERGE BRANCH w{}", kind().merge));
+  EXPECT_EQ(session_.rows(kAll), "m|NULL\nr|0\nw1|NULL");
+  // Also once f is forgotten.
+  session_.run("CREATE BRANCH v FROM 'main@2'; CHECKOUT v");
+  session_.run(fmt::format("INSERT INTO t({0}, u) VALUES(1, 'v1')", kind().number));
+  session_.run("CHECKOUT main; DROP BRANCH f FORCE");
+  session_.reopen();
+  session_.reopen();
+  session_.run(fmt::format("MERGE BRANCH v{}", kind().merge));
+  EXPECT_EQ(session_.rows(kAll), "m|NULL\nr|0\nv1|NULL\nw1|NULL");
+}
+
+std::string name_of(const ::testing::TestParamInfo<std::tuple<Kind, bool>>& info) {
+  return fmt::format("{}{}", std::get<0>(info.param).name, std::get<1>(info.param) ? "Taken" : "Free");
+}
+INSTANTIATE_TEST_SUITE_P(Kinds, MergeBrought,
+                         ::testing::Combine(::testing::ValuesIn(kKinds), ::testing::Bool()), name_of);
+
+// Their children follow to the number that the row has.
+TEST(MergeBroughtChildren, ReferToTheRowThatWasPicked) {
+  Session session(
+      "CREATE TABLE p(id INTEGER PRIMARY KEY AUTOINCREMENT, n); "
+      "CREATE TABLE c(id INTEGER PRIMARY KEY AUTOINCREMENT, p REFERENCES p(id), means); CREATE BRANCH f; "
+      "INSERT INTO p VALUES(1, 'main'); CHECKOUT f; INSERT INTO p VALUES(1, 'f')");
+  const std::uint64_t lsn = session.newest_lsn();
+  session.run("CHECKOUT main");
+  DOSQL_ASSERT_OK(session.connection().cherry_pick(lsn));
+  session.run("CHECKOUT f; INSERT INTO c(p, means) VALUES(1, 'f'); CHECKOUT main; MERGE BRANCH f");
+  EXPECT_EQ(session.rows("SELECT n, means FROM p JOIN c ON c.p = p.id"), "f|f");
+  EXPECT_EQ(session.rows("SELECT n FROM p ORDER BY id"), "main\nf");
+}
+
+// --- Random histories ---
+
+// Rows have numbers of their own on all branches, so that no merge has to give any others: each number is one
+// row, which says in `u` which it is. In tables with a key: rows without one are counted by what is in them
+// behind a merge.
+class History {
+ public:
+  History(std::mt19937_64& random, const Kind& kind)
+      : random_(random), kind_(kind), session_(fmt::format("CREATE TABLE t({}, b)", kind.columns)) {
+    for (int i = 0; i < 3; ++i) insert();
+    for (const char* const name : {"x", "y", "z"}) {
+      session_.run(fmt::format("CREATE BRANCH {} FROM main", name));
+      branches_.push_back(name);
+    }
+  }
+
+  void step() {
+    switch (random_() % 12) {
+      case 0:
+      case 1: insert(); break;
+      case 2:
+      case 3: change("UPDATE t SET {} = {} WHERE u = {}"); break;
+      case 4:
+      case 5: change("DELETE FROM t WHERE u = {2}"); break;
+      case 6: revert(); break;
+      case 7: pick(); break;
+      case 8: check_out(); break;
+      case 9:
+        if (one_in(4)) session_.reopen(), branch_ = "main";
+        break;
+      default: merge();
+    }
+    EXPECT_EQ(session_.rows("SELECT u, count(*) FROM t GROUP BY u HAVING count(*) > 1"), "") << log_;
+    EXPECT_EQ(session_.rows(fmt::format("SELECT {0}, u FROM t WHERE {0} <> u", kind_.number)), "") << log_;
+  }
+
+  int merged = 0;
+
+ private:
+  bool one_in(unsigned n) { return random_() % n == 0; }
+  const std::string& some_branch() { return branches_[random_() % branches_.size()]; }
+  void run(const std::string& sql) {
+    log_ += sql + "; ";
+    session_.run(sql);
+  }
+  // Where there are conflicts nothing happens.
+  bool attempt(const std::string& what, const Status& done) {
+    if (done) log_ += what + "; ";
+    if (done) return true;
+    EXPECT_EQ(done.error().code(), ErrorCode::kMergeConflict) << what << ": " << failure_text(done.error());
+    return false;
+  }
+  void check_out() {
+    branch_ = some_branch();
+    run("CHECKOUT " + branch_);
+  }
+  std::set<std::int64_t> all() {
+    std::set<std::int64_t> found;
+    for (const Row& row : session_.connection().query("SELECT u FROM t").value())
+      found.insert(row[0].integer());
+    return found;
+  }
+  void insert() {
+    ++last_;
+    run(fmt::format("INSERT INTO t({}, u, a) VALUES({}, {}, 0)", kind_.number, last_, last_));
+  }
+  void change(const char* sql) {
+    const std::set<std::int64_t> rows = all();
+    if (rows.empty()) return;
+    const std::int64_t row = *std::next(rows.begin(), static_cast<std::ptrdiff_t>(random_() % rows.size()));
+    run(fmt::format(fmt::runtime(sql), one_in(2) ? "a" : "b", ++values_, row));
+  }
+  std::string strategy() {
+    if (!one_in(3)) return "";
+    return one_in(2) ? " STRATEGY ours" : " STRATEGY theirs";
+  }
+  void revert() {
+    const std::string newest = session_.rows("SELECT max(version) FROM dosql_log");
+    const std::uint64_t back = random_() % std::min<std::uint64_t>(std::stoull(newest) - 1, 6);
+    const std::string sql = fmt::format("REVERT VERSION CURRENT - {}{}", back, strategy());
+    attempt(sql, session_.connection().exec(sql));
+  }
+  void pick() {
+    const std::string from = some_branch();
+    session_.run("CHECKOUT " + from);
+    const auto commits = session_.connection().query("SELECT lsn_last FROM dosql_log LIMIT 6").value();
+    const std::int64_t lsn = commits[random_() % commits.size()][0].integer();
+    session_.run("CHECKOUT " + branch_);
+    const std::string sql = fmt::format("CHERRY PICK LSN {}{}", lsn, strategy());
+    const Status done = session_.connection().exec(sql);
+    // The commit that made the table.
+    attempt(fmt::format("{} of {}", sql, from), done);
+  }
+  void merge() {
+    const std::string from = some_branch();
+    if (from == branch_) return;
+    const std::set<std::int64_t> ours = all();
+    session_.run("CHECKOUT " + from);
+    const std::set<std::int64_t> theirs = all();
+    session_.run("CHECKOUT " + branch_);
+    const std::string sql = fmt::format("MERGE BRANCH {}{}{}", from, kind_.merge, strategy());
+    if (!attempt(sql, session_.connection().exec(sql))) return;
+    ++merged;
+    const std::set<std::int64_t> now = all();
+    for (const std::int64_t row : ours) {
+      EXPECT_TRUE(!theirs.contains(row) || now.contains(row)) << row << " is lost\n" << log_;
+    }
+    for (const std::int64_t row : now)
+      EXPECT_TRUE(ours.contains(row) || theirs.contains(row)) << row << " came from nowhere\n" << log_;
+  }
+
+  std::mt19937_64& random_;
+  const Kind& kind_;
+  Session session_;
+  std::string branch_ = "main";
+  std::vector<std::string> branches_{"main"};
+  std::string log_;
+  std::int64_t last_ = 0;
+  int values_ = 0;
+};
+
+TEST(MergeBroughtRandom, NoRowIsThereTwiceOrLost) {
+  int merged = 0;
+  testing::for_random_rounds(30, 20'000, [&](std::mt19937_64& random) {
+    History history(random, kKinds[random() % 2]);
+    for (std::size_t steps = 20 + random() % 40; steps > 0 && !::testing::Test::HasFailure(); --steps)
+      history.step();
+    merged += history.merged;
+  });
+  if (::testing::Test::HasFailure()) return;
+  EXPECT_GT(merged, 0);
+}
+
+}  // namespace
+}  // namespace dosql::engine
