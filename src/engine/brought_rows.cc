@@ -19,11 +19,23 @@ using version::ReadPoint;
 using Run = version::MovedRun;
 
 bool has_there(const Run& run, std::int64_t number) { return run.first <= number && number <= run.last; }
+// A run may be of all numbers there are: signed ones would overflow.
+std::uint64_t distance(std::int64_t from, std::int64_t to) {
+  return static_cast<std::uint64_t>(to) - static_cast<std::uint64_t>(from);
+}
+std::int64_t behind(std::int64_t from, std::uint64_t distance) {
+  return static_cast<std::int64_t>(static_cast<std::uint64_t>(from) + distance);
+}
+
 bool has_here(const Run& run, std::int64_t number) {
-  const auto distance = [](std::int64_t from, std::int64_t to) {
-    return static_cast<std::uint64_t>(to) - static_cast<std::uint64_t>(from);
-  };
   return run.now <= number && distance(run.now, number) <= distance(run.first, run.last);
+}
+// REQUIRES: the one has it here, the other there.
+std::int64_t number_there(const Run& run, std::int64_t here) {
+  return behind(run.first, distance(run.now, here));
+}
+std::int64_t number_here(const Run& run, std::int64_t there) {
+  return behind(run.now, distance(run.first, there));
 }
 
 class MeetingRows {
@@ -97,7 +109,7 @@ class MeetingRows {
 
   // Of a row that theirs brought, under another number.
   Status look_for_source(const Brought::Run& one, std::int64_t number, Place& place) {
-    const std::int64_t there = one.run.first + (number - one.run.now);
+    const std::int64_t there = number_there(one.run, number);
     DOSQL_ASSIGN_OR_RETURN(const std::optional<ReadPoint> source, source_of(one, there, place));
     if (!source) return {};
     DOSQL_ASSIGN_OR_RETURN(const SameRow still, compare(number, one.commit, their_side_));
@@ -138,7 +150,7 @@ class MeetingRows {
       place.unknown = true;
       return {};
     }
-    const std::int64_t now = one.run.now + (number - one.run.first);
+    const std::int64_t now = number_here(one.run, number);
     DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> ours, statements_.find({.rowid = now}));
     if (one.pending || (!ours && now != number)) {
       place.number = now;

@@ -20,13 +20,18 @@ std::optional<std::vector<MovedRun>> again(std::span<const MovedRun> runs) {
   return moved_of({rows.runs, rows.bytes});
 }
 
+// Of a run of all numbers a signed difference would overflow.
+std::uint64_t moved_by(const MovedRun& run) {
+  return static_cast<std::uint64_t>(run.now) - static_cast<std::uint64_t>(run.first);
+}
+
 bool covers(std::span<const MovedRun> runs, const MovedRun& one) {
   std::int64_t at = one.first;
   for (bool found = true; found;) {
     found = false;
     for (const MovedRun& run : runs) {
-      const bool same_source = run.source == kLostSource ||
-                               (run.source == one.source && run.now - run.first == one.now - one.first);
+      const bool same_source =
+          run.source == kLostSource || (run.source == one.source && moved_by(run) == moved_by(one));
       const bool here = (run.table.empty() || run.table == one.table) && (run.from & one.from) == one.from &&
                         (one.from != kBrought || same_source) && run.first <= at && at <= run.last;
       if (!here) continue;
