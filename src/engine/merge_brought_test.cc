@@ -205,6 +205,19 @@ TEST_P(MergeBrought, ItComesToMainByWayOfAThirdBranch) {
   EXPECT_EQ(session_.rows(kAll), "m|NULL\nn|1\nr|0");
 }
 
+// Under its number main may have another row, which is none of its business.
+TEST_P(MergeBrought, AChangeIsPickedIntoItsOwnRowOnly) {
+  change_there();
+  session_.run("CHECKOUT f");
+  const std::uint64_t changed = session_.newest_lsn();
+  session_.run("CHECKOUT main; UPDATE t SET a = 0");
+  pick();
+  const auto picked = session_.connection().cherry_pick(changed);
+  DOSQL_ASSERT_OK(picked);
+  EXPECT_EQ(session_.rows(kAll), picked->conflicts.empty() ? "m|0\nr|f" : "m|0\nr|0");
+  EXPECT_TRUE(taken() || picked->conflicts.empty());
+}
+
 // Who has nothing to do with what was picked is not in the way.
 TEST_P(MergeBrought, RowsOfOthersStillGetNumbers) {
   if (taken()) return;
@@ -242,6 +255,23 @@ TEST(MergeBroughtChildren, ReferToTheRowThatWasPicked) {
   session.run("CHECKOUT f; INSERT INTO c(p, means) VALUES(1, 'f'); CHECKOUT main; MERGE BRANCH f");
   EXPECT_EQ(session.rows("SELECT n, means FROM p JOIN c ON c.p = p.id"), "f|f");
   EXPECT_EQ(session.rows("SELECT n FROM p ORDER BY id"), "main\nf");
+}
+
+TEST(MergeBroughtChildren, ArePickedToTheirOwnParentOnly) {
+  Session session(
+      "CREATE TABLE p(id INTEGER PRIMARY KEY AUTOINCREMENT, n); "
+      "CREATE TABLE c(id INTEGER PRIMARY KEY AUTOINCREMENT, p REFERENCES p(id), means); CREATE BRANCH f; "
+      "INSERT INTO p VALUES(1, 'main'); CHECKOUT f; INSERT INTO p VALUES(1, 'f')");
+  const std::uint64_t parent = session.newest_lsn();
+  session.run("INSERT INTO c(p, means) VALUES(1, 'f')");
+  const std::uint64_t child = session.newest_lsn();
+  session.run("CHECKOUT main");
+  DOSQL_ASSERT_OK(session.connection().cherry_pick(parent));
+  session.run(fmt::format("CHERRY PICK LSN {} STRATEGY manual", child));
+  EXPECT_EQ(session.rows("SELECT count(*) FROM c"), "0");
+  EXPECT_EQ(session.rows("SELECT kind FROM dosql_conflicts"), "foreign_key");
+  session.run("SELECT dosql_resolve_conflict(id, '{\"p\": 2}') FROM dosql_conflicts; COMPLETE MERGE");
+  EXPECT_EQ(session.rows("SELECT n, means FROM p JOIN c ON c.p = p.id"), "f|f");
 }
 
 // --- Random histories ---

@@ -40,7 +40,8 @@ class Strangers {
 
   Status find() {
     if (context_.identity == nullptr) return {};
-    in_ours_ = context_.identity->may_be_others(source_.base, context_.our_side);
+    // What is picked is counted from a version that ours need not contain: both may have inserted the number.
+    in_ours_ = context_.only_changes || context_.identity->may_be_others(source_.base, context_.our_side);
     in_theirs_ = context_.identity->may_be_others(source_.base, {source_.theirs});
     if (!in_ours_ && !in_theirs_) return {};
     for (const TableTask& task : merged_.tables) {
