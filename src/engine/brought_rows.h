@@ -12,11 +12,11 @@
 
 namespace dosql::engine {
 
-// Tells, of rows of theirs that base has not, which of them ours has, too, be it under another number, and of
-// which of those that meet another content under their number that cannot be told: these are in doubt. Looks
-// at the tables of which noted commits say that they brought rows, and in no version but for rows that have
-// such numbers. REQUIRES: context.brought has the runs; the rows are ours yet. Errors: those of the diff and
-// of reading the versions.
+// Finds the rows of theirs that base has not and ours has, be it under another number. Where that cannot be
+// told of a row that meets another content under its number, this is in doubt. A merge looks at the tables,
+// and the numbers, of which noted commits say that they brought them; a CHERRY PICK or REVERT at all rows
+// that it inserts. REQUIRES: context.brought has the runs; the rows are ours yet. Errors: those of the diff
+// and of reading the versions.
 Status find_brought(MergeContext& context, const MergeSource& source, VersionPair& theirs,
                     const MergedSchema& merged);
 

@@ -24,7 +24,7 @@ namespace dosql::engine {
 std::optional<std::int64_t> number_meant(const diff::Field& reference, diff::TextEncoding encoding);
 
 // From what the noted commits say, and what rows tell where they are traced (strangers.h, brought_rows.h), by
-// the merged names of tables. Where nothing was merged, picked or reverted behind base it reads nothing.
+// the merged names of tables. A merge reads nothing where nothing was merged, picked or reverted behind base.
 // REQUIRES: the rows are ours yet. Errors: those of pairing tables, of the diff and of reading the versions.
 Status find_doubts(MergeContext& context, const MergeSource& source, VersionPair& theirs,
                    const MergedSchema& merged, const ForeignKeys& keys);
