@@ -24,15 +24,11 @@ constexpr std::uint8_t kFromAll = kFromMerged | kFromParent;
 
 // What can be said of all numbers of all tables.
 std::vector<MovedRun> everything(Said said) {
-  const MovedRun all{.table = "",
-                     .first = std::numeric_limits<std::int64_t>::min(),
-                     .last = std::numeric_limits<std::int64_t>::max()};
+  constexpr std::int64_t kLowest = std::numeric_limits<std::int64_t>::min();
+  constexpr std::int64_t kHighest = std::numeric_limits<std::int64_t>::max();
   std::vector<MovedRun> runs;
-  if (said.moved) runs.push_back(all), runs.back().from = kFromAll;
-  if (said.brought) {
-    runs.push_back(all), runs.back().from = kBrought, runs.back().source = kLostSource;
-    runs.back().now = all.first;
-  }
+  if (said.moved) runs.push_back({"", kLowest, kHighest, kFromAll});
+  if (said.brought) runs.push_back({"", kLowest, kHighest, kBrought, kLostSource, kLowest});
   return runs;
 }
 
