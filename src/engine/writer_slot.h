@@ -44,6 +44,7 @@ class WriterSlot {
     friend class WriterSlot;
     // It has had the slot for so long while others waited; whoever comes anew has had a fair share.
     std::chrono::nanoseconds used_{};
+    double usual_turn_ns_ = 0;  // an average of its last ones
   };
 
   enum class HandOff {
@@ -87,6 +88,7 @@ class WriterSlot {
   void enqueue(Waiter& waiter);
   void call_next();
   void take(const Writer& writer);
+  std::chrono::nanoseconds charge_for(Writer& writer, std::chrono::nanoseconds turn);
 
   // Taken by whoever sets it; given back under the mutex only, so that nobody falls asleep meanwhile.
   std::atomic<bool> taken_{false};
@@ -100,6 +102,7 @@ class WriterSlot {
   // Whether whoever has the slot has waited for it, and so keeps its place; and since when its time counts.
   bool has_waited_ = false;
   TimePoint counted_to_;
+  double usual_turn_ns_ = 0;  // of all writers
 };
 
 // The slots of all branches, by their names: who waits for a branch goes on waiting when it is

@@ -4,18 +4,14 @@
 #include <utility>
 
 namespace dosql::log {
-namespace {
-
-// The longest that a sync waits for more commits to come.
-constexpr std::chrono::microseconds kGatherMax{300};
-
-}  // namespace
 
 bool GroupSync::wait(std::uint64_t lsn) {
   Round counted = kNone;
+  bool has_returned = false;
   while (source_.durable() < lsn) {
     std::unique_lock lock(mutex_);
     if (source_.durable() >= lsn) break;
+    if (!std::exchange(has_returned, true)) note_return();
     if (source_.failed()) {
       // If it was woken to lead, the others still sleep.
       if (counted != kNone) sleepers_.wake_all(group_of(counted));
@@ -56,7 +52,17 @@ void GroupSync::lead(std::unique_lock<std::mutex>& lock) {
   end_round(lock);
 }
 
-bool GroupSync::complete() const { return waiting_ + 1 >= (concurrent_ + 1) / 2; }
+bool GroupSync::complete() const {
+  return waiting_ + 1 >= (waits_for_all() ? concurrent_ : (concurrent_ + 1) / 2);
+}
+
+void GroupSync::note_return() {
+  if (++returned_ != served_) return;
+  const auto took =
+      std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - served_at_);
+  const auto of_all = took * concurrent_ / served_;
+  return_time_ += (std::min<std::chrono::microseconds>(of_all, kReturnMax) - return_time_) / 4;
+}
 
 void GroupSync::gather(std::unique_lock<std::mutex>& lock) {
   gathering_ = true;
@@ -67,6 +73,9 @@ void GroupSync::gather(std::unique_lock<std::mutex>& lock) {
 // The next leader first: its sync is what the most wait for.
 void GroupSync::end_round(std::unique_lock<std::mutex>& lock) {
   const Round done = round_++;
+  served_ = waiting_ + 1;
+  served_at_ = std::chrono::steady_clock::now();
+  returned_ = 0;
   concurrent_ = waiting_ + waiting_next_ + 1;
   waiting_ = std::exchange(waiting_next_, 0);
   syncing_ = false;

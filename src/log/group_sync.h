@@ -5,8 +5,10 @@
 // and one of them leads it.
 //
 // Those that a sync has served will be back soon. A leader that did not wait for some of them would sync for
-// itself alone, and all others would wait for two syncs. So it first waits for half of those that committed
-// at the same time before, at most as long as a sync takes: one half appends while the other's sync runs.
+// itself alone, and all others would wait for two syncs. So it first waits for those that committed at the
+// same time before, at most as long as a sync takes: for half of them, so that one half appends while the
+// other's sync runs, or for all, where a sync takes longer than they do. With N of them, a sync of S and a
+// return of R the halves make N / max(2 S, R) commits in a time, all together N / (S + R).
 //
 // Threads: any.
 #pragma once
@@ -45,10 +47,16 @@ class GroupSync {
  private:
   using Round = std::uint64_t;
   static constexpr Round kNone = 0;
+  // The longest that a sync waits for more commits to come.
+  static constexpr std::chrono::microseconds kGatherMax{300};
+  // Who takes longer is not waited for, but where a sync takes longer still.
+  static constexpr std::chrono::microseconds kReturnMax = 2 * kGatherMax;
 
   void lead(std::unique_lock<std::mutex>& lock);
   void gather(std::unique_lock<std::mutex>& lock);
   bool complete() const;
+  bool waits_for_all() const { return sync_time_ > return_time_; }
+  void note_return();
   void end_round(std::unique_lock<std::mutex>& lock);
   void find_leader(Round round);
   static unsigned group_of(Round round) { return static_cast<unsigned>(round % 2); }
@@ -64,6 +72,11 @@ class GroupSync {
   std::size_t waiting_next_ = 0;  // for the one behind it
   std::size_t concurrent_ = 1;    // waited at the same time of late
   std::chrono::microseconds sync_time_{0};
+  // From the end of a sync until as many as wait at the same time have come back for the next one.
+  std::chrono::microseconds return_time_{kReturnMax};
+  std::chrono::steady_clock::time_point served_at_{};
+  std::size_t served_ = 0;    // by the newest sync
+  std::size_t returned_ = 0;  // since
   std::condition_variable gathered_;
 
   // The round of which one was woken to lead it, and nobody does yet.
