@@ -24,6 +24,8 @@ inline constexpr BranchId kMainBranch{0};
 // As an upper bound: none. No commit has an LSN as high as this.
 inline constexpr Lsn kLsnUnbounded{std::numeric_limits<std::uint64_t>::max()};
 inline constexpr std::size_t kPageBytes = 4096;
+// What processors take from each other when one changes it: x86-64 and most of ARM.
+inline constexpr std::size_t kCacheLineBytes = 64;
 using PageImage = std::array<std::byte, kPageBytes>;
 
 constexpr std::uint64_t raw(Lsn id) { return static_cast<std::uint64_t>(id); }

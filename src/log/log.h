@@ -238,9 +238,10 @@ class Log : private SyncSource {
   bool leased_ = false;       // this owner wrote the control file since it opened
   bool needs_close_ = false;  // the log does not end with a clean-close mark
 
-  mutable std::mutex append_mutex_;    // guards what follows but for the atomics
-  std::mutex sync_mutex_;              // taken last but for poison_mutex_
-  mutable std::mutex segments_mutex_;  // guards segments_ as a list
+  // What each append changes is in other lines than what whoever reads the log needs.
+  alignas(kCacheLineBytes) mutable std::mutex append_mutex_;    // guards what follows but for the atomics
+  std::mutex sync_mutex_;                                       // taken last but for poison_mutex_
+  alignas(kCacheLineBytes) mutable std::mutex segments_mutex_;  // guards segments_ as a list
   std::vector<std::unique_ptr<Segment>> segments_;
   std::vector<std::uint32_t> void_segments_;
   // Lock-free lookup for readers: number -> segment, in chunks.
@@ -257,7 +258,7 @@ class Log : private SyncSource {
   GroupSync group_sync_{*this};
   WaitGroups watchers_;  // in group 0; woken by each sync
 
-  std::uint64_t previous_checksum_ = 0;
+  alignas(kCacheLineBytes) std::uint64_t previous_checksum_ = 0;
   std::uint64_t closed_sequence_ = 0;
   std::uint64_t useful_end_ = kFirstRecordOffset;    // of a log that is read: Tail::useful_end
   std::optional<std::uint64_t> found_close_record_;  // its offset in the active segment

@@ -23,7 +23,8 @@ struct Segment {
   SegmentHeader header{};
   std::string name;
   std::unique_ptr<io::File> file;
-  std::atomic<std::uint64_t> end{kFirstRecordOffset};
+  // In a line of its own: each append changes it, and whoever reads records needs what stands before.
+  alignas(kCacheLineBytes) std::atomic<std::uint64_t> end{kFirstRecordOffset};
 };
 
 // Creates the file, allocates it, lets `fill` write the records it begins with and syncs them, then writes

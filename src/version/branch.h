@@ -43,7 +43,7 @@ namespace dosql::version {
 
 // The versions of one page that one branch committed between two forks of it. In one line of the processor's
 // cache: a read looks at all of it.
-struct alignas(64) BranchSlot : PageSlot {
+struct alignas(kCacheLineBytes) BranchSlot : PageSlot {
   PageNo page{};
   BranchId owner{};
   std::uint32_t generation = 0;  // how often the owner had been forked at its head
@@ -220,7 +220,8 @@ class Branch {
     bool needs_sync;
   };
 
-  std::atomic<bool> writing_{false};
+  // In other lines than what stands before: each commit changes it.
+  alignas(kCacheLineBytes) std::atomic<bool> writing_{false};
   // For a few instructions only: a pin never waits for I/O.
   mutable SpinLock head_lock_;
   ReadPoint head_;

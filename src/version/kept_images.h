@@ -9,6 +9,7 @@
 
 #include <array>
 #include <atomic>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -76,13 +77,17 @@ class KeptImages {
     FrameId frame = 0;       // of its image; 0: none yet
     std::uint64_t used = 0;  // the turn that used it last
   };
-  static constexpr std::size_t kWays = 4;
+  static constexpr std::size_t kWays = 8;
   using Set = std::array<Kept, kWays>;
 
   PageImage& image_of(const Kept& kept) const {
     return *reinterpret_cast<PageImage*>(pool_.data(kept.frame));
   }
-  std::size_t set_of(PageNo page) const { return raw(page) * 0x9E3779B1u >> 8 & (sets_.size() - 1); }
+  // By Fibonacci hashing (Knuth, TAOCP 3, 6.4): the highest bits of the product spread pages that lie behind
+  // each other evenly, so that a set has no more of a large table than another. The bits below do not.
+  std::size_t set_of(PageNo page) const {
+    return raw(page) * 0x9E3779B1u >> (32 - std::countr_zero(sets_.size()));
+  }
   Kept* find_kept(PageNo page);
   Kept* to_give_up(Set& set);
   void forget(Kept& kept);

@@ -20,7 +20,7 @@ enum class PinnedImages : std::uint8_t {
 };
 
 // One per reader, on a cache line of its own.
-struct alignas(64) PinSlot {
+struct alignas(kCacheLineBytes) PinSlot {
   // The pinned LSN + 1; 0 when nothing is pinned.
   std::atomic<std::uint64_t> lsn_plus_one{0};
   PinnedImages images = PinnedImages::kWanted;  // guarded by the registry
