@@ -37,6 +37,7 @@ Status try_from(ConnectionState& connection, const VersionMerge& what, const Rea
   context.schema_bases = whole.schema_bases;
   context.noted_merges = whole.noted_merges;
   context.identity = whole.identity;
+  context.lines = whole.lines;
   context.our_side = whole.our_side;
   context.effects = &effects;
   // What was decided about a row was so about the merge of all bases.
@@ -167,6 +168,15 @@ RebasedRow taken(const RowOpinions& all) {
   return taken;
 }
 
+// A row of theirs has in columns that theirs does not have what it had in the base.
+void fill_lacking(const MergedTable& table, RowPair& change) {
+  if (!change.theirs || table.changes.theirs_lacks.empty()) return;
+  std::vector<diff::Field> row(change.theirs->values().begin(), change.theirs->values().end());
+  for (const std::uint32_t column : table.changes.theirs_lacks)
+    row[column] = change.base ? change.base->values()[column] : table.changes.theirs[column].missing;
+  change.theirs = RowCopy(row);
+}
+
 // As a conflict shows them: main's row and the branch's, whole.
 std::pair<std::string, std::string> sides_of(const RowOpinions& all, const MergedTable& table,
                                              diff::TextEncoding encoding) {
@@ -286,6 +296,7 @@ class BaseComparison {
     if (base.known) {
       RebasedRow& rebased = context_.rebased[row] = {.change = change};
       rebased.change.base = std::move(base.row);
+      fill_lacking(table, rebased.change);
       // Others are found by their key.
       if (table.rowid_column) rebased.change.rowid_base = values.values()[*table.rowid_column].integer;
       return {};
@@ -334,7 +345,7 @@ Result<std::optional<SchemaBases>> find_schema_bases(ConnectionState& connection
   all_versions.push_back(connection.file().point());
   DOSQL_ASSIGN_OR_RETURN(const bool same, have_same_schema(connection, all_versions));
   if (same) return std::optional<SchemaBases>();
-  DOSQL_ASSIGN_OR_RETURN(SchemaBases found, SchemaBases::find(connection, what.bases));
+  DOSQL_ASSIGN_OR_RETURN(SchemaBases found, SchemaBases::find(connection, *whole.lines, what.bases));
   if (!found.has_disputed()) return std::optional(std::move(found));
   // Nothing is decided as yet: whoever decided saw what is in dispute.
   VersionMerge undecided{.theirs = what.theirs, .bases = what.bases, .keep = false};

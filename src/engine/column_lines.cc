@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include "engine/column_matching.h"
 #include "engine/merge_actions.h"
 #include "engine/table_pairing.h"
 #include "engine/version_pair.h"
 #include "sql/lexer.h"
-#include "version/line_merges.h"
 
 namespace dosql::engine {
 
@@ -92,6 +92,7 @@ const ColumnLines::Gone* ColumnLines::Side::find_gone(const Numbers& column) con
 
 Result<ColumnMatches> ColumnLines::match(const ReadPoint& from, const TableShape& before, const ReadPoint& to,
                                          const TableShape& after) {
+  DOSQL_RETURN_IF_ERROR(cover(from, to));
   DOSQL_ASSIGN_OR_RETURN(const Shared numbered_before, at(from));
   DOSQL_ASSIGN_OR_RETURN(const Shared numbered_after, at(to));
   const auto side_before = Side::of(*numbered_before, before);
@@ -125,11 +126,12 @@ ColumnMatches ColumnLines::match_sides(const Side& before, const Side& after) {
 }
 
 Result<TablePairs> ColumnLines::pair_tables(const ReadPoint& before, const ReadPoint& after) {
+  DOSQL_RETURN_IF_ERROR(cover(before, after));
   DOSQL_ASSIGN_OR_RETURN(const Shared numbered_before, at(before));
   DOSQL_ASSIGN_OR_RETURN(const Shared numbered_after, at(after));
   // The same tables, but for the pages where they are.
-  DOSQL_ASSIGN_OR_RETURN(const auto schema_before, schemas_.of(before));
-  DOSQL_ASSIGN_OR_RETURN(const auto schema_after, schemas_.of(after));
+  DOSQL_ASSIGN_OR_RETURN(const auto schema_before, schema_at(before));
+  DOSQL_ASSIGN_OR_RETURN(const auto schema_after, schema_at(after));
   std::vector<std::pair<std::size_t, std::size_t>> known;
   for (std::size_t i = 0; i < numbered_before->tables.size(); ++i) {
     const std::size_t other = find_number(numbered_after->tables, numbered_before->tables[i]);
@@ -142,56 +144,122 @@ Result<TablePairs> ColumnLines::pair_tables(const ReadPoint& before, const ReadP
 }
 
 // A version that all ways to the versions in question go through, and to what was merged on them.
-Result<ReadPoint> ColumnLines::start() {
-  if (start_) return *start_;
-  ReadPoint start = points_.front();
-  const auto go_back = [&](const ReadPoint& point) -> Status {
-    const Version shared = store_.shared_version(start.branch, point.branch).version;
-    const Version first = std::min({shared, start.version, point.version});
-    if (first == start.version) return {};
-    if (first == Version{0}) {
-      start = ReadPoint{.branch = kMainBranch};
-      return {};
-    }
-    DOSQL_ASSIGN_OR_RETURN(start, store_.at_version(start.branch, first));
+Status ColumnLines::cover(const ReadPoint& before, const ReadPoint& after) {
+  asked_.push_back(before);
+  asked_.push_back(after);
+  const std::optional<ReadPoint> start_before = start_;
+  for (const ReadPoint& point : std::exchange(asked_, {})) {
+    if (!covered_.insert({point.branch, point.version}).second) continue;
+    points_.push_back(point);
+    DOSQL_RETURN_IF_ERROR(go_back(point));
+  }
+  DOSQL_RETURN_IF_ERROR(look_for_changes());
+  if (changed_) DOSQL_RETURN_IF_ERROR(follow_merges());
+  if (!start_before || *start_before == *start_) return {};
+  begin_.reset();
+  known_.clear();
+  lines_.clear();
+  numbered_.clear();
+  return {};
+}
+
+Status ColumnLines::go_back(const ReadPoint& point) {
+  if (!start_) start_ = points_.front();
+  const Version shared = store_.shared_version(start_->branch, point.branch).version;
+  const Version first = std::min({shared, start_->version, point.version});
+  if (first == start_->version) return {};
+  compared_count_ = 0;
+  followed_count_ = 0;
+  if (first == Version{0}) {
+    start_ = ReadPoint{.branch = kMainBranch};
     return {};
-  };
-  std::vector<ReadPoint> points = points_;
-  for (const ReadPoint& point : points) DOSQL_RETURN_IF_ERROR(go_back(point));
-  bool changed = false;
-  for (const ReadPoint& point : points) {
-    DOSQL_ASSIGN_OR_RETURN(const auto changes, schema_changes(store_, start, point));
-    changed = changed || !changes.empty();
   }
-  std::set<Lsn> known;
-  for (bool is_new = changed; is_new;) {
-    is_new = false;
-    for (std::size_t i = 0; i < points.size(); ++i) {
-      for (const version::LineMerge& merge : version::merges_on_line(store_, points[i])) {
-        if (merge.version <= start.version || !known.insert(merge.mark.lsn).second) continue;
-        DOSQL_ASSIGN_OR_RETURN(points.emplace_back(), store_.at_commit(merge.mark.lsn));
-        DOSQL_RETURN_IF_ERROR(go_back(points.back()));
-        is_new = true;
-      }
+  DOSQL_ASSIGN_OR_RETURN(start_, store_.at_version(start_->branch, first));
+  return {};
+}
+
+Status ColumnLines::look_for_changes() {
+  for (; compared_count_ < points_.size(); ++compared_count_) {
+    if (changed_) continue;
+    DOSQL_ASSIGN_OR_RETURN(const auto changes, schema_changes(store_, *start_, points_[compared_count_]));
+    changed_ = !changes.empty();
+  }
+  return {};
+}
+
+Status ColumnLines::follow_merges() {
+  while (followed_count_ < points_.size()) {
+    const ReadPoint point = points_[followed_count_++];
+    for (const version::LineMerge& merge : version::merges_on_line(store_, point)) {
+      if (merge.version <= start_->version || !merged_.insert(merge.mark.lsn).second) continue;
+      DOSQL_ASSIGN_OR_RETURN(const ReadPoint merged, store_.at_commit(merge.mark.lsn));
+      points_.push_back(merged);
+      DOSQL_RETURN_IF_ERROR(go_back(merged));
     }
   }
-  return start_.emplace(start);
+  return {};
+}
+
+Result<std::shared_ptr<const VersionSchema>> ColumnLines::schema_at(const ReadPoint& point) {
+  auto& known = schema_at_[{point.branch, point.version}];
+  if (!known) {
+    DOSQL_ASSIGN_OR_RETURN(known, schemas_.of(point));
+  }
+  return known;
+}
+
+// REQUIRES: it is covered.
+Result<ColumnLines::Shared> ColumnLines::at(const ReadPoint& point) {
+  const PointName name(point.branch, point.version);
+  const auto known = numbered_.find(name);
+  if (known != numbered_.end()) return known->second;
+  DOSQL_ASSIGN_OR_RETURN(Shared numbered, numbered_at(point));
+  return numbered_.emplace(name, std::move(numbered)).first->second;
 }
 
 // Of the newest change on the line of the point that is not behind it.
-Result<ColumnLines::Shared> ColumnLines::at(const ReadPoint& point) {
-  DOSQL_ASSIGN_OR_RETURN(const ReadPoint first, start());
-  DOSQL_ASSIGN_OR_RETURN(const std::vector<ReadPoint> changes, schema_changes(store_, first, point));
+Result<ColumnLines::Shared> ColumnLines::numbered_at(const ReadPoint& point) {
+  DOSQL_ASSIGN_OR_RETURN(Line line, walk(point));
   // What was merged has changed nothing either.
-  if (changes.empty()) return begin(first);
-  return walk(first, point, changes);
+  if (std::ranges::none_of(line.steps, &LineStep::changed)) return begin();
+  Shared numbered = line.steps.back().numbered;
+  Line& known = lines_[point.branch];
+  if (known.until < line.until) known = std::move(line);
+  return numbered;
 }
 
-Result<ColumnLines::Shared> ColumnLines::walk(const ReadPoint& first, const ReadPoint& point,
-                                              const std::vector<ReadPoint>& changes) {
+// The longest one that was walked on the way to the point.
+ColumnLines::Line ColumnLines::known_part(const ReadPoint& point) {
+  const Line* longest = nullptr;
+  Version until = start_->version;
+  for (const auto& [branch, line] : lines_) {
+    const Version shared =
+        std::min({store_.shared_version(branch, point.branch).version, line.until, point.version});
+    if (shared <= until) continue;
+    until = shared;
+    longest = &line;
+  }
+  Line part{.until = until};
+  if (longest == nullptr) return part;
+  const auto end = std::ranges::upper_bound(longest->steps, until, {}, &LineStep::version);
+  part.steps.assign(longest->steps.begin(), end);
+  return part;
+}
+
+// Without a change of the schema it has no steps.
+Result<ColumnLines::Line> ColumnLines::walk(const ReadPoint& point) {
+  Line line = known_part(point);
+  if (line.until == point.version) return line;
+  ReadPoint from = *start_;
+  if (line.until != start_->version) {
+    DOSQL_ASSIGN_OR_RETURN(from, store_.at_version(point.branch, line.until));
+  }
+  DOSQL_ASSIGN_OR_RETURN(const std::vector<ReadPoint> changes, schema_changes(store_, from, point));
+  if (changes.empty() && std::ranges::none_of(line.steps, &LineStep::changed)) return Line();
   std::vector<version::LineMerge> merges = version::merges_on_line(store_, point);
-  std::erase_if(merges, [&](const version::LineMerge& merge) { return merge.version <= first.version; });
-  DOSQL_ASSIGN_OR_RETURN(Shared numbered, begin(first));
+  std::erase_if(merges, [&](const version::LineMerge& merge) { return merge.version <= line.until; });
+  DOSQL_ASSIGN_OR_RETURN(Shared numbered, begin());
+  if (!line.steps.empty()) numbered = line.steps.back().numbered;
   auto change = changes.begin();
   auto merge_at = merges.begin();
   while (change != changes.end() || merge_at != merges.end()) {
@@ -201,46 +269,54 @@ Result<ColumnLines::Shared> ColumnLines::walk(const ReadPoint& first, const Read
     DOSQL_ASSIGN_OR_RETURN(const ReadPoint commit, store_.at_version(point.branch, version));
     const auto same_version = [&](const version::LineMerge& one) { return one.version == version; };
     const auto merges_end = std::find_if_not(merge_at, merges.end(), same_version);
-    const auto known = known_.find(commit.lsn);
-    if (known != known_.end()) {
-      numbered = known->second;
-    } else {
-      const Shared before = numbered;
-      if (changes_schema) {
-        DOSQL_ASSIGN_OR_RETURN(numbered, change_schema(before, commit, merge_at != merges_end));
-      }
-      for (auto one = merge_at; one != merges_end; ++one) {
-        DOSQL_ASSIGN_OR_RETURN(const ReadPoint merged, store_.at_commit(one->mark.lsn));
-        const Step step{.commit = commit, .merged = merged, .changed = changes_schema};
-        DOSQL_ASSIGN_OR_RETURN(numbered, merge(step, before, numbered));
-      }
-      known_[commit.lsn] = numbered;
-    }
+    DOSQL_ASSIGN_OR_RETURN(line.steps.emplace_back(),
+                           take_step(numbered, commit, {merge_at, merges_end}, changes_schema));
+    numbered = line.steps.back().numbered;
     if (changes_schema) ++change;
     merge_at = merges_end;
   }
-  return numbered;
+  line.until = point.version;
+  return line;
 }
 
-Result<ColumnLines::Shared> ColumnLines::begin(const ReadPoint& first) {
-  Shared& known = known_[first.lsn];
-  if (known) return known;
+Result<ColumnLines::LineStep> ColumnLines::take_step(const Shared& before, const ReadPoint& commit,
+                                                     std::span<const version::LineMerge> merges,
+                                                     bool changed) {
+  LineStep step{.version = commit.version, .changed = changed, .numbered = before};
+  const auto known = known_.find(commit.lsn);
+  if (known != known_.end()) {
+    step.numbered = known->second;
+    return step;
+  }
+  if (changed) {
+    DOSQL_ASSIGN_OR_RETURN(step.numbered, change_schema(before, commit, !merges.empty()));
+  }
+  for (const version::LineMerge& one : merges) {
+    DOSQL_ASSIGN_OR_RETURN(const ReadPoint merged, store_.at_commit(one.mark.lsn));
+    DOSQL_ASSIGN_OR_RETURN(step.numbered, merge({.commit = commit, .merged = merged, .changed = changed},
+                                                before, step.numbered));
+  }
+  known_[commit.lsn] = step.numbered;
+  return step;
+}
+
+Result<ColumnLines::Shared> ColumnLines::begin() {
+  if (begin_) return begin_;
   auto numbered = std::make_shared<Numbered>();
-  DOSQL_ASSIGN_OR_RETURN(numbered->schema, schemas_.of(first));
+  DOSQL_ASSIGN_OR_RETURN(numbered->schema, schema_at(*start_));
   for (const TableShape& table : numbered->schema->tables) {
     numbered->tables.push_back(next_number());
     TableNumbers& numbers = numbered->columns.emplace_back();
     while (numbers.size() < table.columns.size()) numbers.push_back(next_number());
   }
-  known = std::move(numbered);
-  return known;
+  begin_ = std::move(numbered);
+  return begin_;
 }
 
-// `merged`: nothing gets a number yet, merge() does that.
 Result<ColumnLines::Shared> ColumnLines::change_schema(const Shared& before, const ReadPoint& change,
                                                        bool merged) {
   auto numbered = std::make_shared<Numbered>();
-  DOSQL_ASSIGN_OR_RETURN(numbered->schema, schemas_.of(change));
+  DOSQL_ASSIGN_OR_RETURN(numbered->schema, schema_at(change));
   numbered->gone = before->gone;
   numbered->tables.resize(numbered->schema->tables.size());
   for (const TableShape& table : numbered->schema->tables)
@@ -272,11 +348,19 @@ Result<ColumnLines::Shared> ColumnLines::change_schema(const Shared& before, con
   return Shared(std::move(numbered));
 }
 
+// Before they noted it, only the message said so.
+Result<bool> ColumnLines::is_revert(const ReadPoint& commit) {
+  DOSQL_ASSIGN_OR_RETURN(const version::CommitInfo info, store_.commit_info(commit.branch, commit.version));
+  return info.marks.message.starts_with(kRevertMessage) ||
+         std::ranges::find(info.marks.moved, kBroughtSchema, &version::MovedRun::table) !=
+             info.marks.moved.end();
+}
+
 // What a REVERT adds is the column of that name that went last.
 Status ColumnLines::bring_back(const ReadPoint& change, Numbered& numbered) {
   if (numbered.gone.empty()) return {};
-  DOSQL_ASSIGN_OR_RETURN(const version::CommitInfo commit, store_.commit_info(change.branch, change.version));
-  if (!commit.marks.message.starts_with(kRevertMessage)) return {};
+  DOSQL_ASSIGN_OR_RETURN(const bool reverts, is_revert(change));
+  if (!reverts) return {};
   for (std::size_t i = 0; i < numbered.tables.size(); ++i) {
     const TableShape& table = numbered.schema->tables[i];
     for (std::size_t column = 0; column < table.columns.size(); ++column) {

@@ -8,7 +8,9 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -16,12 +18,17 @@
 
 #include "engine/table_pairing.h"
 #include "engine/table_shape.h"
+#include "version/line_merges.h"
 #include "version/version_store.h"
 
 namespace dosql::engine {
 
 // For each column of one version its index in the other; none: it is gone there.
 using ColumnMatches = std::vector<std::optional<std::size_t>>;
+
+// A REVERT that changed the schema notes by this name, which no table of the user's has, that it brought what
+// there was before (version/moved_numbers.h).
+inline constexpr std::string_view kBroughtSchema = "sqlite_schema";
 
 // Whether each column is in its old place.
 bool is_identity(const ColumnMatches& matches);
@@ -33,15 +40,17 @@ bool is_identity(const ColumnMatches& matches);
 // ways, since one transaction may do much, the rows tell: RENAME COLUMN writes none of them, DROP COLUMN all.
 class ColumnLines {
  public:
-  // `points`: all versions that it will be asked about. `handle`: for collations. All must outlive it.
+  // `points`: versions that it will be asked about, as far as they are known. `handle`: for collations. All
+  // must outlive it.
   ColumnLines(version::VersionStore& store, VersionSchemas& schemas, sqlite3* handle,
               std::vector<version::ReadPoint> points)
-      : store_(store), schemas_(schemas), handle_(handle), points_(std::move(points)) {}
+      : store_(store), schemas_(schemas), handle_(handle), asked_(std::move(points)) {}
 
   // Columns of the same number, then those of the same name that neither side can have seen: of a column that
   // was dropped on the way, one that has its name now is another. In a table that was made anew all columns
-  // go by their names. Looks at each change of the schema on the ways from what the versions have in common,
-  // but once only. Errors: those of VersionSchemas::of() and of the store.
+  // go by their names. Looks at each change of the schema on the ways from what all versions asked about so
+  // far have in common, but once only, unless it is asked about one that parted from them before. Errors:
+  // those of VersionSchemas::of() and of the store.
   Result<ColumnMatches> match(const version::ReadPoint& from, const TableShape& before,
                               const version::ReadPoint& to, const TableShape& after);
   // Tables of the same number, then those of the same name. Costs and errors as above.
@@ -78,11 +87,31 @@ class ColumnLines {
     const Gone* find_gone(const Numbers& column) const;
   };
 
-  Result<version::ReadPoint> start();
+  using PointName = std::pair<BranchId, Version>;
+  // What a commit on a line made of it.
+  struct LineStep {
+    Version version{};
+    bool changed = false;  // the schema
+    Shared numbered;
+  };
+  // As far as it was walked.
+  struct Line {
+    Version until{};
+    std::vector<LineStep> steps = {};
+  };
+
+  Status cover(const version::ReadPoint& before, const version::ReadPoint& after);
+  Status go_back(const version::ReadPoint& point);
+  Status look_for_changes();
+  Status follow_merges();
+  Result<std::shared_ptr<const VersionSchema>> schema_at(const version::ReadPoint& point);
   Result<Shared> at(const version::ReadPoint& point);
-  Result<Shared> walk(const version::ReadPoint& first, const version::ReadPoint& point,
-                      const std::vector<version::ReadPoint>& changes);
-  Result<Shared> begin(const version::ReadPoint& first);
+  Result<Shared> numbered_at(const version::ReadPoint& point);
+  Line known_part(const version::ReadPoint& point);
+  Result<Line> walk(const version::ReadPoint& point);
+  Result<LineStep> take_step(const Shared& before, const version::ReadPoint& commit,
+                             std::span<const version::LineMerge> merges, bool changed);
+  Result<Shared> begin();
   Result<Shared> change_schema(const Shared& before, const version::ReadPoint& change, bool merged);
   // A commit that merged a version; `changed`: the schema, too.
   struct Step {
@@ -92,6 +121,7 @@ class ColumnLines {
   };
   Result<Shared> merge(const Step& step, const Shared& before, const Shared& result);
   Result<std::string> name_before(const Step& step, const Numbers& column);
+  Result<bool> is_revert(const version::ReadPoint& commit);
   Status bring_back(const version::ReadPoint& change, Numbered& numbered);
   Result<ColumnMatches> match_step(const version::ReadPoint& change, const TableShape& before,
                                    const TableShape& after);
@@ -105,10 +135,23 @@ class ColumnLines {
   version::VersionStore& store_;
   VersionSchemas& schemas_;
   sqlite3* const handle_;
-  const std::vector<version::ReadPoint> points_;
+  std::vector<version::ReadPoint> asked_;  // and not covered yet
+  // All versions to which the ways lead from `start_`: those asked about, and where the schema changed on one
+  // of these ways, those that were merged on them.
+  std::vector<version::ReadPoint> points_;
+  std::set<PointName> covered_;  // of them, those asked about
+  std::set<Lsn> merged_;         // and those that were merged
   std::optional<version::ReadPoint> start_;
+  bool changed_ = false;
+  std::size_t compared_count_ = 0;  // of points_: with the start
+  std::size_t followed_count_ = 0;  // of points_: through what was merged there
   std::uint64_t last_number_ = 0;
+  // All counted from `start_`.
+  Shared begin_;
   std::map<Lsn, Shared> known_;  // by the commits that changed a schema, or merged
+  std::map<BranchId, Line> lines_;
+  std::map<PointName, Shared> numbered_;
+  std::map<PointName, std::shared_ptr<const VersionSchema>> schema_at_;
 };
 
 }  // namespace dosql::engine

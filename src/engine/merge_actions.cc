@@ -369,7 +369,8 @@ Result<MergeResult> apply_step(ConnectionState& connection, const Step& step, co
                     .bases = {step.base},
                     .preference = preference_of(options.strategy),
                     .keep = !options.dry_run,
-                    .only_changes = true};
+                    .only_changes = true,
+                    .reverts = step.kind == StagedMerge::Kind::kRevert};
   what.marks.message = staged.message;
   DOSQL_ASSIGN_OR_RETURN(
       MergeResult result,
@@ -455,6 +456,7 @@ Result<MergeResult> complete_merge(ConnectionState& connection, std::string_view
                     .bases = bases,
                     .renumber = staged.renumber,
                     .only_changes = staged.kind != StagedMerge::Kind::kMerge,
+                    .reverts = staged.kind == StagedMerge::Kind::kRevert,
                     .resolution = [&](const Conflict& conflict) { return decisions.find(conflict); }};
   what.marks.message = message.empty() ? staged.message : std::string(message);
   // What was undone or picked is not contained in the branch for that.

@@ -264,12 +264,12 @@ class ChangeMerge {
 // The bases, each beside both sides.
 class AllVersions {
  public:
-  AllVersions(ConnectionState& connection, const SchemaBases* bases, const MergeSource& source)
-      : connection_(connection),
-        bases_(bases != nullptr ? bases->points() : std::vector{source.base}),
+  AllVersions(MergeContext& context, const MergeSource& source)
+      : connection_(context.connection),
+        bases_(context.schema_bases != nullptr ? context.schema_bases->points() : std::vector{source.base}),
         theirs_(source.theirs),
-        schemas_(connection.core()),
-        columns_(connection.core().store(), schemas_, connection.db(), all_points()) {
+        own_columns_(connection_.core().store(), connection_.schemas(), connection_.db(), all_points()),
+        columns_(context.lines != nullptr ? *context.lines : own_columns_) {
     merged_.row_base = static_cast<std::size_t>(std::ranges::find(bases_, source.base) - bases_.begin());
   }
 
@@ -305,8 +305,8 @@ class AllVersions {
   ConnectionState& connection_;
   const std::vector<version::ReadPoint> bases_;
   const version::ReadPoint theirs_;
-  VersionSchemas schemas_;
-  ColumnLines columns_;
+  ColumnLines own_columns_;
+  ColumnLines& columns_;
   std::vector<std::unique_ptr<VersionPair>> pairs_;
   MergedVersions merged_;
 };
@@ -316,7 +316,7 @@ class AllVersions {
 Status merge_changes(MergeContext& context, const MergeSource& source) {
   ConnectionState& connection = context.connection;
   DOSQL_RETURN_IF_ERROR(connection.file().await_point());
-  AllVersions versions(connection, context.schema_bases, source);
+  AllVersions versions(context, source);
   DOSQL_RETURN_IF_ERROR(versions.open());
   const VersionSchema& our_schema = *versions.merged().bases[0].ours->tables().after;
   const VersionSchema& their_schema = *versions.merged().bases[0].theirs->tables().after;

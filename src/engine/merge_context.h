@@ -26,6 +26,7 @@
 
 namespace dosql::engine {
 
+class ColumnLines;
 class ConnectionState;
 class SchemaBases;
 
@@ -185,6 +186,8 @@ struct MergeContext {
   std::vector<NotedMerge> noted_merges = {};
   // Whether rows of two versions are the same; null: nobody asks.
   RowIdentity* identity = nullptr;
+  // What is which table and column in any version; null: each part asks for itself.
+  ColumnLines* lines = nullptr;
   RowSide our_side = {};
 
   // What came of it.

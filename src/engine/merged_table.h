@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -35,8 +36,20 @@ struct MergedTable {
     std::int64_t schema_rowid = 0;  // in base
   };
 
+  // One of the versions that are merged. Its columns by those of the merged table; none: it has not that one.
+  struct Place {
+    version::ReadPoint version;
+    std::string table;
+    std::vector<std::optional<std::size_t>> columns = {};
+  };
+  using Places = std::vector<Place>;
+
   std::string name;
   std::optional<Origin> origin = {};  // none: base has not the table
+  // What any version calls the table, and its columns, follows from these; null: that is not known.
+  std::shared_ptr<const Places> places = {};
+  // Who looks for a row in a version does so in what that calls the table, whatever it is called here.
+  bool follows_names = false;
   std::vector<MergedColumn> columns;
   // The PRIMARY KEY; empty: rows are known by their rowid.
   std::vector<Key> key;

@@ -59,8 +59,7 @@ struct Thing {
 
 class Finder {
  public:
-  explicit Finder(ConnectionState& connection)
-      : connection_(connection), common_(connection.core().store()) {}
+  Finder(const version::VersionStore& store, ColumnLines& lines) : lines_(lines), common_(store) {}
 
   Result<const Comparison*> compare(const ReadPoint& before, const ReadPoint& after) {
     const std::pair name(before.lsn, after.lsn);
@@ -72,7 +71,23 @@ class Finder {
 
   // Which of `points` has it as what they are merged has it; in what they have in common, that may be any
   // version that has it so. None: that cannot be told.
-  Result<std::optional<ReadPoint>> merged(const Thing& thing, const Points& points, int depth = 0) {
+  Result<std::optional<ReadPoint>> merged(const Thing& thing, const Points& points) {
+    merged_.clear();
+    return merged(thing, points, 0);
+  }
+
+ private:
+  // With three versions and more the ways back meet again and again.
+  Result<std::optional<ReadPoint>> merged(const Thing& thing, const Points& points, int depth) {
+    std::vector<Lsn> name;
+    for (const ReadPoint& point : points) name.push_back(point.lsn);
+    const auto known = merged_.find(name);
+    if (known != merged_.end()) return known->second;
+    DOSQL_ASSIGN_OR_RETURN(const std::optional<ReadPoint> found, merge_all(thing, points, depth));
+    return merged_.emplace(std::move(name), found).first->second;
+  }
+
+  Result<std::optional<ReadPoint>> merge_all(const Thing& thing, const Points& points, int depth) {
     ReadPoint result = points[0];
     Points done{points[0]};
     for (const ReadPoint& next : std::span(points).subspan(1)) {
@@ -93,7 +108,6 @@ class Finder {
     return std::optional(result);
   }
 
- private:
   // Empty: it has it not.
   Result<std::string> table_at(const Thing& thing, const ReadPoint& point) {
     if (point == thing.known_in) return thing.table;
@@ -119,9 +133,8 @@ class Finder {
   }
 
   Result<Comparison> compared(const ReadPoint& before, const ReadPoint& after) {
-    ColumnLines columns(connection_.core().store(), connection_.schemas(), connection_.db(), {before, after});
     Comparison comparison;
-    DOSQL_ASSIGN_OR_RETURN(comparison.tables, columns.pair_tables(before, after));
+    DOSQL_ASSIGN_OR_RETURN(comparison.tables, lines_.pair_tables(before, after));
     const VersionSchema& old_schema = *comparison.tables.before;
     const VersionSchema& new_schema = *comparison.tables.after;
     std::vector<NameChange> changes;
@@ -131,7 +144,7 @@ class Finder {
           sql::same_definition(definition(old_schema, *pair.before), definition(new_schema, *pair.after));
       if (pair.before->kind != TableKind::kVirtual && pair.after->kind != TableKind::kVirtual) {
         DOSQL_ASSIGN_OR_RETURN(const ColumnMatches matches,
-                               columns.match(before, *pair.before, after, *pair.after));
+                               lines_.match(before, *pair.before, after, *pair.after));
         same = same && is_identity(matches);
         NameChange change = name_change(*pair.before, matches, *pair.after);
         if (!change.columns.empty() || pair.renamed()) changes.push_back(std::move(change));
@@ -149,15 +162,17 @@ class Finder {
     return comparison;
   }
 
-  ConnectionState& connection_;
+  ColumnLines& lines_;
   CommonVersions common_;
   std::map<std::pair<Lsn, Lsn>, Comparison> compared_;
+  std::map<std::vector<Lsn>, std::optional<ReadPoint>> merged_;  // of one thing
 };
 
 }  // namespace
 
-Result<SchemaBases> SchemaBases::find(ConnectionState& connection, std::vector<ReadPoint> bases) {
-  Finder finder(connection);
+Result<SchemaBases> SchemaBases::find(ConnectionState& connection, ColumnLines& lines,
+                                      std::vector<ReadPoint> bases) {
+  Finder finder(connection.core().store(), lines);
   SchemaBases found;
   found.points_ = std::move(bases);
   const Points& points = found.points_;

@@ -21,6 +21,7 @@
 
 namespace dosql::engine {
 
+class ColumnLines;
 class ConnectionState;
 
 class SchemaBases {
@@ -37,7 +38,8 @@ class SchemaBases {
   using ObjectName = std::pair<std::string, std::string>;
 
   // REQUIRES: there is more than one. Errors: those of VersionSchemas::of() and of the store.
-  static Result<SchemaBases> find(ConnectionState& connection, std::vector<version::ReadPoint> bases);
+  static Result<SchemaBases> find(ConnectionState& connection, ColumnLines& lines,
+                                  std::vector<version::ReadPoint> bases);
 
   const std::vector<version::ReadPoint>& points() const { return points_; }
   // REQUIRES: that base has the table.

@@ -595,8 +595,17 @@ TableTask SchemaMerge::task_of(const Trio& trio, const Alteration& alteration) c
     return found == matches.end() ? std::optional<std::size_t>()
                                   : static_cast<std::size_t>(found - matches.begin());
   };
+  const auto known_in = std::make_shared<MergedTable::Places>();
+  if (trio.base != nullptr) known_in->push_back({bases_[trio.from].point(), trio.base->name});
+  if (!trio.taken) known_in->push_back({our_point_, trio.ours->name});
+  if (trio.theirs != nullptr) known_in->push_back({their_point_, trio.theirs->name});
+  table.places = known_in;
   const auto add = [&](const ColumnShape& column, const std::string& name, std::optional<std::size_t> in_ours,
                        std::optional<std::size_t> in_base, std::optional<std::size_t> in_theirs) {
+    auto place = known_in->begin();
+    if (trio.base != nullptr) (place++)->columns.push_back(in_base);
+    if (!trio.taken) (place++)->columns.push_back(in_ours);
+    if (trio.theirs != nullptr) place->columns.push_back(in_theirs);
     if (alteration.rows) {
       in_base = find(alteration.rows->ours, in_ours);
       if (!in_base) in_base = find(alteration.rows->theirs, in_theirs);

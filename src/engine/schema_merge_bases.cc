@@ -184,10 +184,13 @@ Result<SchemaMerge::RowsSince> SchemaMerge::rows_since(std::size_t from, const T
   DOSQL_ASSIGN_OR_RETURN(alteration.matches, columns_.match(pair.before(), base, pair.after(), now));
   alteration.ours_of_base = alteration.matches;
   for (std::size_t i = 0; i < now.columns.size(); ++i) alteration.theirs_of_ours.emplace_back(i);
-  Trio trio{.base = &base, .ours = &now, .theirs = &now, .from = from, .bases = {}};
+  Trio trio{.base = &base, .ours = &now, .theirs = &now, .from = from, .taken = true, .bases = {}};
   trio.bases.resize(bases_.size());
   trio.bases[row_base_] = &base;
-  const TableTask task = task_of(trio, alteration);
+  TableTask task = task_of(trio, alteration);
+  MergedTable::Places places = *task.merged.places;
+  places.back().version = pair.after();
+  task.merged.places = std::make_shared<const MergedTable::Places>(std::move(places));
   DOSQL_ASSIGN_OR_RETURN(merge::KeyedChanges changes, pair.changes(&base, &now, task.merged));
   merge::KeyedChange change;
   RowsSince since = RowsSince::kSame;

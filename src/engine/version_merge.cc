@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "engine/base_comparison.h"
+#include "engine/column_lines.h"
 #include "engine/connection_state.h"
 #include "engine/marks_table.h"
 #include "engine/own_statement.h"
@@ -213,6 +214,17 @@ std::vector<version::MovedRun> runs_of(const MergeContext& context, const Versio
   return version::bounded(std::move(runs));
 }
 
+// A REVERT that changed the schema says so as of rows.
+void note_schema_brought(const ReadPoint& source, version::CommitMarks& marks) {
+  constexpr std::int64_t kLowest = std::numeric_limits<std::int64_t>::min();
+  marks.moved.push_back({.table = std::string(kBroughtSchema),
+                         .first = kLowest,
+                         .last = std::numeric_limits<std::int64_t>::max(),
+                         .from = version::kBrought,
+                         .source = source.lsn,
+                         .now = kLowest});
+}
+
 // Until all rows of ours that made room for others are where they were.
 Status merge_all(Undoable& transaction, const MergeSource& source, MergeContext& context) {
   const std::vector<Conflict> found_before = context.conflicts;
@@ -290,9 +302,11 @@ Result<VersionMergeResult> merge_versions(ConnectionState& connection, const Ver
   DOSQL_RETURN_IF_ERROR(transaction.begin());
   MergeContext context = context_of(connection, what, has_own_changes);
   DOSQL_RETURN_IF_ERROR(find_noted_merges(connection, what, context));
-  VersionRows rows(connection);
+  ColumnLines lines(connection.core().store(), connection.schemas(), connection.db(), what.bases);
+  VersionRows rows(connection, lines);
   RowIdentity identity(connection.core().store(), rows);
   context.identity = &identity;
+  context.lines = &lines;
   DOSQL_ASSIGN_OR_RETURN(context.our_side, our_side(connection));
   DeferredViolations violations(connection);
   DOSQL_RETURN_IF_ERROR(violations.before_merge());
@@ -315,6 +329,10 @@ Result<VersionMergeResult> merge_versions(ConnectionState& connection, const Ver
     DOSQL_RETURN_IF_ERROR(violations.after_merge());
     version::CommitMarks marks = what.marks;
     marks.moved = runs_of(context, what);
+    if (what.reverts) {
+      DOSQL_ASSIGN_OR_RETURN(const std::string schema_now, schema_text(connection));
+      if (schema_now != schema_before) note_schema_brought(what.theirs, marks);
+    }
     if (!marks.empty()) DOSQL_RETURN_IF_ERROR(add_marks(connection, marks));
     DOSQL_RETURN_IF_ERROR(transaction.keep());
   } else {

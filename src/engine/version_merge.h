@@ -25,6 +25,7 @@ struct VersionMerge {
   bool renumber = false;
   bool keep = true;           // false: only find out what would happen
   bool only_changes = false;  // where nothing would change there is nothing to keep, whatever the marks say
+  bool reverts = false;       // what it adds to the schema is what there was before
   // Of the commit.
   version::CommitMarks marks = {};
   std::function<const Resolution*(const Conflict&)> resolution = {};

@@ -31,13 +31,30 @@ TEST_F(VersionMergeTest, TheBasesAreMergedFirst) {
   EXPECT_EQ(bench_.rows("SELECT * FROM t"), "1|3|1\n2|1|7\n");
 }
 
-// Where their table is not declared the same they are not: what is a change from one is none from the other.
-TEST_F(VersionMergeTest, WhatTwoBasesDisagreeAboutIsAConflict) {
+// A column that came since is no reason not to ask them.
+TEST_F(VersionMergeTest, TheBasesAreMergedFirstWhereTheTableHasMoreColumnsSince) {
   const version::ReadPoint older = head("main");
   bench_.begin_again("UPDATE t SET a = 2 WHERE id = 1");
   const version::ReadPoint newer = head("main");
   bench_.theirs(
       "UPDATE t SET a = 3 WHERE id = 1; UPDATE t SET b = 7 WHERE id = 2; ALTER TABLE t ADD COLUMN c");
+  auto state = ConnectionState::open(bench_.core()).value();
+  const auto merged = merge_versions(*state, {.theirs = head("x"), .bases = {newer, older}});
+  DOSQL_ASSERT_OK(merged);
+  EXPECT_TRUE(merged->conflicts.empty());
+  EXPECT_EQ(bench_.rows("SELECT * FROM t"), "1|3|1|NULL\n2|1|7|NULL\n");
+}
+
+// Where one of its columns is not declared the same they are not: what is a change from one is none from the
+// other.
+TEST_F(VersionMergeTest, WhatTwoBasesDisagreeAboutIsAConflict) {
+  const version::ReadPoint older = head("main");
+  bench_.begin_again("UPDATE t SET a = 2 WHERE id = 1");
+  const version::ReadPoint newer = head("main");
+  bench_.theirs(
+      "UPDATE t SET a = 3 WHERE id = 1; UPDATE t SET b = 7 WHERE id = 2; "
+      "BEGIN; CREATE TABLE s(id INTEGER PRIMARY KEY, a NUM, b, c); INSERT INTO s(id, a, b) SELECT * FROM t; "
+      "DROP TABLE t; ALTER TABLE s RENAME TO t; COMMIT");
   auto state = ConnectionState::open(bench_.core()).value();
   VersionMerge what{.theirs = head("x"), .bases = {newer, older}};
   const auto merged = merge_versions(*state, what);

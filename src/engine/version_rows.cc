@@ -8,9 +8,9 @@
 
 #include "diff/schema.h"
 #include "engine/column_lines.h"
+#include "engine/column_matching.h"
 #include "engine/connection_state.h"
 #include "sql/lexer.h"
-#include "sql/stored_definition.h"
 
 namespace dosql::engine {
 namespace {
@@ -40,14 +40,74 @@ bool has_key_of(const TableShape& shape, const MergedTable& table) {
   });
 }
 
-bool has_other_name(const VersionSchema& schema, const MergedTable& table) {
-  return table.origin && std::ranges::find(schema.tables, table.origin->schema_rowid,
-                                           &TableShape::schema_rowid) != schema.tables.end();
+// None: it is gone there.
+const TableShape* table_after(const TablePairs& pairs, const std::string& before) {
+  const auto found = std::ranges::find_if(pairs.pairs, [&](const TablePair& pair) {
+    return pair.before != nullptr && equals_ignoring_case(pair.before->name, before);
+  });
+  return found == pairs.pairs.end() ? nullptr : found->after;
+}
+
+// Its column in the version, of each of the merged table's, as all places have it.
+class ColumnPlaces {
+ public:
+  ColumnPlaces(const TableShape& shape, std::size_t count) : shape_(shape), columns_(count) {}
+
+  void add(const MergedTable::Place& place, const TableShape& table, const ColumnMatches& matches) {
+    for (std::size_t i = 0; i < columns_.size(); ++i) {
+      if (!place.columns[i]) continue;
+      Column& column = columns_[i];
+      const ColumnShape& declared = table.columns[*place.columns[i]];
+      const std::optional<std::size_t> match = matches[*place.columns[i]];
+      column.is_clear = column.is_clear && (column.declared == nullptr || column.place == match);
+      column.declared = &declared;
+      column.place = match;
+      if (!match) continue;
+      const ColumnShape& there = shape_.columns[*match];
+      column.is_clear = column.is_clear && !there.hidden && there.generated == Generated::kNo &&
+                        declared_the_same(declared, there);
+    }
+  }
+
+  bool all_clear() const {
+    return std::ranges::all_of(columns_,
+                               [](const Column& one) { return one.is_clear && one.declared != nullptr; });
+  }
+  // None: the version does not have it.
+  std::optional<std::size_t> place(std::size_t column) const { return columns_[column].place; }
+  bool is_at(std::size_t column, std::size_t place) const {
+    return columns_[column].is_clear && columns_[column].place == std::optional(place);
+  }
+  // What it holds where a version does not have it. REQUIRES: all_clear().
+  const diff::Field& missing(std::size_t column) const { return columns_[column].declared->stored.missing; }
+
+ private:
+  struct Column {
+    bool is_clear = true;
+    const ColumnShape* declared = nullptr;
+    std::optional<std::size_t> place = {};
+  };
+
+  const TableShape& shape_;
+  std::vector<Column> columns_;
+};
+
+bool has_key_at(const TableShape& shape, const MergedTable& table, const ColumnPlaces& columns) {
+  if (shape.kind == TableKind::kVirtual || table.is_virtual) return false;
+  if (table.rowid_column)
+    return shape.rowid_column && columns.is_at(*table.rowid_column, *shape.rowid_column);
+  if (shape.rowid_column) return false;
+  if (!table.rowid_name.empty() && shape.find_column(table.rowid_name)) return false;
+  return std::ranges::equal(shape.key, table.key, [&](const KeyPart& one, const MergedTable::Key& other) {
+    return columns.is_at(other.column, one.column) && equals_ignoring_case(one.collation, other.collation) &&
+           is_builtin(one.collation);
+  });
 }
 
 }  // namespace
 
-VersionRows::VersionRows(ConnectionState& connection) : connection_(connection) {}
+VersionRows::VersionRows(ConnectionState& connection, ColumnLines& lines)
+    : connection_(connection), lines_(lines) {}
 VersionRows::~VersionRows() = default;
 
 Result<VersionRows::Opened*> VersionRows::open(const ReadPoint& point) {
@@ -69,8 +129,7 @@ Result<bool> VersionRows::is_another(const ReadPoint& point, Opened& version, co
   const std::pair name(base.branch, base.version);
   auto known = version.since.find(name);
   if (known == version.since.end()) {
-    ColumnLines lines(connection_.core().store(), connection_.schemas(), connection_.db(), {base, point});
-    DOSQL_ASSIGN_OR_RETURN(TablePairs pairs, lines.pair_tables(base, point));
+    DOSQL_ASSIGN_OR_RETURN(TablePairs pairs, lines_.pair_tables(base, point));
     known = version.since.emplace(name, std::move(pairs)).first;
   }
   const TablePair* const pair = known->second.find(shape.name);
@@ -101,26 +160,81 @@ Result<VersionRows::Found> VersionRows::look(Opened& version, const MergedTable&
   return found;
 }
 
-Result<VersionRows::Found> VersionRows::find(const ReadPoint& point, const MergedTable& table,
-                                             const std::string& definition, const RowAddress& row) {
+// Where the places do not agree about it, it cannot be told.
+Result<VersionRows::There> VersionRows::follow(const ReadPoint& point, const MergedTable& table) {
+  There there{.table = table};
+  std::vector<TablePairs> all;
+  const TableShape* shape = nullptr;
+  for (const MergedTable::Place& place : *table.places) {
+    DOSQL_ASSIGN_OR_RETURN(all.emplace_back(), lines_.pair_tables(place.version, point));
+    const TableShape* const found = table_after(all.back(), place.table);
+    if (found == nullptr) continue;
+    there.is_clear = there.is_clear && (shape == nullptr || found->name == shape->name);
+    shape = found;
+  }
+  there.has_table = shape != nullptr;
+  if (!there.is_clear || !there.has_table) return there;
+  there.table.name = shape->name;
+  ColumnPlaces columns(*shape, table.columns.size());
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const MergedTable::Place& place = (*table.places)[i];
+    const TableShape* const before = all[i].before->find(place.table);
+    if (before == nullptr || table_after(all[i], place.table) == nullptr) continue;
+    DOSQL_ASSIGN_OR_RETURN(const ColumnMatches matches, lines_.match(place.version, *before, point, *shape));
+    columns.add(place, *before, matches);
+  }
+  there.has_key = has_key_at(*shape, table, columns);
+  there.has_columns = there.has_key && table.restored.empty() && columns.all_clear();
+  std::vector<diff::Field> missing;
+  for (std::uint32_t i = 0; i < table.columns.size(); ++i) {
+    const std::optional<std::size_t> column = columns.place(i);
+    if (column) there.table.columns[i].name = shape->columns[*column].name;
+    there.columns += (there.columns.empty() ? "" : ", ") +
+                     (column ? sql::quoted(shape->columns[*column].name) : std::string("NULL"));
+    if (column || !there.has_columns) continue;
+    there.absent.push_back(i);
+    missing.push_back(columns.missing(i));
+  }
+  if (table.rowid_column) there.table.rowid_name = there.table.columns[*table.rowid_column].name;
+  there.missing.assign(missing);
+  return there;
+}
+
+Result<const VersionRows::There*> VersionRows::there(const ReadPoint& point, const MergedTable& table) {
+  const std::pair name(table.places, PointName(point.branch, point.version));
+  const auto known = there_.find(name);
+  if (known != there_.end()) return &known->second;
+  DOSQL_ASSIGN_OR_RETURN(There found, follow(point, table));
+  return &there_.emplace(name, std::move(found)).first->second;
+}
+
+Result<VersionRows::Found> VersionRows::find_merged(const ReadPoint& point, const MergedTable& table,
+                                                    const RowAddress& row) {
   if (raw(point.version) == 0) return Found{.known = true, .row = std::nullopt};
+  DOSQL_ASSIGN_OR_RETURN(const There* const found, there(point, table));
+  if (!found->is_clear) return Found();
+  if (!found->has_table) return Found{.known = true, .row = std::nullopt};
+  if (!found->has_columns) return Found();
   DOSQL_ASSIGN_OR_RETURN(Opened* const version, open(point));
-  const TableShape* const shape = version->schema->find(table.name);
-  if (shape == nullptr) return Found{.known = !has_other_name(*version->schema, table), .row = std::nullopt};
-  const diff::SchemaEntry* const entry = diff::find_table(version->schema->entries, table.name);
-  if (entry == nullptr || !sql::same_definition(entry->sql, definition) || !has_key_of(*shape, table))
-    return Found();
-  DOSQL_ASSIGN_OR_RETURN(const bool another, is_another(point, *version, *shape, table));
-  if (another) return Found();
-  std::string columns;
-  for (const MergedColumn& column : table.columns)
-    columns += (columns.empty() ? "" : ", ") + sql::quoted(column.name);
-  return look(*version, table, columns, row);
+  DOSQL_ASSIGN_OR_RETURN(Found there, look(*version, found->table, found->columns, row));
+  if (!there.row || found->absent.empty()) return there;
+  std::vector<diff::Field> values(there.row->values().begin(), there.row->values().end());
+  for (std::size_t i = 0; i < found->absent.size(); ++i)
+    values[found->absent[i]] = found->missing.values()[i];
+  there.row = RowCopy(values);
+  there.absent = found->absent;
+  return there;
 }
 
 Result<VersionRows::Found> VersionRows::find(const ReadPoint& point, const MergedTable& table,
                                              const RowAddress& row) {
   if (raw(point.version) == 0) return Found{.known = true, .row = std::nullopt};
+  if (table.follows_names) {
+    DOSQL_ASSIGN_OR_RETURN(const There* const found, there(point, table));
+    if (!found->is_clear || !found->has_table || !found->has_key) return Found();
+    DOSQL_ASSIGN_OR_RETURN(Opened* const version, open(point));
+    return look(*version, found->table, "*", row);
+  }
   DOSQL_ASSIGN_OR_RETURN(Opened* const version, open(point));
   const TableShape* const shape = version->schema->find(table.name);
   if (shape == nullptr || !has_key_of(*shape, table)) return Found();
@@ -129,10 +243,11 @@ Result<VersionRows::Found> VersionRows::find(const ReadPoint& point, const Merge
   return look(*version, table, "*", row);
 }
 
-Result<std::string> VersionRows::definition(const ReadPoint& point, const std::string& table) {
-  DOSQL_ASSIGN_OR_RETURN(const auto schema, connection_.schemas().of(point));
-  const diff::SchemaEntry* const entry = diff::find_table(schema->entries, table);
-  return entry == nullptr ? std::string() : entry->sql;
+Result<std::optional<std::string>> VersionRows::name_in(const ReadPoint& point, const MergedTable& table) {
+  if (raw(point.version) == 0) return std::optional(std::string());
+  DOSQL_ASSIGN_OR_RETURN(const There* const found, there(point, table));
+  if (!found->is_clear) return std::optional<std::string>();
+  return std::optional(found->has_table ? found->table.name : std::string());
 }
 
 }  // namespace dosql::engine

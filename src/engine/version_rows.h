@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <dosql/result.h>
 
@@ -18,12 +19,14 @@
 
 namespace dosql::engine {
 
+class ColumnLines;
 class ConnectionState;
 
 // Keeps versions open, and forgets them when there are many. One thread at a time.
 class VersionRows {
  public:
-  explicit VersionRows(ConnectionState& connection);
+  // Both must outlive it.
+  VersionRows(ConnectionState& connection, ColumnLines& lines);
   ~VersionRows();
   VersionRows(const VersionRows&) = delete;
   VersionRows& operator=(const VersionRows&) = delete;
@@ -32,18 +35,31 @@ class VersionRows {
   struct Found {
     bool known = false;          // false: its table is not one in which that could be looked for
     std::optional<RowCopy> row;  // none: there is no such row, or no such table
+    // Columns of `table` that the version does not have, ascending: the row has their DEFAULT.
+    std::vector<std::uint32_t> absent = {};
   };
-  // All columns of `table`, in a version where the table is defined as `definition` says, or not at all.
-  // Errors of both: those of opening and reading the version.
-  Result<Found> find(const version::ReadPoint& point, const MergedTable& table, const std::string& definition,
-                     const RowAddress& row);
-  // All columns that a version has of it, where it has the table, and that key, under these names.
+  // All columns of `table`, whatever the version calls it and them, where it declares them the same.
+  // REQUIRES: the table has places. Errors of all: those of opening and reading the version.
+  Result<Found> find_merged(const version::ReadPoint& point, const MergedTable& table, const RowAddress& row);
+  // All columns that a version has of it, where it has the table, and that key, under these names, or follows
+  // names.
   Result<Found> find(const version::ReadPoint& point, const MergedTable& table, const RowAddress& row);
 
-  // The CREATE TABLE of a version; empty: it has no such table.
-  Result<std::string> definition(const version::ReadPoint& point, const std::string& table);
+  // What a version calls the table; empty: it has it not; none: that cannot be told. REQUIRES: as above.
+  Result<std::optional<std::string>> name_in(const version::ReadPoint& point, const MergedTable& table);
 
  private:
+  // The table by the names that a version has for it.
+  struct There {
+    bool is_clear = true;  // which one it is
+    bool has_table = false;
+    bool has_key = false;
+    bool has_columns = false;
+    MergedTable table = {};
+    std::string columns = {};                // those of it, for a SELECT
+    std::vector<std::uint32_t> absent = {};  // of them
+    RowCopy missing = {};                    // what they are, in this order
+  };
   struct Opened {
     std::shared_ptr<const VersionSchema> schema;
     std::shared_ptr<ConnectionState> connection;
@@ -54,11 +70,16 @@ class VersionRows {
   Result<bool> is_another(const version::ReadPoint& point, Opened& version, const TableShape& shape,
                           const MergedTable& table);
   Result<Opened*> open(const version::ReadPoint& point);
+  Result<const There*> there(const version::ReadPoint& point, const MergedTable& table);
+  Result<There> follow(const version::ReadPoint& point, const MergedTable& table);
   Result<Found> look(Opened& version, const MergedTable& table, const std::string& columns,
                      const RowAddress& row);
 
+  using PointName = std::pair<BranchId, Version>;
   ConnectionState& connection_;
-  std::map<std::pair<BranchId, Version>, Opened> opened_;
+  ColumnLines& lines_;
+  std::map<PointName, Opened> opened_;
+  std::map<std::pair<std::shared_ptr<const MergedTable::Places>, PointName>, There> there_;
 };
 
 }  // namespace dosql::engine

@@ -4,13 +4,16 @@
 // may be several versions again) tells which of them changed it, cell by cell, as in any merge. So a row has
 // no such base only where the bases themselves are in conflict about it, or where it cannot be told:
 //
-//   - it has no key, or the table is not defined the same on the sides that have it and in all versions that
-//   count;
+//   - it has no key, or another one in a version that counts, or a column is not declared the same in all of
+//   them, or was dropped in one that has it later all the same; what tables and columns are called does not
+//   matter;
 //   - its number need not be the same row in these versions: merges say so (version/moved_numbers.h), or the
 //     row cannot be traced from one to the other (row_identity.h).
 #pragma once
 
+#include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -39,6 +42,8 @@ class VirtualBase {
   struct Row {
     bool known = false;
     std::optional<RowCopy> row;  // none: the row is not there
+    // Columns that none of the versions has: the row has their DEFAULT.
+    std::vector<std::uint32_t> absent = {};
   };
   // `row`: its values, of which those of the key count. Errors: those of reading the versions.
   Result<Row> find(const MergedTable& table, std::span<const diff::Field> row);
@@ -46,23 +51,32 @@ class VirtualBase {
  private:
   using Points = CommonVersions::Points;
 
-  struct Definition {
-    std::string sql;  // empty: the table is not defined the same on both sides
+  // A table whose names are followed.
+  struct Followed {
+    MergedTable table;
     bool in_ours = false;
     bool in_theirs = false;
   };
   // What is being looked for.
   struct Wanted {
     const MergedTable& table;
-    const std::string& definition;
     RowAddress address;
     std::optional<version::ReadPoint> where = {};  // a version that has it
+    std::map<std::vector<Lsn>, Row> merged = {};   // the ways back of three and more meet again
   };
 
   Result<Row> merged(Wanted& wanted, const Points& points, int depth);
+  Result<Row> merge_all(Wanted& wanted, const Points& points, int depth);
   Result<Row> row_at(Wanted& wanted, const version::ReadPoint& point);
   Result<bool> in_doubt(const Wanted& wanted, const Points& before, const Points& since);
-  Result<const Definition*> definition_of(const std::string& table);
+  // What two of the versions make of what they have in common; not known: they are in conflict.
+  static Row merged_row(const Row& base, const Row& ours, const Row& theirs);
+  // Whether a commit says of a number in the key, by the name that the table had then, that it came otherwise
+  // than by being inserted: who traces the row does not see that.
+  Result<bool> brought_under_another_name(const Wanted& wanted);
+  // By which the row is known.
+  static std::vector<std::int64_t> numbers_of(const Wanted& wanted);
+  Result<const Followed*> followed(const MergedTable& table);
 
   ConnectionState& connection_;
   RowIdentity& identity_;
@@ -70,7 +84,8 @@ class VirtualBase {
   const Points bases_;
   const version::ReadPoint theirs_;
   const RowSide ours_;
-  std::map<std::string, Definition> definitions_;
+  std::map<std::shared_ptr<const MergedTable::Places>, Followed> tables_;
+  std::optional<std::vector<version::MovedBy>> brought_;  // by commits that either side contains
   CommonVersions common_;
   std::map<std::pair<Lsn, Lsn>, std::vector<version::MovedBy>> moved_;
 };
