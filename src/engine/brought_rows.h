@@ -5,6 +5,7 @@
 
 #include <dosql/result.h>
 
+#include "engine/foreign_key_merge.h"
 #include "engine/merge_changes.h"
 #include "engine/merge_context.h"
 #include "engine/schema_merge.h"
@@ -18,6 +19,6 @@ namespace dosql::engine {
 // that it inserts. REQUIRES: context.brought has the runs; the rows are ours yet. Errors: those of the diff
 // and of reading the versions.
 Status find_brought(MergeContext& context, const MergeSource& source, VersionPair& theirs,
-                    const MergedSchema& merged);
+                    const MergedSchema& merged, const ForeignKeys& keys);
 
 }  // namespace dosql::engine

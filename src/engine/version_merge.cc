@@ -178,16 +178,11 @@ Status find_noted_merges(ConnectionState& connection, const VersionMerge& what, 
   return {};
 }
 
-void add_brought(const std::string& table, const MovedNotes& notes, Lsn source,
+// `numbers`: by those in the source the ones here.
+void add_brought(const std::string& table, const std::map<std::int64_t, std::int64_t>& numbers, Lsn source,
                  std::vector<version::MovedRun>& runs) {
-  if (notes.all_brought) {
-    constexpr std::int64_t kLowest = std::numeric_limits<std::int64_t>::min();
-    runs.push_back(
-        {table, kLowest, std::numeric_limits<std::int64_t>::max(), version::kBrought, source, kLowest});
-    return;
-  }
   const std::size_t before = runs.size();
-  for (const auto& [there, here] : notes.brought) {
+  for (const auto& [there, here] : numbers) {
     const bool goes_on = runs.size() > before && runs.back().last + 1 == there &&
                          runs.back().now + (there - runs.back().first) == here;
     if (goes_on) {
@@ -200,11 +195,18 @@ void add_brought(const std::string& table, const MovedNotes& notes, Lsn source,
 
 // Of a REVERT or CHERRY PICK only what it brought: it contains nothing of which the rest could be said.
 std::vector<version::MovedRun> runs_of(const MergeContext& context, const VersionMerge& what) {
+  constexpr std::int64_t kLowest = std::numeric_limits<std::int64_t>::min();
+  constexpr std::int64_t kHighest = std::numeric_limits<std::int64_t>::max();
   std::vector<version::MovedRun> runs;
-  const Lsn source = what.only_changes ? what.theirs.lsn : Lsn{};
   for (const auto& [table, notes] : context.moved) {
-    add_brought(table, notes, source, runs);
+    if (what.only_changes && notes.all_brought) {
+      runs.push_back({table, kLowest, kHighest, version::kBrought, what.theirs.lsn, kLowest});
+    } else if (what.only_changes) {
+      add_brought(table, notes.brought, what.theirs.lsn, runs);
+    }
     if (what.only_changes) continue;
+    add_brought(table, notes.brought, Lsn{}, runs);
+    if (!context.by_content.contains(table)) add_brought(table, notes.went, what.theirs.lsn, runs);
     for (const auto& [first, last] : notes.from_merged.runs())
       runs.push_back({table, first, last, version::kFromMerged});
     for (const auto& [first, last] : notes.from_parent.runs())

@@ -126,7 +126,17 @@ Result<VersionRows::Found> VersionRows::find(const ReadPoint& point, const Merge
   if (shape == nullptr || !has_key_of(*shape, table)) return Found();
   DOSQL_ASSIGN_OR_RETURN(const bool another, is_another(point, *version, *shape, table));
   if (another) return Found();
-  return look(*version, table, "*", row);
+  std::string columns;
+  std::optional<std::size_t> number;
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < shape->columns.size(); ++i) {
+    if (shape->columns[i].generated != Generated::kNo) continue;
+    if (shape->rowid_column == i) number = count;
+    columns += (count++ > 0 ? ", " : "") + sql::quoted(shape->columns[i].name);
+  }
+  DOSQL_ASSIGN_OR_RETURN(Found found, look(*version, table, columns, row));
+  found.number = number;
+  return found;
 }
 
 Result<std::string> VersionRows::definition(const ReadPoint& point, const std::string& table) {

@@ -30,14 +30,16 @@ class VersionRows {
 
   // What a version has under a key.
   struct Found {
-    bool known = false;          // false: its table is not one in which that could be looked for
-    std::optional<RowCopy> row;  // none: there is no such row, or no such table
+    bool known = false;                      // false: its table is not one in which that could be looked for
+    std::optional<RowCopy> row;              // none: there is no such row, or no such table
+    std::optional<std::size_t> number = {};  // which of its values an INTEGER PRIMARY KEY is
   };
   // All columns of `table`, in a version where the table is defined as `definition` says, or not at all.
   // Errors of both: those of opening and reading the version.
   Result<Found> find(const version::ReadPoint& point, const MergedTable& table, const std::string& definition,
                      const RowAddress& row);
-  // All columns that a version has of it, where it has the table, and that key, under these names.
+  // All columns that a version has of it, but generated ones, where it has the table, and that key, under
+  // these names.
   Result<Found> find(const version::ReadPoint& point, const MergedTable& table, const RowAddress& row);
 
   // The CREATE TABLE of a version; empty: it has no such table.
