@@ -1,5 +1,7 @@
 #include "engine/brought_rows.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <iterator>
 #include <map>
@@ -15,6 +17,7 @@
 #include "engine/row_identity.h"
 #include "engine/table_statements.h"
 #include "merge/row_merge.h"
+#include "sql/lexer.h"
 
 namespace dosql::engine {
 namespace {
@@ -37,7 +40,7 @@ struct Counterpart {
 // Rows of one table that are known by their rowids.
 class MeetingRows {
  public:
-  // `by_row`: a number can be another row on each side, none that follows what it refers to.
+  // `by_row`: a number can be another row on each side, since nothing refers to it.
   MeetingRows(MergeContext& context, const MergeSource& source, const MergedTable& table, bool by_row,
               Brought& brought)
       : context_(context),
@@ -116,7 +119,8 @@ class MeetingRows {
     const Numbers numbers = numbers_with(number);
     if (numbers.size() == 1 || !by_row_) {
       const bool decided = rebased != nullptr && rebased->takes_theirs;
-      return is_new && !decided ? settle_new(number, change.theirs, numbers) : Status();
+      if (decided) return {};
+      return is_new ? settle_new(number, change.theirs, numbers) : look_at_replaced(change, numbers);
     }
     const Number first = std::ranges::min(numbers);
     auto known = is_changed_.find(first);
@@ -164,7 +168,30 @@ class MeetingRows {
       DOSQL_ASSIGN_OR_RETURN(const SameRow same, compare(version, number, {*source}, there));
       if (same != SameRow::kNo) return same;
     }
-    return compare(version, number, context_.our_side, here);
+    DOSQL_ASSIGN_OR_RETURN(const std::optional<ReadPoint> way, way_of(here));
+    return way ? compare(version, number, {*way}, here) : SameRow::kUnknown;
+  }
+
+  // Which of the versions that the open transaction is made of it has the row from; none: it changed it.
+  Result<std::optional<ReadPoint>> way_of(Number here) {
+    const RowSide& side = context_.our_side;
+    if (side.merged.empty()) return std::optional(side.point);
+    DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> ours, statements_.find({.rowid = here}));
+    std::vector<ReadPoint> ways{side.point};
+    ways.insert(ways.end(), side.merged.begin(), side.merged.end());
+    std::optional<ReadPoint> only;
+    std::size_t count = 0;
+    for (const ReadPoint& way : ways) {
+      DOSQL_ASSIGN_OR_RETURN(const VersionRows::Found there,
+                             context_.identity->rows().find(way, table_, {.rowid = here}));
+      if (!there.row) continue;
+      if (ours && there.row->values().size() == ours->row.values().size() &&
+          merge::same_row(there.row->values(), ours->row.values()))
+        return std::optional(way);
+      only = way;
+      ++count;
+    }
+    return count == 1 ? only : std::optional<ReadPoint>();
   }
 
   Result<SameRow> compare(const ReadPoint& version, Number number, const RowSide& side, Number there) {
@@ -223,6 +250,42 @@ class MeetingRows {
       }
     }
     note_meeting(number, ours);
+    return {};
+  }
+
+  // Theirs has another row under a number of base, which ours has under one that base has not. What refers to
+  // the numbers cannot tell which of them it means: no strategy decides that.
+  Status look_at_replaced(const KeyedChange& change, const Numbers& numbers) {
+    if (!change.in_base || !change.in_theirs || numbers.size() == 1) return {};
+    const Number number = change.rowid_base;
+    DOSQL_ASSIGN_OR_RETURN(const SameRow same, compare(base_, number, their_side_, number));
+    if (same != SameRow::kNo) return {};
+    DOSQL_ASSIGN_OR_RETURN(const Counterpart ours, find_in_ours(their_side_.point, number, numbers));
+    if (!ours.number || *ours.number == number) return {};
+    DOSQL_ASSIGN_OR_RETURN(const VersionRows::Found in_base,
+                           context_.identity->rows().find(base_, table_, {.rowid = *ours.number}));
+    if (in_base.row) return {};
+    DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> here, statements_.find({.rowid = *ours.number}));
+    const Resolution* const resolution =
+        context_.settle(context_.counts_of(table_.name),
+                        {.kind = merge::ConflictKind::kKeyCollision,
+                         .table = table_.name,
+                         .key = table_.key_json(change.base, number, context_.encoding),
+                         .base = "null",
+                         .main = here ? table_.row_json(here->row.values(), context_.encoding) : "null",
+                         .branch = table_.row_json(change.theirs, context_.encoding)});
+    if (resolution == nullptr) return {};
+    if (resolution->take == Resolution::Take::kOurs) {
+      brought_.taken_apart.insert(numbers.begin(), numbers.end());
+      brought_.elsewhere[number] = *ours.number;
+    } else if (resolution->take == Resolution::Take::kTheirs && here) {
+      brought_.taken_apart.insert(*ours.number);
+      brought_.instead.push_back({.base = here->row, .rowid_base = *ours.number});
+    } else {
+      return Error(ErrorCode::kInvalidArgument,
+                   fmt::format("row {} of {} takes a side: each has it under a number of its own",
+                               table_.key_json(change.base, number, context_.encoding), table_.name));
+    }
     return {};
   }
 
@@ -336,6 +399,17 @@ class MeetingRows {
   std::set<Number> rebased_;
 };
 
+// Whether its number refers to another one, or something to it.
+bool has_references(const ForeignKeys& keys, const MergedTable& table) {
+  const std::string& number = table.columns[*table.rowid_column].name;
+  return keys.number_is_reference(table) ||
+         std::ranges::any_of(keys.to(table.name), [&](const ForeignKey* key) {
+           return std::ranges::any_of(key->parent_columns, [&](const std::string& column) {
+             return sql::equals_ignoring_case(column, number);
+           });
+         });
+}
+
 }  // namespace
 
 Status find_brought(MergeContext& context, const MergeSource& source, VersionPair& theirs,
@@ -347,7 +421,7 @@ Status find_brought(MergeContext& context, const MergeSource& source, VersionPai
     const bool is_known = !task.merged.rowid_name.empty() || task.merged.rowid_column;
     if (found == context.brought.end() || !is_known || context.by_content.contains(task.merged.name))
       continue;
-    const bool by_row = !task.merged.rowid_column || !keys.number_is_reference(task.merged);
+    const bool by_row = !task.merged.rowid_column || !has_references(keys, task.merged);
     DOSQL_ASSIGN_OR_RETURN(merge::KeyedChanges all, theirs.changes(task.base, task.theirs, task.merged));
     DOSQL_RETURN_IF_ERROR(MeetingRows(context, source, task.merged, by_row, found->second)
                               .find(RebasedChanges(context, task.merged, std::move(all))));

@@ -73,6 +73,7 @@ class History {
   std::string some_branch() { return std::next(used_.begin(), random_() % used_.size())->first; }
   void run(const std::string& sql) {
     SCOPED_TRACE(sql);
+    if (std::getenv("LOUD2")) fmt::print(stderr, "{};\n", sql);
     DOSQL_EXPECT_OK(connection_->exec(sql));
   }
   std::string rows(const std::string& sql) { return rows_text(*connection_, sql); }
@@ -224,6 +225,7 @@ class History {
     if (decides) renumber += one_in(2) ? " STRATEGY ours" : " STRATEGY theirs";
     const std::string before = rows("SELECT id, a, b FROM p");
     const auto merged = connection_->exec(fmt::format("MERGE BRANCH {}{}", source, renumber));
+    if (std::getenv("LOUD2")) fmt::print(stderr, "-- on {} MERGE BRANCH {}{}; {}\n{}\n", branch_, source, renumber, merged.has_value(), rows("SELECT rowid, * FROM note"));
     if (merged) {
       ++counts_.clean;
       decided_ = decided_ || decides;
@@ -298,7 +300,7 @@ TEST(MergeRenumbered, NoRowIsTakenForAnother) {
 }
 
 // A change of x, picked, is counted from a version of x.
-TEST(MergeRenumbered, WhatIsPickedIsInDoubtToo) {
+TEST(MergeRenumbered, WhatIsPickedFindsItsRow) {
   Database db = open_in_memory();
   Connection conn = db.connect().value();
   DOSQL_ASSERT_OK(
@@ -309,9 +311,8 @@ TEST(MergeRenumbered, WhatIsPickedIsInDoubtToo) {
   DOSQL_ASSERT_OK(conn.checkout("main"));
   const auto picked = conn.cherry_pick(static_cast<std::uint64_t>(log[0][0].integer()));
   DOSQL_ASSERT_OK(picked);
-  ASSERT_EQ(picked->conflicts.size(), 1u);
-  EXPECT_EQ(picked->conflicts[0].kind, "key_collision");
-  EXPECT_EQ(rows_text(conn, "SELECT * FROM p"), "5|a|1\n6|b|1");
+  EXPECT_TRUE(picked->conflicts.empty());
+  EXPECT_EQ(rows_text(conn, "SELECT * FROM p"), "5|a|1\n6|b|2");
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <limits>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <utility>
 #include <vector>
@@ -144,6 +145,30 @@ Result<RowSide> our_side(ConnectionState& connection) {
   return side;
 }
 
+// What is picked may have been brought to where it was picked from, and have had another number before: commits
+// that neither side contains say so.
+Status find_noted_sources(version::VersionStore& store, const ReadPoint& base, MergeContext& context) {
+  std::set<Lsn> known;
+  std::set<Lsn> asked{Lsn{}, version::kLostSource};
+  for (const NotedMerge& noted : context.noted_merges) {
+    if (!noted.pending) known.insert(noted.moved.commit.lsn);
+  }
+  for (std::size_t i = 0; i < context.noted_merges.size(); ++i) {
+    const std::vector<version::MovedRun> runs = context.noted_merges[i].moved.runs;
+    for (const version::MovedRun& run : runs) {
+      if (run.from != version::kBrought || !asked.insert(run.source).second) continue;
+      const auto source = store.at_commit(run.source);
+      if (!source) continue;
+      DOSQL_ASSIGN_OR_RETURN(std::vector<version::MovedBy> brought,
+                             version::brought_since(store, base, std::span(&*source, 1)));
+      for (version::MovedBy& one : brought) {
+        if (known.insert(one.commit.lsn).second) context.noted_merges.push_back({.moved = std::move(one)});
+      }
+    }
+  }
+  return {};
+}
+
 // What merges made doubtful since the bases, those of the open transaction included.
 Status find_noted_merges(ConnectionState& connection, const VersionMerge& what, MergeContext& context) {
   version::VersionStore& store = connection.core().store();
@@ -175,6 +200,7 @@ Status find_noted_merges(ConnectionState& connection, const VersionMerge& what, 
     std::erase_if(runs, [&](const version::MovedRun& run) { return (run.from & from) == 0; });
     context.noted_merges.push_back({.moved = {ours, std::move(runs)}, .in_ours = true, .pending = true});
   }
+  for (const ReadPoint& base : what.bases) DOSQL_RETURN_IF_ERROR(find_noted_sources(store, base, context));
   return {};
 }
 
