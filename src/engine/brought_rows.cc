@@ -114,6 +114,7 @@ class MeetingRows {
     if (has_key) return {};
     const Number number = change.in_base ? change.rowid_base : change.rowid_theirs;
     if (rebased != nullptr) rebased_.insert(number);
+    if (change.in_base && change.in_theirs) DOSQL_RETURN_IF_ERROR(look_for_replaced(number));
     const bool is_new = !change.in_base && change.in_theirs;
     if (!is_noted(number) && !(is_new && context_.only_changes)) return {};
     const Numbers numbers = numbers_with(number);
@@ -133,6 +134,14 @@ class MeetingRows {
     group.numbers = numbers;
     if (change.in_base) group.base.emplace(number, change.base);
     if (change.in_theirs) group.theirs.emplace(number, change.theirs);
+    return {};
+  }
+
+  // Of a merge it can be seen in what it merged that it put another row in the place of one.
+  Status look_for_replaced(Number number) {
+    if (!context_.only_changes || !context_.identity->may_be_others(base_, their_side_)) return {};
+    DOSQL_ASSIGN_OR_RETURN(const SameRow same, compare(base_, number, their_side_, number));
+    if (same == SameRow::kNo) brought_.replaced.insert(number);
     return {};
   }
 

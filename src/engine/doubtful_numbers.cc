@@ -309,8 +309,10 @@ void note_numbers(MergeContext& context) {
     }
   }
   for (const auto& [table, brought] : context.brought) {
-    if (brought.elsewhere.empty() || context.by_content.contains(table)) continue;
+    const bool says_something = !brought.elsewhere.empty() || !brought.replaced.empty();
+    if (!says_something || context.by_content.contains(table)) continue;
     MovedNotes& notes = context.moved[table];
+    for (const std::int64_t number : brought.replaced) notes.brought.emplace(number, number);
     for (const auto& [there, here] : brought.elsewhere) {
       notes.from_merged.add(there);
       notes.from_merged.add(here);

@@ -151,6 +151,8 @@ struct Brought {
   std::set<std::int64_t> taken_apart;
   std::vector<RowPair> instead;
   std::set<std::int64_t> told;
+  // Of a REVERT or CHERRY PICK: under which theirs has another row than base.
+  std::set<std::int64_t> replaced;
 
   bool says_something() const { return !meetings.empty() || !elsewhere.empty() || !taken_apart.empty(); }
   Meeting meeting(std::int64_t number) const {

@@ -73,7 +73,6 @@ class History {
   std::string some_branch() { return std::next(used_.begin(), random_() % used_.size())->first; }
   void run(const std::string& sql) {
     SCOPED_TRACE(sql);
-    if (std::getenv("LOUD2")) fmt::print(stderr, "{};\n", sql);
     DOSQL_EXPECT_OK(connection_->exec(sql));
   }
   std::string rows(const std::string& sql) { return rows_text(*connection_, sql); }
@@ -225,7 +224,6 @@ class History {
     if (decides) renumber += one_in(2) ? " STRATEGY ours" : " STRATEGY theirs";
     const std::string before = rows("SELECT id, a, b FROM p");
     const auto merged = connection_->exec(fmt::format("MERGE BRANCH {}{}", source, renumber));
-    if (std::getenv("LOUD2")) fmt::print(stderr, "-- on {} MERGE BRANCH {}{}; {}\n{}\n", branch_, source, renumber, merged.has_value(), rows("SELECT rowid, * FROM note"));
     if (merged) {
       ++counts_.clean;
       decided_ = decided_ || decides;

@@ -145,8 +145,8 @@ Result<RowSide> our_side(ConnectionState& connection) {
   return side;
 }
 
-// What is picked may have been brought to where it was picked from, and have had another number before: commits
-// that neither side contains say so.
+// What is picked may have been brought to where it was picked from, and have had another number before:
+// commits that neither side contains say so.
 Status find_noted_sources(version::VersionStore& store, const ReadPoint& base, MergeContext& context) {
   std::set<Lsn> known;
   std::set<Lsn> asked{Lsn{}, version::kLostSource};
