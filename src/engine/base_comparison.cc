@@ -59,11 +59,11 @@ Status try_from(ConnectionState& connection, const VersionMerge& what, const Rea
 Result<RowEffects> effects_from(ConnectionState& connection, const VersionMerge& what, const ReadPoint& base,
                                 const MergeContext& whole, std::set<std::string>& moved) {
   RowEffects effects;
-  const auto note_moved = [&](const MergeContext& context) {
+  const auto note_tables = [&](const MergeContext& context) {
     for (const auto& [table, rowids] : context.moved_rowids) moved.insert(table);
     return Status();
   };
-  DOSQL_RETURN_IF_ERROR(try_from(connection, what, base, whole, effects, note_moved));
+  DOSQL_RETURN_IF_ERROR(try_from(connection, what, base, whole, effects, note_tables));
   return effects;
 }
 

@@ -1,14 +1,23 @@
 #include "engine/brought_rows.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <iterator>
+#include <map>
 #include <optional>
+#include <set>
+#include <span>
+#include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "engine/connection_state.h"
 #include "engine/rebased_changes.h"
 #include "engine/row_identity.h"
 #include "engine/table_statements.h"
 #include "merge/row_merge.h"
+#include "sql/lexer.h"
 
 namespace dosql::engine {
 namespace {
@@ -16,35 +25,29 @@ namespace {
 using merge::KeyedChange;
 using version::ReadPoint;
 
-using Run = version::MovedRun;
+using Number = std::int64_t;
+using Numbers = std::vector<Number>;
 
-bool has_there(const Run& run, std::int64_t number) { return run.first <= number && number <= run.last; }
-// A run may be of all numbers there are: signed ones would overflow.
-std::uint64_t distance(std::int64_t from, std::int64_t to) {
-  return static_cast<std::uint64_t>(to) - static_cast<std::uint64_t>(from);
-}
-std::int64_t behind(std::int64_t from, std::uint64_t distance) {
-  return static_cast<std::int64_t>(static_cast<std::uint64_t>(from) + distance);
-}
+// Of more it cannot be told which of them is one row.
+constexpr std::size_t kNumbersMax = 64;
 
-bool has_here(const Run& run, std::int64_t number) {
-  return run.now <= number && distance(run.now, number) <= distance(run.first, run.last);
-}
-// REQUIRES: the one has it here, the other there.
-std::int64_t number_there(const Run& run, std::int64_t here) {
-  return behind(run.first, distance(run.now, here));
-}
-std::int64_t number_here(const Run& run, std::int64_t there) {
-  return behind(run.now, distance(run.first, there));
-}
+// What a row is on the other side.
+struct Counterpart {
+  std::optional<Number> number = {};
+  bool sure = true;  // false: it may be
+};
 
+// Rows of one table that are known by their rowids.
 class MeetingRows {
  public:
-  MeetingRows(MergeContext& context, const MergeSource& source, const MergedTable& table, Brought& brought)
+  // `by_row`: a number can be another row on each side, since nothing refers to it.
+  MeetingRows(MergeContext& context, const MergeSource& source, const MergedTable& table, bool by_row,
+              Brought& brought)
       : context_(context),
         base_(source.base),
         their_side_{source.theirs},
         table_(table),
+        by_row_(by_row && table.known_by_rowid()),
         brought_(brought),
         statements_(context.connection, table, context.encoding) {}
 
@@ -52,162 +55,374 @@ class MeetingRows {
     KeyedChange change;
     while (true) {
       DOSQL_ASSIGN_OR_RETURN(const bool found, changes.next(change));
-      if (!found) return {};
-      if (change.in_base || !change.in_theirs || table_.has_key(change.theirs)) continue;
-      if (changes.rebased() != nullptr && changes.rebased()->takes_theirs) continue;
-      const std::int64_t number = change.rowid_theirs;
-      if (!is_noted(number)) continue;
-      DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> here, statements_.find({.rowid = number}));
-      if (here && merge::same_row(here->row.values(), change.theirs)) continue;
-      DOSQL_RETURN_IF_ERROR(settle(number, here.has_value()));
+      if (!found) break;
+      DOSQL_RETURN_IF_ERROR(look_at(change, changes.rebased()));
     }
+    for (auto& [first, group] : groups_) {
+      const auto is_rebased = [&](Number number) { return rebased_.contains(number); };
+      DOSQL_RETURN_IF_ERROR(std::ranges::any_of(group.numbers, is_rebased) ? settle_new_rows(group)
+                                                                           : take_apart(group));
+    }
+    return {};
   }
 
  private:
-  // Where ours has a row of another version.
-  struct Place {
-    std::optional<std::int64_t> number = {};
-    bool unknown = false;
-    // Of whom it was noted that it has the row from a version that is no longer there.
-    bool lost_ours = false;
-    bool lost_theirs = false;
+  using Rows = std::map<Number, RowCopy>;
 
-    // A row of a branch that was dropped and forgotten nobody has but who brought it, too.
-    bool may_be() const { return unknown || (lost_ours && lost_theirs); }
+  // Numbers that were given to rows of each other, and what theirs changed under them.
+  struct Group {
+    Numbers numbers;
+    Rows base;
+    Rows theirs;
+    std::map<Number, FoundRow> ours = {};
   };
 
-  bool is_noted(std::int64_t number) const {
-    return context_.only_changes || std::ranges::any_of(brought_.runs, [&](const Brought::Run& one) {
-             return has_there(one.run, number) || (one.in_theirs && has_here(one.run, number));
+  // --- Which numbers belong together ---
+
+  bool is_noted(Number number) const {
+    return std::ranges::any_of(brought_.runs, [&](const Brought::Run& one) {
+      return version::has_there(one.run, number) || version::has_here(one.run, number);
+    });
+  }
+
+  // A number, and all under which the row that has it may be elsewhere; the first one is itself.
+  Numbers numbers_with(Number number) const {
+    Numbers all{number};
+    const auto add = [&](Number other) {
+      if (std::ranges::find(all, other) == all.end() && all.size() < kNumbersMax) all.push_back(other);
+    };
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      for (const Brought::Run& one : brought_.runs) {
+        if (one.run.now == one.run.first) continue;
+        if (version::has_there(one.run, all[i])) add(version::number_here(one.run, all[i]));
+        if (version::has_here(one.run, all[i])) add(version::number_there(one.run, all[i]));
+      }
+    }
+    return all;
+  }
+
+  // Which commits say no more than that there was something, or too much.
+  bool is_lost(const Numbers& numbers) const {
+    return numbers.size() == kNumbersMax || std::ranges::any_of(brought_.runs, [&](const Brought::Run& one) {
+             return one.run.source == version::kLostSource && version::has_there(one.run, numbers[0]);
            });
   }
 
-  Status settle(std::int64_t number, bool meets) {
-    Place place;
-    // What is picked or brought back may be there, since it was merged or as it came back before.
-    if (context_.only_changes) DOSQL_RETURN_IF_ERROR(look_at_ours(their_side_.point, number, place));
-    DOSQL_RETURN_IF_ERROR(look_for(their_side_.point, number, place));
-    for (const Brought::Run& one : brought_.runs) {
-      const bool moved = one.in_theirs && one.run.now != one.run.first && has_here(one.run, number);
-      if (!place.number && moved) DOSQL_RETURN_IF_ERROR(look_for_source(one, number, place));
+  Status look_at(const KeyedChange& change, const RebasedRow* rebased) {
+    const bool has_key = (change.in_base && table_.has_key(change.base)) ||
+                         (change.in_theirs && table_.has_key(change.theirs));
+    if (has_key) return {};
+    const Number number = change.in_base ? change.rowid_base : change.rowid_theirs;
+    if (rebased != nullptr) rebased_.insert(number);
+    if (change.in_base && change.in_theirs) DOSQL_RETURN_IF_ERROR(look_for_replaced(number));
+    const bool is_new = !change.in_base && change.in_theirs;
+    if (!is_noted(number) && !(is_new && context_.only_changes)) return {};
+    const Numbers numbers = numbers_with(number);
+    if (numbers.size() == 1 || !by_row_) {
+      const bool decided = rebased != nullptr && rebased->takes_theirs;
+      if (decided) return {};
+      return is_new ? settle_new(number, change.theirs, numbers) : look_at_replaced(change, numbers);
     }
-    if (place.number && *place.number != number) {
-      // A row of base: what theirs has under that number is what became of it.
+    const Number first = std::ranges::min(numbers);
+    auto known = is_changed_.find(first);
+    if (known == is_changed_.end()) {
+      DOSQL_ASSIGN_OR_RETURN(const bool changed, ours_has_changed(numbers));
+      known = is_changed_.emplace(first, changed).first;
+    }
+    if (!known->second) return {};
+    Group& group = groups_[first];
+    group.numbers = numbers;
+    if (change.in_base) group.base.emplace(number, change.base);
+    if (change.in_theirs) group.theirs.emplace(number, change.theirs);
+    return {};
+  }
+
+  // Of a merge it can be seen in what it merged that it put another row in the place of one.
+  Status look_for_replaced(Number number) {
+    if (!context_.only_changes || !context_.identity->may_be_others(base_, their_side_)) return {};
+    DOSQL_ASSIGN_OR_RETURN(const SameRow same, compare(base_, number, their_side_, number));
+    if (same == SameRow::kNo) brought_.replaced.insert(number);
+    return {};
+  }
+
+  // Where ours has under all of them what base has, what theirs has there is right.
+  Result<bool> ours_has_changed(const Numbers& numbers) {
+    for (const Number number : numbers) {
+      DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> ours, statements_.find({.rowid = number}));
       DOSQL_ASSIGN_OR_RETURN(const VersionRows::Found in_base,
-                             context_.identity->rows().find(base_, table_, {.rowid = *place.number}));
-      if (in_base.row) return {};
+                             context_.identity->rows().find(base_, table_, {.rowid = number}));
+      if (!in_base.known || ours.has_value() != in_base.row.has_value()) return true;
+      if (!ours) continue;
+      const auto here = ours->row.values();
+      const auto there = in_base.row->values();
+      if (here.size() != there.size() || !merge::same_row(here, there)) return true;
     }
-    if (place.number) {
-      brought_.meetings[number] = Meeting::kOneRow;
-      if (*place.number != number) brought_.elsewhere[number] = *place.number;
-    } else if (meets && place.may_be()) {
-      brought_.meetings[number] = Meeting::kUnknown;
-      context_.doubts[table_.name].ours.add(number);
-    }
-    return {};
+    return false;
   }
 
-  // Of a row that theirs brought, under another number.
-  Status look_for_source(const Brought::Run& one, std::int64_t number, Place& place) {
-    const std::int64_t there = number_there(one.run, number);
-    DOSQL_ASSIGN_OR_RETURN(const std::optional<ReadPoint> source, source_of(one, there, place));
-    if (!source) return {};
-    DOSQL_ASSIGN_OR_RETURN(const SameRow still, compare(number, one.commit, their_side_));
-    if (still == SameRow::kUnknown) place.unknown = true;
-    if (still != SameRow::kYes) return {};
-    DOSQL_RETURN_IF_ERROR(look_for(*source, there, place));
-    if (!place.number) DOSQL_RETURN_IF_ERROR(look_at_ours(*source, there, place));
-    return {};
-  }
+  // --- Which rows are one ---
 
-  Status look_for(const ReadPoint& version, std::int64_t number, Place& place) {
+  // Whether the row of the version is what ours has there.
+  Result<SameRow> is_ours(const ReadPoint& version, Number number, Number here) {
+    // What the open transaction brought is on no way.
     for (const Brought::Run& one : brought_.runs) {
-      if (place.number || !has_there(one.run, number)) continue;
-      if (raw(one.run.source) == 0) {
-        // Merges are on the ways that are traced.
-        DOSQL_RETURN_IF_ERROR(look_at_ours(version, number, place));
-        continue;
-      }
-      DOSQL_ASSIGN_OR_RETURN(const std::optional<ReadPoint> source, source_of(one, number, place));
-      if (!source) continue;
-      if (one.in_ours) {
-        DOSQL_RETURN_IF_ERROR(look_from(one, *source, version, number, place));
-      } else if (one.run.now == one.run.first) {
-        DOSQL_ASSIGN_OR_RETURN(const SameRow same, compare(number, *source, {version}));
-        if (same == SameRow::kUnknown) place.unknown = true;
-        if (same == SameRow::kYes) DOSQL_RETURN_IF_ERROR(look_at_ours(*source, number, place));
-      }
+      if (!one.pending || raw(one.run.source) == 0 || !version::has_here(one.run, here)) continue;
+      const Number there = version::number_there(one.run, here);
+      if (one.run.source == version::kLostSource) return SameRow::kUnknown;
+      const auto source = context_.connection.core().store().at_commit(one.run.source);
+      if (!source) return SameRow::kUnknown;
+      DOSQL_ASSIGN_OR_RETURN(const VersionRows::Found row,
+                             context_.identity->rows().find(*source, table_, {.rowid = there}));
+      if (!row.row) continue;
+      DOSQL_ASSIGN_OR_RETURN(const SameRow same, compare(version, number, {*source}, there));
+      if (same != SameRow::kNo) return same;
     }
-    return {};
+    DOSQL_ASSIGN_OR_RETURN(const std::optional<ReadPoint> way, way_of(here));
+    return way ? compare(version, number, {*way}, here) : SameRow::kUnknown;
   }
 
-  // Of a row that ours brought from `source`, if it is the one.
-  Status look_from(const Brought::Run& one, const ReadPoint& source, const ReadPoint& version,
-                   std::int64_t number, Place& place) {
-    DOSQL_ASSIGN_OR_RETURN(const SameRow same, compare(number, source, {version}));
-    if (same == SameRow::kNo) return {};
-    if (same == SameRow::kUnknown) {
-      place.unknown = true;
-      return {};
+  // Which of the versions that the open transaction is made of it has the row from; none: it changed it.
+  Result<std::optional<ReadPoint>> way_of(Number here) {
+    const RowSide& side = context_.our_side;
+    if (side.merged.empty()) return std::optional(side.point);
+    DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> ours, statements_.find({.rowid = here}));
+    std::vector<ReadPoint> ways{side.point};
+    ways.insert(ways.end(), side.merged.begin(), side.merged.end());
+    std::optional<ReadPoint> only;
+    std::size_t count = 0;
+    for (const ReadPoint& way : ways) {
+      DOSQL_ASSIGN_OR_RETURN(const VersionRows::Found there,
+                             context_.identity->rows().find(way, table_, {.rowid = here}));
+      if (!there.row) continue;
+      if (ours && there.row->values().size() == ours->row.values().size() &&
+          merge::same_row(there.row->values(), ours->row.values()))
+        return std::optional(way);
+      only = way;
+      ++count;
     }
-    const std::int64_t now = number_here(one.run, number);
-    DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> ours, statements_.find({.rowid = now}));
-    if (one.pending || (!ours && now != number)) {
-      place.number = now;
-      return {};
-    }
-    if (ours) DOSQL_RETURN_IF_ERROR(look_at_ours(one.commit, now, place));
-    // A merge gave it another number since.
-    place.unknown = place.unknown || (ours && !place.number);
-    return {};
+    return count == 1 ? only : std::optional<ReadPoint>();
   }
 
-  // Whether ours has that row of the version.
-  Status look_at_ours(const ReadPoint& version, std::int64_t number, Place& place) {
-    DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> ours, statements_.find({.rowid = number}));
-    if (!ours) return {};
-    DOSQL_ASSIGN_OR_RETURN(const SameRow same, compare(number, version, context_.our_side));
-    if (same == SameRow::kUnknown) place.unknown = true;
-    if (same == SameRow::kYes) place.number = number;
-    return {};
+  Result<SameRow> compare(const ReadPoint& version, Number number, const RowSide& side, Number there) {
+    return context_.identity->compare(table_, {.rowid = number}, version, {.rowid = there}, side, &base_);
   }
 
-  // None: it is not there, or has no such row.
-  Result<std::optional<ReadPoint>> source_of(const Brought::Run& one, std::int64_t number, Place& place) {
-    std::optional<ReadPoint> found;
-    if (one.run.source == version::kLostSource) {
-      place.unknown = true;
-      return found;
+  // By `is_same` of those numbers; what it says first of all is the number itself.
+  template <class IsSame>
+  Result<Counterpart> counterpart(Number number, const Numbers& numbers, const IsSame& is_same) {
+    Counterpart found;
+    const auto ask = [&](Number other) -> Result<bool> {
+      DOSQL_ASSIGN_OR_RETURN(const SameRow same, is_same(other));
+      if (same == SameRow::kYes) found = {.number = other};
+      if (same == SameRow::kUnknown && !found.number) found = {.number = other, .sure = false};
+      return same == SameRow::kYes;
+    };
+    DOSQL_ASSIGN_OR_RETURN(bool done, ask(number));
+    for (const Number other : numbers) {
+      if (done) break;
+      if (other == number) continue;
+      DOSQL_ASSIGN_OR_RETURN(done, ask(other));
     }
-    const auto source = context_.connection.core().store().at_commit(one.run.source);
-    if (!source) {
-      place.lost_ours = place.lost_ours || one.in_ours;
-      place.lost_theirs = place.lost_theirs || one.in_theirs;
-      return found;
-    }
-    DOSQL_ASSIGN_OR_RETURN(const VersionRows::Found row,
-                           context_.identity->rows().find(*source, table_, {.rowid = number}));
-    place.unknown = place.unknown || !row.known;
-    if (row.row) found = *source;
     return found;
   }
 
-  Result<SameRow> compare(std::int64_t number, const ReadPoint& version, const RowSide& side) {
-    return context_.identity->compare(table_, {.rowid = number}, version, side, &base_);
+  Result<Counterpart> find_in_ours(const ReadPoint& version, Number number, const Numbers& numbers) {
+    return counterpart(number, numbers, [&](Number here) -> Result<SameRow> {
+      DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> ours, statements_.find({.rowid = here}));
+      if (!ours) return SameRow::kNo;
+      DOSQL_ASSIGN_OR_RETURN(const SameRow same, is_ours(version, number, here));
+      return same == SameRow::kNo && here == number && is_lost(numbers) ? SameRow::kUnknown : same;
+    });
+  }
+
+  // --- Rows that base does not have ---
+
+  Status settle_new_rows(const Group& group) {
+    for (const auto& [number, row] : group.theirs) {
+      if (!group.base.contains(number))
+        DOSQL_RETURN_IF_ERROR(settle_new(number, row.values(), numbers_with(number)));
+    }
+    return {};
+  }
+
+  Status settle_new(Number number, std::span<const diff::Field> row, const Numbers& numbers) {
+    DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> here, statements_.find({.rowid = number}));
+    if (here && merge::same_row(here->row.values(), row)) return {};
+    DOSQL_ASSIGN_OR_RETURN(const Counterpart ours, find_in_ours(their_side_.point, number, numbers));
+    if (ours.number && *ours.number != number) {
+      // A row of base: what theirs has under that number is what became of it.
+      DOSQL_ASSIGN_OR_RETURN(const VersionRows::Found in_base,
+                             context_.identity->rows().find(base_, table_, {.rowid = *ours.number}));
+      if (in_base.row) {
+        DOSQL_ASSIGN_OR_RETURN(const SameRow same, compare(base_, *ours.number, their_side_, number));
+        if (same == SameRow::kYes) return {};
+      }
+    }
+    note_meeting(number, ours);
+    return {};
+  }
+
+  // Theirs has another row under a number of base, which ours has under one that base has not. What refers to
+  // the numbers cannot tell which of them it means: no strategy decides that.
+  Status look_at_replaced(const KeyedChange& change, const Numbers& numbers) {
+    if (!change.in_base || !change.in_theirs || numbers.size() == 1) return {};
+    const Number number = change.rowid_base;
+    DOSQL_ASSIGN_OR_RETURN(const SameRow same, compare(base_, number, their_side_, number));
+    if (same != SameRow::kNo) return {};
+    DOSQL_ASSIGN_OR_RETURN(const Counterpart ours, find_in_ours(their_side_.point, number, numbers));
+    if (!ours.number || *ours.number == number) return {};
+    DOSQL_ASSIGN_OR_RETURN(const VersionRows::Found in_base,
+                           context_.identity->rows().find(base_, table_, {.rowid = *ours.number}));
+    if (in_base.row) return {};
+    DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> here, statements_.find({.rowid = *ours.number}));
+    const Resolution* const resolution =
+        context_.settle(context_.counts_of(table_.name),
+                        {.kind = merge::ConflictKind::kKeyCollision,
+                         .table = table_.name,
+                         .key = table_.key_json(change.base, number, context_.encoding),
+                         .base = "null",
+                         .main = here ? table_.row_json(here->row.values(), context_.encoding) : "null",
+                         .branch = table_.row_json(change.theirs, context_.encoding)});
+    if (resolution == nullptr) return {};
+    if (resolution->take == Resolution::Take::kOurs) {
+      brought_.taken_apart.insert(numbers.begin(), numbers.end());
+      brought_.elsewhere[number] = *ours.number;
+    } else if (resolution->take == Resolution::Take::kTheirs && here) {
+      brought_.taken_apart.insert(*ours.number);
+      brought_.instead.push_back({.base = here->row, .rowid_base = *ours.number});
+    } else {
+      return Error(ErrorCode::kInvalidArgument,
+                   fmt::format("row {} of {} takes a side: each has it under a number of its own",
+                               table_.key_json(change.base, number, context_.encoding), table_.name));
+    }
+    return {};
+  }
+
+  void note_meeting(Number number, const Counterpart& ours) {
+    if (!ours.number) return;
+    brought_.meetings[number] = ours.sure ? Meeting::kOneRow : Meeting::kUnknown;
+    if (*ours.number != number) brought_.elsewhere[number] = *ours.number;
+    if (!ours.sure) context_.doubts[table_.name].ours.add(*ours.number);
+  }
+
+  // --- Rows by what they are, not by their numbers ---
+
+  Status take_apart(Group& group) {
+    for (const Number number : group.numbers) {
+      DOSQL_ASSIGN_OR_RETURN(std::optional<FoundRow> ours, statements_.find({.rowid = number}));
+      if (ours) group.ours.emplace(number, *std::move(ours));
+    }
+    std::set<Number> of_base;  // in theirs
+    std::vector<RowPair> changed;
+    for (const auto& [number, row] : group.base) {
+      DOSQL_ASSIGN_OR_RETURN(const Counterpart theirs, find_in_theirs(group, number));
+      DOSQL_ASSIGN_OR_RETURN(const Counterpart ours, find_base_in_ours(group, number, row));
+      if (theirs.number) of_base.insert(*theirs.number);
+      take_base_row(group, number, theirs.number, ours, changed);
+    }
+    for (const auto& [number, row] : group.theirs) {
+      if (of_base.contains(number)) continue;
+      DOSQL_ASSIGN_OR_RETURN(const Counterpart ours,
+                             find_in_ours(their_side_.point, number, numbers_from(group, number)));
+      note_meeting(number, ours);
+      const bool known = ours.number && has_content(group.ours.at(*ours.number).row.values(), row);
+      if (known && ours.sure) continue;
+      changed.push_back({.theirs = row, .rowid_theirs = number});
+    }
+    // What goes makes room.
+    std::ranges::stable_sort(changed, {}, [](const RowPair& row) { return row.theirs.has_value(); });
+    std::ranges::move(changed, std::back_inserter(brought_.instead));
+    brought_.taken_apart.insert(group.numbers.begin(), group.numbers.end());
+    return {};
+  }
+
+  static Numbers numbers_from(const Group& group, Number number) {
+    Numbers all{number};
+    std::ranges::copy_if(group.numbers, std::back_inserter(all),
+                         [&](Number other) { return other != number; });
+    return all;
+  }
+
+  // Sure ones only: what may be another row goes, and the other one comes.
+  Result<Counterpart> find_in_theirs(const Group& group, Number number) {
+    DOSQL_ASSIGN_OR_RETURN(
+        const Counterpart found, counterpart(number, group.numbers, [&](Number there) -> Result<SameRow> {
+          if (!group.theirs.contains(there)) return SameRow::kNo;
+          DOSQL_ASSIGN_OR_RETURN(const SameRow same, compare(base_, number, their_side_, there));
+          return same == SameRow::kUnknown && there == number ? SameRow::kYes : same;
+        }));
+    return found.sure ? found : Counterpart();
+  }
+
+  Result<Counterpart> find_base_in_ours(const Group& group, Number number, const RowCopy& row) {
+    const auto here = group.ours.find(number);
+    if (here != group.ours.end() && merge::same_row(here->second.row.values(), row.values()))
+      return Counterpart{.number = number};
+    return find_in_ours(base_, number, numbers_from(group, number));
+  }
+
+  // What theirs did to a row of base, under the number that ours gives it.
+  void take_base_row(const Group& group, Number number, std::optional<Number> theirs, const Counterpart& ours,
+                     std::vector<RowPair>& changed) {
+    const RowCopy& before = group.base.at(number);
+    const RowCopy* const now = theirs ? &group.theirs.at(*theirs) : nullptr;
+    if (theirs && ours.number && *theirs != *ours.number) brought_.elsewhere[*theirs] = *ours.number;
+    if (!ours.number && now == nullptr) return;
+    if (now != nullptr && has_content(before.values(), *now)) return;
+    Number address = ours.number.value_or(number);
+    // One that ours deleted would be another row there.
+    if (!ours.number && group.ours.contains(address)) address = *theirs;
+    const bool is_free = ours.number.has_value() || !group.ours.contains(address);
+    if (ours.sure && is_free) {
+      brought_.told.insert(address);
+    } else {
+      context_.doubts[table_.name].ours.add(address);
+    }
+    RowPair& pair = changed.emplace_back();
+    pair.base = with_number(before, address);
+    if (now != nullptr) pair.theirs = with_number(*now, address);
+    pair.rowid_base = pair.rowid_theirs = address;
+  }
+
+  bool has_content(std::span<const diff::Field> a, const RowCopy& b) const {
+    if (!table_.rowid_column) return merge::same_row(a, b.values());
+    const Number number = a[*table_.rowid_column].integer;
+    return merge::same_row(a, with_number(b, number).values());
+  }
+
+  RowCopy with_number(const RowCopy& row, Number number) const {
+    std::vector<diff::Field> values(row.values().begin(), row.values().end());
+    if (table_.rowid_column) values[*table_.rowid_column].integer = number;
+    return RowCopy(values);
   }
 
   MergeContext& context_;
   const ReadPoint base_;
   const RowSide their_side_;
   const MergedTable& table_;
+  const bool by_row_;
   Brought& brought_;
   TableStatements statements_;
+  std::map<Number, Group> groups_;               // by the lowest number
+  std::unordered_map<Number, bool> is_changed_;  // likewise: whether ours has something else than base
+  std::set<Number> rebased_;
 };
+
+// Whether its number refers to another one, or something to it.
+bool has_references(const ForeignKeys& keys, const MergedTable& table) {
+  const std::string& number = table.columns[*table.rowid_column].name;
+  return keys.number_is_reference(table) ||
+         std::ranges::any_of(keys.to(table.name), [&](const ForeignKey* key) {
+           return std::ranges::any_of(key->parent_columns, [&](const std::string& column) {
+             return sql::equals_ignoring_case(column, number);
+           });
+         });
+}
 
 }  // namespace
 
 Status find_brought(MergeContext& context, const MergeSource& source, VersionPair& theirs,
-                    const MergedSchema& merged) {
+                    const MergedSchema& merged, const ForeignKeys& keys) {
   if (context.identity == nullptr) return {};
   for (const TableTask& task : merged.tables) {
     if (context.only_changes) context.brought[task.merged.name];
@@ -215,8 +430,9 @@ Status find_brought(MergeContext& context, const MergeSource& source, VersionPai
     const bool is_known = !task.merged.rowid_name.empty() || task.merged.rowid_column;
     if (found == context.brought.end() || !is_known || context.by_content.contains(task.merged.name))
       continue;
+    const bool by_row = !task.merged.rowid_column || !has_references(keys, task.merged);
     DOSQL_ASSIGN_OR_RETURN(merge::KeyedChanges all, theirs.changes(task.base, task.theirs, task.merged));
-    DOSQL_RETURN_IF_ERROR(MeetingRows(context, source, task.merged, found->second)
+    DOSQL_RETURN_IF_ERROR(MeetingRows(context, source, task.merged, by_row, found->second)
                               .find(RebasedChanges(context, task.merged, std::move(all))));
   }
   return {};

@@ -85,7 +85,7 @@ Status find_arriving(const MergeContext& context, VersionPair& theirs, const Tab
   while (true) {
     DOSQL_ASSIGN_OR_RETURN(const bool found, changes.next(change));
     if (!found) return {};
-    if (!change.in_base || !change.in_theirs) continue;
+    if (!change.in_base || !change.in_theirs || changes.is_instead()) continue;
     if (!task.merged.has_key(change.base)) add(change.rowid_base);
     for (const MergedTable::Key& part : task.merged.key) {
       const diff::Field& value = change.base[part.column];
@@ -285,7 +285,7 @@ Status find_doubts(MergeContext& context, const MergeSource& source, VersionPair
     DOSQL_ASSIGN_OR_RETURN(const TablePairs pairs, lines.pair_tables(noted.moved.commit, source.base));
     numbers.add(noted, pairs);
   }
-  DOSQL_RETURN_IF_ERROR(find_brought(context, source, theirs, merged));
+  DOSQL_RETURN_IF_ERROR(find_brought(context, source, theirs, merged, keys));
   DOSQL_RETURN_IF_ERROR(find_strangers(context, source, theirs, merged, keys));
   for (const TableTask& task : merged.tables) {
     const auto doubts = context.doubts.find(task.merged.name);
@@ -296,7 +296,7 @@ Status find_doubts(MergeContext& context, const MergeSource& source, VersionPair
   return {};
 }
 
-void note_moved(MergeContext& context) {
+void note_numbers(MergeContext& context) {
   for (const auto& [table, keys] : context.new_keys) {
     MovedNotes& notes = context.moved[table];
     const Brought* const brought = context.find_brought(table);
@@ -306,6 +306,18 @@ void note_moved(MergeContext& context) {
       // A row that is gone may have had it.
       notes.from_merged.add(now);
       notes.from_parent.add(now);
+    }
+  }
+  for (const auto& [table, brought] : context.brought) {
+    const bool says_something = !brought.elsewhere.empty() || !brought.replaced.empty();
+    if (!says_something || context.by_content.contains(table)) continue;
+    MovedNotes& notes = context.moved[table];
+    for (const std::int64_t number : brought.replaced) notes.brought.emplace(number, number);
+    for (const auto& [there, here] : brought.elsewhere) {
+      notes.from_merged.add(there);
+      notes.from_merged.add(here);
+      if (brought.meeting(there) != Meeting::kUnknown)
+        (context.only_changes ? notes.brought : notes.went)[there] = here;
     }
   }
   for (const auto& [table, doubts] : context.doubts) {

@@ -38,6 +38,6 @@ Result<std::vector<DoubtfulReference>> find_doubtful_references(MergeContext& co
                                                                 const MergedSchema& merged);
 
 // Once all rows are merged: adds what got other numbers, and what is still in doubt, to what the commit says.
-void note_moved(MergeContext& context);
+void note_numbers(MergeContext& context);
 
 }  // namespace dosql::engine

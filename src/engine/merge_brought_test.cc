@@ -11,87 +11,11 @@
 #include <string>
 #include <vector>
 
-#include "engine/engine_test_support.h"
+#include "engine/merge_brought_test_support.h"
 #include "testing/random_rounds.h"
-#include "version/store_test_support.h"
 
 namespace dosql::engine {
 namespace {
-
-// How rows are known, and what a merge may do to their numbers.
-struct Kind {
-  const char* name;
-  const char* columns;
-  const char* number;  // by which a test can give a row its own
-  const char* merge;   // behind MERGE BRANCH f
-};
-const std::vector<Kind> kKinds{
-    {"AutoIncrement", "id INTEGER PRIMARY KEY AUTOINCREMENT, u, a", "id", ""},
-    {"Renumbered", "id INTEGER PRIMARY KEY, u, a", "id", " RENUMBER"},
-    {"Hidden", "u, a", "rowid", ""},
-};
-
-class Session {
- public:
-  explicit Session(const std::string& schema) {
-    connect();
-    run(schema);
-  }
-  void run(const std::string& sql) {
-    SCOPED_TRACE(sql);
-    DOSQL_EXPECT_OK(connection_->exec(sql));
-  }
-  std::string rows(const std::string& sql) { return rows_text(*connection_, sql); }
-  std::uint64_t newest_lsn() {
-    return static_cast<std::uint64_t>(
-        connection_->query("SELECT lsn_last FROM dosql_log LIMIT 1").value()[0][0].integer());
-  }
-  std::uint64_t newest_lsn_of(const std::string& branch) {
-    run("CHECKOUT " + branch);
-    const std::uint64_t lsn = newest_lsn();
-    run("CHECKOUT main");
-    return lsn;
-  }
-  void reopen() {
-    connection_.reset();
-    db_.reset();
-    connect();
-  }
-  Connection& connection() { return *connection_; }
-  std::vector<MergeConflict> conflicts_of(const std::string& merge) {
-    const auto tried = connection_->exec(merge);
-    EXPECT_FALSE(tried);
-    if (tried) return {};
-    EXPECT_EQ(tried.error().code(), ErrorCode::kMergeConflict) << failure_text(tried.error());
-    hint = tried.error().hint();
-    const auto foretold = connection_->query(merge + " DRY RUN");
-    DOSQL_EXPECT_OK(foretold);
-    std::vector<MergeConflict> found;
-    for (const Row& row : *foretold) {
-      if (row[8].is_null()) continue;
-      MergeConflict& conflict = found.emplace_back();
-      conflict.table = row[2].text();
-      conflict.key = row[7].text();
-      conflict.kind = row[8].text();
-      conflict.main = row[10].text();
-      conflict.branch = row[11].text();
-    }
-    return found;
-  }
-
-  std::string hint;
-
- private:
-  void connect() {
-    db_.emplace(open_on(std::make_unique<version::SharedDirectory>(*disk_)).value());
-    connection_.emplace(db_->connect().value());
-    run("PRAGMA synchronous = OFF; PRAGMA foreign_keys = ON");
-  }
-
-  std::unique_ptr<io::Directory> disk_ = io::make_memory_directory();
-  std::optional<Database> db_;
-  std::optional<Connection> connection_;
-};
 
 class MergeBrought : public ::testing::TestWithParam<std::tuple<Kind, bool>> {
  protected:
@@ -130,7 +54,7 @@ class MergeBrought : public ::testing::TestWithParam<std::tuple<Kind, bool>> {
     EXPECT_EQ(session_.hint.find("RENUMBER keeps"), std::string::npos) << session_.hint;
   }
 
-  Session session_;
+  BranchSession session_;
   std::uint64_t lsn_ = 0;
 };
 
@@ -245,7 +169,7 @@ INSTANTIATE_TEST_SUITE_P(Kinds, MergeBrought,
 
 // Their children follow to the number that the row has.
 TEST(MergeBroughtChildren, ReferToTheRowThatWasPicked) {
-  Session session(
+  BranchSession session(
       "CREATE TABLE p(id INTEGER PRIMARY KEY AUTOINCREMENT, n); "
       "CREATE TABLE c(id INTEGER PRIMARY KEY AUTOINCREMENT, p REFERENCES p(id), means); CREATE BRANCH f; "
       "INSERT INTO p VALUES(1, 'main'); CHECKOUT f; INSERT INTO p VALUES(1, 'f')");
@@ -258,7 +182,7 @@ TEST(MergeBroughtChildren, ReferToTheRowThatWasPicked) {
 }
 
 TEST(MergeBroughtChildren, ArePickedToTheirOwnParentOnly) {
-  Session session(
+  BranchSession session(
       "CREATE TABLE p(id INTEGER PRIMARY KEY AUTOINCREMENT, n); "
       "CREATE TABLE c(id INTEGER PRIMARY KEY AUTOINCREMENT, p REFERENCES p(id), means); CREATE BRANCH f; "
       "INSERT INTO p VALUES(1, 'main'); CHECKOUT f; INSERT INTO p VALUES(1, 'f')");
@@ -387,7 +311,7 @@ class History {
 
   std::mt19937_64& random_;
   const Kind& kind_;
-  Session session_;
+  BranchSession session_;
   std::string branch_ = "main";
   std::vector<std::string> branches_{"main"};
   std::string log_;

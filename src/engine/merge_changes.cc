@@ -110,7 +110,7 @@ class ChangeMerge {
     for (const VirtualTask& task : merged_.virtual_tables)
       DOSQL_RETURN_IF_ERROR(merge_virtual_table(context_, source_, theirs_, task));
     DOSQL_RETURN_IF_ERROR(rebuild_text_indexes(context_, theirs_, merged_.virtual_tables));
-    note_moved(context_);
+    note_numbers(context_);
     return schema_.merge_rest();
   }
 
@@ -134,13 +134,18 @@ class ChangeMerge {
   }
 
   Status choose_new_keys(const TableTask& task) {
-    const bool wanted = task.merged.rowid_column && (context_.renumber || task.merged.autoincrement);
     // One that is a reference follows what it refers to.
-    if (!wanted || foreign_keys_.number_is_reference(task.merged) || context_.effects != nullptr) return {};
-    DOSQL_ASSIGN_OR_RETURN(RebasedChanges changes, changes_of(task));
-    DOSQL_ASSIGN_OR_RETURN(NewNumbers numbers,
-                           TableMerge::choose_new_numbers(context_, task.merged, changes,
-                                                          [&] { return highest_in_base(task.base); }));
+    if (!task.merged.rowid_column || foreign_keys_.number_is_reference(task.merged)) return {};
+    NewNumbers numbers;
+    if (const Brought* const brought = context_.find_brought(task.merged.name))
+      numbers.insert(brought->elsewhere.begin(), brought->elsewhere.end());
+    if ((context_.renumber || task.merged.autoincrement) && context_.effects == nullptr) {
+      DOSQL_ASSIGN_OR_RETURN(RebasedChanges changes, changes_of(task));
+      DOSQL_ASSIGN_OR_RETURN(NewNumbers chosen,
+                             TableMerge::choose_new_numbers(context_, task.merged, changes,
+                                                            [&] { return highest_in_base(task.base); }));
+      numbers.merge(chosen);
+    }
     const std::string& column = task.merged.columns[*task.merged.rowid_column].name;
     if (!numbers.empty()) context_.new_keys[task.merged.name] = {column, std::move(numbers)};
     return {};

@@ -147,8 +147,15 @@ struct Brought {
   // By the number in theirs: what is none of two rows, and what has another number in ours.
   std::unordered_map<std::int64_t, Meeting> meetings;
   std::unordered_map<std::int64_t, std::int64_t> elsewhere;
+  // Numbers that are other rows in base, ours or theirs, and what is done instead of what theirs did under
+  // them: a row of base has the number that ours gives it. What is `told` of these is in no doubt any more.
+  std::set<std::int64_t> taken_apart;
+  std::vector<RowPair> instead;
+  std::set<std::int64_t> told;
+  // Of a REVERT or CHERRY PICK: under which theirs has another row than base.
+  std::set<std::int64_t> replaced;
 
-  bool says_something() const { return !meetings.empty() || !elsewhere.empty(); }
+  bool says_something() const { return !meetings.empty() || !elsewhere.empty() || !taken_apart.empty(); }
   Meeting meeting(std::int64_t number) const {
     const auto found = meetings.find(number);
     return found == meetings.end() ? Meeting::kTwoRows : found->second;
@@ -159,7 +166,10 @@ struct Brought {
 struct MovedNotes {
   NumberRuns from_merged;
   NumberRuns from_parent;
-  std::map<std::int64_t, std::int64_t> brought = {};  // by the number there the one here
+  // By the number there the one here; of a merge those that a decision kept or brought back.
+  std::map<std::int64_t, std::int64_t> brought = {};
+  // The same of what a merge gave another number.
+  std::map<std::int64_t, std::int64_t> went = {};
   bool all_brought = false;
 };
 

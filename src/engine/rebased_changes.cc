@@ -15,7 +15,8 @@ RebasedChanges::RebasedChanges(const MergeContext& context, const MergedTable& t
       first_(context.rebased.lower_bound({table.name, ""})),
       at_(first_),
       end_(std::find_if(first_, context.rebased.end(),
-                        [&](const auto& row) { return row.first.first != table.name; })) {}
+                        [&](const auto& row) { return row.first.first != table.name; })),
+      brought_(context.find_brought(table.name)) {}
 
 RebasedChanges::RebasedChanges(const MergeContext& context, const MergedTable& table,
                                merge::KeyedChanges changes)
@@ -31,25 +32,41 @@ bool RebasedChanges::is_rebased(const merge::KeyedChange& change) const {
                        change.in_base ? change.rowid_base : change.rowid_theirs, context_.encoding)});
 }
 
+// Such rows are known by their rowid.
+bool RebasedChanges::is_taken_apart(const merge::KeyedChange& change) const {
+  return brought_ != nullptr &&
+         brought_->taken_apart.contains(change.in_base ? change.rowid_base : change.rowid_theirs);
+}
+
+// False: nothing is to be done.
+bool RebasedChanges::take(const RowPair& row, merge::KeyedChange& change) {
+  const bool same = row.base && row.theirs ? merge::same_row(row.base->values(), row.theirs->values())
+                                           : !row.base && !row.theirs;
+  if (same) return false;
+  change.in_base = row.base.has_value();
+  change.in_theirs = row.theirs.has_value();
+  change.rowid_base = row.rowid_base;
+  change.rowid_theirs = row.rowid_theirs;
+  if (row.base) change.base.assign(row.base->values().begin(), row.base->values().end());
+  if (row.theirs) change.theirs.assign(row.theirs->values().begin(), row.theirs->values().end());
+  return true;
+}
+
 Result<bool> RebasedChanges::next(merge::KeyedChange& change) {
-  while (true) {
+  while (!is_instead_) {
     DOSQL_ASSIGN_OR_RETURN(const bool found, changes_(change));
     if (!found) break;
-    if (!is_rebased(change)) return true;
+    if (!is_taken_apart(change) && !is_rebased(change)) return true;
   }
+  is_instead_ = true;
+  while (brought_ != nullptr && instead_ < brought_->instead.size()) {
+    if (take(brought_->instead[instead_++], change) && !is_rebased(change)) return true;
+  }
+  is_instead_ = false;
   while (at_ != end_) {
     const RebasedRow& rebased = (at_++)->second;
-    const RowPair& row = rebased.change;
-    const bool same = row.base && row.theirs ? merge::same_row(row.base->values(), row.theirs->values())
-                                             : !row.base && !row.theirs;
-    if (same) continue;
+    if (!take(rebased.change, change)) continue;
     rebased_ = &rebased;
-    change.in_base = row.base.has_value();
-    change.in_theirs = row.theirs.has_value();
-    change.rowid_base = row.rowid_base;
-    change.rowid_theirs = row.rowid_theirs;
-    if (row.base) change.base.assign(row.base->values().begin(), row.base->values().end());
-    if (row.theirs) change.theirs.assign(row.theirs->values().begin(), row.theirs->values().end());
     return true;
   }
   return false;

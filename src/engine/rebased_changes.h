@@ -1,5 +1,6 @@
 // The changes of one table as a merge takes them: rows that are counted from another base than the others
-// (MergeContext::rebased) come with that.
+// (MergeContext::rebased) come with that, and those whose numbers are other rows on the sides by the row that
+// they are (Brought::instead).
 #pragma once
 
 #include <functional>
@@ -22,16 +23,20 @@ class RebasedChanges {
   RebasedChanges(const MergeContext& context, const MergedTable& table, Next changes);
   RebasedChanges(const MergeContext& context, const MergedTable& table, merge::KeyedChanges changes);
 
-  // In the order of the changes; those of rebased rows last. False: there are no more. Errors: those of the
-  // changes.
+  // In the order of the changes; what is done instead of some, and those of rebased rows, last. False: there
+  // are no more. Errors: those of the changes.
   Result<bool> next(merge::KeyedChange& change);
   // Of which rebased row the newest change is; null: of none.
   const RebasedRow* rebased() const { return rebased_; }
+  // Whether the newest change is one of Brought::instead.
+  bool is_instead() const { return is_instead_; }
 
  private:
   using Place = std::map<RowName, RebasedRow>::const_iterator;
 
   bool is_rebased(const merge::KeyedChange& change) const;
+  bool is_taken_apart(const merge::KeyedChange& change) const;
+  bool take(const RowPair& row, merge::KeyedChange& change);
 
   const MergeContext& context_;
   const MergedTable& table_;
@@ -39,7 +44,10 @@ class RebasedChanges {
   Place first_;
   Place at_;
   Place end_;
+  const Brought* const brought_;  // null: nothing was taken apart
+  std::size_t instead_ = 0;
   const RebasedRow* rebased_ = nullptr;
+  bool is_instead_ = false;
 };
 
 }  // namespace dosql::engine

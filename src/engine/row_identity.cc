@@ -15,8 +15,18 @@ using version::ReadPoint;
 
 namespace {
 
-bool is_same_content(const RowCopy& a, const RowCopy& b) {
-  return a.values().size() == b.values().size() && merge::same_row(a.values(), b.values());
+// What it is known by set aside: of rows under two numbers, these.
+bool is_same_content(const VersionRows::Found& a, const VersionRows::Found& b) {
+  const std::span<const diff::Field> left = a.row->values();
+  const std::span<const diff::Field> right = b.row->values();
+  if (left.size() != right.size() || a.number != b.number) return false;
+  if (!a.number) return merge::same_row(left, right);
+  return merge::same_row(left.first(*a.number), right.first(*a.number)) &&
+         merge::same_row(left.subspan(*a.number + 1), right.subspan(*a.number + 1));
+}
+
+bool is_same_address(const RowAddress& a, const RowAddress& b) {
+  return !a.key_of.empty() || !b.key_of.empty() || a.rowid == b.rowid;
 }
 
 }  // namespace
@@ -33,7 +43,7 @@ Result<ReadPoint> RowIdentity::at_version(BranchId branch, Version version) {
   return points_.emplace(std::pair(branch, version), point).first->second;
 }
 
-RowIdentity::Trace RowIdentity::trace_from(const ReadPoint& at) {
+std::shared_ptr<const RowIdentity::Events> RowIdentity::events_of(const ReadPoint& at) {
   std::shared_ptr<const Events>& known = events_[{at.branch, at.version}];
   if (!known) {
     std::map<Version, Event> events;
@@ -47,14 +57,20 @@ RowIdentity::Trace RowIdentity::trace_from(const ReadPoint& at) {
     }
     known = std::make_shared<const Events>(std::move(all));
   }
-  return {at, known, known->size()};
+  return known;
+}
+
+RowIdentity::Trace RowIdentity::trace_from(const ReadPoint& at, const RowAddress& row) {
+  std::shared_ptr<const Events> events = events_of(at);
+  const std::size_t left = events->size();
+  return {at, row, std::move(events), left};
 }
 
 Version RowIdentity::newest_merge(const ReadPoint& at) {
-  const Trace trace = trace_from(at);
+  const std::shared_ptr<const Events> events = events_of(at);
   const auto is_merge = [](const Event& event) { return !event.merged.empty(); };
-  const auto newest = std::find_if(trace.events->rbegin(), trace.events->rend(), is_merge);
-  return newest == trace.events->rend() ? Version{} : newest->version;
+  const auto newest = std::find_if(events->rbegin(), events->rend(), is_merge);
+  return newest == events->rend() ? Version{} : newest->version;
 }
 
 bool RowIdentity::may_be_others(const ReadPoint& version, const RowSide& side) {
@@ -69,69 +85,91 @@ bool RowIdentity::no_merge_between(const ReadPoint& a, const ReadPoint& b) {
   return older.branch == newer.branch && newest_merge(newer) <= older.version;
 }
 
-Result<RowIdentity::Step> RowIdentity::step_back(const MergedTable& table, const RowAddress& row,
-                                                 Trace& trace, const Trace& other) {
-  return trace.newest().merged.empty() ? step_over_brought(table, row, trace)
-                                       : step_over_merge(table, row, trace, other);
+Result<RowIdentity::Step> RowIdentity::step_back(const MergedTable& table, Trace& trace, const Trace& other) {
+  return trace.newest().merged.empty() ? step_over_brought(table, trace)
+                                       : step_over_merge(table, trace, other);
 }
 
 // What a merge made of a row that both have shows whose it is: cells of both are so of one row only.
-Result<RowIdentity::Step> RowIdentity::step_over_merge(const MergedTable& table, const RowAddress& row,
-                                                       Trace& trace, const Trace& other) {
+Result<RowIdentity::Step> RowIdentity::step_over_merge(const MergedTable& table, Trace& trace,
+                                                       const Trace& other) {
   const Event& event = trace.newest();
   const Version version = event.version;
   DOSQL_ASSIGN_OR_RETURN(const ReadPoint merge, at_version(trace.at.branch, version));
-  DOSQL_ASSIGN_OR_RETURN(const VersionRows::Found came, rows_.find(merge, table, row));
+  DOSQL_ASSIGN_OR_RETURN(const Found came, rows_.find(merge, table, trace.row));
   if (!came.known) return Step::kUnknown;
   if (!came.row) return Step::kBegan;
+  bool stayed = false;
   std::optional<ReadPoint> parent;
   if (raw(version) > 1) {
     DOSQL_ASSIGN_OR_RETURN(parent, at_version(trace.at.branch, Version{raw(version) - 1}));
-    DOSQL_ASSIGN_OR_RETURN(const VersionRows::Found before, rows_.find(*parent, table, row));
+    DOSQL_ASSIGN_OR_RETURN(const Found before, rows_.find(*parent, table, trace.row));
     if (!before.known) return Step::kUnknown;
     if (!before.row) parent.reset();
-    const bool stayed = before.row && is_same_content(*before.row, *came.row);
-    // Branches that merge each other again and again would be traced back to where they parted.
-    for (const version::MergeMark& mark : std::views::reverse(event.merged)) {
-      DOSQL_ASSIGN_OR_RETURN(const ReadPoint merged, store_.at_commit(mark.lsn));
-      if (!no_merge_between(merged, other.at)) continue;
-      DOSQL_ASSIGN_OR_RETURN(const VersionRows::Found there, rows_.find(merged, table, row));
-      if (!there.known) return Step::kUnknown;
-      if (there.row && is_same_content(*there.row, *came.row)) return Step::kMet;
-    }
-    for (const version::MergeMark& mark : std::views::reverse(event.merged)) {
-      if (stayed) break;
-      DOSQL_ASSIGN_OR_RETURN(const ReadPoint merged, store_.at_commit(mark.lsn));
-      DOSQL_ASSIGN_OR_RETURN(const VersionRows::Found there, rows_.find(merged, table, row));
-      if (!there.known) return Step::kUnknown;
-      if (!there.row || (parent && !is_same_content(*there.row, *came.row))) continue;
-      trace = trace_from(merged);
-      return Step::kDone;
-    }
+    stayed = before.row && is_same_content(before, came);
+    DOSQL_ASSIGN_OR_RETURN(const Step met, look_for_met(table, trace, event, came, other));
+    if (met != Step::kBegan) return met;
   }
-  if (!parent) return event.brought ? go_to_source(table, row, merge, trace) : Step::kBegan;
+  if (!stayed) {
+    DOSQL_ASSIGN_OR_RETURN(Step step, go_to_merged(table, trace, event, came, true));
+    if (step == Step::kBegan && event.brought) {
+      DOSQL_ASSIGN_OR_RETURN(step, go_to_source(table, merge, came, parent.has_value(), trace));
+    }
+    if (step == Step::kBegan && !parent) return go_to_merged(table, trace, event, came, false);
+    if (step != Step::kBegan) return step;
+  }
   --trace.left;
   trace.at = *parent;
   return Step::kDone;
 }
 
+// Branches that merge each other again and again would be traced back to where they parted.
+Result<RowIdentity::Step> RowIdentity::look_for_met(const MergedTable& table, const Trace& trace,
+                                                    const Event& event, const Found& came,
+                                                    const Trace& other) {
+  if (!is_same_address(trace.row, other.row)) return Step::kBegan;
+  for (const version::MergeMark& mark : std::views::reverse(event.merged)) {
+    DOSQL_ASSIGN_OR_RETURN(const ReadPoint merged, store_.at_commit(mark.lsn));
+    if (other.lost || !no_merge_between(merged, other.at)) continue;
+    DOSQL_ASSIGN_OR_RETURN(const Found there, rows_.find(merged, table, trace.row));
+    if (!there.known) return Step::kUnknown;
+    if (there.row && is_same_content(there, came)) return Step::kMet;
+  }
+  return Step::kBegan;
+}
+
+Result<RowIdentity::Step> RowIdentity::go_to_merged(const MergedTable& table, Trace& trace,
+                                                    const Event& event, const Found& came, bool as_it_came) {
+  if (raw(event.version) <= 1) return Step::kBegan;
+  for (const version::MergeMark& mark : std::views::reverse(event.merged)) {
+    DOSQL_ASSIGN_OR_RETURN(const ReadPoint merged, store_.at_commit(mark.lsn));
+    DOSQL_ASSIGN_OR_RETURN(const Found there, rows_.find(merged, table, trace.row));
+    if (!there.known) return Step::kUnknown;
+    if (!there.row || (as_it_came && !is_same_content(there, came))) continue;
+    trace = trace_from(merged, trace.row);
+    return Step::kDone;
+  }
+  return Step::kBegan;
+}
+
 // What it says nothing of goes by as any commit does.
-Result<RowIdentity::Step> RowIdentity::step_over_brought(const MergedTable& table, const RowAddress& row,
-                                                         Trace& trace) {
+Result<RowIdentity::Step> RowIdentity::step_over_brought(const MergedTable& table, Trace& trace) {
   const Version version = trace.newest().version;
   --trace.left;
   DOSQL_ASSIGN_OR_RETURN(const ReadPoint commit, at_version(trace.at.branch, version));
-  DOSQL_ASSIGN_OR_RETURN(const std::vector<version::MovedRun> runs, brought_runs(table, row, commit));
+  DOSQL_ASSIGN_OR_RETURN(const auto runs, brought_runs(table, trace.row, commit));
   if (runs.empty()) return Step::kDone;
-  DOSQL_ASSIGN_OR_RETURN(const VersionRows::Found came, rows_.find(commit, table, row));
+  DOSQL_ASSIGN_OR_RETURN(const Found came, rows_.find(commit, table, trace.row));
   if (!came.known) return Step::kUnknown;
   if (!came.row) return Step::kDone;
+  bool was_there = false;
   if (raw(version) > 1) {
     DOSQL_ASSIGN_OR_RETURN(const ReadPoint parent, at_version(trace.at.branch, Version{raw(version) - 1}));
-    DOSQL_ASSIGN_OR_RETURN(const VersionRows::Found before, rows_.find(parent, table, row));
-    if (before.row) return Step::kDone;
+    DOSQL_ASSIGN_OR_RETURN(const Found before, rows_.find(parent, table, trace.row));
+    was_there = before.row.has_value();
+    if (was_there && is_same_content(before, came)) return Step::kDone;
   }
-  DOSQL_ASSIGN_OR_RETURN(const Step step, go_to_source(table, row, commit, trace));
+  DOSQL_ASSIGN_OR_RETURN(const Step step, go_to_source(table, commit, came, was_there, trace));
   return step == Step::kBegan ? Step::kDone : step;
 }
 
@@ -147,86 +185,129 @@ Result<std::vector<version::MovedRun>> RowIdentity::brought_runs(const MergedTab
       row.key_of.empty() ? std::vector{row.rowid} : table.numbers_of(row.key_of, row.rowid);
   std::vector<version::MovedRun> found;
   std::ranges::copy_if(known->second, std::back_inserter(found), [&](const version::MovedRun& run) {
-    return run.now == run.first && (run.table.empty() || sql::equals_ignoring_case(run.table, table.name)) &&
-           std::ranges::any_of(
-               numbers, [&](std::int64_t number) { return run.first <= number && number <= run.last; });
+    if (raw(run.source) == 0 || (!run.table.empty() && !sql::equals_ignoring_case(run.table, table.name)))
+      return false;
+    // A key stays what it is.
+    if (!row.key_of.empty() && run.now != run.first) return false;
+    return std::ranges::any_of(numbers, [&](std::int64_t number) { return version::has_here(run, number); });
   });
   return found;
 }
 
-Result<RowIdentity::Step> RowIdentity::go_to_source(const MergedTable& table, const RowAddress& row,
-                                                    const ReadPoint& commit, Trace& trace) {
-  DOSQL_ASSIGN_OR_RETURN(const std::vector<version::MovedRun> runs, brought_runs(table, row, commit));
+Result<RowIdentity::Step> RowIdentity::go_to_source(const MergedTable& table, const ReadPoint& commit,
+                                                    const Found& came, bool as_it_came, Trace& trace) {
+  DOSQL_ASSIGN_OR_RETURN(const auto runs, brought_runs(table, trace.row, commit));
+  std::optional<std::pair<ReadPoint, RowAddress>> to;  // as it came
+  std::optional<std::pair<ReadPoint, RowAddress>> otherwise;
+  std::optional<std::pair<Lsn, std::int64_t>> lost;
+  bool unsure = false;
   for (const version::MovedRun& run : runs) {
-    if (raw(run.source) == 0) continue;
+    RowAddress there = trace.row;
+    if (there.key_of.empty()) there.rowid = version::number_there(run, trace.row.rowid);
+    if (run.source == version::kLostSource) {
+      unsure = true;
+      continue;
+    }
     const auto source = store_.at_commit(run.source);
     // Its branch was dropped, and forgotten.
-    if (!source) return Step::kUnknown;
-    DOSQL_ASSIGN_OR_RETURN(const VersionRows::Found there, rows_.find(*source, table, row));
-    if (!there.known) return Step::kUnknown;
-    if (!there.row) continue;
-    trace = trace_from(*source);
+    if (!source) {
+      if (!lost) lost.emplace(run.source, there.rowid);
+      continue;
+    }
+    DOSQL_ASSIGN_OR_RETURN(const Found found, rows_.find(*source, table, there));
+    unsure = unsure || !found.known;
+    if (!found.row) continue;
+    const bool keeps_number = is_same_address(there, trace.row);
+    if (is_same_content(found, came)) {
+      // Two rows of one content, one of which a run says too much of.
+      if (to && to->first == *source && !is_same_address(to->second, there)) return Step::kUnknown;
+      if (!to) to.emplace(*source, there);
+    } else if (!keeps_number) {
+      unsure = true;
+    } else if (!otherwise) {
+      otherwise.emplace(*source, there);
+    }
+  }
+  if (!to && as_it_came) return Step::kBegan;
+  if (!to && unsure) return Step::kUnknown;
+  if (!to) to = otherwise;
+  if (to) {
+    trace = trace_from(to->first, to->second);
     return Step::kDone;
   }
-  return Step::kBegan;
+  if (!lost) return Step::kBegan;
+  trace.lost = lost;
+  trace.left = 0;
+  return Step::kDone;
 }
 
 // Nothing brought or merged it since.
-Result<bool> RowIdentity::begins_behind(const MergedTable& table, const RowAddress& row, const Trace& trace,
-                                        Version shared, const ReadPoint& without) {
+Result<bool> RowIdentity::begins_behind(const MergedTable& table, const Trace& trace, Version shared,
+                                        const ReadPoint& without) {
   const Version passed = shared_by(trace.at, without);
   if (passed <= shared || passed == trace.at.version) return false;
   DOSQL_ASSIGN_OR_RETURN(const ReadPoint point, at_version(trace.at.branch, passed));
-  DOSQL_ASSIGN_OR_RETURN(const VersionRows::Found found, rows_.find(point, table, row));
+  DOSQL_ASSIGN_OR_RETURN(const Found found, rows_.find(point, table, trace.row));
   return found.known && !found.row;
 }
 
 // No merge is left on either way back to where their lines part.
-Result<bool> RowIdentity::shares_beginning(const MergedTable& table, const RowAddress& row, const Trace& a,
-                                           const Trace& b, Version shared) {
+Result<bool> RowIdentity::shares_beginning(const MergedTable& table, const Trace& a, const Trace& b,
+                                           Version shared) {
   if (shared == a.at.version || shared == b.at.version) return true;
   if (raw(shared) == 0) return false;
   DOSQL_ASSIGN_OR_RETURN(const ReadPoint parted, at_version(a.at.branch, shared));
-  DOSQL_ASSIGN_OR_RETURN(const VersionRows::Found found, rows_.find(parted, table, row));
+  DOSQL_ASSIGN_OR_RETURN(const Found found, rows_.find(parted, table, a.row));
   return !found.known || found.row;
+}
+
+Result<SameRow> RowIdentity::meet(const MergedTable& table, const Trace& a, const Trace& b, Version shared,
+                                  const ReadPoint* without) {
+  // A row of a branch that was dropped and forgotten nobody has but who brought it, too.
+  if (a.lost && b.lost) return a.lost == b.lost ? SameRow::kYes : SameRow::kUnknown;
+  if (a.lost || b.lost || !is_same_address(a.row, b.row)) return SameRow::kNo;
+  for (const Trace* const trace : {&a, &b}) {
+    if (without == nullptr) break;
+    DOSQL_ASSIGN_OR_RETURN(const bool is_new, begins_behind(table, *trace, shared, *without));
+    if (is_new) return SameRow::kNo;
+  }
+  DOSQL_ASSIGN_OR_RETURN(const bool same, shares_beginning(table, a, b, shared));
+  return same ? SameRow::kYes : SameRow::kNo;
 }
 
 Result<bool> RowIdentity::is_same(const MergedTable& table, const RowAddress& row, const ReadPoint& version,
                                   const RowSide& side) {
-  DOSQL_ASSIGN_OR_RETURN(const SameRow same, compare(table, row, version, side));
+  DOSQL_ASSIGN_OR_RETURN(const SameRow same, compare(table, row, version, row, side));
   return same != SameRow::kNo;
 }
 
-Result<SameRow> RowIdentity::compare(const MergedTable& table, const RowAddress& row,
-                                     const ReadPoint& version, const RowSide& side,
-                                     const ReadPoint* without) {
-  std::optional<ReadPoint> from;
+Result<std::optional<RowIdentity::Trace>> RowIdentity::trace_of(const MergedTable& table,
+                                                                const RowAddress& row, const RowSide& side,
+                                                                bool& known) {
   std::vector<ReadPoint> ways{side.point};
   ways.insert(ways.end(), side.merged.begin(), side.merged.end());
   for (const ReadPoint& way : ways) {
-    DOSQL_ASSIGN_OR_RETURN(const VersionRows::Found found, rows_.find(way, table, row));
-    if (!found.known) return SameRow::kUnknown;
-    if (!found.row) continue;
-    from = way;
-    break;
+    DOSQL_ASSIGN_OR_RETURN(const Found found, rows_.find(way, table, row));
+    known = found.known;
+    if (!known) break;
+    if (found.row) return std::optional(trace_from(way, row));
   }
-  // The open transaction made it.
-  if (!from) return SameRow::kUnknown;
-  Trace a = trace_from(version);
-  Trace b = trace_from(*from);
+  return std::optional<Trace>();
+}
+
+Result<SameRow> RowIdentity::compare(const MergedTable& table, const RowAddress& row,
+                                     const ReadPoint& version, const RowAddress& theirs, const RowSide& side,
+                                     const ReadPoint* without) {
+  bool known = true;
+  DOSQL_ASSIGN_OR_RETURN(std::optional<Trace> from, trace_of(table, theirs, side, known));
+  if (!known || !from) return SameRow::kUnknown;
+  Trace a = trace_from(version, row);
+  Trace b = *std::move(from);
   while (true) {
-    const Version shared = shared_by(a.at, b.at);
+    const Version shared = a.lost || b.lost ? Version{} : shared_by(a.at, b.at);
     const bool steps_a = a.newest_version() > shared;
     const bool steps_b = b.newest_version() > shared;
-    if (!steps_a && !steps_b) {
-      for (const Trace* const trace : {&a, &b}) {
-        if (without == nullptr) break;
-        DOSQL_ASSIGN_OR_RETURN(const bool is_new, begins_behind(table, row, *trace, shared, *without));
-        if (is_new) return SameRow::kNo;
-      }
-      DOSQL_ASSIGN_OR_RETURN(const bool same, shares_beginning(table, row, a, b, shared));
-      return same ? SameRow::kYes : SameRow::kNo;
-    }
+    if (!steps_a && !steps_b) return meet(table, a, b, shared, without);
     // From the newest to the oldest: neither passes by where the other one may come to.
     bool takes_a = steps_a;
     if (steps_a && steps_b) {
@@ -234,8 +315,7 @@ Result<SameRow> RowIdentity::compare(const MergedTable& table, const RowAddress&
       DOSQL_ASSIGN_OR_RETURN(const ReadPoint of_b, at_version(b.at.branch, b.newest_version()));
       takes_a = of_a.lsn > of_b.lsn;
     }
-    DOSQL_ASSIGN_OR_RETURN(const Step step,
-                           takes_a ? step_back(table, row, a, b) : step_back(table, row, b, a));
+    DOSQL_ASSIGN_OR_RETURN(const Step step, takes_a ? step_back(table, a, b) : step_back(table, b, a));
     if (step == Step::kBegan) return SameRow::kNo;
     if (step == Step::kMet) return SameRow::kYes;
     if (step == Step::kUnknown) return SameRow::kUnknown;

@@ -1,4 +1,4 @@
-// Whether what two versions have under one number is one row.
+// Whether what two versions have, under one number or each under another, is one row.
 //
 // A number can be given again: where x inserted a row 5 and deleted it, and main inserted another one, main
 // has its own also when it has merged x, and what was forked off x in between has x's. No version shows that,
@@ -8,11 +8,15 @@
 // on one branch counts as the same. Where a REVERT or CHERRY PICK brought a row, the trace goes on in the
 // version that it came from.
 //
-// Of rows that met under one number in a merge it is that merge that says so (version/moved_numbers.h).
+// Nor need a row have one number everywhere: a merge, a REVERT or a CHERRY PICK may have given it another
+// one. Its commit notes that (version/moved_numbers.h), and the trace goes on under the number that the row
+// has in the version that it came from, if what it is there is what came. A note alone proves nothing: it may
+// say too much. Rows that are known by a key of the user's have it everywhere.
 #pragma once
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -44,15 +48,17 @@ class RowIdentity {
   // one number is one row. Reads nothing.
   bool may_be_others(const version::ReadPoint& version, const RowSide& side);
 
-  // Costs a look at two versions or three for each merge on these ways. REQUIRES: both have the row. Where
-  // versions on the way do not know the table by this name and key, it is one row. Errors: those of
-  // VersionRows.
+  // Whether what `version` has as `row` is what `side` has as `theirs`. `without`: a version on the ways;
+  // what it does not have, but its line has behind it, is another row. Costs a look at two versions or three
+  // for each merge on these ways. kUnknown: versions on the way do not know the table by this name and key, a
+  // commit that brought the row changed it, or it came from versions that are no longer there. REQUIRES: both
+  // have the row. Errors: those of VersionRows.
+  Result<SameRow> compare(const MergedTable& table, const RowAddress& row, const version::ReadPoint& version,
+                          const RowAddress& theirs, const RowSide& side,
+                          const version::ReadPoint* without = nullptr);
+  // Of what both have under one number, or key. What cannot be told is one row.
   Result<bool> is_same(const MergedTable& table, const RowAddress& row, const version::ReadPoint& version,
                        const RowSide& side);
-  // The same, but what cannot be told is said to be that. `without`: a version on the ways that does not have
-  // the row: what its line has behind it is another one.
-  Result<SameRow> compare(const MergedTable& table, const RowAddress& row, const version::ReadPoint& version,
-                          const RowSide& side, const version::ReadPoint* without = nullptr);
 
   VersionRows& rows() { return rows_; }
 
@@ -65,39 +71,56 @@ class RowIdentity {
   };
   using Events = std::vector<Event>;
 
-  // Where a trace has come to: the row is there.
+  // Where a trace has come to: the row is there, and has this key or number.
   struct Trace {
     version::ReadPoint at;
+    RowAddress row;
     std::shared_ptr<const Events> events;
     std::size_t left = 0;  // of them
+    // The row came from a version that is no longer there, where it had this number.
+    std::optional<std::pair<Lsn, std::int64_t>> lost = {};
 
     const Event& newest() const { return (*events)[left - 1]; }
     // Its version; 0: there is none.
     Version newest_version() const { return left == 0 ? Version{} : newest().version; }
   };
   enum class Step : std::uint8_t { kDone, kBegan, kMet, kUnknown };
+  // A row, or that there is none; `known` as in VersionRows.
+  using Found = VersionRows::Found;
 
-  Trace trace_from(const version::ReadPoint& at);
+  Trace trace_from(const version::ReadPoint& at, const RowAddress& row);
+  std::shared_ptr<const Events> events_of(const version::ReadPoint& at);
   // Of a line; 0: there is none.
   Version newest_merge(const version::ReadPoint& at);
+  // The first way to the side that has the row; none: the open transaction made it.
+  Result<std::optional<Trace>> trace_of(const MergedTable& table, const RowAddress& row, const RowSide& side,
+                                        bool& known);
+  // Where neither has an event left behind the version in which their lines part.
+  Result<SameRow> meet(const MergedTable& table, const Trace& a, const Trace& b, Version shared,
+                       const version::ReadPoint* without);
   // Over the newest event. kBegan: that, or what came behind it, made the row. kMet: it took it as it was on
   // the line of `other`, with no other merge between.
-  Result<Step> step_back(const MergedTable& table, const RowAddress& row, Trace& trace, const Trace& other);
-  Result<Step> step_over_merge(const MergedTable& table, const RowAddress& row, Trace& trace,
-                               const Trace& other);
-  Result<Step> step_over_brought(const MergedTable& table, const RowAddress& row, Trace& trace);
-  // To where the row of a commit came from, that its parent does not have. kBegan: not by being brought.
-  Result<Step> go_to_source(const MergedTable& table, const RowAddress& row, const version::ReadPoint& commit,
-                            Trace& trace);
-  // Where it kept its number.
+  Result<Step> step_back(const MergedTable& table, Trace& trace, const Trace& other);
+  Result<Step> step_over_merge(const MergedTable& table, Trace& trace, const Trace& other);
+  Result<Step> step_over_brought(const MergedTable& table, Trace& trace);
+  // Whether the merge took the row as one of the merged versions on the line of `other` has it.
+  Result<Step> look_for_met(const MergedTable& table, const Trace& trace, const Event& event,
+                            const Found& came, const Trace& other);
+  // To a merged version that has the row, and as it came if `as_it_came`. kBegan: there is none.
+  Result<Step> go_to_merged(const MergedTable& table, Trace& trace, const Event& event, const Found& came,
+                            bool as_it_came);
+  // To where the row of a commit came from by its notes: under another number as it is in the commit, under
+  // the same one as it may be. kUnknown: under another number only otherwise. kBegan: they say nothing of it.
+  Result<Step> go_to_source(const MergedTable& table, const version::ReadPoint& commit, const Found& came,
+                            bool as_it_came, Trace& trace);
+  // Those of the commit that say where this row came from.
   Result<std::vector<version::MovedRun>> brought_runs(const MergedTable& table, const RowAddress& row,
                                                       const version::ReadPoint& commit);
   // Both are versions of one branch.
   bool no_merge_between(const version::ReadPoint& a, const version::ReadPoint& b);
-  Result<bool> begins_behind(const MergedTable& table, const RowAddress& row, const Trace& trace,
-                             Version shared, const version::ReadPoint& without);
-  Result<bool> shares_beginning(const MergedTable& table, const RowAddress& row, const Trace& a,
-                                const Trace& b, Version shared);
+  Result<bool> begins_behind(const MergedTable& table, const Trace& trace, Version shared,
+                             const version::ReadPoint& without);
+  Result<bool> shares_beginning(const MergedTable& table, const Trace& a, const Trace& b, Version shared);
   Result<version::ReadPoint> at_version(BranchId branch, Version version);
   // The newest version that both lines go through.
   Version shared_by(const version::ReadPoint& a, const version::ReadPoint& b) const;

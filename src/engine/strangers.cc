@@ -93,7 +93,7 @@ class Strangers {
       // Those that follow have been traced.
       if (!found || changes.rebased() != nullptr) return {};
       if (!change.in_theirs) continue;
-      if (change.in_base && (by_number || !numbers.empty()))
+      if (change.in_base && !changes.is_instead() && (by_number || !numbers.empty()))
         DOSQL_RETURN_IF_ERROR(look_at(table, ours, change, numbers));
       for (const Reference& reference : references) {
         const Field& value = change.theirs[reference.column];

@@ -146,7 +146,7 @@ void TableMerge::meet(KeyedChange& change) {
   meeting_ = brought_->meeting(change.rowid_theirs);
   const auto elsewhere = brought_->elsewhere.find(change.rowid_theirs);
   if (table_.rowid_column || elsewhere == brought_->elsewhere.end()) return;
-  note_moved(change.rowid_theirs, version::kFromMerged);
+  note_other_row(change.rowid_theirs, version::kFromMerged);
   change.rowid_theirs = elsewhere->second;
 }
 
@@ -163,8 +163,9 @@ void TableMerge::follow(KeyedChange& change) {
   for (const auto& [column, number] : before) {
     if (change.theirs[column].integer == number) continue;
     context_.moved[table_.name].from_merged.add(number);
+    if (column == table_.rowid_column) note_went(number, change.theirs[column].integer);
     const bool was_there = column == table_.rowid_column && meeting_ == Meeting::kOneRow;
-    if (!was_there) note_moved(change.theirs[column].integer, kFromBoth);
+    if (!was_there) note_other_row(change.theirs[column].integer, kFromBoth);
   }
 }
 
@@ -175,6 +176,7 @@ bool TableMerge::in_doubt(Values row, std::int64_t rowid) const {
   const auto doubtful = [&](std::int64_t number) {
     return doubts_->ours.contains(number) || doubts_->theirs.contains(number);
   };
+  if (brought_ != nullptr && table_.known_by_rowid() && brought_->told.contains(rowid)) return false;
   if (!table_.has_key(row)) return doubtful(rowid);
   return std::ranges::any_of(table_.key, [&](const MergedTable::Key& part) {
     const Field& value = row[part.column];
@@ -183,15 +185,15 @@ bool TableMerge::in_doubt(Values row, std::int64_t rowid) const {
 }
 
 // Two rows met under one number, and it was decided whose it is from now on.
-void TableMerge::note_moved(const KeyedChange& change, version::MovedFrom from) {
-  if (!table_.has_key(change.theirs)) note_moved(change.rowid_theirs, from);
+void TableMerge::note_other_row(const KeyedChange& change, version::MovedFrom from) {
+  if (!table_.has_key(change.theirs)) note_other_row(change.rowid_theirs, from);
   for (const MergedTable::Key& part : table_.key) {
     const Field& value = change.theirs[part.column];
-    if (value.type == FieldType::kInteger) note_moved(value.integer, from);
+    if (value.type == FieldType::kInteger) note_other_row(value.integer, from);
   }
 }
 
-void TableMerge::note_moved(std::int64_t number, std::uint8_t from) {
+void TableMerge::note_other_row(std::int64_t number, std::uint8_t from) {
   MovedNotes& notes = context_.moved[table_.name];
   if ((from & version::kFromMerged) != 0) notes.from_merged.add(number);
   if ((from & version::kFromParent) != 0) notes.from_parent.add(number);
@@ -207,10 +209,18 @@ std::vector<std::int64_t> TableMerge::brought_numbers(const KeyedChange& change)
 // Right after the row was put there.
 void TableMerge::note_brought(std::span<const std::int64_t> numbers, Values row) {
   if (numbers.empty()) return;
-  std::map<std::int64_t, std::int64_t>& brought = context_.moved[table_.name].brought;
+  MovedNotes& notes = context_.moved[table_.name];
   const bool by_rowid = !table_.has_key(row);
-  for (const std::int64_t number : numbers)
-    brought[number] = by_rowid ? sqlite3_last_insert_rowid(context_.connection.db()) : number;
+  for (const std::int64_t number : numbers) {
+    const std::int64_t now = by_rowid ? sqlite3_last_insert_rowid(context_.connection.db()) : number;
+    const bool went = now != number && !context_.only_changes;
+    (went ? notes.went : notes.brought)[number] = now;
+  }
+}
+
+// A row that has the number in theirs. What is picked is noted when it is there.
+void TableMerge::note_went(std::int64_t number, std::int64_t now) {
+  if (!context_.only_changes) context_.moved[table_.name].went[number] = now;
 }
 
 // It took the place of another one.
@@ -380,9 +390,9 @@ Status TableMerge::merge_with_ours(const KeyedChange& change, KeyOrigin origin) 
   RowOutcome outcome;
   merge::merge_row(versions, origin, preference_, outcome);
   const bool met = !change.in_base && ours && origin == KeyOrigin::kCounter && meeting_ != Meeting::kOneRow;
-  if (met && preference_ == Preference::kOurs) note_moved(change, version::kFromMerged);
+  if (met && preference_ == Preference::kOurs) note_other_row(change, version::kFromMerged);
   if (met && preference_ == Preference::kTheirs) {
-    note_moved(change, version::kFromParent);
+    note_other_row(change, version::kFromParent);
     note_replaced(change);
   }
   const bool is_kept = !change.in_theirs && outcome.action == RowAction::kKeep && !outcome.conflict;
@@ -414,9 +424,9 @@ Status TableMerge::decide(const KeyedChange& change, const std::optional<FoundRo
     return {};
   }
   if (outcome.conflict == ConflictKind::kKeyCollision && meeting_ != Meeting::kOneRow) {
-    if (resolution->take != Resolution::Take::kTheirs) note_moved(change, version::kFromMerged);
+    if (resolution->take != Resolution::Take::kTheirs) note_other_row(change, version::kFromMerged);
     if (resolution->take != Resolution::Take::kOurs) {
-      note_moved(change, version::kFromParent);
+      note_other_row(change, version::kFromParent);
       note_replaced(change);
     }
   }
@@ -589,8 +599,8 @@ TableStatements::Columns TableMerge::columns_of(const Waiting& waiting) {
 }
 
 Status TableMerge::place(const Waiting& waiting) {
-  DOSQL_ASSIGN_OR_RETURN(const Effect effect,
-                         insert_waiting(columns_of(waiting), waiting.rowid, waiting.row.values()));
+  DOSQL_ASSIGN_OR_RETURN(const Effect effect, insert_waiting(columns_of(waiting), waiting.rowid,
+                                                             waiting.row.values(), !waiting.ours));
   if (effect == Effect::kConstraint) return settle_refused(waiting);
   ++(waiting.ours ? counts_.updated : counts_.inserted);
   note_brought(waiting.brings, waiting.row.values());
@@ -602,7 +612,7 @@ Status TableMerge::place(const Waiting& waiting) {
 
 // Where another row has the rowid, which nobody sees, the row gets another one.
 Result<Effect> TableMerge::insert_waiting(TableStatements::Columns columns, std::optional<std::int64_t> rowid,
-                                          Values row) {
+                                          Values row, bool is_theirs) {
   DOSQL_ASSIGN_OR_RETURN(Effect effect, statements_.insert(columns, rowid, row));
   if (effect != Effect::kConstraint || !rowid || !may_be_about_rowid(statements_.constraint_code()))
     return effect;
@@ -611,8 +621,9 @@ Result<Effect> TableMerge::insert_waiting(TableStatements::Columns columns, std:
     const std::int64_t now = sqlite3_last_insert_rowid(context_.connection.db());
     context_.moved_rowids[table_.name][*rowid] = now;
     if (!table_.has_key(row)) {
-      note_moved(*rowid, kFromBoth);
-      note_moved(now, kFromBoth);
+      note_other_row(*rowid, kFromBoth);
+      note_other_row(now, kFromBoth);
+      if (is_theirs) note_went(*rowid, now);
     }
   }
   return effect;
@@ -647,9 +658,9 @@ Status TableMerge::settle_refused(const Waiting& waiting) {
       if (!table_.columns[column].in_theirs) columns = TableStatements::Columns::kAll;
     }
   }
-  DOSQL_ASSIGN_OR_RETURN(const Effect effect, takes_theirs
-                                                  ? insert_in_place_of_others(waiting, row.values())
-                                                  : insert_waiting(columns, waiting.rowid, row.values()));
+  DOSQL_ASSIGN_OR_RETURN(const Effect effect,
+                         takes_theirs ? insert_in_place_of_others(waiting, row.values())
+                                      : insert_waiting(columns, waiting.rowid, row.values(), !waiting.ours));
   if (effect == Effect::kConstraint) {
     return Error(ErrorCode::kConstraint,
                  fmt::format("what was decided about row {} of {} is not possible: {}",
@@ -667,7 +678,7 @@ Status TableMerge::settle_refused(const Waiting& waiting) {
 Status TableMerge::put_back(const Waiting& waiting, const Conflict& conflict, bool decided) {
   const Values ours = waiting.ours->row.values();
   DOSQL_ASSIGN_OR_RETURN(const Effect effect, insert_waiting(TableStatements::Columns::kAll,
-                                                             hidden_rowid(waiting.ours->rowid), ours));
+                                                             hidden_rowid(waiting.ours->rowid), ours, false));
   if (effect != Effect::kConstraint) return {};
   context_.not_put_back[waiting.name] = decided ? std::nullopt : std::optional(conflict);
   return {};
@@ -714,7 +725,8 @@ Result<std::optional<FoundRow>> TableMerge::find_in_the_way(const Waiting& waiti
 // Takes out no more of them than it must.
 Result<Effect> TableMerge::insert_in_place_of_others(const Waiting& waiting, Values row) {
   while (true) {
-    DOSQL_ASSIGN_OR_RETURN(const Effect effect, insert_waiting(columns_of(waiting), waiting.rowid, row));
+    DOSQL_ASSIGN_OR_RETURN(const Effect effect,
+                           insert_waiting(columns_of(waiting), waiting.rowid, row, !waiting.ours));
     if (effect != Effect::kConstraint) return effect;
     DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> other, find_in_the_way(waiting, row));
     if (!other) return effect;
@@ -742,12 +754,8 @@ Result<NewNumbers> TableMerge::choose_new_numbers(
     highest = std::max(highest, change.rowid_theirs);
     // One about which it was decided takes the place of ours.
     if (change.in_base || (changes.rebased() != nullptr && changes.rebased()->takes_theirs)) continue;
-    if (brought != nullptr) {
-      const auto elsewhere = brought->elsewhere.find(change.rowid_theirs);
-      if (elsewhere != brought->elsewhere.end()) numbers.insert(*elsewhere);
-      // What need not be two rows would be there twice.
-      if (brought->meeting(change.rowid_theirs) != Meeting::kTwoRows) continue;
-    }
+    // What need not be two rows would be there twice.
+    if (brought != nullptr && brought->meeting(change.rowid_theirs) != Meeting::kTwoRows) continue;
     DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> ours,
                            statements.find({.rowid = change.rowid_theirs}));
     if (ours && !merge::same_row(ours->row.values(), change.theirs)) taken.push_back(change.rowid_theirs);

@@ -80,10 +80,11 @@ class TableMerge {
   Status merge_with_ours(const merge::KeyedChange& change, merge::KeyOrigin origin);
   Result<bool> meets_another(const merge::KeyedChange& change);
   bool in_doubt(Values row, std::int64_t rowid) const;
-  void note_moved(const merge::KeyedChange& change, version::MovedFrom from);
-  void note_moved(std::int64_t number, std::uint8_t from);
+  void note_other_row(const merge::KeyedChange& change, version::MovedFrom from);
+  void note_other_row(std::int64_t number, std::uint8_t from);
   std::vector<std::int64_t> brought_numbers(const merge::KeyedChange& change) const;
   void note_brought(std::span<const std::int64_t> numbers, Values row);
+  void note_went(std::int64_t number, std::int64_t now);
   void note_replaced(const merge::KeyedChange& change);
   void note_kept(const std::optional<FoundRow>& ours);
   void follow(merge::KeyedChange& change);
@@ -101,7 +102,7 @@ class TableMerge {
   Status place_waiting();
   Status place(const Waiting& waiting);
   Result<Effect> insert_waiting(TableStatements::Columns columns, std::optional<std::int64_t> rowid,
-                                Values row);
+                                Values row, bool is_theirs);
   Status settle_refused(const Waiting& waiting);
   Status put_back(const Waiting& waiting, const Conflict& conflict, bool decided);
   void note_gone(const FoundRow& ours);

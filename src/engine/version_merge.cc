@@ -9,6 +9,7 @@
 #include <limits>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <utility>
 #include <vector>
@@ -145,6 +146,30 @@ Result<RowSide> our_side(ConnectionState& connection) {
   return side;
 }
 
+// What is picked may have been brought to where it was picked from, and have had another number before:
+// commits that neither side contains say so.
+Status find_noted_sources(version::VersionStore& store, const ReadPoint& base, MergeContext& context) {
+  std::set<Lsn> known;
+  std::set<Lsn> asked{Lsn{}, version::kLostSource};
+  for (const NotedMerge& noted : context.noted_merges) {
+    if (!noted.pending) known.insert(noted.moved.commit.lsn);
+  }
+  for (std::size_t i = 0; i < context.noted_merges.size(); ++i) {
+    const std::vector<version::MovedRun> runs = context.noted_merges[i].moved.runs;
+    for (const version::MovedRun& run : runs) {
+      if (run.from != version::kBrought || !asked.insert(run.source).second) continue;
+      const auto source = store.at_commit(run.source);
+      if (!source) continue;
+      DOSQL_ASSIGN_OR_RETURN(std::vector<version::MovedBy> brought,
+                             version::brought_since(store, base, std::span(&*source, 1)));
+      for (version::MovedBy& one : brought) {
+        if (known.insert(one.commit.lsn).second) context.noted_merges.push_back({.moved = std::move(one)});
+      }
+    }
+  }
+  return {};
+}
+
 // What merges made doubtful since the bases, those of the open transaction included.
 Status find_noted_merges(ConnectionState& connection, const VersionMerge& what, MergeContext& context) {
   version::VersionStore& store = connection.core().store();
@@ -176,19 +201,15 @@ Status find_noted_merges(ConnectionState& connection, const VersionMerge& what, 
     std::erase_if(runs, [&](const version::MovedRun& run) { return (run.from & from) == 0; });
     context.noted_merges.push_back({.moved = {ours, std::move(runs)}, .in_ours = true, .pending = true});
   }
+  for (const ReadPoint& base : what.bases) DOSQL_RETURN_IF_ERROR(find_noted_sources(store, base, context));
   return {};
 }
 
-void add_brought(const std::string& table, const MovedNotes& notes, Lsn source,
+// `numbers`: by those in the source the ones here.
+void add_brought(const std::string& table, const std::map<std::int64_t, std::int64_t>& numbers, Lsn source,
                  std::vector<version::MovedRun>& runs) {
-  if (notes.all_brought) {
-    constexpr std::int64_t kLowest = std::numeric_limits<std::int64_t>::min();
-    runs.push_back(
-        {table, kLowest, std::numeric_limits<std::int64_t>::max(), version::kBrought, source, kLowest});
-    return;
-  }
   const std::size_t before = runs.size();
-  for (const auto& [there, here] : notes.brought) {
+  for (const auto& [there, here] : numbers) {
     const bool goes_on = runs.size() > before && runs.back().last + 1 == there &&
                          runs.back().now + (there - runs.back().first) == here;
     if (goes_on) {
@@ -201,11 +222,18 @@ void add_brought(const std::string& table, const MovedNotes& notes, Lsn source,
 
 // Of a REVERT or CHERRY PICK only what it brought: it contains nothing of which the rest could be said.
 std::vector<version::MovedRun> runs_of(const MergeContext& context, const VersionMerge& what) {
+  constexpr std::int64_t kLowest = std::numeric_limits<std::int64_t>::min();
+  constexpr std::int64_t kHighest = std::numeric_limits<std::int64_t>::max();
   std::vector<version::MovedRun> runs;
-  const Lsn source = what.only_changes ? what.theirs.lsn : Lsn{};
   for (const auto& [table, notes] : context.moved) {
-    add_brought(table, notes, source, runs);
+    if (what.only_changes && notes.all_brought) {
+      runs.push_back({table, kLowest, kHighest, version::kBrought, what.theirs.lsn, kLowest});
+    } else if (what.only_changes) {
+      add_brought(table, notes.brought, what.theirs.lsn, runs);
+    }
     if (what.only_changes) continue;
+    add_brought(table, notes.brought, Lsn{}, runs);
+    if (!context.by_content.contains(table)) add_brought(table, notes.went, what.theirs.lsn, runs);
     for (const auto& [first, last] : notes.from_merged.runs())
       runs.push_back({table, first, last, version::kFromMerged});
     for (const auto& [first, last] : notes.from_parent.runs())

@@ -233,14 +233,30 @@ Result<VersionRows::Found> VersionRows::find(const ReadPoint& point, const Merge
     DOSQL_ASSIGN_OR_RETURN(const There* const found, there(point, table));
     if (!found->is_clear || !found->has_table || !found->has_key) return Found();
     DOSQL_ASSIGN_OR_RETURN(Opened* const version, open(point));
-    return look(*version, found->table, "*", row);
+    return look_at_stored(*version, found->table, *version->schema->find(found->table.name), row);
   }
   DOSQL_ASSIGN_OR_RETURN(Opened* const version, open(point));
   const TableShape* const shape = version->schema->find(table.name);
   if (shape == nullptr || !has_key_of(*shape, table)) return Found();
   DOSQL_ASSIGN_OR_RETURN(const bool another, is_another(point, *version, *shape, table));
   if (another) return Found();
-  return look(*version, table, "*", row);
+  return look_at_stored(*version, table, *shape, row);
+}
+
+// All columns but generated ones.
+Result<VersionRows::Found> VersionRows::look_at_stored(Opened& version, const MergedTable& table,
+                                                       const TableShape& shape, const RowAddress& row) {
+  std::string columns;
+  std::optional<std::size_t> number;
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < shape.columns.size(); ++i) {
+    if (shape.columns[i].generated != Generated::kNo) continue;
+    if (shape.rowid_column == i) number = count;
+    columns += (count++ > 0 ? ", " : "") + sql::quoted(shape.columns[i].name);
+  }
+  DOSQL_ASSIGN_OR_RETURN(Found found, look(version, table, columns, row));
+  found.number = number;
+  return found;
 }
 
 Result<std::optional<std::string>> VersionRows::name_in(const ReadPoint& point, const MergedTable& table) {

@@ -37,12 +37,13 @@ class VersionRows {
     std::optional<RowCopy> row;  // none: there is no such row, or no such table
     // Columns of `table` that the version does not have, ascending: the row has their DEFAULT.
     std::vector<std::uint32_t> absent = {};
+    std::optional<std::size_t> number = {};  // which of its values an INTEGER PRIMARY KEY is
   };
   // All columns of `table`, whatever the version calls it and them, where it declares them the same.
   // REQUIRES: the table has places. Errors of all: those of opening and reading the version.
   Result<Found> find_merged(const version::ReadPoint& point, const MergedTable& table, const RowAddress& row);
-  // All columns that a version has of it, where it has the table, and that key, under these names, or follows
-  // names.
+  // All columns that a version has of it, but generated ones, where it has the table, and that key, under
+  // these names, or follows names.
   Result<Found> find(const version::ReadPoint& point, const MergedTable& table, const RowAddress& row);
 
   // What a version calls the table; empty: it has it not; none: that cannot be told. REQUIRES: as above.
@@ -74,6 +75,8 @@ class VersionRows {
   Result<There> follow(const version::ReadPoint& point, const MergedTable& table);
   Result<Found> look(Opened& version, const MergedTable& table, const std::string& columns,
                      const RowAddress& row);
+  Result<Found> look_at_stored(Opened& version, const MergedTable& table, const TableShape& shape,
+                               const RowAddress& row);
 
   using PointName = std::pair<BranchId, Version>;
   ConnectionState& connection_;

@@ -23,13 +23,21 @@ constexpr std::size_t kRunsOfTableMax = 64;
 constexpr std::uint8_t kFromAll = kFromMerged | kFromParent;
 
 // What can be said of all numbers of all tables.
-std::vector<MovedRun> everything(Said said) {
+std::vector<MovedRun> everything(NoteKinds said) {
   constexpr std::int64_t kLowest = std::numeric_limits<std::int64_t>::min();
   constexpr std::int64_t kHighest = std::numeric_limits<std::int64_t>::max();
   std::vector<MovedRun> runs;
   if (said.moved) runs.push_back({"", kLowest, kHighest, kFromAll});
   if (said.brought) runs.push_back({"", kLowest, kHighest, kBrought, kLostSource, kLowest});
   return runs;
+}
+
+// A run may be of all numbers there are: signed ones would overflow.
+std::uint64_t distance(std::int64_t from, std::int64_t to) {
+  return static_cast<std::uint64_t>(to) - static_cast<std::uint64_t>(from);
+}
+std::int64_t behind(std::int64_t from, std::uint64_t distance) {
+  return static_cast<std::int64_t>(static_cast<std::uint64_t>(from) + distance);
 }
 
 // How many numbers lie between two runs; 0 also where they touch or overlap.
@@ -104,17 +112,31 @@ std::optional<std::vector<MovedRun>> bounded_groups(std::span<const MovedRun> ru
 
 }  // namespace
 
-Said said_of(std::span<const MovedRun> runs) {
+NoteKinds kinds_of(std::span<const MovedRun> runs) {
   const auto is_brought = [](const MovedRun& run) { return run.from == kBrought; };
   return {.moved = !std::ranges::all_of(runs, is_brought), .brought = std::ranges::any_of(runs, is_brought)};
 }
 
-Said said_of(const log::RecordView& record) {
+NoteKinds kinds_of(const log::RecordView& record) {
   const auto summary = record.moved_summary();
   if (!summary) return {};
   const auto runs = moved_of({summary->runs, record.moved()});
   // Who asks what it says learns that it is damaged.
-  return runs ? said_of(*runs) : Said{.moved = true, .brought = true};
+  return runs ? kinds_of(*runs) : NoteKinds{.moved = true, .brought = true};
+}
+
+bool has_there(const MovedRun& run, std::int64_t number) { return run.first <= number && number <= run.last; }
+
+bool has_here(const MovedRun& run, std::int64_t number) {
+  return run.now <= number && distance(run.now, number) <= distance(run.first, run.last);
+}
+
+std::int64_t number_there(const MovedRun& run, std::int64_t here) {
+  return behind(run.first, distance(run.now, here));
+}
+
+std::int64_t number_here(const MovedRun& run, std::int64_t there) {
+  return behind(run.now, distance(run.first, there));
 }
 
 std::vector<MovedRun> bounded(std::vector<MovedRun> runs) {
@@ -125,7 +147,7 @@ std::vector<MovedRun> bounded(std::vector<MovedRun> runs) {
     run.now = run.first;
   }
   auto fewer = bounded_groups(runs);
-  return fewer ? *std::move(fewer) : everything(said_of(runs));
+  return fewer ? *std::move(fewer) : everything(kinds_of(runs));
 }
 
 MovedRows rows_of(std::span<const MovedRun> moved) {

@@ -13,7 +13,8 @@
 // What is noted may be too much, and is never too little.
 //
 // Of a number with kBrought it says that a row came to have it otherwise than by being inserted, as it was in
-// another version: so two sides may have it though a version that both have in common has not.
+// another version: so two sides may have it though a version that both have in common has not. Of a merge
+// these are rows that a decision kept or brought back, and those that have another number in what it merged.
 #pragma once
 
 #include <cstdint>
@@ -29,14 +30,21 @@
 
 namespace dosql::version {
 
-// What kinds of runs there are.
-struct Said {
+// What kinds of runs a commit has noted.
+struct NoteKinds {
   bool moved = false;
   bool brought = false;
 };
-Said said_of(std::span<const MovedRun> runs);
+NoteKinds kinds_of(std::span<const MovedRun> runs);
 // Of a commit's record; both where what it says is damaged.
-Said said_of(const log::RecordView& record);
+NoteKinds kinds_of(const log::RecordView& record);
+
+// Of a run with kBrought: whether it is about that number in its source, and in its commit.
+bool has_there(const MovedRun& run, std::int64_t number);
+bool has_here(const MovedRun& run, std::int64_t number);
+// What the row has in the other one. REQUIRES: the run is about it.
+std::int64_t number_there(const MovedRun& run, std::int64_t here);
+std::int64_t number_here(const MovedRun& run, std::int64_t there);
 
 // Runs within the limits of a record, ascending by table, source and number. Of more than fit neighbours
 // become one, those with the smallest gaps first; of more sources than fit none is known any more.

@@ -86,10 +86,10 @@ TEST(MovedNumbers, BecomeFewerAndWiderButAreNeverLost) {
 TEST(MovedNumbers, BroughtRowsAreToldApart) {
   const MovedRun moved{"t", 1, 2, kFromMerged};
   const MovedRun brought{"t", 3, 4, kBrought, Lsn{9}, 3};
-  EXPECT_TRUE(said_of(std::vector{moved}).moved);
-  EXPECT_FALSE(said_of(std::vector{moved}).brought);
-  EXPECT_FALSE(said_of(std::vector{brought}).moved);
-  EXPECT_TRUE(said_of(std::vector{brought}).brought);
+  EXPECT_TRUE(kinds_of(std::vector{moved}).moved);
+  EXPECT_FALSE(kinds_of(std::vector{moved}).brought);
+  EXPECT_FALSE(kinds_of(std::vector{brought}).moved);
+  EXPECT_TRUE(kinds_of(std::vector{brought}).brought);
   // Neighbours of other sources stay what they are, also where they are many.
   std::vector<MovedRun> runs;
   for (std::int64_t i = 0; i < 100; ++i) {

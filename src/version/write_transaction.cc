@@ -108,7 +108,7 @@ class WriteTransaction::Overlay {
 
   std::vector<Change> changes_;
   std::vector<MergeMark> merges_;  // of the commit being made
-  Said said_;                      // by it
+  NoteKinds said_;                 // by it
   std::vector<FrameId> kept_frames_;
 
   // The newest version that somebody has been reading for a while.
@@ -349,7 +349,7 @@ void WriteTransaction::Overlay::add_marks(const CommitMarks& marks) {
   }
   record_.set_marks(rows, marks.message);
   if (marks.moved.empty()) return;
-  said_ = said_of(marks.moved);
+  said_ = kinds_of(marks.moved);
   const MovedRows moved = rows_of(marks.moved);
   record_.set_moved(moved.runs, moved.bytes);
 }

@@ -1,0 +1,395 @@
+// Rows that have another number on each branch, since merges and CHERRY PICKs gave them one: in whatever
+// order they come again, none of them is there twice, and none gets lost (docs/merge.md, decision 040).
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "engine/merge_brought_test_support.h"
+#include "testing/random_rounds.h"
+
+namespace dosql::engine {
+namespace {
+
+enum class Changed : std::uint8_t { kNowhere, kHere, kThere };
+const std::vector<std::string> kDecisions{" STRATEGY ours", " STRATEGY theirs"};
+
+// f has the row r under number 1, and main s.
+class MergeMoved : public ::testing::TestWithParam<std::tuple<Kind, Changed, std::string>> {
+ protected:
+  MergeMoved()
+      : session_(fmt::format("CREATE TABLE t({}); CREATE BRANCH f; CREATE BRANCH g", kind().columns)) {
+    insert("main", 1, "s");
+    insert("f", 1, "r");
+    r_ = session_.newest_lsn_of("f");
+  }
+
+  static const Kind& kind() { return std::get<0>(GetParam()); }
+  static const std::string& decision() { return std::get<2>(GetParam()); }
+  // Without AUTOINCREMENT what is picked gets no other number.
+  static bool picks_renumber() { return std::string(kind().name) != "Renumbered"; }
+
+  void insert(const std::string& branch, int number, const std::string& row) {
+    session_.run(fmt::format("CHECKOUT {}; INSERT INTO t({}, u, a) VALUES({}, '{}', 0)", branch,
+                             kind().number, number, row));
+    rows_.insert(row);
+  }
+  // r, on one of the two sides that meet then.
+  void change(const std::string& here, const std::string& there) {
+    const Changed changed = std::get<1>(GetParam());
+    if (changed == Changed::kNowhere) return;
+    const std::string& branch = changed == Changed::kHere ? here : there;
+    session_.run(fmt::format("CHECKOUT {}; UPDATE t SET a = 1 WHERE u = 'r'", branch));
+  }
+  static std::string merge_of(const std::string& branch) {
+    return fmt::format("MERGE BRANCH {}{}", branch, kind().merge);
+  }
+  void run_on(const std::string& branch, const std::string& sql) {
+    session_.run(fmt::format("CHECKOUT {}; {}", branch, sql));
+  }
+  // Unchanged rows are in nobody's way. Then both branches merge each other until nothing happens.
+  void expect_once(const std::string& here, const std::string& there, const std::string& sql) {
+    session_.run("CHECKOUT " + here);
+    const bool done = session_.attempt(sql);
+    EXPECT_TRUE(done || std::get<1>(GetParam()) != Changed::kNowhere) << sql;
+    if (!done) session_.run(sql + decision());
+    expect_rows(here);
+    for (int round = 0; round < 2; ++round) {
+      merge_into(there, here);
+      merge_into(here, there);
+    }
+    EXPECT_EQ(content_of(here), content_of(there));
+  }
+  void merge_into(const std::string& branch, const std::string& from) {
+    session_.run("CHECKOUT " + branch);
+    if (!session_.attempt(merge_of(from))) session_.run(merge_of(from) + decision());
+    for (const std::string& row : seen_[from]) seen_[branch].insert(row);
+    expect_rows(branch);
+  }
+  std::string content_of(const std::string& branch) {
+    session_.run("CHECKOUT " + branch);
+    return session_.rows("SELECT u, a FROM t ORDER BY u");
+  }
+  // Each that the branch has to have, once; those of the other one come with the first merge.
+  void expect_rows(const std::string& branch) {
+    session_.run("CHECKOUT " + branch);
+    EXPECT_EQ(session_.rows("SELECT u, count(*) FROM t GROUP BY u HAVING count(*) > 1"), "") << branch;
+    std::set<std::string> has;
+    for (const Row& row : session_.connection().query("SELECT u FROM t").value())
+      has.insert(std::string(row[0].text()));
+    for (const std::string& row : seen_[branch]) EXPECT_TRUE(has.contains(row)) << row << " on " << branch;
+    seen_[branch] = has;
+    EXPECT_TRUE(has.contains("r")) << branch;
+  }
+
+  BranchSession session_;
+  std::uint64_t r_ = 0;  // the commit that inserted it
+  std::set<std::string> rows_;
+  std::map<std::string, std::set<std::string>> seen_;
+};
+
+TEST_P(MergeMoved, PickedAfterTheBranchMergedMain) {
+  if (!picks_renumber()) return;
+  run_on("f", merge_of("main"));
+  run_on("main", fmt::format("CHERRY PICK LSN {}", r_));
+  change("main", "f");
+  expect_once("main", "f", merge_of("f"));
+}
+
+TEST_P(MergeMoved, PickedAfterItWasMerged) {
+  run_on("main", merge_of("f"));
+  change("main", "main");
+  expect_once("main", "f", fmt::format("CHERRY PICK LSN {}", r_));
+}
+
+TEST_P(MergeMoved, TheMergeItselfIsPicked) {
+  run_on("main", merge_of("f"));
+  const std::uint64_t merged = session_.newest_lsn_of("main");
+  change("f", "f");
+  expect_once("f", "main", fmt::format("CHERRY PICK LSN {}", merged));
+}
+
+TEST_P(MergeMoved, ThePickIsPicked) {
+  if (!picks_renumber()) return;
+  insert("g", 1, "t");
+  insert("g", 5, "t5");
+  run_on("g", fmt::format("CHERRY PICK LSN {}", r_));
+  const std::uint64_t picked = session_.newest_lsn_of("g");
+  run_on("main", fmt::format("CHERRY PICK LSN {}", r_));
+  change("main", "main");
+  expect_once("main", "g", fmt::format("CHERRY PICK LSN {}", picked));
+}
+
+TEST_P(MergeMoved, ThePickIsPickedWhereItWasMerged) {
+  if (!picks_renumber()) return;
+  insert("g", 1, "t");
+  insert("g", 5, "t5");
+  run_on("g", fmt::format("CHERRY PICK LSN {}", r_));
+  const std::uint64_t picked = session_.newest_lsn_of("g");
+  run_on("main", merge_of("f"));
+  change("main", "main");
+  expect_once("main", "g", fmt::format("CHERRY PICK LSN {}", picked));
+}
+
+TEST_P(MergeMoved, AThirdBranchGaveItANumberToo) {
+  insert("g", 1, "t");
+  insert("g", 5, "t5");
+  insert("f", 2, "q");
+  run_on("g", merge_of("f"));
+  run_on("main", merge_of("f"));
+  change("main", "g");
+  expect_once("main", "g", merge_of("g"));
+}
+
+TEST_P(MergeMoved, BothMergedTheBranchAndChangedAnotherRow) {
+  insert("g", 1, "t");
+  run_on("g", merge_of("f"));
+  run_on("main", merge_of("f") + "; UPDATE t SET a = 2 WHERE u = 's'");
+  run_on("g", "UPDATE t SET a = 2 WHERE u = 't'");
+  change("main", "g");
+  expect_once("main", "g", merge_of("g"));
+}
+
+TEST_P(MergeMoved, TheBranchGoesOnUnderItsOwnNumber) {
+  run_on("main", merge_of("f"));
+  change("main", "f");
+  expect_once("main", "f", merge_of("f"));
+}
+
+TEST_P(MergeMoved, InOneTransaction) {
+  session_.run("CHECKOUT main; BEGIN; " + merge_of("f"));
+  session_.run(fmt::format("CHERRY PICK LSN {}; COMMIT", r_));
+  change("main", "f");
+  expect_once("main", "f", merge_of("f"));
+}
+
+// What refers to a number cannot tell which row it means.
+TEST(MergeMovedParents, AreAConflictWithEveryStrategy) {
+  BranchSession session(
+      "CREATE TABLE p(id INTEGER PRIMARY KEY AUTOINCREMENT, n); "
+      "CREATE TABLE c(id INTEGER PRIMARY KEY AUTOINCREMENT, p REFERENCES p(id)); CREATE BRANCH f; "
+      "INSERT INTO p VALUES(1, 's'); CHECKOUT f; INSERT INTO p VALUES(1, 'r')");
+  const std::uint64_t lsn = session.newest_lsn();
+  session.run("INSERT INTO c(p) VALUES(1); MERGE BRANCH main; CHECKOUT main");
+  DOSQL_ASSERT_OK(session.connection().cherry_pick(lsn));
+  for (const std::string& decision : kDecisions) {
+    const auto found = session.conflicts_of("MERGE BRANCH f" + decision);
+    ASSERT_EQ(found.size(), 1u);
+    EXPECT_EQ(found[0].kind, "key_collision");
+    EXPECT_NE(found[0].main.find("\"r\""), std::string::npos) << found[0].main;
+    EXPECT_NE(found[0].branch.find("\"r\""), std::string::npos) << found[0].branch;
+  }
+  for (const char* const side : {"ours", "theirs"}) {
+    session.run(
+        fmt::format("CREATE BRANCH {0} FROM main; CHECKOUT {0}; MERGE BRANCH f STRATEGY manual", side));
+    session.run(fmt::format("SELECT dosql_resolve_conflict(id, '{}') FROM dosql_conflicts", side));
+    session.run("COMPLETE MERGE");
+    EXPECT_EQ(session.rows("SELECT n FROM p ORDER BY n"), "r\ns") << side;
+    EXPECT_EQ(session.rows("SELECT n FROM c JOIN p ON p.id = c.p"), "r") << side;
+  }
+}
+
+std::string name_of(const ::testing::TestParamInfo<std::tuple<Kind, Changed, std::string>>& info) {
+  const char* const changed[] = {"", "ChangedHere", "ChangedThere"};
+  return fmt::format("{}{}{}", std::get<0>(info.param).name,
+                     changed[static_cast<std::size_t>(std::get<1>(info.param))],
+                     std::get<2>(info.param) == kDecisions[0] ? "Ours" : "Theirs");
+}
+INSTANTIATE_TEST_SUITE_P(Kinds, MergeMoved,
+                         ::testing::Combine(::testing::ValuesIn(kKinds),
+                                            ::testing::Values(Changed::kNowhere, Changed::kHere,
+                                                              Changed::kThere),
+                                            ::testing::ValuesIn(kDecisions)),
+                         name_of);
+
+// --- Random histories ---
+
+// Each row says in `u` which it is, and in `a` too. Rows without a key are not changed: behind a merge they
+// are counted by what is in them.
+class History {
+ public:
+  History(std::mt19937_64& random, const Kind& kind)
+      : random_(random),
+        kind_(kind),
+        changes_(std::string(kind.name) != "Hidden"),
+        decides_(one_in(2)),
+        session_(fmt::format("CREATE TABLE t({})", kind.columns)) {
+    if (one_in(2)) insert();
+    for (const char* const name : {"f", "g"}) {
+      run(fmt::format("CREATE BRANCH {} FROM main", name));
+      seen_[name] = seen_["main"];
+      used_[name] = used_["main"];
+      branches_.push_back(name);
+    }
+  }
+
+  void step() {
+    switch (random_() % 12) {
+      case 0:
+      case 1:
+      case 2: insert(); break;
+      case 3: change(); break;
+      case 4: erase(); break;
+      case 5: revert(); break;
+      case 6:
+      case 7: pick(); break;
+      case 8: check_out(); break;
+      case 9:
+        if (one_in(4)) reopen();
+        break;
+      default: merge();
+    }
+    verify();
+  }
+
+  int merged = 0;
+  int refused = 0;
+
+ private:
+  bool one_in(unsigned n) { return random_() % n == 0; }
+  const std::string& some_branch() { return branches_[random_() % branches_.size()]; }
+  void run(const std::string& sql) {
+    log_ += sql + ";\n";
+    session_.run(sql);
+  }
+  bool attempt(const std::string& sql) {
+    const bool done = session_.attempt(sql);
+    log_ += sql + (done ? ";\n" : "; -- conflict\n");
+    return done;
+  }
+  void check_out() {
+    branch_ = some_branch();
+    run("CHECKOUT " + branch_);
+  }
+  void reopen() {
+    session_.reopen();
+    branch_ = "main";
+    log_ += "CHECKOUT main;\n";
+  }
+  std::set<std::int64_t> all() {
+    std::set<std::int64_t> found;
+    for (const Row& row : session_.connection().query("SELECT u FROM t").value())
+      found.insert(row[0].integer());
+    return found;
+  }
+  std::set<std::int64_t> all_of(const std::string& branch) {
+    session_.run("CHECKOUT " + branch);
+    std::set<std::int64_t> found = all();
+    session_.run("CHECKOUT " + branch_);
+    return found;
+  }
+  std::int64_t some_row() {
+    const std::set<std::int64_t> rows = all();
+    if (rows.empty()) return 0;
+    return *std::next(rows.begin(), static_cast<std::ptrdiff_t>(random_() % rows.size()));
+  }
+
+  // Under a small number, which other branches may have; never one that this branch had: SQLite itself would
+  // make another row of that.
+  void insert() {
+    ++last_;
+    std::set<std::int64_t>& used = used_[branch_];
+    std::int64_t number = 1;
+    while (used.contains(number)) ++number;
+    used.insert(number);
+    run(fmt::format("INSERT INTO t({}, u, a) VALUES({}, {}, '{}:0')", kind_.number, number, last_, last_));
+    seen_[branch_].insert(last_);
+  }
+  void change() {
+    if (!changes_) return erase();
+    run(fmt::format("UPDATE t SET a = u || ':{}' WHERE u = {}", ++values_, some_row()));
+  }
+  void erase() {
+    if (one_in(2)) run(fmt::format("DELETE FROM t WHERE u = {}", some_row()));
+  }
+  std::string strategy() {
+    if (!decides_ || !one_in(2)) return "";
+    return one_in(2) ? " STRATEGY ours" : " STRATEGY theirs";
+  }
+  void revert() {
+    const std::string newest = session_.rows("SELECT max(version) FROM dosql_log");
+    if (newest == "1") return;
+    const std::uint64_t back = random_() % std::min<std::uint64_t>(std::stoull(newest) - 1, 6);
+    attempt(fmt::format("REVERT VERSION CURRENT - {}{}", back, strategy()));
+    note_seen();
+  }
+  void pick() {
+    const std::string from = some_branch();
+    session_.run("CHECKOUT " + from);
+    const auto commits = session_.connection().query("SELECT lsn_last FROM dosql_log LIMIT 6").value();
+    const std::int64_t lsn = commits[random_() % commits.size()][0].integer();
+    session_.run("CHECKOUT " + branch_);
+    const std::set<std::int64_t> before = all();
+    const std::string sql = fmt::format("CHERRY PICK LSN {}{}", lsn, strategy());
+    attempt(fmt::format("{} /* {} */", sql, from));
+    note_seen();
+  }
+  void note_seen() {
+    for (const std::int64_t row : all()) seen_[branch_].insert(row);
+    for (const Row& row : session_.connection().query(fmt::format("SELECT {} FROM t", kind_.number)).value())
+      used_[branch_].insert(row[0].integer());
+  }
+  void merge() {
+    const std::string from = some_branch();
+    if (from == branch_) return;
+    const std::set<std::int64_t> ours = all();
+    const std::set<std::int64_t> theirs = all_of(from);
+    if (!attempt(fmt::format("MERGE BRANCH {}{}{}", from, kind_.merge, strategy()))) {
+      ++refused;
+      return;
+    }
+    ++merged;
+    const std::set<std::int64_t> now = all();
+    for (const std::int64_t row : ours) {
+      const bool stays = theirs.contains(row) || !seen_[from].contains(row);
+      EXPECT_TRUE(!stays || now.contains(row)) << row << " is lost\n" << log_;
+    }
+    for (const std::int64_t row : theirs)
+      EXPECT_TRUE(seen_[branch_].contains(row) || now.contains(row)) << row << " did not come\n" << log_;
+    for (const std::int64_t row : now)
+      EXPECT_TRUE(ours.contains(row) || theirs.contains(row)) << row << " came from nowhere\n" << log_;
+    seen_[branch_].insert(seen_[from].begin(), seen_[from].end());
+    used_[branch_].insert(used_[from].begin(), used_[from].end());
+    note_seen();
+  }
+  void verify() {
+    EXPECT_EQ(session_.rows("SELECT u, count(*) FROM t GROUP BY u HAVING count(*) > 1"), "") << log_;
+    EXPECT_EQ(session_.rows("SELECT * FROM t WHERE substr(a, 1, instr(a, ':')) <> u || ':'"), "") << log_;
+  }
+
+  std::mt19937_64& random_;
+  const Kind& kind_;
+  const bool changes_;
+  const bool decides_;
+  BranchSession session_;
+  std::string branch_ = "main";
+  std::vector<std::string> branches_{"main"};
+  std::map<std::string, std::set<std::int64_t>> seen_;
+  std::map<std::string, std::set<std::int64_t>> used_;
+  std::string log_;
+  std::int64_t last_ = 0;
+  int values_ = 0;
+};
+
+TEST(MergeMovedRandom, NoRowIsThereTwiceOrLost) {
+  int merged = 0;
+  int refused = 0;
+  testing::for_random_rounds(30, 20'000, [&](std::mt19937_64& random) {
+    History history(random, kKinds[random() % 2]);
+    for (std::size_t steps = 10 + random() % 40; steps > 0 && !::testing::Test::HasFailure(); --steps)
+      history.step();
+    merged += history.merged;
+    refused += history.refused;
+  });
+  if (::testing::Test::HasFailure()) return;
+  EXPECT_GT(merged, refused / 4) << refused << " refused";
+}
+
+}  // namespace
+}  // namespace dosql::engine
