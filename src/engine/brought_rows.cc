@@ -118,19 +118,14 @@ class MeetingRows {
     const bool is_new = !change.in_base && change.in_theirs;
     if (!is_noted(number) && !(is_new && context_.only_changes)) return {};
     const Numbers numbers = numbers_with(number);
+    DOSQL_ASSIGN_OR_RETURN(const bool changed, ours_has_changed(numbers));
+    if (!changed) return {};
     if (numbers.size() == 1 || !by_row_) {
       const bool decided = rebased != nullptr && rebased->takes_theirs;
       if (decided) return {};
       return is_new ? settle_new(number, change.theirs, numbers) : look_at_replaced(change, numbers);
     }
-    const Number first = std::ranges::min(numbers);
-    auto known = is_changed_.find(first);
-    if (known == is_changed_.end()) {
-      DOSQL_ASSIGN_OR_RETURN(const bool changed, ours_has_changed(numbers));
-      known = is_changed_.emplace(first, changed).first;
-    }
-    if (!known->second) return {};
-    Group& group = groups_[first];
+    Group& group = groups_[std::ranges::min(numbers)];
     group.numbers = numbers;
     if (change.in_base) group.base.emplace(number, change.base);
     if (change.in_theirs) group.theirs.emplace(number, change.theirs);
@@ -147,10 +142,24 @@ class MeetingRows {
 
   // Where ours has under all of them what base has, what theirs has there is right.
   Result<bool> ours_has_changed(const Numbers& numbers) {
+    if (numbers.size() == 1) return true;
+    const Number first = std::ranges::min(numbers);
+    auto known = is_changed_.find(first);
+    if (known == is_changed_.end()) {
+      DOSQL_ASSIGN_OR_RETURN(const bool changed, is_other_than_base(numbers));
+      known = is_changed_.emplace(first, changed).first;
+    }
+    return known->second;
+  }
+
+  Result<bool> is_other_than_base(const Numbers& numbers) {
+    VersionRows& rows = context_.identity->rows();
     for (const Number number : numbers) {
       DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> ours, statements_.find({.rowid = number}));
+      // Whatever base calls the table and its columns.
       DOSQL_ASSIGN_OR_RETURN(const VersionRows::Found in_base,
-                             context_.identity->rows().find(base_, table_, {.rowid = number}));
+                             table_.places ? rows.find_merged(base_, table_, {.rowid = number})
+                                           : rows.find(base_, table_, {.rowid = number}));
       if (!in_base.known || ours.has_value() != in_base.row.has_value()) return true;
       if (!ours) continue;
       const auto here = ours->row.values();
@@ -165,6 +174,7 @@ class MeetingRows {
   // Whether the row of the version is what ours has there.
   Result<SameRow> is_ours(const ReadPoint& version, Number number, Number here) {
     // What the open transaction brought is on no way.
+    bool is_another = false;
     for (const Brought::Run& one : brought_.runs) {
       if (!one.pending || raw(one.run.source) == 0 || !version::has_here(one.run, here)) continue;
       const Number there = version::number_there(one.run, here);
@@ -176,7 +186,9 @@ class MeetingRows {
       if (!row.row) continue;
       DOSQL_ASSIGN_OR_RETURN(const SameRow same, compare(version, number, {*source}, there));
       if (same != SameRow::kNo) return same;
+      is_another = true;
     }
+    if (is_another) return SameRow::kNo;
     DOSQL_ASSIGN_OR_RETURN(const std::optional<ReadPoint> way, way_of(here));
     return way ? compare(version, number, {*way}, here) : SameRow::kUnknown;
   }

@@ -90,7 +90,6 @@ class MergeMoved : public ::testing::TestWithParam<std::tuple<Kind, Changed, std
 
   BranchSession session_;
   std::uint64_t r_ = 0;  // the commit that inserted it
-  std::set<std::string> rows_;
   std::map<std::string, std::set<std::string>> seen_;
 };
 

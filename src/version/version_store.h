@@ -111,8 +111,8 @@ enum MovedFrom : std::uint8_t {
 inline constexpr Lsn kLostSource{~std::uint64_t{0}};
 
 // Numbers of rows that a merge took away from one row and left to another, or may have: what has such a
-// number in the commit need not be what has it in a version that the commit contains. Or, with kBrought,
-// numbers of rows that a REVERT or CHERRY PICK brought, or a decision: as they are in the version `source`.
+// number in the commit need not be what has it in a version that the commit contains. Or, with kBrought, rows
+// that a REVERT, CHERRY PICK or decision brought, or a merge renumbered: as they are in the version `source`.
 struct MovedRun {
   std::string table;  // by its name in the commit; empty: any table
   std::int64_t first = 0;
