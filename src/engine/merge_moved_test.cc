@@ -38,7 +38,6 @@ class MergeMoved : public ::testing::TestWithParam<std::tuple<Kind, Changed, std
   void insert(const std::string& branch, int number, const std::string& row) {
     session_.run(fmt::format("CHECKOUT {}; INSERT INTO t({}, u, a) VALUES({}, '{}', 0)", branch,
                              kind().number, number, row));
-    rows_.insert(row);
   }
   // r, on one of the two sides that meet then.
   void change(const std::string& here, const std::string& there) {
