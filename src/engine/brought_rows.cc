@@ -342,8 +342,11 @@ class MeetingRows {
       changed.push_back({.theirs = row, .rowid_theirs = number});
     }
     // What goes makes room.
-    std::ranges::stable_sort(changed, {}, [](const RowPair& row) { return row.theirs.has_value(); });
-    std::ranges::move(changed, std::back_inserter(brought_.instead));
+    for (const bool comes : {false, true}) {
+      for (RowPair& row : changed) {
+        if (row.theirs.has_value() == comes) brought_.instead.push_back(std::move(row));
+      }
+    }
     brought_.taken_apart.insert(group.numbers.begin(), group.numbers.end());
     return {};
   }
