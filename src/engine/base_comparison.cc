@@ -333,6 +333,7 @@ MergeContext context_of(ConnectionState& connection, const VersionMerge& what, b
           .preference = what.preference,
           .renumber = what.renumber,
           .only_changes = what.only_changes,
+          .several_bases = what.bases.size() > 1,
           .has_own_changes = has_own_changes,
           .resolution = what.resolution};
 }

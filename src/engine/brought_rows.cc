@@ -445,7 +445,8 @@ Status find_brought(MergeContext& context, const MergeSource& source, VersionPai
     const bool is_known = !task.merged.rowid_name.empty() || task.merged.rowid_column;
     if (found == context.brought.end() || !is_known || context.by_content.contains(task.merged.name))
       continue;
-    const bool by_row = !task.merged.rowid_column || !has_references(keys, task.merged);
+    const bool by_row =
+        !context.several_bases && (!task.merged.rowid_column || !has_references(keys, task.merged));
     DOSQL_ASSIGN_OR_RETURN(merge::KeyedChanges all, theirs.changes(task.base, task.theirs, task.merged));
     DOSQL_RETURN_IF_ERROR(MeetingRows(context, source, task.merged, by_row, found->second)
                               .find(RebasedChanges(context, task.merged, std::move(all))));

@@ -180,6 +180,8 @@ struct MergeContext {
   bool renumber = false;
   // Of a REVERT or CHERRY PICK: theirs is not contained in what is made, and what comes from it is brought.
   bool only_changes = false;
+  // Each of them counts rows by itself, and they have to mean the same rows by their numbers.
+  bool several_bases = false;
   // The transaction had changed something before the merge began.
   bool has_own_changes = false;
   // Null: nothing was decided about it.
