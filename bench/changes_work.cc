@@ -219,7 +219,7 @@ class Subscriber {
     thread_.join();
   }
 
-  // Until it has the events of the commit that owns `lsn`, the newest one, whose event is its first LSN.
+  // Until it has the event of the commit that owns `lsn`, which is the newest one.
   void await(std::uint64_t lsn) const {
     while (taken_.load(std::memory_order_acquire) < lsn)
       std::this_thread::sleep_for(std::chrono::milliseconds(1));

@@ -225,14 +225,14 @@ std::vector<version::MovedRun> runs_of(const MergeContext& context, const Versio
   constexpr std::int64_t kLowest = std::numeric_limits<std::int64_t>::min();
   constexpr std::int64_t kHighest = std::numeric_limits<std::int64_t>::max();
   std::vector<version::MovedRun> runs;
+  const Lsn source = what.only_changes ? what.theirs.lsn : Lsn{};
   for (const auto& [table, notes] : context.moved) {
-    if (what.only_changes && notes.all_brought) {
-      runs.push_back({table, kLowest, kHighest, version::kBrought, what.theirs.lsn, kLowest});
-    } else if (what.only_changes) {
-      add_brought(table, notes.brought, what.theirs.lsn, runs);
+    if (notes.all_brought) {
+      runs.push_back({table, kLowest, kHighest, version::kBrought, source, kLowest});
+    } else {
+      add_brought(table, notes.brought, source, runs);
     }
     if (what.only_changes) continue;
-    add_brought(table, notes.brought, Lsn{}, runs);
     if (!context.by_content.contains(table)) add_brought(table, notes.went, what.theirs.lsn, runs);
     for (const auto& [first, last] : notes.from_merged.runs())
       runs.push_back({table, first, last, version::kFromMerged});
