@@ -220,15 +220,19 @@ void add_brought(const std::string& table, const std::map<std::int64_t, std::int
   }
 }
 
+// All numbers, each as it is there.
+version::MovedRun all_brought(const std::string& table, Lsn source) {
+  constexpr std::int64_t kLowest = std::numeric_limits<std::int64_t>::min();
+  return {table, kLowest, std::numeric_limits<std::int64_t>::max(), version::kBrought, source, kLowest};
+}
+
 // Of a REVERT or CHERRY PICK only what it brought: it contains nothing of which the rest could be said.
 std::vector<version::MovedRun> runs_of(const MergeContext& context, const VersionMerge& what) {
-  constexpr std::int64_t kLowest = std::numeric_limits<std::int64_t>::min();
-  constexpr std::int64_t kHighest = std::numeric_limits<std::int64_t>::max();
   std::vector<version::MovedRun> runs;
   const Lsn source = what.only_changes ? what.theirs.lsn : Lsn{};
   for (const auto& [table, notes] : context.moved) {
     if (notes.all_brought) {
-      runs.push_back({table, kLowest, kHighest, version::kBrought, source, kLowest});
+      runs.push_back(all_brought(table, source));
     } else {
       add_brought(table, notes.brought, source, runs);
     }
@@ -240,17 +244,6 @@ std::vector<version::MovedRun> runs_of(const MergeContext& context, const Versio
       runs.push_back({table, first, last, version::kFromParent});
   }
   return version::bounded(std::move(runs));
-}
-
-// A REVERT that changed the schema says so as of rows.
-void note_schema_brought(const ReadPoint& source, version::CommitMarks& marks) {
-  constexpr std::int64_t kLowest = std::numeric_limits<std::int64_t>::min();
-  marks.moved.push_back({.table = std::string(kBroughtSchema),
-                         .first = kLowest,
-                         .last = std::numeric_limits<std::int64_t>::max(),
-                         .from = version::kBrought,
-                         .source = source.lsn,
-                         .now = kLowest});
 }
 
 // Until all rows of ours that made room for others are where they were.
@@ -359,7 +352,9 @@ Result<VersionMergeResult> merge_versions(ConnectionState& connection, const Ver
     marks.moved = runs_of(context, what);
     if (what.reverts) {
       DOSQL_ASSIGN_OR_RETURN(const std::string schema_now, schema_text(connection));
-      if (schema_now != schema_before) note_schema_brought(what.theirs, marks);
+      // As it says of rows.
+      if (schema_now != schema_before)
+        marks.moved.push_back(all_brought(std::string(kBroughtSchema), what.theirs.lsn));
     }
     if (!marks.empty()) DOSQL_RETURN_IF_ERROR(add_marks(connection, marks));
     DOSQL_RETURN_IF_ERROR(transaction.keep());

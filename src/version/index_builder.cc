@@ -96,9 +96,9 @@ Status IndexBuilder::on_commit(const log::RecordView& record, log::Position posi
   spilled_.erase(branch_->id());
   const Version version{raw(branch_->head().version) + 1};
   branch_->push_commit({Lsn{header.last_lsn}, position});
-  const NoteKinds said = kinds_of(record);
-  branch_->push_merges(version, *merges, said.moved);
-  if (said.brought) branch_->push_brought(version);
+  const NoteKinds noted = kinds_of(record);
+  branch_->push_merges(version, *merges, noted.moved);
+  if (noted.brought) branch_->push_brought(version);
   branch_->set_head({branch_->id(), version, Lsn{header.last_lsn}, header.page_count});
   return {};
 }

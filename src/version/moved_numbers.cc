@@ -23,12 +23,12 @@ constexpr std::size_t kRunsOfTableMax = 64;
 constexpr std::uint8_t kFromAll = kFromMerged | kFromParent;
 
 // What can be said of all numbers of all tables.
-std::vector<MovedRun> everything(NoteKinds said) {
+std::vector<MovedRun> everything(NoteKinds noted) {
   constexpr std::int64_t kLowest = std::numeric_limits<std::int64_t>::min();
   constexpr std::int64_t kHighest = std::numeric_limits<std::int64_t>::max();
   std::vector<MovedRun> runs;
-  if (said.moved) runs.push_back({"", kLowest, kHighest, kFromAll});
-  if (said.brought) runs.push_back({"", kLowest, kHighest, kBrought, kLostSource, kLowest});
+  if (noted.moved) runs.push_back({"", kLowest, kHighest, kFromAll});
+  if (noted.brought) runs.push_back({"", kLowest, kHighest, kBrought, kLostSource, kLowest});
   return runs;
 }
 

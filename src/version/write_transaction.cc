@@ -108,7 +108,7 @@ class WriteTransaction::Overlay {
 
   std::vector<Change> changes_;
   std::vector<MergeMark> merges_;  // of the commit being made
-  NoteKinds said_;                 // by it
+  NoteKinds noted_;                // by it
   std::vector<FrameId> kept_frames_;
 
   // The newest version that somebody has been reading for a while.
@@ -349,7 +349,7 @@ void WriteTransaction::Overlay::add_marks(const CommitMarks& marks) {
   }
   record_.set_marks(rows, marks.message);
   if (marks.moved.empty()) return;
-  said_ = kinds_of(marks.moved);
+  noted_ = kinds_of(marks.moved);
   const MovedRows moved = rows_of(marks.moved);
   record_.set_moved(moved.runs, moved.bytes);
 }
@@ -361,7 +361,7 @@ Result<OrderedCommit> WriteTransaction::Overlay::order(Durability durability, co
   record_.start(RecordType::kCommit, spill_records_ > 0 ? log::kHasSpills : 0, base_.branch);
   if (spill_records_ > 0) record_.set_spill_summary({});
   merges_.clear();
-  said_ = {};
+  noted_ = {};
   if (!marks.empty()) add_marks(marks);
   DOSQL_RETURN_IF_ERROR(encode_dirty_pages());
   // It may have read what is not visible yet.
@@ -377,8 +377,8 @@ Result<OrderedCommit> WriteTransaction::Overlay::order(Durability durability, co
   DOSQL_ASSIGN_OR_RETURN(const log::Appended appended, store_.log->append(record_, style, &publication));
   publish_pages(appended);
   branch_->push_commit({appended.last_lsn, appended.position});
-  branch_->push_merges(Version{raw(base_.version) + 1}, merges_, said_.moved);
-  if (said_.brought) branch_->push_brought(Version{raw(base_.version) + 1});
+  branch_->push_merges(Version{raw(base_.version) + 1}, merges_, noted_.moved);
+  if (noted_.brought) branch_->push_brought(Version{raw(base_.version) + 1});
   const ReadPoint point{base_.branch, Version{raw(base_.version) + 1}, appended.last_lsn, page_count_};
   return OrderedCommit{point, branch_->order(point, needs_sync)};
 }
