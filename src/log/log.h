@@ -31,6 +31,7 @@
 #include "io/storage.h"
 #include "log/control.h"
 #include "log/entry_streams.h"
+#include "log/entry_stretch.h"
 #include "log/entry_window.h"
 #include "log/group_sync.h"
 #include "log/record.h"
@@ -144,6 +145,8 @@ class Log : private SyncSource {
                            EntryWindow& window) const;
   // The same for who reads many of them: it lies in `streams`, and more is read where entries follow another.
   Result<Bytes> read_entry(Position position, PageNo page, EntryKind kind, EntryStreams& streams) const;
+  // The same for who wants what lies around it as well: it lies in `stretch`.
+  Result<Bytes> read_entry(Position position, PageNo page, EntryKind kind, EntryStretch& stretch) const;
   // What the record at `position` says besides the content of its pages: verified, whether or not that is
   // damaged. Errors: kCorrupt, kIo.
   Result<RecordHeads> read_record_heads(Position position) const;

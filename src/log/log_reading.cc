@@ -67,6 +67,20 @@ Result<Bytes> Log::read_entry(Position position, PageNo page, EntryKind kind, En
   return verified_payload(bytes.first(size_bytes), position);
 }
 
+Result<Bytes> Log::read_entry(Position position, PageNo page, EntryKind kind, EntryStretch& stretch) const {
+  constexpr std::size_t kMost = kEntryHeadBytes + kPageBytes;
+  if (!stretch.holds_image(position)) {
+    const std::size_t before = offset_of(position) % EntryStretch::kBytes;
+    DOSQL_RETURN_IF_ERROR(fill(stretch.window_, Position{raw(position) - before}, before + likely_bytes(kind),
+                               EntryStretch::kBytes + kMost));
+  }
+  const Bytes bytes = stretch.window_.from(position);
+  if (bytes.size() < kEntryHeadBytes) return ends_inside_entry(position);
+  DOSQL_ASSIGN_OR_RETURN(const std::size_t size_bytes, entry_bytes(bytes.data(), position, page, kind));
+  if (bytes.size() < size_bytes) return ends_inside_entry(position);
+  return verified_payload(bytes.first(size_bytes), position);
+}
+
 Error Log::ends_inside_entry(Position position) const {
   return corrupt(position, "the file ends inside a page entry");
 }

@@ -264,13 +264,44 @@ TEST_F(LogTest, EntriesAreVerifiedWhenRead) {
     EntryStreams streams;
     return log->read_entry(entry, page, EntryKind::kFull, streams);
   };
+  const auto read_around = [&](PageNo page) {
+    EntryStretch stretch;
+    return log->read_entry(entry, page, EntryKind::kFull, stretch);
+  };
   EXPECT_EQ(read(PageNo{1})->size(), kPageBytes);
   EXPECT_EQ(read_ahead(PageNo{1})->size(), kPageBytes);
+  EXPECT_EQ(read_around(PageNo{1})->size(), kPageBytes);
   EXPECT_EQ(read(PageNo{2}).error().code(), ErrorCode::kCorrupt);
   EXPECT_EQ(read_ahead(PageNo{2}).error().code(), ErrorCode::kCorrupt);
+  EXPECT_EQ(read_around(PageNo{2}).error().code(), ErrorCode::kCorrupt);
   flip(entry, sizeof(EntryHead) + 100);
   EXPECT_EQ(read(PageNo{1}).error().code(), ErrorCode::kCorrupt);
   EXPECT_EQ(read_ahead(PageNo{1}).error().code(), ErrorCode::kCorrupt);
+  EXPECT_EQ(read_around(PageNo{1}).error().code(), ErrorCode::kCorrupt);
+}
+
+// Entries before the one that was asked for, and behind it, wherever the stretch is cut.
+TEST_F(LogTest, AStretchHoldsTheNeighboursOfItsEntry) {
+  auto log = open();
+  std::vector<Position> entries;
+  for (int i = 0; i < 40; ++i)
+    entries.push_back(Position{raw(commit(*log, kPageBytes).position) + sizeof(RecordHeader)});
+  for (const Position asked : entries) {
+    EntryStretch stretch;
+    ASSERT_TRUE(log->read_entry(asked, PageNo{1}, EntryKind::kFull, stretch));
+    for (const Position other : entries) {
+      const bool beside = raw(other) / EntryStretch::kBytes == raw(asked) / EntryStretch::kBytes;
+      EXPECT_TRUE(!beside || stretch.holds_image(other)) << raw(asked) << " and " << raw(other);
+      if (!stretch.holds_image(other)) continue;
+      EXPECT_TRUE(log->read_entry(other, PageNo{1}, EntryKind::kFull, stretch));
+    }
+  }
+  // What is behind the end when the stretch is read is not there, nor a shorter entry taken for an image.
+  EntryStretch stretch;
+  ASSERT_TRUE(log->read_entry(entries.back(), PageNo{1}, EntryKind::kFull, stretch));
+  const Position next{raw(commit(*log, kPageBytes).position) + sizeof(RecordHeader)};
+  EXPECT_FALSE(stretch.holds_image(next));
+  EXPECT_TRUE(log->read_entry(next, PageNo{1}, EntryKind::kFull, stretch));
 }
 
 // The heads are what the record's checksum covers, wherever they lie in it.

@@ -13,6 +13,7 @@ class RecordWindow {
  private:
   friend class Log;
   friend class EntryStreams;
+  friend class EntryStretch;
   static constexpr std::size_t kBytes = std::size_t{64} << 10;
 
   // The bytes from `position` on that are here; none, or not all of a record's, mean nothing.

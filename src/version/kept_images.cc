@@ -90,6 +90,14 @@ PageImage& KeptImages::add(PageNo page) {
   return image_of(*room);
 }
 
+PageImage* KeptImages::add_unasked(PageNo page) {
+  if (find_kept(page) != nullptr) return nullptr;
+  const Set& set = sets_[set_of(page)];
+  if (std::ranges::find(set, PageNo{}, &Kept::page) == set.end()) return nullptr;
+  ++missed_;
+  return &add(page);
+}
+
 void KeptImages::prefetch(PageNo page, std::uint64_t blocks) {
   const Kept* const kept = find_kept(page);
   if (kept == nullptr) return;

@@ -27,6 +27,7 @@ class ReplayRoom {
   explicit ReplayRoom(std::size_t images) : images_(images), left_(images) {}
 
   std::size_t images() const { return images_; }
+  std::size_t left() const { return left_.load(std::memory_order_relaxed); }
   bool take(std::size_t images) {
     std::size_t left = left_.load(std::memory_order_relaxed);
     while (left >= images) {
@@ -59,6 +60,8 @@ class KeptImages {
   PageImage* find(PageNo page);
   // A place for its image, which is undefined. REQUIRES: it is not kept.
   PageImage& add(PageNo page);
+  // A place for an image that nobody has asked for yet; null: there is none that is free, or it is kept.
+  PageImage* add_unasked(PageNo page);
   // The image of a page, or a place for it.
   PageImage& find_or_add(PageNo page);
   // Has the processor fetch the beginning of the page, these blocks and their neighbours, if it is kept.
@@ -70,6 +73,8 @@ class KeptImages {
   void give_back();
 
   std::size_t room() const { return sets_.size() * kWays; }
+  // Whether many were wanted that were not kept, and so many images in all could be.
+  bool can_keep_all(std::size_t images) const { return room() > kLeast && images <= room() + room_.left(); }
 
  private:
   struct Kept {

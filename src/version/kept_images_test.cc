@@ -66,6 +66,39 @@ TEST(KeptImages, NoMoreThanThereIs) {
   EXPECT_LE(one.room() + other.room(), kAllRoom + 2 * KeptImages::kLeast);
 }
 
+// They count as wanted, so that there is room for the next; and take nobody's place.
+TEST(KeptImages, WhatNobodyAskedForTakesNoPlace) {
+  Pool pool(4 * kAllRoom * kPageBytes);
+  ReplayRoom room(2 * KeptImages::kLeast);
+  KeptImages kept(room, pool);
+  EXPECT_FALSE(kept.can_keep_all(1)) << "nothing was missed yet";
+  std::uint32_t added = 0;
+  std::uint32_t refused = 0;
+  for (std::uint32_t page = 1; page <= 4 * KeptImages::kLeast; ++page) {
+    kept.begin_turn();
+    PageImage* const image = kept.add_unasked(PageNo{page});
+    if (image == nullptr) {
+      ++refused;
+      continue;
+    }
+    ++added;
+    (*image)[0] = mark_of(page);
+    EXPECT_EQ(kept.add_unasked(PageNo{page}), nullptr) << "it is kept";
+  }
+  EXPECT_GT(refused, 0u);
+  EXPECT_GT(kept.room(), KeptImages::kLeast) << "as if they had been wanted";
+  EXPECT_TRUE(kept.can_keep_all(3 * KeptImages::kLeast));
+  EXPECT_FALSE(kept.can_keep_all(3 * KeptImages::kLeast + 1));
+  std::uint32_t found = 0;
+  for (std::uint32_t page = 1; page <= 4 * KeptImages::kLeast; ++page) {
+    const PageImage* const image = kept.find(PageNo{page});
+    if (image == nullptr) continue;
+    ++found;
+    EXPECT_EQ((*image)[0], mark_of(page));
+  }
+  EXPECT_EQ(found, added);
+}
+
 // As many pages in one turn as there are, and more than a set has places.
 TEST(KeptImages, WhatATurnUsesStays) {
   Pool pool(4 * kAllRoom * kPageBytes);

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <span>
+
 #include "base/check.h"
 #include "version/entry_memory.h"
 #include "version/page_history.h"
@@ -25,7 +28,9 @@ Status StoreImpl::rebuild(PageNo page, const Chain& chain, std::byte* out, Histo
         --reach;
     }
     Bytes payload = aid.known ? aid.known->find(entry.position()) : Bytes();
-    if (payload.empty() && aid.ahead) {
+    if (payload.empty() && aid.around && entry.kind() == EntryKind::kFull) {
+      DOSQL_ASSIGN_OR_RETURN(payload, log->read_entry(entry.position(), page, entry.kind(), *aid.around));
+    } else if (payload.empty() && aid.ahead) {
       DOSQL_ASSIGN_OR_RETURN(payload, log->read_entry(entry.position(), page, entry.kind(), *aid.ahead));
     } else if (payload.empty()) {
       DOSQL_ASSIGN_OR_RETURN(payload, log->read_entry(entry.position(), page, entry.kind(),
@@ -42,6 +47,17 @@ Status StoreImpl::rebuild(PageNo page, const Chain& chain, std::byte* out, Histo
     if (older && i > 0) older->put(entry.position(), out);
   }
   return {};
+}
+
+bool StoreImpl::find_held(const ReadPoint& point, PageNo page, const ReadAid& aid, Chain& chain) const {
+  const VisibleVersion visible = lock_visible(branch(point.branch).find(page), point.lsn);
+  if (!visible.slot) return false;
+  chain_of(*visible.slot, visible.index, chain);
+  visible.slot->lock.unlock_shared();
+  return std::ranges::all_of(std::span(chain.entries).first(chain.size), [&](const PageVersion& entry) {
+    if (entry.kind() == EntryKind::kFull) return aid.around->holds_image(entry.position());
+    return !aid.known->find(entry.position()).empty();
+  });
 }
 
 // Puts a freshly rebuilt newest image into the pool, unless the page has moved on meanwhile.

@@ -180,12 +180,46 @@ EarlierImage& PageReplay::next_earlier() {
 Result<PageImage*> PageReplay::keep(PageNo page, const ReadPoint& point) {
   if (PageImage* const kept = kept_.find(page)) return kept;
   PageImage& image = kept_.add(page);
-  const Status read = store_.impl().read(point, page, 0, image, CacheUse::kBypass, {.known = &patches_});
+  const bool around = reads_around();
+  const Status read = store_.impl().read(point, page, 0, image, CacheUse::kBypass,
+                                         {.known = &patches_, .around = around ? &stretch_ : nullptr});
   if (!read) {
     kept_.forget(page);
     return read.error();
   }
+  if (around) keep_beside(page, point);
   return &image;
+}
+
+// Where all pages will be kept in the end, each of them is read once anyway. Not where images that were
+// written at one time do not lie side by side: most of a stretch is for nobody then.
+bool PageReplay::reads_around() const {
+  constexpr std::size_t kTries = 16;
+  constexpr std::size_t kLeastBeside = 4;
+  return kept_.can_keep_all(before_.page_count) &&
+         kLeastBeside * stretches_ <= beside_ + kLeastBeside * kTries;
+}
+
+// What is damaged there is reported once it is asked for.
+void PageReplay::keep_beside(PageNo page, const ReadPoint& point) {
+  constexpr std::uint32_t kReach = log::EntryStretch::kBytes / kPageBytes;
+  const StoreImpl& store = store_.impl();
+  const ReadAid aid{.known = &patches_, .around = &stretch_};
+  const std::uint32_t first = raw(page) - std::min(raw(page) - 1, kReach);
+  const std::uint32_t last = std::min(raw(page) + kReach, point.page_count);
+  Chain chain;
+  ++stretches_;
+  for (std::uint32_t number = first; number <= last; ++number) {
+    const PageNo other{number};
+    if (!store.find_held(point, other, aid, chain)) continue;
+    PageImage* const image = kept_.add_unasked(other);
+    if (image == nullptr) continue;
+    if (store.rebuild(other, chain, image->data(), nullptr, aid)) {
+      ++beside_;
+    } else {
+      kept_.forget(other);
+    }
+  }
 }
 
 const PageReplay::Written* PageReplay::find_written(PageNo page) const {

@@ -5,8 +5,8 @@
 // again and again. Here the patch of a commit is applied to the image that the commit before it left, and the
 // log is read in one go.
 //
-// Memory: KeptImages, the patches of EntryMemory, and an image for each page of one commit, of which there
-// are kCommitPagesMax at most.
+// Memory: KeptImages, the patches of EntryMemory, a stretch of the log, and an image for each page of one
+// commit, of which there are kCommitPagesMax at most.
 #pragma once
 
 #include <cstdint>
@@ -18,6 +18,7 @@
 #include <dosql/result.h>
 
 #include "base/ids.h"
+#include "log/entry_stretch.h"
 #include "log/record.h"
 #include "log/record_window.h"
 #include "version/commit_index.h"
@@ -64,7 +65,10 @@ class PageReplay {
   Result<PageView> after(PageNo page);
 
   // Gives memory back that is only good for going on with many commits. What was given out before ends.
-  void rest() { kept_.give_back(); }
+  void rest() {
+    kept_.give_back();
+    stretch_ = {};
+  }
 
  private:
   void pin(Lsn lsn);
@@ -75,6 +79,8 @@ class PageReplay {
   Status replace(const log::EntryHead& head, Bytes payload, PageImage& image);
   Error makes_no_sense(const log::EntryHead& head) const;
   Result<PageImage*> keep(PageNo page, const ReadPoint& point);
+  bool reads_around() const;
+  void keep_beside(PageNo page, const ReadPoint& point);
   EarlierImage& next_earlier();
   const Written* find_written(PageNo page) const;
   void look_ahead(const Branch& committer, Version version);
@@ -90,7 +96,10 @@ class PageReplay {
   std::optional<log::RecordView> next_record_;
   log::Position next_position_{};
   EntryMemory patches_;
-  bool follows_ = false;  // the kept images are those of `after_`
+  log::EntryStretch stretch_;
+  std::size_t stretches_ = 0;  // that were read for an image
+  std::size_t beside_ = 0;     // images that these had besides
+  bool follows_ = false;       // the kept images are those of `after_`
   BranchId branch_{};
   CommitInfo info_;
   ReadPoint before_;

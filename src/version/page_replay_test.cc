@@ -4,8 +4,13 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+#include <set>
+
 #include "io/memory_storage.h"
+#include "log/segment.h"
 #include "testing/simulated_disk.h"
+#include "version/page_history.h"
 #include "version/sqlite_header.h"
 #include "version/store_impl.h"
 #include "version/store_test_support.h"
@@ -155,6 +160,96 @@ TEST_F(PageReplayTest, PagesThatAreNoLongerKept) {
     }
     EXPECT_TRUE(replay.written()[0].before.whole() == before) << "as long as the commit is the present one";
   }
+}
+
+// One transaction wrote all pages, one behind the other, and later ones change them here and there.
+class ReplayOfABulk : public PageReplayTest {
+ protected:
+  static constexpr std::uint32_t kPages = 3 * KeptImages::kLeast;
+
+  struct Change {
+    Version version{};
+    std::uint32_t page = 0;  // counted from 0
+    Page after{};
+  };
+
+  void SetUp() override {
+    store_ = open(disk_.directory());
+    first_.resize(kPages);
+    for (Page& page : first_) {
+      for (std::byte& byte : page) byte = static_cast<std::byte>(random_());
+    }
+    set_change_counter(first_[0].data(), kStoredChangeCounter);
+    WriteTransaction transaction(*store_);
+    Reader reader(*store_);
+    ASSERT_TRUE(transaction.begin(reader.pin_head(kMainBranch)));
+    for (std::uint32_t page = 0; page < kPages; ++page)
+      ASSERT_TRUE(transaction.write(PageNo{page + 1}, first_[page]));
+    ASSERT_TRUE(transaction.commit(Durability::kOff));
+    Image now = first_;
+    while (changes_.size() < kPages) {
+      const auto page = static_cast<std::uint32_t>(1 + random_() % (kPages - 1));
+      now[page][random_() % kPageBytes] ^= std::byte{1};
+      WriteTransaction change(*store_);
+      Reader head(*store_);
+      ASSERT_TRUE(change.begin(head.pin_head(kMainBranch)));
+      ASSERT_TRUE(change.write(PageNo{page + 1}, now[page]));
+      const auto point = change.commit(Durability::kOff);
+      ASSERT_TRUE(point);
+      changes_.push_back({point->version, page, now[page]});
+    }
+  }
+
+  std::mt19937_64 random_{11};
+  testing::SimulatedDisk disk_;
+  std::unique_ptr<VersionStore> store_;
+  Image first_;
+  std::vector<Change> changes_;
+};
+
+TEST_F(ReplayOfABulk, ReadsImagesThatLieBesideAtOnce) {
+  PageReplay replay(*store_);
+  const std::uint64_t reads_before = disk_.read_count();
+  std::set<std::uint32_t> pages;
+  Image now = first_;
+  for (const Change& change : changes_) {
+    const auto replayed = replay.go_to(kMainBranch, change.version);
+    ASSERT_TRUE(replayed && *replayed);
+    ASSERT_EQ(replay.written().size(), 1u);
+    EXPECT_TRUE(replay.written()[0].before.whole() == now[change.page]);
+    EXPECT_TRUE(replay.written()[0].after.whole() == change.after);
+    now[change.page] = change.after;
+    const auto other = static_cast<std::uint32_t>(random_() % kPages);
+    expect_image(now, PageNo{other + 1}, replay.after(PageNo{other + 1}));
+    pages.insert({change.page, other});
+  }
+  EXPECT_LT(disk_.read_count() - reads_before, pages.size() / 2) << "of " << pages.size() << " images";
+}
+
+TEST_F(ReplayOfABulk, ADamagedNeighbourIsReportedWhenItIsAskedFor) {
+  // The last one that is written for the first time.
+  std::map<std::uint32_t, std::size_t> first_written;
+  for (std::size_t i = 0; i < changes_.size(); ++i) first_written.try_emplace(changes_[i].page, i);
+  const auto last = std::ranges::max_element(first_written, {}, [](const auto& one) { return one.second; });
+  Chain chain;
+  newest_chain(store_->impl().branch(kMainBranch).find(PageNo{last->first + 1}), chain);
+  const log::Position image = chain.entries[chain.size - 1].position();
+  const auto directory = disk_.directory();
+  const auto file = directory->open(log::segment_file_name(log::segment_of(image)), io::OpenMode::kReadWrite);
+  ASSERT_TRUE(file);
+  std::byte damaged{};
+  const std::uint64_t at = log::offset_of(image) + sizeof(log::EntryHead) + 100;
+  ASSERT_TRUE((*file)->read_at(at, {&damaged, 1}));
+  damaged ^= std::byte{1};
+  ASSERT_TRUE((*file)->write_at(at, Bytes(&damaged, 1)));
+  PageReplay replay(*store_);
+  for (std::size_t i = 0; i < last->second; ++i) {
+    const auto replayed = replay.go_to(kMainBranch, changes_[i].version);
+    ASSERT_TRUE(replayed) << replayed.error().message();
+  }
+  const auto replayed = replay.go_to(kMainBranch, changes_[last->second].version);
+  ASSERT_FALSE(replayed);
+  EXPECT_EQ(replayed.error().code(), ErrorCode::kCorrupt);
 }
 
 // The record of the next commit was read ahead, and what was read of another one lies where it was.

@@ -33,6 +33,8 @@ CommitInfo info_of(const log::RecordHeader& header, Version version);
 struct ReadAid {
   const EntryMemory* known = nullptr;  // payloads that need not be read from the log
   log::EntryStreams* ahead = nullptr;  // what is read of the log is read through these
+  // Images are read through this; null: as all else.
+  log::EntryStretch* around = nullptr;
 };
 
 class StoreImpl {
@@ -55,6 +57,9 @@ class StoreImpl {
   // --- reading (page_reading.cc) ---
   Status read(const ReadPoint& point, PageNo page, std::uint32_t offset, MutableBytes out, CacheUse cache,
               const ReadAid& aid = {});
+  // Whether the page, as `point` sees it, can be rebuilt by `aid` alone: no read of the log is needed. Its
+  // chain.
+  bool find_held(const ReadPoint& point, PageNo page, const ReadAid& aid, Chain& chain) const;
   Lsn written_at(const ReadPoint& point, PageNo page) const;
   // Rebuilds the image at the head of `chain` into `out` (kPageBytes). `older`: takes those on the way to it.
   Status rebuild(PageNo page, const Chain& chain, std::byte* out, HistoryCache* older = nullptr,
