@@ -259,6 +259,31 @@ class Spinning {
   std::thread thread_;
 };
 
+// A thread that takes old changes of another database again and again: what it costs to do a feed's work on
+// another processor of the machine, whose memory is all that it shares with the writer.
+class Rereading {
+ public:
+  Rereading(Database& database, std::uint64_t after_lsn, std::uint64_t newest_lsn)
+      : thread_([&database, after_lsn, newest_lsn, this] {
+          while (!over_.load(std::memory_order_relaxed)) {
+            Changes changes = value_of(database.changes({.after_lsn = after_lsn}));
+            std::uint64_t taken = 0;
+            while (!over_.load(std::memory_order_relaxed) && taken < newest_lsn) {
+              const auto change = value_of(changes.next(std::chrono::seconds(10)));
+              if (change) taken = change->transaction;
+            }
+          }
+        }) {}
+  ~Rereading() {
+    over_ = true;
+    thread_.join();
+  }
+
+ private:
+  std::atomic<bool> over_{false};
+  std::thread thread_;
+};
+
 void compare_writing(Report& report, const Place& place, const std::string& name, const std::string& mode,
                      int count) {
   if (!report.wants(name)) return;
@@ -273,8 +298,9 @@ void compare_writing(Report& report, const Place& place, const std::string& name
     settle(filled.folder());
     return rate;
   };
+  const std::uint64_t first_lsn = watched.newest_lsn();
   {
-    const Subscriber subscriber(watched.database(), watched.newest_lsn());
+    const Subscriber subscriber(watched.database(), first_lsn);
     report.compare(
         {.name = name,
          .what = mode + " commits beside 5 idle slots and a feed / beside none",
@@ -297,6 +323,15 @@ void compare_writing(Report& report, const Place& place, const std::string& name
         return write(alone, kOtherUpdates + 2 * round);
       },
       [&](int round) { return write(alone, kOtherUpdates + 2 * round + 1); });
+  report.compare(
+      {.name = name + "-rereading",
+       .what = "  beside a feed over old changes of another database / beside none",
+       .unit = "commits/s"},
+      [&](int round) {
+        const Rereading rereading(watched.database(), first_lsn, watched.newest_lsn());
+        return write(alone, 2 * kOtherUpdates + 2 * round);
+      },
+      [&](int round) { return write(alone, 2 * kOtherUpdates + 2 * round + 1); });
 }
 
 }  // namespace

@@ -12,7 +12,6 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <vector>
 
 #include "base/bytes.h"
@@ -48,7 +47,7 @@ class KeptImages {
   static constexpr std::size_t kLeast = 512;  // 2 MiB
 
   // Both must outlive it.
-  KeptImages(ReplayRoom& room, Pool& pool) : room_(room), pool_(pool), sets_(kLeast / kWays) {}
+  KeptImages(ReplayRoom& room, Pool& pool) : room_(room), pool_(pool) { empty_sets(); }
   ~KeptImages();
   KeptImages(const KeptImages&) = delete;
   KeptImages& operator=(const KeptImages&) = delete;
@@ -72,41 +71,58 @@ class KeptImages {
   // Gives all memory back, and what was taken of the room. REQUIRES: begin_turn() comes next.
   void give_back();
 
-  std::size_t room() const { return sets_.size() * kWays; }
+  // How many images it may have.
+  std::size_t room() const { return images_max_; }
   // Whether many were wanted that were not kept, and so many images in all could be.
-  bool can_keep_all(std::size_t images) const { return room() > kLeast && images <= room() + room_.left(); }
+  bool can_keep_all(std::size_t images) const {
+    return images_max_ > kLeast && images <= images_max_ + room_.left();
+  }
 
  private:
-  struct Kept {
-    PageNo page{};           // 0: none
-    FrameId frame = 0;       // of its image; 0: none yet
-    std::uint64_t used = 0;  // the turn that used it last
-  };
   static constexpr std::size_t kWays = 8;
-  using Set = std::array<Kept, kWays>;
+  // For each image that there may be: pages are not spread so evenly that all sets have the same number.
+  static constexpr std::size_t kPlaces = 2;
+  using Turn = std::uint32_t;  // goes round
 
-  PageImage& image_of(const Kept& kept) const {
-    return *reinterpret_cast<PageImage*>(pool_.data(kept.frame));
-  }
+  // What is looked at first is one line of the processor's cache.
+  struct alignas(kCacheLineBytes) Set {
+    std::array<PageNo, kWays> pages{};    // 0: the place is free
+    std::array<FrameId, kWays> frames{};  // of their images
+    std::array<Turn, kWays> used{};       // the turn that used it last
+  };
+  struct Place {
+    Set* set = nullptr;  // null: there is none
+    std::size_t way = 0;
+  };
+  struct Beside {
+    PageNo page{};
+    FrameId frame = 0;
+  };
+
+  PageImage& image_of(FrameId frame) const { return *reinterpret_cast<PageImage*>(pool_.data(frame)); }
   // By Fibonacci hashing (Knuth, TAOCP 3, 6.4): the highest bits of the product spread pages that lie behind
-  // each other evenly, so that a set has no more of a large table than another. The bits below do not.
-  std::size_t set_of(PageNo page) const {
-    return raw(page) * 0x9E3779B1u >> (32 - std::countr_zero(sets_.size()));
-  }
-  Kept* find_kept(PageNo page);
-  Kept* to_give_up(Set& set);
-  void forget(Kept& kept);
+  // each other evenly. The bits below do not.
+  Set& set_of(PageNo page) { return sets_[raw(page) * 0x9E3779B1u >> (32 - std::countr_zero(sets_.size()))]; }
+  FrameId find_frame(PageNo page);
+  // Of those in the set, or `other`, the one that was used longest ago; none: this turn uses all.
+  Place older(Set& set, Place other) const;
+  Place to_give_up(Set& set);
+  void give_up(const Place& place);
   void forget_those_beside();
+  void empty_sets() { sets_ = std::vector<Set>(images_max_ * kPlaces / kWays); }
   void count_anew();
   void grow();
 
   ReplayRoom& room_;
   Pool& pool_;
+  std::size_t images_max_ = kLeast;
+  std::size_t images_ = 0;  // in the sets
   std::vector<Set> sets_;
-  std::vector<std::unique_ptr<Kept>> beside_;  // for which their set had no room in this turn
-  std::uint64_t turns_ = 0;
-  std::size_t missed_ = 0;  // since that turn
-  std::uint64_t counted_since_ = 0;
+  std::size_t hand_ = 0;        // the set that is to give one up next
+  std::vector<Beside> beside_;  // for which their set had no place in this turn
+  Turn turn_ = 0;
+  std::size_t missed_ = 0;  // in so many turns
+  std::size_t counted_turns_ = 0;
 };
 
 }  // namespace dosql::version
