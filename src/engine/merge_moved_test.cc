@@ -167,6 +167,18 @@ TEST_P(MergeMoved, InOneTransaction) {
   expect_once("main", "f", merge_of("f"));
 }
 
+TEST_P(MergeMoved, ItCameAgainAndItsDeletionIsReverted) {
+  if (!picks_renumber()) return;
+  const std::string pick = fmt::format("CHERRY PICK LSN {}", r_);
+  run_on("main", pick);
+  insert("main", 7, "m");
+  run_on("main", "DELETE FROM t WHERE u = 'r'");
+  const std::string deleted = session_.rows("SELECT max(version) FROM dosql_log");
+  run_on("main", pick);
+  change("main", "main");
+  expect_once("main", "f", fmt::format("REVERT main@{}", deleted));
+}
+
 // What refers to a number cannot tell which row it means.
 TEST(MergeMovedParents, AreAConflictWithEveryStrategy) {
   BranchSession session(
