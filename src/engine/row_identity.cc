@@ -183,9 +183,15 @@ Result<std::vector<version::MovedRun>> RowIdentity::brought_runs(const MergedTab
   }
   const std::vector<std::int64_t> numbers =
       row.key_of.empty() ? std::vector{row.rowid} : table.numbers_of(row.key_of, row.rowid);
+  std::string name = table.name;
+  if (table.follows_names && !known->second.empty()) {
+    // Where it is not clear which table that is, no row of it is found there either.
+    DOSQL_ASSIGN_OR_RETURN(const std::optional<std::string> there, rows_.name_in(commit, table));
+    name = there.value_or("");
+  }
   std::vector<version::MovedRun> found;
   std::ranges::copy_if(known->second, std::back_inserter(found), [&](const version::MovedRun& run) {
-    if (raw(run.source) == 0 || (!run.table.empty() && !sql::equals_ignoring_case(run.table, table.name)))
+    if (raw(run.source) == 0 || (!run.table.empty() && !sql::equals_ignoring_case(run.table, name)))
       return false;
     // A key stays what it is.
     if (!row.key_of.empty() && run.now != run.first) return false;
