@@ -137,6 +137,8 @@ Status TableMerge::take(KeyedChange& change) {
     their_numbers_ = table_.numbers_of(change.theirs, change.rowid_theirs);
   meeting_ = Meeting::kTwoRows;
   if (brought_ != nullptr && !change.in_base && !table_.has_key(change.theirs)) meet(change);
+  // It may be another row of which nothing would be left.
+  if (meeting_ == Meeting::kUnknown && preference_ == Preference::kTheirs) preference_ = Preference::kNone;
   follow(change);
   return change.in_base ? take_update(change) : insert_new(change);
 }
