@@ -277,6 +277,20 @@ TEST(MergeBroughtExchanged, TablesKeepTheirRows) {
   EXPECT_EQ(session.rows("SELECT u, a FROM p UNION ALL SELECT u, a FROM q ORDER BY u"), "other|0\nq|0");
 }
 
+// What both branches made under one name had no row when they parted.
+TEST(MergeBroughtExchanged, TablesMadeOnBothBranchesHaveRowsOfTheirOwn) {
+  const std::string makes = "CREATE TABLE t(id INTEGER PRIMARY KEY AUTOINCREMENT, u, a); ";
+  BranchSession session("CREATE BRANCH x; " + makes + "INSERT INTO t VALUES(1, 's', 0); CHECKOUT x; " +
+                        makes + "INSERT INTO t VALUES(1, 'r', 0); UPDATE t SET a = 1");
+  const std::uint64_t lsn = session.newest_lsn();
+  session.run("CHECKOUT main");
+  for (const char* const strategy : {"", " STRATEGY theirs"}) {
+    const auto found = session.conflicts_of(fmt::format("CHERRY PICK LSN {}{}", lsn, strategy));
+    ASSERT_EQ(found.size(), 1u);
+    EXPECT_EQ(found[0].kind, "key_collision");
+  }
+}
+
 // main has s under the number of r, a row of f, and what it merges is not committed yet.
 class MergeBroughtInTransaction : public ::testing::Test {
  protected:
