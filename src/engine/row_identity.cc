@@ -262,7 +262,8 @@ Result<RowIdentity::Step> RowIdentity::go_to_source(const MergedTable& table, co
       otherwise.emplace(*source, there);
     }
   }
-  if (!to && as_it_came) return Step::kBegan;
+  // Its transaction may have changed what it brought in the place of another row.
+  if (!to && as_it_came) return otherwise ? Step::kUnknown : Step::kBegan;
   if (!to && unsure) return Step::kUnknown;
   if (!to) to = otherwise;
   if (to) {
