@@ -13,9 +13,9 @@
 #include <vector>
 
 #include "engine/connection_state.h"
+#include "engine/our_rows.h"
 #include "engine/rebased_changes.h"
 #include "engine/row_identity.h"
-#include "engine/table_statements.h"
 #include "merge/row_merge.h"
 #include "sql/lexer.h"
 
@@ -49,7 +49,7 @@ class MeetingRows {
         table_(table),
         by_row_(by_row && table.known_by_rowid()),
         brought_(brought),
-        statements_(context.connection, table, context.encoding) {}
+        ours_(context, table) {}
 
   Status find(RebasedChanges changes) {
     KeyedChange change;
@@ -155,11 +155,11 @@ class MeetingRows {
   Result<bool> is_other_than_base(const Numbers& numbers) {
     VersionRows& rows = context_.identity->rows();
     for (const Number number : numbers) {
-      DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> ours, statements_.find({.rowid = number}));
+      DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> ours, ours_.find({.rowid = number}));
       // Whatever base calls the table and its columns.
       DOSQL_ASSIGN_OR_RETURN(const VersionRows::Found in_base,
                              table_.places ? rows.find_merged(base_, table_, {.rowid = number})
-                                           : rows.find(base_, table_, {.rowid = number}));
+                                           : rows.find(base_, ours_.followed(), {.rowid = number}));
       if (!in_base.known || ours.has_value() != in_base.row.has_value()) return true;
       if (!ours) continue;
       const auto here = ours->row.values();
@@ -173,50 +173,12 @@ class MeetingRows {
 
   // Whether the row of the version is what ours has there.
   Result<SameRow> is_ours(const ReadPoint& version, Number number, Number here) {
-    // What the open transaction brought is on no way.
-    bool is_another = false;
-    for (const Brought::Run& one : brought_.runs) {
-      if (!one.pending || raw(one.run.source) == 0 || !version::has_here(one.run, here)) continue;
-      const Number there = version::number_there(one.run, here);
-      if (one.run.source == version::kLostSource) return SameRow::kUnknown;
-      const auto source = context_.connection.core().store().at_commit(one.run.source);
-      if (!source) return SameRow::kUnknown;
-      DOSQL_ASSIGN_OR_RETURN(const VersionRows::Found row,
-                             context_.identity->rows().find(*source, table_, {.rowid = there}));
-      if (!row.row) continue;
-      DOSQL_ASSIGN_OR_RETURN(const SameRow same, compare(version, number, {*source}, there));
-      if (same != SameRow::kNo) return same;
-      is_another = true;
-    }
-    if (is_another) return SameRow::kNo;
-    DOSQL_ASSIGN_OR_RETURN(const std::optional<ReadPoint> way, way_of(here));
-    return way ? compare(version, number, {*way}, here) : SameRow::kUnknown;
-  }
-
-  // Which of the versions that the open transaction is made of it has the row from; none: it changed it.
-  Result<std::optional<ReadPoint>> way_of(Number here) {
-    const RowSide& side = context_.our_side;
-    if (side.merged.empty()) return std::optional(side.point);
-    DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> ours, statements_.find({.rowid = here}));
-    std::vector<ReadPoint> ways{side.point};
-    ways.insert(ways.end(), side.merged.begin(), side.merged.end());
-    std::optional<ReadPoint> only;
-    std::size_t count = 0;
-    for (const ReadPoint& way : ways) {
-      DOSQL_ASSIGN_OR_RETURN(const VersionRows::Found there,
-                             context_.identity->rows().find(way, table_, {.rowid = here}));
-      if (!there.row) continue;
-      if (ours && there.row->values().size() == ours->row.values().size() &&
-          merge::same_row(there.row->values(), ours->row.values()))
-        return std::optional(way);
-      only = way;
-      ++count;
-    }
-    return count == 1 ? only : std::optional<ReadPoint>();
+    return ours_.compare(version, {.rowid = number}, {.rowid = here}, &base_);
   }
 
   Result<SameRow> compare(const ReadPoint& version, Number number, const RowSide& side, Number there) {
-    return context_.identity->compare(table_, {.rowid = number}, version, {.rowid = there}, side, &base_);
+    return context_.identity->compare(ours_.followed(), {.rowid = number}, version, {.rowid = there}, side,
+                                      &base_);
   }
 
   // By `is_same` of those numbers; what it says first of all is the number itself.
@@ -240,7 +202,7 @@ class MeetingRows {
 
   Result<Counterpart> find_in_ours(const ReadPoint& version, Number number, const Numbers& numbers) {
     return counterpart(number, numbers, [&](Number here) -> Result<SameRow> {
-      DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> ours, statements_.find({.rowid = here}));
+      DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> ours, ours_.find({.rowid = here}));
       if (!ours) return SameRow::kNo;
       DOSQL_ASSIGN_OR_RETURN(const SameRow same, is_ours(version, number, here));
       return same == SameRow::kNo && here == number && is_lost(numbers) ? SameRow::kUnknown : same;
@@ -258,13 +220,14 @@ class MeetingRows {
   }
 
   Status settle_new(Number number, std::span<const diff::Field> row, const Numbers& numbers) {
-    DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> here, statements_.find({.rowid = number}));
+    DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> here, ours_.find({.rowid = number}));
     if (here && merge::same_row(here->row.values(), row)) return {};
     DOSQL_ASSIGN_OR_RETURN(const Counterpart ours, find_in_ours(their_side_.point, number, numbers));
     if (ours.number && *ours.number != number) {
       // A row of base: what theirs has under that number is what became of it.
-      DOSQL_ASSIGN_OR_RETURN(const VersionRows::Found in_base,
-                             context_.identity->rows().find(base_, table_, {.rowid = *ours.number}));
+      DOSQL_ASSIGN_OR_RETURN(
+          const VersionRows::Found in_base,
+          context_.identity->rows().find(base_, ours_.followed(), {.rowid = *ours.number}));
       if (in_base.row) {
         DOSQL_ASSIGN_OR_RETURN(const SameRow same, compare(base_, *ours.number, their_side_, number));
         if (same == SameRow::kYes) return {};
@@ -284,9 +247,9 @@ class MeetingRows {
     DOSQL_ASSIGN_OR_RETURN(const Counterpart ours, find_in_ours(their_side_.point, number, numbers));
     if (!ours.number || *ours.number == number) return {};
     DOSQL_ASSIGN_OR_RETURN(const VersionRows::Found in_base,
-                           context_.identity->rows().find(base_, table_, {.rowid = *ours.number}));
+                           context_.identity->rows().find(base_, ours_.followed(), {.rowid = *ours.number}));
     if (in_base.row) return {};
-    DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> here, statements_.find({.rowid = *ours.number}));
+    DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> here, ours_.find({.rowid = *ours.number}));
     const Resolution* const resolution =
         context_.settle(context_.counts_of(table_.name),
                         {.kind = merge::ConflictKind::kKeyCollision,
@@ -321,7 +284,7 @@ class MeetingRows {
 
   Status take_apart(Group& group) {
     for (const Number number : group.numbers) {
-      DOSQL_ASSIGN_OR_RETURN(std::optional<FoundRow> ours, statements_.find({.rowid = number}));
+      DOSQL_ASSIGN_OR_RETURN(std::optional<FoundRow> ours, ours_.find({.rowid = number}));
       if (ours) group.ours.emplace(number, *std::move(ours));
     }
     std::set<Number> of_base;  // in theirs
@@ -392,6 +355,7 @@ class MeetingRows {
       brought_.told.insert(address);
     } else {
       context_.doubts[table_.name].ours.add(address);
+      if (!is_free) context_.doubts[table_.name].strangers.add(address);
     }
     RowPair& pair = changed.emplace_back();
     pair.base = with_number(before, address);
@@ -417,7 +381,7 @@ class MeetingRows {
   const MergedTable& table_;
   const bool by_row_;
   Brought& brought_;
-  TableStatements statements_;
+  OurRows ours_;
   std::map<Number, Group> groups_;               // by the lowest number
   std::unordered_map<Number, bool> is_changed_;  // likewise: whether ours has something else than base
   std::set<Number> rebased_;

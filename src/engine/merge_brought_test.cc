@@ -198,6 +198,155 @@ TEST(MergeBroughtChildren, ArePickedToTheirOwnParentOnly) {
   EXPECT_EQ(session.rows("SELECT n, means FROM p JOIN c ON c.p = p.id"), "f|f");
 }
 
+// --- Another row under the number ---
+
+// A commit that does something to r, and a branch x where its table, and what it is known by, has another
+// name, and the number another row.
+class MergeBroughtRenamed : public ::testing::Test {
+ protected:
+  MergeBroughtRenamed()
+      : session_(
+            "CREATE TABLE t(id INTEGER PRIMARY KEY AUTOINCREMENT, u, a); "
+            "CREATE TABLE c(id INTEGER PRIMARY KEY, t REFERENCES t(id)); CREATE BRANCH x; "
+            "INSERT INTO t VALUES(2, 'r', 0)") {
+    inserts_ = session_.newest_lsn();
+    updates_ = commit("UPDATE t SET a = 1");
+    refers_ = commit("INSERT INTO c VALUES(1, 2)");
+    session_.run("DELETE FROM c");
+    deletes_ = commit("DELETE FROM t");
+    session_.run("CHECKOUT x; ALTER TABLE t RENAME TO n; ALTER TABLE n RENAME COLUMN id TO number");
+    session_.run("INSERT INTO n VALUES(2, 's', 7)");
+  }
+  std::uint64_t commit(const std::string& sql) {
+    session_.run(sql);
+    return session_.newest_lsn();
+  }
+  static std::string pick(std::uint64_t lsn) { return fmt::format("CHERRY PICK LSN {}", lsn); }
+  void expect_conflict(const std::string& sql, const std::string& kind) {
+    const auto found = session_.conflicts_of(sql);
+    ASSERT_EQ(found.size(), 1u) << sql;
+    EXPECT_EQ(found[0].kind, kind);
+    EXPECT_EQ(session_.rows("SELECT * FROM n"), "2|s|7");
+  }
+
+  BranchSession session_;
+  std::uint64_t inserts_ = 0;
+  std::uint64_t updates_ = 0;
+  std::uint64_t refers_ = 0;
+  std::uint64_t deletes_ = 0;
+};
+
+TEST_F(MergeBroughtRenamed, IsLeftAlone) {
+  for (const char* const strategy : {"", " STRATEGY theirs"}) {
+    expect_conflict(pick(updates_) + strategy, "key_collision");
+    expect_conflict(pick(deletes_) + strategy, "update_delete");
+    expect_conflict(pick(refers_) + strategy, "foreign_key");
+  }
+}
+
+TEST_F(MergeBroughtRenamed, WhatIsDecidedAboutItIsDone) {
+  session_.run(pick(updates_) + " STRATEGY manual");
+  session_.run("SELECT dosql_resolve_conflict(id, 'theirs') FROM dosql_conflicts; COMPLETE MERGE");
+  EXPECT_EQ(session_.rows("SELECT * FROM n"), "2|r|1");
+}
+
+TEST_F(MergeBroughtRenamed, TheRowIsFoundOnceItIsThere) {
+  session_.run("DROP TABLE c; " + pick(inserts_) + "; " + pick(updates_));
+  EXPECT_EQ(session_.rows("SELECT * FROM n"), "2|s|7\n3|r|1");
+  session_.run(pick(deletes_));
+  EXPECT_EQ(session_.rows("SELECT * FROM n"), "2|s|7");
+}
+
+// Names may go from table to table.
+TEST(MergeBroughtExchanged, TablesKeepTheirRows) {
+  BranchSession session(
+      "CREATE TABLE p(id INTEGER PRIMARY KEY AUTOINCREMENT, u, a); "
+      "CREATE TABLE q(id INTEGER PRIMARY KEY AUTOINCREMENT, u, a); INSERT INTO q VALUES(2, 'q', 0); "
+      "CREATE BRANCH x; INSERT INTO p VALUES(2, 'p', 0); UPDATE p SET a = 1");
+  const std::uint64_t lsn = session.newest_lsn();
+  session.run(
+      "CHECKOUT x; ALTER TABLE p RENAME TO z; ALTER TABLE q RENAME TO p; ALTER TABLE z RENAME TO q; "
+      "INSERT INTO q VALUES(2, 'other', 0)");
+  const std::string pick = fmt::format("CHERRY PICK LSN {}", lsn);
+  for (const char* const strategy : {"", " STRATEGY theirs"}) {
+    const auto found = session.conflicts_of(pick + strategy);
+    ASSERT_EQ(found.size(), 1u);
+    EXPECT_EQ(found[0].kind, "key_collision");
+    EXPECT_EQ(found[0].table, "q");
+  }
+  EXPECT_EQ(session.rows("SELECT u, a FROM p UNION ALL SELECT u, a FROM q ORDER BY u"), "other|0\nq|0");
+}
+
+// What both branches made under one name had no row when they parted.
+TEST(MergeBroughtExchanged, TablesMadeOnBothBranchesHaveRowsOfTheirOwn) {
+  const std::string makes = "CREATE TABLE t(id INTEGER PRIMARY KEY AUTOINCREMENT, u, a); ";
+  BranchSession session("CREATE BRANCH x; " + makes + "INSERT INTO t VALUES(1, 's', 0); CHECKOUT x; " +
+                        makes + "INSERT INTO t VALUES(1, 'r', 0); UPDATE t SET a = 1");
+  const std::uint64_t lsn = session.newest_lsn();
+  session.run("CHECKOUT main");
+  for (const char* const strategy : {"", " STRATEGY theirs"}) {
+    const auto found = session.conflicts_of(fmt::format("CHERRY PICK LSN {}{}", lsn, strategy));
+    ASSERT_EQ(found.size(), 1u);
+    EXPECT_EQ(found[0].kind, "key_collision");
+  }
+}
+
+// main has s under the number of r, a row of f, and what it merges is not committed yet.
+class MergeBroughtInTransaction : public ::testing::Test {
+ protected:
+  MergeBroughtInTransaction()
+      : session_(
+            "CREATE TABLE t(id INTEGER PRIMARY KEY AUTOINCREMENT, u, a); CREATE BRANCH f; "
+            "INSERT INTO t VALUES(1, 's', 0), (5, 'm', 0); UPDATE t SET a = 1 WHERE u = 'm'") {
+    ours_ = session_.newest_lsn();
+    session_.run(
+        "CHECKOUT f; INSERT INTO t VALUES(1, 'r', 0), (5, 'n', 0); UPDATE t SET a = 2 WHERE u = 'r'");
+    theirs_ = session_.newest_lsn();
+    session_.run("UPDATE t SET a = 3 WHERE u = 'r'; CHECKOUT main; BEGIN");
+  }
+  static std::string pick(std::uint64_t lsn) { return fmt::format("CHERRY PICK LSN {}", lsn); }
+  std::string rows() { return session_.rows("SELECT u, a FROM t ORDER BY u"); }
+
+  BranchSession session_;
+  std::uint64_t ours_ = 0;
+  std::uint64_t theirs_ = 0;
+};
+
+TEST_F(MergeBroughtInTransaction, TheRowIsFoundUnderItsNewNumber) {
+  session_.run("MERGE BRANCH f; " + pick(theirs_) + " STRATEGY theirs; COMMIT");
+  EXPECT_EQ(rows(), "m|1\nn|0\nr|2\ns|0");
+}
+
+TEST_F(MergeBroughtInTransaction, WhereItIsGoneNoOtherTakesItsPlace) {
+  session_.run("MERGE BRANCH f; DELETE FROM t WHERE u = 'r'");
+  for (const char* const strategy : {"", " STRATEGY theirs"}) {
+    const auto found = session_.conflicts_of(pick(theirs_) + strategy);
+    ASSERT_EQ(found.size(), 1u);
+    EXPECT_EQ(found[0].kind, "key_collision");
+  }
+  EXPECT_EQ(rows(), "m|1\nn|0\ns|0");
+}
+
+TEST_F(MergeBroughtInTransaction, WhatCameInThePlaceOfAnotherRowIsNotThat) {
+  session_.run("DELETE FROM t WHERE u = 'm'; MERGE BRANCH f");
+  for (const char* const strategy : {"", " STRATEGY theirs"}) {
+    const auto found = session_.conflicts_of(pick(ours_) + strategy);
+    ASSERT_EQ(found.size(), 1u);
+    EXPECT_EQ(found[0].kind, "key_collision");
+  }
+  EXPECT_EQ(rows(), "n|0\nr|3\ns|0");
+}
+
+TEST_F(MergeBroughtInTransaction, NorIsWhatItInserted) {
+  session_.run("INSERT INTO t VALUES(9, 'new', 0); COMMIT; CHECKOUT f; INSERT INTO t VALUES(8, 'o', 0)");
+  session_.run("UPDATE t SET a = 4 WHERE u = 'o'");
+  const std::uint64_t lsn = session_.newest_lsn();
+  session_.run("CHECKOUT main; BEGIN; INSERT INTO t VALUES(8, 'newer', 0)");
+  const auto found = session_.conflicts_of(pick(lsn) + " STRATEGY theirs");
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].kind, "key_collision");
+}
+
 // --- Random histories ---
 
 // Rows have numbers of their own on all branches, so that no merge has to give any others: each number is one

@@ -11,6 +11,12 @@
 
 namespace dosql::engine {
 
+MergedTable MergedTable::followed() const {
+  MergedTable table = *this;
+  table.follows_names = places != nullptr && !is_virtual;
+  return table;
+}
+
 bool MergedTable::has_key(std::span<const diff::Field> row) const {
   return !known_by_rowid() && std::ranges::none_of(key, [&](const Key& part) {
     return row[part.column].type == diff::FieldType::kNull;

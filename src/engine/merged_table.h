@@ -65,6 +65,8 @@ struct MergedTable {
   // How base and theirs store these columns.
   merge::ChangeColumns changes;
 
+  // The same for who follows names, where they can be followed.
+  MergedTable followed() const;
   bool known_by_rowid() const { return key.empty(); }
   // Whether the row is known by its key: a NULL in it is none.
   bool has_key(std::span<const diff::Field> row) const;

@@ -146,6 +146,12 @@ Result<RowIdentity::Step> RowIdentity::go_to_merged(const MergedTable& table, Tr
     DOSQL_ASSIGN_OR_RETURN(const Found there, rows_.find(merged, table, trace.row));
     if (!there.known) return Step::kUnknown;
     if (!there.row || (as_it_came && !is_same_content(there, came))) continue;
+    if (!as_it_came) {
+      DOSQL_ASSIGN_OR_RETURN(const ReadPoint merge, at_version(trace.at.branch, event.version));
+      DOSQL_ASSIGN_OR_RETURN(const SameRow same, stayed(table, trace.row, merge, merged, there));
+      if (same == SameRow::kNo) continue;
+      if (same == SameRow::kUnknown) return Step::kUnknown;
+    }
     trace = trace_from(merged, trace.row);
     return Step::kDone;
   }
@@ -173,25 +179,53 @@ Result<RowIdentity::Step> RowIdentity::step_over_brought(const MergedTable& tabl
   return step == Step::kBegan ? Step::kDone : step;
 }
 
+Result<SameRow> RowIdentity::stayed(const MergedTable& table, const RowAddress& row, const ReadPoint& merge,
+                                    const ReadPoint& merged, const Found& there) {
+  if (!row.key_of.empty()) return SameRow::kYes;
+  DOSQL_ASSIGN_OR_RETURN(const auto runs, brought_runs(table, merge));
+  SameRow same = SameRow::kYes;
+  for (const version::MovedRun& run : runs) {
+    if (run.source != merged.lsn || run.now == run.first || !version::has_there(run, row.rowid)) continue;
+    DOSQL_ASSIGN_OR_RETURN(const Found found,
+                           rows_.find(merge, table, {.rowid = version::number_here(run, row.rowid)}));
+    if (found.row && is_same_content(found, there)) return SameRow::kNo;
+    same = SameRow::kUnknown;
+  }
+  return same;
+}
+
 Result<std::vector<version::MovedRun>> RowIdentity::brought_runs(const MergedTable& table,
-                                                                 const RowAddress& row,
                                                                  const ReadPoint& commit) {
   auto known = brought_.find(commit.lsn);
   if (known == brought_.end()) {
     DOSQL_ASSIGN_OR_RETURN(std::vector<version::MovedRun> runs, version::brought_by(store_, commit));
     known = brought_.emplace(commit.lsn, std::move(runs)).first;
   }
-  const std::vector<std::int64_t> numbers =
-      row.key_of.empty() ? std::vector{row.rowid} : table.numbers_of(row.key_of, row.rowid);
+  std::string name = table.name;
+  if (table.follows_names && !known->second.empty()) {
+    // Where it is not clear which table that is, no row of it is found there either.
+    DOSQL_ASSIGN_OR_RETURN(const std::optional<std::string> there, rows_.name_in(commit, table));
+    name = there.value_or("");
+  }
   std::vector<version::MovedRun> found;
   std::ranges::copy_if(known->second, std::back_inserter(found), [&](const version::MovedRun& run) {
-    if (raw(run.source) == 0 || (!run.table.empty() && !sql::equals_ignoring_case(run.table, table.name)))
-      return false;
-    // A key stays what it is.
-    if (!row.key_of.empty() && run.now != run.first) return false;
-    return std::ranges::any_of(numbers, [&](std::int64_t number) { return version::has_here(run, number); });
+    return raw(run.source) != 0 && (run.table.empty() || sql::equals_ignoring_case(run.table, name));
   });
   return found;
+}
+
+Result<std::vector<version::MovedRun>> RowIdentity::brought_runs(const MergedTable& table,
+                                                                 const RowAddress& row,
+                                                                 const ReadPoint& commit) {
+  DOSQL_ASSIGN_OR_RETURN(std::vector<version::MovedRun> runs, brought_runs(table, commit));
+  const std::vector<std::int64_t> numbers =
+      row.key_of.empty() ? std::vector{row.rowid} : table.numbers_of(row.key_of, row.rowid);
+  std::erase_if(runs, [&](const version::MovedRun& run) {
+    // A key stays what it is.
+    if (!row.key_of.empty() && run.now != run.first) return true;
+    return std::ranges::none_of(numbers, [&](std::int64_t number) { return version::has_here(run, number); });
+  });
+  return runs;
 }
 
 Result<RowIdentity::Step> RowIdentity::go_to_source(const MergedTable& table, const ReadPoint& commit,
@@ -228,7 +262,8 @@ Result<RowIdentity::Step> RowIdentity::go_to_source(const MergedTable& table, co
       otherwise.emplace(*source, there);
     }
   }
-  if (!to && as_it_came) return Step::kBegan;
+  // Its transaction may have changed what it brought in the place of another row.
+  if (!to && as_it_came) return otherwise ? Step::kUnknown : Step::kBegan;
   if (!to && unsure) return Step::kUnknown;
   if (!to) to = otherwise;
   if (to) {

@@ -109,11 +109,18 @@ class RowIdentity {
   // To a merged version that has the row, and as it came if `as_it_came`. kBegan: there is none.
   Result<Step> go_to_merged(const MergedTable& table, Trace& trace, const Event& event, const Found& came,
                             bool as_it_came);
+  // Whether a merge gave the row that a merged version has there another number: what has that in it is
+  // another row then. kUnknown: it notes one under which that row is not as it was.
+  Result<SameRow> stayed(const MergedTable& table, const RowAddress& row, const version::ReadPoint& merge,
+                         const version::ReadPoint& merged, const Found& there);
   // To where the row of a commit came from by its notes: under another number as it is in the commit, under
   // the same one as it may be. kUnknown: under another number only otherwise. kBegan: they say nothing of it.
   Result<Step> go_to_source(const MergedTable& table, const version::ReadPoint& commit, const Found& came,
                             bool as_it_came, Trace& trace);
-  // Those of the commit that say where this row came from.
+  // Those of the commit about this table.
+  Result<std::vector<version::MovedRun>> brought_runs(const MergedTable& table,
+                                                      const version::ReadPoint& commit);
+  // Those of them that say where this row came from.
   Result<std::vector<version::MovedRun>> brought_runs(const MergedTable& table, const RowAddress& row,
                                                       const version::ReadPoint& commit);
   // Both are versions of one branch.

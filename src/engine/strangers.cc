@@ -1,6 +1,7 @@
 #include "engine/strangers.h"
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <set>
 #include <span>
@@ -10,9 +11,9 @@
 
 #include "diff/row.h"
 #include "engine/doubtful_numbers.h"
+#include "engine/our_rows.h"
 #include "engine/rebased_changes.h"
 #include "engine/row_identity.h"
-#include "engine/table_statements.h"
 #include "merge/row_merge.h"
 #include "sql/lexer.h"
 
@@ -86,15 +87,16 @@ class Strangers {
     if (!by_number && numbers.empty() && (references.empty() || !in_ours_)) return {};
     DOSQL_ASSIGN_OR_RETURN(merge::KeyedChanges all, theirs_.changes(task.base, task.theirs, table));
     RebasedChanges changes(context_, table, std::move(all));
-    TableStatements ours(context_.connection, table, context_.encoding);
+    OurRows& ours = ours_of(table);
     KeyedChange change;
     while (true) {
       DOSQL_ASSIGN_OR_RETURN(const bool found, changes.next(change));
       // Those that follow have been traced.
       if (!found || changes.rebased() != nullptr) return {};
-      if (!change.in_theirs) continue;
-      if (change.in_base && !changes.is_instead() && (by_number || !numbers.empty()))
+      const bool is_known = change.in_base && !changes.is_instead() && (by_number || !numbers.empty());
+      if (is_known && (change.in_theirs || context_.only_changes))
         DOSQL_RETURN_IF_ERROR(look_at(table, ours, change, numbers));
+      if (!change.in_theirs) continue;
       for (const Reference& reference : references) {
         const Field& value = change.theirs[reference.column];
         const bool is_new = !change.in_base || !diff::same_value(change.base[reference.column], value);
@@ -104,7 +106,7 @@ class Strangers {
     }
   }
 
-  Status look_at(const MergedTable& table, TableStatements& statements, const KeyedChange& change,
+  Status look_at(const MergedTable& table, OurRows& ours, const KeyedChange& change,
                  const std::vector<Reference>& numbers) {
     if (!table.known_by_rowid() && !table.has_key(change.base)) return {};
     RowAddress address{.rowid = change.rowid_base};
@@ -116,18 +118,24 @@ class Strangers {
         if (meant) runs.add(*meant);
       }
     };
-    if (in_theirs_) {
-      DOSQL_ASSIGN_OR_RETURN(const bool same,
-                             context_.identity->is_same(table, address, source_.base, {source_.theirs}));
+    if (in_theirs_ && change.in_theirs) {
+      DOSQL_ASSIGN_OR_RETURN(const bool same, context_.identity->is_same(ours.followed(), address,
+                                                                         source_.base, {source_.theirs}));
       if (!same) add(context_.doubts[table.name].theirs);
     }
     if (!in_ours_) return {};
-    DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> ours, statements.find(address));
-    if (!ours || merge::same_row(ours->row.values(), change.base)) return {};
-    DOSQL_ASSIGN_OR_RETURN(const bool same,
-                           context_.identity->is_same(table, address, source_.base, context_.our_side));
-    if (!same) add(context_.doubts[table.name].ours);
+    DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> here, ours.find(address));
+    if (!here || merge::same_row(here->row.values(), change.base)) return {};
+    DOSQL_ASSIGN_OR_RETURN(const SameRow same, ours.compare(source_.base, address, address));
+    if (same != SameRow::kNo) return {};
+    Doubts& doubts = context_.doubts[table.name];
+    add(doubts.ours);
+    if (context_.only_changes) add(doubts.strangers);
     return {};
+  }
+
+  OurRows& ours_of(const MergedTable& table) {
+    return ours_.try_emplace(&table, context_, table).first->second;
   }
 
   // Where ours has base's row there is nothing to trace.
@@ -135,18 +143,17 @@ class Strangers {
     const MergedTable& table = parent.merged;
     if (!looked_at_.insert({&parent, number}).second) return {};
     const RowAddress address{.rowid = number};
-    VersionRows& rows = context_.identity->rows();
-    DOSQL_ASSIGN_OR_RETURN(const VersionRows::Found in_base, rows.find(source_.base, table, address));
+    OurRows& ours = ours_of(table);
+    DOSQL_ASSIGN_OR_RETURN(const VersionRows::Found in_base,
+                           context_.identity->rows().find(source_.base, ours.followed(), address));
     if (!in_base.row) return {};
-    TableStatements statements(context_.connection, table, context_.encoding);
-    DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> ours, statements.find(address));
-    if (!ours) return {};
-    const Values here = ours->row.values();
+    DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> found, ours.find(address));
+    if (!found) return {};
+    const Values here = found->row.values();
     const Values there = in_base.row->values();
     if (here.size() == there.size() && merge::same_row(here, there)) return {};
-    DOSQL_ASSIGN_OR_RETURN(const bool same,
-                           context_.identity->is_same(table, address, source_.base, context_.our_side));
-    if (!same) context_.doubts[table.name].ours.add(number);
+    DOSQL_ASSIGN_OR_RETURN(const SameRow same, ours.compare(source_.base, address, address));
+    if (same == SameRow::kNo) context_.doubts[table.name].ours.add(number);
     return {};
   }
 
@@ -157,6 +164,7 @@ class Strangers {
   const ForeignKeys& keys_;
   bool in_ours_ = false;
   bool in_theirs_ = false;
+  std::map<const MergedTable*, OurRows> ours_;
   std::set<std::pair<const TableTask*, std::int64_t>> looked_at_;
 };
 

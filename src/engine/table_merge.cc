@@ -137,6 +137,8 @@ Status TableMerge::take(KeyedChange& change) {
     their_numbers_ = table_.numbers_of(change.theirs, change.rowid_theirs);
   meeting_ = Meeting::kTwoRows;
   if (brought_ != nullptr && !change.in_base && !table_.has_key(change.theirs)) meet(change);
+  // It may be another row of which nothing would be left.
+  if (meeting_ == Meeting::kUnknown && preference_ == Preference::kTheirs) preference_ = Preference::kNone;
   follow(change);
   return change.in_base ? take_update(change) : insert_new(change);
 }
@@ -253,6 +255,11 @@ RowName TableMerge::name_of(const KeyedChange& change) const {
 
 Preference TableMerge::preference_about(const KeyedChange& change) const {
   if (context_.effects != nullptr) return Preference::kNone;
+  if (context_.preference == Preference::kTheirs && doubts_ != nullptr && change.in_base) {
+    const std::vector<std::int64_t> numbers = table_.numbers_of(change.base, change.rowid_base);
+    const auto is_stranger = [&](std::int64_t number) { return doubts_->strangers.contains(number); };
+    if (std::ranges::any_of(numbers, is_stranger)) return Preference::kNone;
+  }
   if (context_.rebased.empty()) return context_.preference;
   const auto rebased = context_.rebased.find(name_of(change));
   const bool takes_theirs = rebased != context_.rebased.end() && rebased->second.takes_theirs;

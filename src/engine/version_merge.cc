@@ -146,29 +146,63 @@ Result<RowSide> our_side(ConnectionState& connection) {
   return side;
 }
 
-// What is picked may have been brought to where it was picked from, and have had another number before:
-// commits that neither side contains say so.
-Status find_noted_sources(version::VersionStore& store, const ReadPoint& base, MergeContext& context) {
-  std::set<Lsn> known;
-  std::set<Lsn> asked{Lsn{}, version::kLostSource};
-  for (const NotedMerge& noted : context.noted_merges) {
-    if (!noted.pending) known.insert(noted.moved.commit.lsn);
-  }
-  for (std::size_t i = 0; i < context.noted_merges.size(); ++i) {
-    const std::vector<version::MovedRun> runs = context.noted_merges[i].moved.runs;
-    for (const version::MovedRun& run : runs) {
-      if (run.from != version::kBrought || !asked.insert(run.source).second) continue;
-      const auto source = store.at_commit(run.source);
-      if (!source) continue;
-      DOSQL_ASSIGN_OR_RETURN(std::vector<version::MovedBy> brought,
-                             version::brought_since(store, base, std::span(&*source, 1)));
-      for (version::MovedBy& one : brought) {
-        if (known.insert(one.commit.lsn).second) context.noted_merges.push_back({.moved = std::move(one)});
-      }
+// That a row was brought under the number that it had is found by who traces it.
+bool is_found_by_traces(const version::MovedRun& run) {
+  return run.from == version::kBrought && run.now == run.first && run.source != version::kLostSource;
+}
+
+// Adds what commits say that they brought, those that are known set aside.
+class NotedBrought {
+ public:
+  NotedBrought(version::VersionStore& store, MergeContext& context) : store_(store), context_(context) {
+    for (const NotedMerge& noted : context.noted_merges) {
+      if (!noted.pending) known_.insert(noted.moved.commit.lsn);
     }
   }
-  return {};
-}
+
+  // What is picked may have been brought to where it was picked from, and have had another number before:
+  // commits that neither side contains say so.
+  Status find_sources(const ReadPoint& base) {
+    std::set<Lsn> asked{Lsn{}, version::kLostSource};
+    for (std::size_t i = 0; i < context_.noted_merges.size(); ++i) {
+      const std::vector<version::MovedRun> runs = context_.noted_merges[i].moved.runs;
+      for (const version::MovedRun& run : runs) {
+        if (run.from != version::kBrought || !asked.insert(run.source).second) continue;
+        const auto source = store_.at_commit(run.source);
+        if (!source) continue;
+        DOSQL_ASSIGN_OR_RETURN(std::vector<version::MovedBy> brought,
+                               version::brought_since(store_, base, std::span(&*source, 1)));
+        for (version::MovedBy& one : brought) add(std::move(one));
+      }
+    }
+    return {};
+  }
+
+  // A REVERT or CHERRY PICK is counted from a version that may have the row under another number itself: what
+  // gave it one before that counts, too. Tables are to be paired for as few commits as possible.
+  Status find_all(std::span<const ReadPoint> sides) {
+    constexpr ReadPoint kBeginning{.branch = kMainBranch};
+    DOSQL_ASSIGN_OR_RETURN(std::vector<version::MovedBy> brought,
+                           version::brought_since(store_, kBeginning, sides));
+    for (version::MovedBy& one : brought) add(std::move(one));
+    DOSQL_RETURN_IF_ERROR(find_sources(kBeginning));
+    for (NotedMerge& noted : context_.noted_merges) {
+      if (!noted.pending) std::erase_if(noted.moved.runs, is_found_by_traces);
+    }
+    std::erase_if(context_.noted_merges, [](const NotedMerge& noted) { return noted.moved.runs.empty(); });
+    return {};
+  }
+
+ private:
+  void add(version::MovedBy brought) {
+    if (known_.insert(brought.commit.lsn).second)
+      context_.noted_merges.push_back({.moved = std::move(brought)});
+  }
+
+  version::VersionStore& store_;
+  MergeContext& context_;
+  std::set<Lsn> known_;
+};
 
 // What merges made doubtful since the bases, those of the open transaction included.
 Status find_noted_merges(ConnectionState& connection, const VersionMerge& what, MergeContext& context) {
@@ -201,8 +235,14 @@ Status find_noted_merges(ConnectionState& connection, const VersionMerge& what, 
     std::erase_if(runs, [&](const version::MovedRun& run) { return (run.from & from) == 0; });
     context.noted_merges.push_back({.moved = {ours, std::move(runs)}, .in_ours = true, .pending = true});
   }
-  for (const ReadPoint& base : what.bases) DOSQL_RETURN_IF_ERROR(find_noted_sources(store, base, context));
-  return {};
+  NotedBrought brought(store, context);
+  if (!what.only_changes) {
+    for (const ReadPoint& base : what.bases) DOSQL_RETURN_IF_ERROR(brought.find_sources(base));
+    return {};
+  }
+  std::vector<ReadPoint> sides = our_side;
+  sides.insert(sides.end(), {what.bases[0], what.theirs});
+  return brought.find_all(sides);
 }
 
 // `numbers`: by those in the source the ones here.

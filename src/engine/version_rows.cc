@@ -231,7 +231,9 @@ Result<VersionRows::Found> VersionRows::find(const ReadPoint& point, const Merge
   if (raw(point.version) == 0) return Found{.known = true, .row = std::nullopt};
   if (table.follows_names) {
     DOSQL_ASSIGN_OR_RETURN(const There* const found, there(point, table));
-    if (!found->is_clear || !found->has_table || !found->has_key) return Found();
+    if (!found->is_clear) return Found();
+    if (!found->has_table) return Found{.known = true, .row = std::nullopt};
+    if (!found->has_key) return Found();
     DOSQL_ASSIGN_OR_RETURN(Opened* const version, open(point));
     return look_at_stored(*version, found->table, *version->schema->find(found->table.name), row);
   }

@@ -1,0 +1,105 @@
+#include "engine/our_rows.h"
+
+#include <algorithm>
+#include <cstdint>
+
+#include "engine/connection_state.h"
+#include "merge/row_merge.h"
+
+namespace dosql::engine {
+
+using version::MovedRun;
+using version::ReadPoint;
+
+OurRows::OurRows(MergeContext& context, const MergedTable& table)
+    : context_(context),
+      table_(table),
+      followed_(table.followed()),
+      statements_(context.connection, table, context.encoding) {}
+
+Result<SameRow> OurRows::compare(const ReadPoint& version, const RowAddress& row, const RowAddress& here,
+                                 const ReadPoint* without) {
+  DOSQL_ASSIGN_OR_RETURN(const std::optional<SameRow> brought, compare_brought(version, row, here, without));
+  if (brought) return *brought;
+  bool known = true;
+  DOSQL_ASSIGN_OR_RETURN(const Points ways, ways_of(here, known));
+  if (ways.empty()) return known ? SameRow::kNo : SameRow::kUnknown;
+  std::optional<SameRow> all;
+  for (const ReadPoint& way : ways) {
+    DOSQL_ASSIGN_OR_RETURN(const SameRow same,
+                           context_.identity->compare(followed_, row, version, here, {way}, without));
+    if (all && *all != same) return SameRow::kUnknown;
+    all = same;
+  }
+  return *all;
+}
+
+std::vector<MovedRun> OurRows::pending_runs() const {
+  std::vector<MovedRun> runs;
+  const auto brought = context_.brought.find(table_.name);
+  if (brought == context_.brought.end()) return runs;
+  for (const Brought::Run& one : brought->second.runs) {
+    if (one.pending && raw(one.run.source) != 0) runs.push_back(one.run);
+  }
+  return runs;
+}
+
+// What the open transaction brought is on no way.
+Result<std::optional<SameRow>> OurRows::compare_brought(const ReadPoint& version, const RowAddress& row,
+                                                        const RowAddress& here, const ReadPoint* without) {
+  std::optional<SameRow> found;
+  if (!here.key_of.empty()) return found;
+  for (const MovedRun& run : pending_runs()) {
+    if (!version::has_here(run, here.rowid)) continue;
+    if (run.source == version::kLostSource) return std::optional(SameRow::kUnknown);
+    const auto source = context_.connection.core().store().at_commit(run.source);
+    if (!source) return std::optional(SameRow::kUnknown);
+    const RowAddress there{.rowid = version::number_there(run, here.rowid)};
+    DOSQL_ASSIGN_OR_RETURN(const VersionRows::Found at_source,
+                           context_.identity->rows().find(*source, followed_, there));
+    if (!at_source.row) continue;
+    DOSQL_ASSIGN_OR_RETURN(found,
+                           context_.identity->compare(followed_, row, version, there, {*source}, without));
+    if (*found != SameRow::kNo) return found;
+  }
+  return found;
+}
+
+bool OurRows::went(const ReadPoint& way, const RowAddress& row) const {
+  return row.key_of.empty() && std::ranges::any_of(pending_runs(), [&](const MovedRun& run) {
+           return run.source == way.lsn && run.now != run.first && version::has_there(run, row.rowid);
+         });
+}
+
+// By its columns as ours has them, where that can be told.
+Result<VersionRows::Found> OurRows::find_in(const ReadPoint& way, const RowAddress& row) {
+  VersionRows& rows = context_.identity->rows();
+  if (table_.places) {
+    DOSQL_ASSIGN_OR_RETURN(VersionRows::Found found, rows.find_merged(way, table_, row));
+    if (found.known) return found;
+  }
+  return rows.find(way, followed_, row);
+}
+
+Result<OurRows::Points> OurRows::ways_of(const RowAddress& here, bool& known) {
+  const RowSide& side = context_.our_side;
+  Points all{side.point};
+  all.insert(all.end(), side.merged.begin(), side.merged.end());
+  DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> ours, statements_.find(here));
+  Points ways;
+  for (const ReadPoint& way : all) {
+    DOSQL_ASSIGN_OR_RETURN(const VersionRows::Found there, find_in(way, here));
+    known = known && there.known;
+    if (!there.row) continue;
+    const std::span<const diff::Field> values = there.row->values();
+    if (ours && values.size() == ours->row.values().size() && merge::same_row(values, ours->row.values()))
+      return Points{way};
+    ways.push_back(way);
+  }
+  // A note may say too much.
+  const auto stayed = [&](const ReadPoint& way) { return !went(way, here); };
+  if (std::ranges::any_of(ways, stayed)) std::erase_if(ways, [&](const auto& way) { return !stayed(way); });
+  return ways;
+}
+
+}  // namespace dosql::engine
