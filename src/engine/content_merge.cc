@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <limits>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "base/json_text.h"
@@ -19,6 +20,8 @@
 #include "engine/version_pair.h"
 #include "sql/lexer.h"
 #include "sql/stored_definition.h"
+#include "version/line_merges.h"
+#include "version/moved_numbers.h"
 
 namespace dosql::engine {
 namespace {
@@ -138,7 +141,30 @@ Result<bool> are_one(ColumnLines& lines, const VersionPair& pair, const TableSha
   return is_identity(matches);
 }
 
+// Versions that the commit merged, by their LSNs.
+std::set<Lsn> merged_by(version::VersionStore& store, const ReadPoint& commit) {
+  std::set<Lsn> found;
+  for (const version::LineMerge& merge : version::merges_on_line(store, commit)) {
+    if (merge.version == commit.version) found.insert(merge.mark.lsn);
+  }
+  return found;
+}
+
 }  // namespace
+
+std::int64_t ContentMerge::count_in(const Counts& counts, const std::string& content) {
+  const auto found = counts.find(content);
+  return found == counts.end() ? 0 : found->second.count;
+}
+
+// What the one added, and the other not as often.
+std::set<std::string> ContentMerge::added(const Counts& counts, const Counts& others) {
+  std::set<std::string> contents;
+  for (const auto& [content, counted] : counts) {
+    if (counted.count > 0 && counted.count != count_in(others, content)) contents.insert(content);
+  }
+  return contents;
+}
 
 // False: it is another kind of table.
 Result<bool> ContentMerge::look_at_ours() {
@@ -177,7 +203,7 @@ Result<bool> ContentMerge::count(const Points& bases, const ReadPoint& theirs) {
   DOSQL_ASSIGN_OR_RETURN(const Counts our_changes, difference(base, ours));
   DOSQL_ASSIGN_OR_RETURN(const Counts their_changes, difference(base, theirs));
   if (!fits_) return false;
-  Counts merged = combine(our_changes, their_changes);
+  Counts merged = combine(base, our_changes, their_changes);
   for (const ReadPoint& point : bases) {
     DOSQL_ASSIGN_OR_RETURN(const Counts since, difference(point, theirs));
     for (const auto& [content, counted] : since) {
@@ -210,16 +236,14 @@ void ContentMerge::add(Counts& counts, const Counts& more, std::int64_t times) {
 }
 
 // What both sides make of base.
-ContentMerge::Counts ContentMerge::combine(const Counts& ours, const Counts& theirs) {
+ContentMerge::Counts ContentMerge::combine(const Virtual& base, const Counts& ours, const Counts& theirs) {
   Counts all = ours;
   bool both_took = false;
   bool one_gave = false;
   add(all, theirs, 1);
   for (auto& [content, counted] : all) {
-    const auto our_place = ours.find(content);
-    const auto their_place = theirs.find(content);
-    const std::int64_t o = our_place == ours.end() ? 0 : our_place->second.count;
-    const std::int64_t t = their_place == theirs.end() ? 0 : their_place->second.count;
+    const std::int64_t o = count_in(ours, content);
+    const std::int64_t t = count_in(theirs, content);
     both_took = both_took || (o < 0 && t < 0);
     if (o == t) {
       counted.count = o;
@@ -229,7 +253,42 @@ ContentMerge::Counts ContentMerge::combine(const Counts& ours, const Counts& the
     }
   }
   undecided_ = undecided_ || (both_took && one_gave);
+  const auto takes_some = [](const std::set<std::string>& contents, const Counts& counts) {
+    return std::ranges::any_of(contents,
+                               [&](const std::string& content) { return count_in(counts, content) < 0; });
+  };
+  const auto differ_about = [&](const std::set<std::string>& contents) {
+    return std::ranges::any_of(contents, [&](const std::string& content) {
+      const std::int64_t o = count_in(ours, content);
+      const std::int64_t t = count_in(theirs, content);
+      return o != t && (o < 0 || t < 0);
+    });
+  };
+  // Of one row that is there as two, each side took the other's away.
+  for (const auto& [here, there] : base.rivals) {
+    const bool crossed = (takes_some(here, ours) && takes_some(there, theirs)) ||
+                         (takes_some(there, ours) && takes_some(here, theirs));
+    undecided_ = undecided_ || (crossed && (differ_about(here) || differ_about(there)));
+  }
   return all;
+}
+
+Result<bool> ContentMerge::brought_rows(const Points& common, const Points& sides) {
+  version::VersionStore& store = connection_.core().store();
+  for (const ReadPoint& point : common) {
+    DOSQL_ASSIGN_OR_RETURN(const std::vector<version::MovedBy> noted,
+                           version::brought_since(store, point, sides));
+    for (const version::MovedBy& one : noted) {
+      const std::set<Lsn> merged = merged_by(store, one.commit);
+      const auto is_about_it = [&](const version::MovedRun& run) {
+        // What a merge gave another number it has once.
+        return (run.table.empty() || sql::equals_ignoring_case(run.table, name_)) &&
+               !merged.contains(run.source);
+      };
+      if (std::ranges::any_of(one.runs, is_about_it)) return true;
+    }
+  }
+  return false;
 }
 
 Result<ContentMerge::Virtual> ContentMerge::merge_points(const Points& points) {
@@ -245,9 +304,15 @@ Result<ContentMerge::Virtual> ContentMerge::merge_points(const Points& points) {
     DOSQL_ASSIGN_OR_RETURN(Counts before, difference(base, merged.point));
     add(before, merged.more, 1);
     DOSQL_ASSIGN_OR_RETURN(const Counts after, difference(base, next));
-    add(base.more, combine(before, after), 1);
-    merged = std::move(base);
+    Rivals rivals{added(before, after), added(after, before)};
+    const Counts both = combine(base, before, after);
     done.push_back(next);
+    if (!rivals.here.empty() && !rivals.there.empty()) {
+      DOSQL_ASSIGN_OR_RETURN(const bool brought, brought_rows(common, done));
+      if (brought) base.rivals.push_back(std::move(rivals));
+    }
+    add(base.more, both, 1);
+    merged = std::move(base);
   }
   return merged;
 }

@@ -9,11 +9,13 @@
 //   result  what ours has, plus what theirs has more than base, less what it has less
 //
 // Where both sides differ from base by the same count it is the same change. Counts do not tell whether a row
-// that both sides took away was changed by them into others; then nothing is decided here.
+// that both sides took away was changed by them into others, nor, where a commit brought rows of the table to
+// one of the common versions, whether what each of these added is one row; then nothing is decided here.
 #pragma once
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -64,10 +66,16 @@ class ContentMerge {
   using Counts = std::unordered_map<std::string, Counted>;  // by content
   // What became of rows, by their rowids; "": they are gone.
   using Fates = std::unordered_map<std::int64_t, std::string>;
+  // What each of two versions has and the other has not, where it may be one row.
+  struct Rivals {
+    std::set<std::string> here;  // by content
+    std::set<std::string> there;
+  };
   // Versions merged: as one of them is, but for the counts.
   struct Virtual {
     version::ReadPoint point;
     Counts more;
+    std::vector<Rivals> rivals = {};
   };
   using Points = std::vector<version::ReadPoint>;
 
@@ -78,7 +86,11 @@ class ContentMerge {
   Result<Counts> difference(const Virtual& before, const version::ReadPoint& after);
   Result<bool> look_at_ours();
   Result<bool> is_declared_so(const TableShape* shape, const VersionSchema& schema);
-  Counts combine(const Counts& ours, const Counts& theirs);
+  Counts combine(const Virtual& base, const Counts& ours, const Counts& theirs);
+  // Whether a commit behind one of `common` brought rows of the table to the sides.
+  Result<bool> brought_rows(const Points& common, const Points& sides);
+  static std::int64_t count_in(const Counts& counts, const std::string& content);
+  static std::set<std::string> added(const Counts& counts, const Counts& others);
   static void add(Counts& counts, const Counts& more, std::int64_t times);
   std::string row_json(int sign) const;
 
