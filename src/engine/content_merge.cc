@@ -181,18 +181,27 @@ Result<bool> ContentMerge::look_at_ours() {
   return true;
 }
 
-Result<bool> ContentMerge::both_changed_a_row(const ReadPoint& base, const ReadPoint& theirs) {
+Result<ContentMerge::Meetings> ContentMerge::meetings(const ReadPoint& base, const ReadPoint& theirs) {
+  Meetings found;
   DOSQL_ASSIGN_OR_RETURN(const bool is_one, look_at_ours());
-  if (!is_one) return false;
+  if (!is_one) return found;
   Fates here;
   Fates there;
-  DOSQL_RETURN_IF_ERROR(difference(base, theirs, &there).and_then(ignore_result));
-  if (there.empty()) return false;
-  DOSQL_RETURN_IF_ERROR(difference(base, connection_.file().point(), &here).and_then(ignore_result));
-  return std::ranges::any_of(there, [&](const auto& fate) {
-    const auto ours = here.find(fate.first);
-    return ours != here.end() && ours->second != fate.second;
+  DOSQL_ASSIGN_OR_RETURN(const Counts their_changes, difference(base, theirs, &there));
+  if (there.empty()) return found;
+  DOSQL_ASSIGN_OR_RETURN(const Counts our_changes, difference(base, connection_.file().point(), &here));
+  std::unordered_map<std::string, std::int64_t> taken;  // from both under one rowid, by content
+  for (const auto& [rowid, fate] : there) {
+    const auto ours = here.find(rowid);
+    if (ours == here.end()) continue;
+    found.became_two = found.became_two || ours->second.now != fate.now;
+    ++taken[fate.was];
+  }
+  found.is_elsewhere = std::ranges::any_of(taken, [&](const auto& one) {
+    const std::int64_t less = -one.second;
+    return count_in(our_changes, one.first) > less || count_in(their_changes, one.first) > less;
   });
+  return found;
 }
 
 Result<bool> ContentMerge::count(const Points& bases, const ReadPoint& theirs) {
@@ -365,7 +374,8 @@ Result<ContentMerge::Counts> ContentMerge::difference(const ReadPoint& before, c
     if (change.in_base && change.in_theirs)
       counts[content_of(change.base)].became = content_of(change.theirs);
     if (change.in_base && fates != nullptr)
-      (*fates)[change.rowid_base] = change.in_theirs ? content_of(change.theirs) : "";
+      (*fates)[change.rowid_base] = {content_of(change.base),
+                                     change.in_theirs ? content_of(change.theirs) : ""};
   }
 }
 

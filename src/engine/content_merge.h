@@ -43,9 +43,13 @@ class ContentMerge {
   // of reading the versions.
   Result<bool> count(const std::vector<version::ReadPoint>& bases, const version::ReadPoint& theirs);
 
-  // Whether a row of `base`, as its rowid says, became another one on both sides, and not the same: only
-  // there a row can be taken for another. REQUIRES: as count().
-  Result<bool> both_changed_a_row(const version::ReadPoint& base, const version::ReadPoint& theirs);
+  // What rowids say of rows of `base` that both sides changed.
+  struct Meetings {
+    bool became_two = false;    // one became another one on each side: it can be taken for one of others
+    bool is_elsewhere = false;  // one that went from both a side has all the same: it has another rowid there
+  };
+  // REQUIRES: as count().
+  Result<Meetings> meetings(const version::ReadPoint& base, const version::ReadPoint& theirs);
 
   // The rest REQUIRES that count() gave true.
   // Whether counts do not tell what is to be done.
@@ -64,8 +68,12 @@ class ContentMerge {
     std::string became;  // another content, as far as rowids tell
   };
   using Counts = std::unordered_map<std::string, Counted>;  // by content
-  // What became of rows, by their rowids; "": they are gone.
-  using Fates = std::unordered_map<std::int64_t, std::string>;
+  // What became of a row; "": it is gone.
+  struct Fate {
+    std::string was;
+    std::string now;
+  };
+  using Fates = std::unordered_map<std::int64_t, Fate>;  // by rowid
   // What each of two versions has and the other has not, where it may be one row.
   struct Rivals {
     std::set<std::string> here;  // by content

@@ -167,6 +167,45 @@ std::string name_of(const ::testing::TestParamInfo<std::tuple<Kind, bool>>& info
 INSTANTIATE_TEST_SUITE_P(Kinds, MergeBrought,
                          ::testing::Combine(::testing::ValuesIn(kKinds), ::testing::Bool()), name_of);
 
+// A merge counted the rows by what is in them, so that no commit says which rowid the row has on main. Its
+// rowid on f is another row's there, or nobody's.
+class MergeBroughtCounted : public ::testing::TestWithParam<bool> {
+ protected:
+  MergeBroughtCounted() {
+    session_.run("INSERT INTO t VALUES('a', 0); CREATE BRANCH f; CHECKOUT f; INSERT INTO t VALUES('r', 0)");
+    session_.run("CHECKOUT main; INSERT INTO t VALUES('m', 0); MERGE BRANCH f; CHECKOUT f");
+    session_.run("UPDATE t SET a = 1 WHERE u = 'r'; INSERT INTO t VALUES('s', 0)");
+    session_.run("CHECKOUT main; MERGE BRANCH f; CHECKOUT f; UPDATE t SET a = 7 WHERE u = 's'");
+    session_.run("MERGE BRANCH main; CHECKOUT main");
+    if (!GetParam()) session_.run("DELETE FROM t WHERE u = 'm'");
+    EXPECT_EQ(session_.rows("SELECT rowid FROM t WHERE u = 'r'"), "4");
+  }
+  void pick_from_f(const std::string& what) {
+    session_.run("CHECKOUT f; " + what);
+    const std::uint64_t lsn = session_.newest_lsn();
+    session_.run("CHECKOUT main");
+    const auto picked = session_.connection().cherry_pick(lsn);
+    DOSQL_ASSERT_OK(picked);
+    EXPECT_FALSE(picked->already_merged);
+    EXPECT_TRUE(picked->conflicts.empty());
+  }
+  std::string rest() const { return GetParam() ? "m|0\n" : ""; }
+
+  BranchSession session_{"CREATE TABLE t(u, a)"};
+};
+
+TEST_P(MergeBroughtCounted, ItsDeletionIsPicked) {
+  pick_from_f("DELETE FROM t WHERE u = 'r'");
+  EXPECT_EQ(session_.rows("SELECT * FROM t ORDER BY u"), "a|0\n" + rest() + "s|0");
+}
+
+TEST_P(MergeBroughtCounted, ItsChangeIsPicked) {
+  pick_from_f("UPDATE t SET a = 2 WHERE u = 'r'");
+  EXPECT_EQ(session_.rows("SELECT * FROM t ORDER BY u"), "a|0\n" + rest() + "r|2\ns|0");
+}
+
+INSTANTIATE_TEST_SUITE_P(Taken, MergeBroughtCounted, ::testing::Bool());
+
 // Their children follow to the number that the row has.
 TEST(MergeBroughtChildren, ReferToTheRowThatWasPicked) {
   BranchSession session(
