@@ -129,6 +129,15 @@ TEST_P(MergeBrought, ItComesToMainByWayOfAThirdBranch) {
   EXPECT_EQ(session_.rows(kAll), "m|NULL\nn|1\nr|0");
 }
 
+TEST_P(MergeBrought, WhatCannotBePickedSaysSo) {
+  session_.run("UPDATE t SET a = 1; CHECKOUT f; UPDATE t SET a = 2");
+  const std::uint64_t changed = session_.newest_lsn();
+  session_.run("CHECKOUT main");
+  const Status done = session_.connection().exec(fmt::format("CHERRY PICK LSN {}", changed));
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().message().substr(0, 41), "nothing was picked: there is a conflict: ");
+}
+
 // Under its number main may have another row, which is none of its business.
 TEST_P(MergeBrought, AChangeIsPickedIntoItsOwnRowOnly) {
   change_there();
