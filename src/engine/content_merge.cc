@@ -398,7 +398,8 @@ Result<bool> ContentMerge::is_declared_so(const TableShape* shape, const Version
   return entry != nullptr && sql::same_definition(entry->sql, definition_);
 }
 
-Status apply_contents(MergeContext& context, const MergedTable& table, const ContentChanges& contents) {
+Status apply_contents(MergeContext& context, const MergedTable& table, const ContentChanges& contents,
+                      std::span<const NumberReference> references) {
   if (contents.empty()) return {};
   // From now on its rowids say nothing of older versions.
   MovedNotes& notes = context.moved[table.name];
@@ -411,6 +412,7 @@ Status apply_contents(MergeContext& context, const MergedTable& table, const Con
   TableMerge rows(context, table, context.counts_of(table.name), {});
   return rows.run([&](merge::KeyedChange& change) -> Result<bool> {
     const bool found = changes.next(change);
+    if (found && change.in_theirs) renumber(references, table, change);
     if (!found || touched == context.touched.end()) return found;
     // In the changes of theirs these rows are others.
     if (change.in_base) touched->second.gone.emplace_back(change.base);

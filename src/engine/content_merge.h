@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -25,6 +26,7 @@
 
 #include "engine/merge_context.h"
 #include "engine/merged_table.h"
+#include "engine/table_merge.h"
 #include "engine/table_shape.h"
 #include "version/version_store.h"
 
@@ -114,8 +116,10 @@ class ContentMerge {
   ContentChanges to_theirs_;
 };
 
-// Does that to the table's rows; reads all of them where some are to go. REQUIRES: as TableMerge. Errors:
-// what SQLite reports, kInvalidArgument (no rowids are left).
-Status apply_contents(MergeContext& context, const MergedTable& table, const ContentChanges& contents);
+// Does that to the table's rows; reads all of them where some are to go. What comes is theirs, and refers by
+// the numbers of theirs. REQUIRES: as TableMerge. Errors: what SQLite reports, kInvalidArgument (no rowids
+// are left).
+Status apply_contents(MergeContext& context, const MergedTable& table, const ContentChanges& contents,
+                      std::span<const NumberReference> references);
 
 }  // namespace dosql::engine

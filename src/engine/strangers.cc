@@ -124,10 +124,16 @@ class Strangers {
     if (!in_ours_) return {};
     DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> ours, statements.find(address));
     if (!ours || merge::same_row(ours->row.values(), change.base)) return {};
-    DOSQL_ASSIGN_OR_RETURN(const bool same,
-                           context_.identity->is_same(table, address, source_.base, context_.our_side));
+    DOSQL_ASSIGN_OR_RETURN(const bool same, is_ours(table, address));
     if (!same) add(context_.doubts[table.name].ours);
     return {};
+  }
+
+  // Whether what ours has there is base's row.
+  Result<bool> is_ours(const MergedTable& table, const RowAddress& address) {
+    DOSQL_ASSIGN_OR_RETURN(const bool is_new, context_.identity->is_new(table, address, context_.our_side));
+    if (is_new) return false;
+    return context_.identity->is_same(table, address, source_.base, context_.our_side);
   }
 
   // Where ours has base's row there is nothing to trace.
@@ -144,8 +150,7 @@ class Strangers {
     const Values here = ours->row.values();
     const Values there = in_base.row->values();
     if (here.size() == there.size() && merge::same_row(here, there)) return {};
-    DOSQL_ASSIGN_OR_RETURN(const bool same,
-                           context_.identity->is_same(table, address, source_.base, context_.our_side));
+    DOSQL_ASSIGN_OR_RETURN(const bool same, is_ours(table, address));
     if (!same) context_.doubts[table.name].ours.add(number);
     return {};
   }
