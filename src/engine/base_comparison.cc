@@ -247,7 +247,7 @@ Status for_each_table(ConnectionState& connection, const std::function<Status(co
 
 // A merge behind the base may have given a row that only a hidden rowid tells apart another one, here or
 // there: then the same rowid is no longer the same row. What is picked is counted from a version that need
-// not be on the way here: of what it takes away, and ours has not under that rowid, the row may be elsewhere.
+// not be on the way here: its row may be here under another rowid, whether or not a merge came in since.
 Status count_moved_rows(ConnectionState& connection, const VersionMerge& what, MergeContext& context) {
   version::VersionStore& store = connection.core().store();
   const ReadPoint ours = connection.file().point();
