@@ -316,7 +316,8 @@ class BaseComparison {
     const MergedTable& table = table_of(row.first);
     const RowCopy& values = change.base ? *change.base : *change.theirs;
     DOSQL_ASSIGN_OR_RETURN(VirtualBase::Row base, virtual_base_.find(table, values.values()));
-    if (base.known) {
+    DOSQL_ASSIGN_OR_RETURN(const bool is_new, made_by_transaction(table, values.values(), all));
+    if (base.known && !is_new) {
       RebasedRow& rebased = context_.rebased[row] = {.change = change};
       rebased.change.base = std::move(base.row);
       fill_lacking(table, rebased.change);
@@ -335,6 +336,17 @@ class BaseComparison {
       context_.left_alone.insert(row);
     }
     return {};
+  }
+
+  // Whether what ours has there is none of what the bases know by that.
+  Result<bool> made_by_transaction(const MergedTable& table, std::span<const diff::Field> row,
+                                   const RowOpinions& all) {
+    const auto seen = std::ranges::find_if(all, [](const auto& one) { return one.has_value(); });
+    const bool is_known = table.rowid_column || table.has_key(row);
+    if ((*seen)->ours == "null" || !is_known || !context_.has_own_changes) return false;
+    RowAddress address{.key_of = row};
+    if (table.rowid_column) address = {.rowid = row[*table.rowid_column].integer};
+    return context_.identity->is_new(table, address, context_.our_side);
   }
 
   const MergedTable& table_of(const std::string& name) const {
