@@ -320,7 +320,11 @@ class MeetingRows {
     if (!ours.number || !ours.sure || *ours.number == number) return {};
     DOSQL_ASSIGN_OR_RETURN(const VersionRows::Found in_base,
                            context_.identity->rows().find(base_, table_, {.rowid = *ours.number}));
-    if (in_base.row) return {};
+    // Another one of theirs may take its place there.
+    DOSQL_ASSIGN_OR_RETURN(
+        const VersionRows::Found in_theirs,
+        context_.identity->rows().find(their_side_.point, table_, {.rowid = *ours.number}));
+    if (in_base.row || !in_theirs.known || in_theirs.row) return {};
     DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> here, statements_.find({.rowid = *ours.number}));
     if (!here) return {};
     brought_.taken_apart.insert(number);
