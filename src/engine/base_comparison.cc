@@ -236,23 +236,33 @@ Result<bool> has_merged_since(version::VersionStore& store, const ReadPoint& bas
   return both.ahead > 0;
 }
 
+// Of ours, those that have rows.
+Status for_each_table(ConnectionState& connection, const std::function<Status(const std::string&)>& look) {
+  DOSQL_ASSIGN_OR_RETURN(const auto schema, connection.schemas().of(connection.file().point()));
+  for (const TableShape& table : schema->tables) {
+    if (has_events(table)) DOSQL_RETURN_IF_ERROR(look(table.name));
+  }
+  return {};
+}
+
 // A merge behind the base may have given a row that only a hidden rowid tells apart another one, here or
-// there: then the same rowid is no longer the same row.
+// there: then the same rowid is no longer the same row. What is picked is counted from a version that need
+// not be on the way here: its row may be here under another rowid, whether or not a merge came in since.
 Status count_moved_rows(ConnectionState& connection, const VersionMerge& what, MergeContext& context) {
   version::VersionStore& store = connection.core().store();
   const ReadPoint ours = connection.file().point();
   DOSQL_ASSIGN_OR_RETURN(const bool here, has_merged_since(store, what.bases[0], ours));
   DOSQL_ASSIGN_OR_RETURN(const bool there, has_merged_since(store, what.bases[0], what.theirs));
-  if (!here && !there) return {};
-  DOSQL_ASSIGN_OR_RETURN(const auto schema, connection.schemas().of(ours));
-  for (const TableShape& table : schema->tables) {
-    if (!has_events(table)) continue;
-    ContentMerge contents(connection, connection.schemas(), table.name);
-    DOSQL_ASSIGN_OR_RETURN(const bool doubtful, contents.both_changed_a_row(what.bases[0], what.theirs));
-    if (!doubtful) continue;
-    DOSQL_RETURN_IF_ERROR(merge_contents(connection, what, context, table.name).and_then(ignore_result));
-  }
-  return {};
+  const bool merged = here || there;
+  if (!merged && !(what.only_changes && context.identity->may_be_others(what.bases[0], context.our_side)))
+    return {};
+  return for_each_table(connection, [&](const std::string& table) -> Status {
+    ContentMerge contents(connection, connection.schemas(), table);
+    DOSQL_ASSIGN_OR_RETURN(const ContentMerge::Meetings meetings,
+                           contents.meetings(what.bases[0], what.theirs));
+    if (!meetings.is_elsewhere && !(merged && meetings.became_two)) return {};
+    return merge_contents(connection, what, context, table).and_then(ignore_result);
+  });
 }
 
 // What is done to the rows about which the bases disagree: from what is each of them counted, or whose
@@ -275,6 +285,7 @@ class BaseComparison {
     for (const auto& [row, all] : opinions) {
       if (!agree(all)) unsure.insert(row.first);
     }
+    if (!context_.has_own_changes) DOSQL_RETURN_IF_ERROR(find_elsewhere(unsure));
     for (const std::string& table : unsure) {
       // What the transaction has changed itself is in no version.
       if (context_.has_own_changes) break;
@@ -288,12 +299,25 @@ class BaseComparison {
   }
 
  private:
+  // Tables in which no base says anything of a row that both took away, though one of them has it.
+  Status find_elsewhere(std::set<std::string>& tables) {
+    return for_each_table(connection_, [&](const std::string& table) -> Status {
+      ContentMerge contents(connection_, connection_.schemas(), table);
+      for (const ReadPoint& base : what_.bases) {
+        DOSQL_ASSIGN_OR_RETURN(const ContentMerge::Meetings meetings, contents.meetings(base, what_.theirs));
+        if (meetings.is_elsewhere) tables.insert(table);
+      }
+      return {};
+    });
+  }
+
   Status settle(const RowName& row, const RowOpinions& all) {
     const RowPair& change = change_of(all);
     const MergedTable& table = table_of(row.first);
     const RowCopy& values = change.base ? *change.base : *change.theirs;
     DOSQL_ASSIGN_OR_RETURN(VirtualBase::Row base, virtual_base_.find(table, values.values()));
-    if (base.known) {
+    DOSQL_ASSIGN_OR_RETURN(const bool is_new, made_by_transaction(table, values.values(), all));
+    if (base.known && !is_new) {
       RebasedRow& rebased = context_.rebased[row] = {.change = change};
       rebased.change.base = std::move(base.row);
       fill_lacking(table, rebased.change);
@@ -312,6 +336,17 @@ class BaseComparison {
       context_.left_alone.insert(row);
     }
     return {};
+  }
+
+  // Whether what ours has there is none of what the bases know by that.
+  Result<bool> made_by_transaction(const MergedTable& table, std::span<const diff::Field> row,
+                                   const RowOpinions& all) {
+    const auto seen = std::ranges::find_if(all, [](const auto& one) { return one.has_value(); });
+    const bool is_known = table.rowid_column || table.has_key(row);
+    if ((*seen)->ours == "null" || !is_known || !context_.has_own_changes) return false;
+    RowAddress address{.key_of = row};
+    if (table.rowid_column) address = {.rowid = row[*table.rowid_column].integer};
+    return context_.identity->is_new(table, address, context_.our_side);
   }
 
   const MergedTable& table_of(const std::string& name) const {

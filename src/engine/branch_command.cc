@@ -92,6 +92,34 @@ std::string json_rows(const MergeResult& result, const MergeOptions& options, co
 
 Error at(sql::Span span, Error error) { return std::move(error).with_sql_offset(span.begin); }
 
+// A number, or "current" with one behind it: no name of a branch, most likely.
+bool counts_versions(std::string_view name) {
+  if (name.substr(0, 7).size() == 7 && sql::equals_ignoring_case(name.substr(0, 7), "current"))
+    name.remove_prefix(7);
+  return name.find_first_not_of("0123456789-") == std::string_view::npos;
+}
+
+Error no_point(std::string_view name, std::string_view branch) {
+  return Error(ErrorCode::kBranchNotFound,
+               fmt::format("'{}' is no point: no branch and no snapshot has that name", name))
+      .with_hint(
+          fmt::format("points are {}@2 (a version), VERSION CURRENT [- n], LSN n, TIMESTAMP '...', and the "
+                      "names of branches and snapshots",
+                      branch));
+}
+
+// DOSQL_MERGE_CONFLICT, naming what was not done, and the first of the conflicts. REQUIRES: there are some.
+Error conflict_error(const MergeResult& result) {
+  const std::vector<MergeConflict>& conflicts = result.conflicts;
+  const MergeConflict& first = conflicts[0];
+  const std::string count =
+      conflicts.size() == 1 ? "there is a conflict" : fmt::format("there are {} conflicts", conflicts.size());
+  return Error(
+      ErrorCode::kMergeConflict,
+      fmt::format("nothing was {}: {}{} {} in {}, key {}", verb_of(result.action).done, count,
+                  conflicts.size() == 1 ? ":" : ", the first is", first.kind, first.table, first.key));
+}
+
 // What can be done about conflicts depends on the statement that met them.
 std::string conflict_hint(StatementKind kind, const MergeResult& result) {
   const bool is_collision =
@@ -194,6 +222,7 @@ Result<ReadPoint> BranchCommand::point_of(ConnectionState& connection, const Val
   if (point.kind == sql::PointKind::kBranch && point.name && point.expression == point.span &&
       !store.find_branch(*point.name)) {
     if (const auto snapshot = store.find_snapshot(*point.name)) return snapshot->point;
+    if (counts_versions(*point.name)) return at(point.span, no_point(*point.name, connection.branch_name()));
   }
   const bool negated = operand_of(text_, point) != point.expression;
   auto found = anything
@@ -228,7 +257,7 @@ Result<std::string> BranchCommand::run_merge(ConnectionState& connection, const 
   DOSQL_ASSIGN_OR_RETURN(const MergeResult result, merged(connection, name, options, input));
   const bool waits = options.strategy == MergeStrategy::kManual;
   if (!result.conflicts.empty() && !options.dry_run && !waits)
-    return conflict_error(result.conflicts).with_hint(conflict_hint(statement_.kind, result));
+    return conflict_error(result).with_hint(conflict_hint(statement_.kind, result));
   const bool in_transaction = sqlite3_get_autocommit(connection.db()) == 0;
   const bool later = is_made_later(result, options, in_transaction);
   return json_rows(result, options, later ? "null" : json_string(result.version.to_string()));

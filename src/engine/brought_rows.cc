@@ -240,9 +240,11 @@ class MeetingRows {
   // Theirs has another row under a number of base, which ours has under one that base has not. What refers to
   // the numbers cannot tell which of them it means: no strategy decides that.
   Status look_at_replaced(const KeyedChange& change, const Numbers& numbers) {
-    if (!change.in_base || !change.in_theirs || numbers.size() == 1) return {};
+    if (!change.in_base || numbers.size() == 1) return {};
+    if (!change.in_theirs) return look_at_moved(change, numbers);
     const Number number = change.rowid_base;
     DOSQL_ASSIGN_OR_RETURN(const SameRow same, compare(base_, number, their_side_, number));
+    if (same == SameRow::kYes) return look_at_moved(change, numbers);
     if (same != SameRow::kNo) return {};
     DOSQL_ASSIGN_OR_RETURN(const Counterpart ours, find_in_ours(their_side_.point, number, numbers));
     if (!ours.number || *ours.number == number) return {};
@@ -266,11 +268,79 @@ class MeetingRows {
       brought_.taken_apart.insert(*ours.number);
       brought_.instead.push_back({.base = here->row, .rowid_base = *ours.number});
     } else {
-      return Error(ErrorCode::kInvalidArgument,
-                   fmt::format("row {} of {} takes a side: each has it under a number of its own",
-                               table_.key_json(change.base, number, context_.encoding), table_.name));
+      return takes_a_side(change);
     }
     return {};
+  }
+
+  // A row of base that theirs changed or deleted, and that ours has under a number that base has not. Under
+  // its own there is another row in ours, or none: there it would go on twice, or that one be deleted.
+  Status look_at_moved(const KeyedChange& change, const Numbers& numbers) {
+    // Each of several bases is asked by itself what it says of the row.
+    if (context_.several_bases) return {};
+    const Number number = change.rowid_base;
+    DOSQL_ASSIGN_OR_RETURN(const Counterpart ours, find_in_ours(base_, number, numbers));
+    if (!ours.number || !ours.sure || *ours.number == number) return {};
+    DOSQL_ASSIGN_OR_RETURN(const VersionRows::Found in_base,
+                           context_.identity->rows().find(base_, ours_.followed(), {.rowid = *ours.number}));
+    // Another one of theirs may take its place there.
+    DOSQL_ASSIGN_OR_RETURN(
+        const VersionRows::Found in_theirs,
+        context_.identity->rows().find(their_side_.point, ours_.followed(), {.rowid = *ours.number}));
+    if (in_base.row || !in_theirs.known || in_theirs.row) return {};
+    DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> here, ours_.find({.rowid = *ours.number}));
+    if (!here) return {};
+    brought_.taken_apart.insert(number);
+    if (change.in_theirs) brought_.elsewhere[number] = *ours.number;
+    DOSQL_ASSIGN_OR_RETURN(const std::optional<Resolution::Take> side, side_about_moved(change, *here));
+    if (!side) return {};
+    if (*side == Resolution::Take::kOurs) {
+      const bool is_kept = !change.in_theirs && !context_.only_changes;
+      if (is_kept) context_.moved[table_.name].brought[*ours.number] = *ours.number;
+      return {};
+    }
+    brought_.told.insert(*ours.number);
+    RowPair& pair = brought_.instead.emplace_back();
+    pair.base = here->row;
+    if (change.in_theirs) pair.theirs = in_place_of(*here, change.theirs);
+    pair.rowid_base = pair.rowid_theirs = *ours.number;
+    return {};
+  }
+
+  // What theirs has, under the number of ours; columns that it does not have are as in ours.
+  RowCopy in_place_of(const FoundRow& ours, std::span<const diff::Field> theirs) const {
+    std::vector<diff::Field> values(ours.row.values().begin(), ours.row.values().end());
+    for (std::uint32_t i = 0; i < values.size(); ++i) {
+      if (table_.columns[i].in_theirs && i != table_.rowid_column) values[i] = theirs[i];
+    }
+    return RowCopy(values);
+  }
+
+  // None: it is not decided.
+  Result<std::optional<Resolution::Take>> side_about_moved(const KeyedChange& change, const FoundRow& here) {
+    using Take = Resolution::Take;
+    if (context_.preference == merge::Preference::kOurs) return std::optional(Take::kOurs);
+    if (context_.preference == merge::Preference::kTheirs) return std::optional(Take::kTheirs);
+    const Resolution* const resolution = context_.settle(
+        context_.counts_of(table_.name),
+        {.kind = change.in_theirs ? merge::ConflictKind::kKeyCollision : merge::ConflictKind::kUpdateDelete,
+         .table = table_.name,
+         .key = table_.key_json(change.base, change.rowid_base, context_.encoding),
+         .base = table_.row_json(change.base, context_.encoding),
+         .main = table_.row_json(here.row.values(), context_.encoding),
+         .branch = change.in_theirs ? table_.row_json(change.theirs, context_.encoding) : "null"});
+    if (resolution == nullptr) return std::optional<Take>();
+    const bool goes = resolution->take == Take::kDelete && !change.in_theirs;
+    if (resolution->take == Take::kTheirs || goes) return std::optional(Take::kTheirs);
+    if (resolution->take == Take::kOurs) return std::optional(Take::kOurs);
+    return takes_a_side(change);
+  }
+
+  Error takes_a_side(const KeyedChange& change) const {
+    return Error(
+        ErrorCode::kInvalidArgument,
+        fmt::format("row {} of {} takes a side: each has it under a number of its own",
+                    table_.key_json(change.base, change.rowid_base, context_.encoding), table_.name));
   }
 
   void note_meeting(Number number, const Counterpart& ours) {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <limits>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "base/json_text.h"
@@ -19,6 +20,8 @@
 #include "engine/version_pair.h"
 #include "sql/lexer.h"
 #include "sql/stored_definition.h"
+#include "version/line_merges.h"
+#include "version/moved_numbers.h"
 
 namespace dosql::engine {
 namespace {
@@ -138,7 +141,30 @@ Result<bool> are_one(ColumnLines& lines, const VersionPair& pair, const TableSha
   return is_identity(matches);
 }
 
+// Versions that the commit merged, by their LSNs.
+std::set<Lsn> merged_by(version::VersionStore& store, const ReadPoint& commit) {
+  std::set<Lsn> found;
+  for (const version::LineMerge& merge : version::merges_on_line(store, commit)) {
+    if (merge.version == commit.version) found.insert(merge.mark.lsn);
+  }
+  return found;
+}
+
 }  // namespace
+
+std::int64_t ContentMerge::count_in(const Counts& counts, const std::string& content) {
+  const auto found = counts.find(content);
+  return found == counts.end() ? 0 : found->second.count;
+}
+
+// What the one added, and the other not as often.
+std::set<std::string> ContentMerge::added(const Counts& counts, const Counts& others) {
+  std::set<std::string> contents;
+  for (const auto& [content, counted] : counts) {
+    if (counted.count > 0 && counted.count != count_in(others, content)) contents.insert(content);
+  }
+  return contents;
+}
 
 // False: it is another kind of table.
 Result<bool> ContentMerge::look_at_ours() {
@@ -155,18 +181,27 @@ Result<bool> ContentMerge::look_at_ours() {
   return true;
 }
 
-Result<bool> ContentMerge::both_changed_a_row(const ReadPoint& base, const ReadPoint& theirs) {
+Result<ContentMerge::Meetings> ContentMerge::meetings(const ReadPoint& base, const ReadPoint& theirs) {
+  Meetings found;
   DOSQL_ASSIGN_OR_RETURN(const bool is_one, look_at_ours());
-  if (!is_one) return false;
+  if (!is_one) return found;
   Fates here;
   Fates there;
-  DOSQL_RETURN_IF_ERROR(difference(base, theirs, &there).and_then(ignore_result));
-  if (there.empty()) return false;
-  DOSQL_RETURN_IF_ERROR(difference(base, connection_.file().point(), &here).and_then(ignore_result));
-  return std::ranges::any_of(there, [&](const auto& fate) {
-    const auto ours = here.find(fate.first);
-    return ours != here.end() && ours->second != fate.second;
+  DOSQL_ASSIGN_OR_RETURN(const Counts their_changes, difference(base, theirs, &there));
+  if (there.empty()) return found;
+  DOSQL_ASSIGN_OR_RETURN(const Counts our_changes, difference(base, connection_.file().point(), &here));
+  std::unordered_map<std::string, std::int64_t> taken;  // from both under one rowid, by content
+  for (const auto& [rowid, fate] : there) {
+    const auto ours = here.find(rowid);
+    if (ours == here.end()) continue;
+    found.became_two = found.became_two || ours->second.now != fate.now;
+    ++taken[fate.was];
+  }
+  found.is_elsewhere = std::ranges::any_of(taken, [&](const auto& one) {
+    const std::int64_t less = -one.second;
+    return count_in(our_changes, one.first) > less || count_in(their_changes, one.first) > less;
   });
+  return found;
 }
 
 Result<bool> ContentMerge::count(const Points& bases, const ReadPoint& theirs) {
@@ -177,7 +212,7 @@ Result<bool> ContentMerge::count(const Points& bases, const ReadPoint& theirs) {
   DOSQL_ASSIGN_OR_RETURN(const Counts our_changes, difference(base, ours));
   DOSQL_ASSIGN_OR_RETURN(const Counts their_changes, difference(base, theirs));
   if (!fits_) return false;
-  Counts merged = combine(our_changes, their_changes);
+  Counts merged = combine(base, our_changes, their_changes);
   for (const ReadPoint& point : bases) {
     DOSQL_ASSIGN_OR_RETURN(const Counts since, difference(point, theirs));
     for (const auto& [content, counted] : since) {
@@ -210,16 +245,14 @@ void ContentMerge::add(Counts& counts, const Counts& more, std::int64_t times) {
 }
 
 // What both sides make of base.
-ContentMerge::Counts ContentMerge::combine(const Counts& ours, const Counts& theirs) {
+ContentMerge::Counts ContentMerge::combine(const Virtual& base, const Counts& ours, const Counts& theirs) {
   Counts all = ours;
   bool both_took = false;
   bool one_gave = false;
   add(all, theirs, 1);
   for (auto& [content, counted] : all) {
-    const auto our_place = ours.find(content);
-    const auto their_place = theirs.find(content);
-    const std::int64_t o = our_place == ours.end() ? 0 : our_place->second.count;
-    const std::int64_t t = their_place == theirs.end() ? 0 : their_place->second.count;
+    const std::int64_t o = count_in(ours, content);
+    const std::int64_t t = count_in(theirs, content);
     both_took = both_took || (o < 0 && t < 0);
     if (o == t) {
       counted.count = o;
@@ -229,7 +262,42 @@ ContentMerge::Counts ContentMerge::combine(const Counts& ours, const Counts& the
     }
   }
   undecided_ = undecided_ || (both_took && one_gave);
+  const auto takes_some = [](const std::set<std::string>& contents, const Counts& counts) {
+    return std::ranges::any_of(contents,
+                               [&](const std::string& content) { return count_in(counts, content) < 0; });
+  };
+  const auto differ_about = [&](const std::set<std::string>& contents) {
+    return std::ranges::any_of(contents, [&](const std::string& content) {
+      const std::int64_t o = count_in(ours, content);
+      const std::int64_t t = count_in(theirs, content);
+      return o != t && (o < 0 || t < 0);
+    });
+  };
+  // Of one row that is there as two, each side took the other's away.
+  for (const auto& [here, there] : base.rivals) {
+    const bool crossed = (takes_some(here, ours) && takes_some(there, theirs)) ||
+                         (takes_some(there, ours) && takes_some(here, theirs));
+    undecided_ = undecided_ || (crossed && (differ_about(here) || differ_about(there)));
+  }
   return all;
+}
+
+Result<bool> ContentMerge::brought_rows(const Points& common, const Points& sides) {
+  version::VersionStore& store = connection_.core().store();
+  for (const ReadPoint& point : common) {
+    DOSQL_ASSIGN_OR_RETURN(const std::vector<version::MovedBy> noted,
+                           version::brought_since(store, point, sides));
+    for (const version::MovedBy& one : noted) {
+      const std::set<Lsn> merged = merged_by(store, one.commit);
+      const auto is_about_it = [&](const version::MovedRun& run) {
+        // What a merge gave another number it has once.
+        return (run.table.empty() || sql::equals_ignoring_case(run.table, name_)) &&
+               !merged.contains(run.source);
+      };
+      if (std::ranges::any_of(one.runs, is_about_it)) return true;
+    }
+  }
+  return false;
 }
 
 Result<ContentMerge::Virtual> ContentMerge::merge_points(const Points& points) {
@@ -245,9 +313,15 @@ Result<ContentMerge::Virtual> ContentMerge::merge_points(const Points& points) {
     DOSQL_ASSIGN_OR_RETURN(Counts before, difference(base, merged.point));
     add(before, merged.more, 1);
     DOSQL_ASSIGN_OR_RETURN(const Counts after, difference(base, next));
-    add(base.more, combine(before, after), 1);
-    merged = std::move(base);
+    Rivals rivals{added(before, after), added(after, before)};
+    const Counts both = combine(base, before, after);
     done.push_back(next);
+    if (!rivals.here.empty() && !rivals.there.empty()) {
+      DOSQL_ASSIGN_OR_RETURN(const bool brought, brought_rows(common, done));
+      if (brought) base.rivals.push_back(std::move(rivals));
+    }
+    add(base.more, both, 1);
+    merged = std::move(base);
   }
   return merged;
 }
@@ -300,7 +374,8 @@ Result<ContentMerge::Counts> ContentMerge::difference(const ReadPoint& before, c
     if (change.in_base && change.in_theirs)
       counts[content_of(change.base)].became = content_of(change.theirs);
     if (change.in_base && fates != nullptr)
-      (*fates)[change.rowid_base] = change.in_theirs ? content_of(change.theirs) : "";
+      (*fates)[change.rowid_base] = {content_of(change.base),
+                                     change.in_theirs ? content_of(change.theirs) : ""};
   }
 }
 
@@ -323,7 +398,8 @@ Result<bool> ContentMerge::is_declared_so(const TableShape* shape, const Version
   return entry != nullptr && sql::same_definition(entry->sql, definition_);
 }
 
-Status apply_contents(MergeContext& context, const MergedTable& table, const ContentChanges& contents) {
+Status apply_contents(MergeContext& context, const MergedTable& table, const ContentChanges& contents,
+                      std::span<const NumberReference> references) {
   if (contents.empty()) return {};
   // From now on its rowids say nothing of older versions.
   MovedNotes& notes = context.moved[table.name];
@@ -336,6 +412,7 @@ Status apply_contents(MergeContext& context, const MergedTable& table, const Con
   TableMerge rows(context, table, context.counts_of(table.name), {});
   return rows.run([&](merge::KeyedChange& change) -> Result<bool> {
     const bool found = changes.next(change);
+    if (found && change.in_theirs) renumber(references, table, change);
     if (!found || touched == context.touched.end()) return found;
     // In the changes of theirs these rows are others.
     if (change.in_base) touched->second.gone.emplace_back(change.base);

@@ -9,11 +9,14 @@
 //   result  what ours has, plus what theirs has more than base, less what it has less
 //
 // Where both sides differ from base by the same count it is the same change. Counts do not tell whether a row
-// that both sides took away was changed by them into others; then nothing is decided here.
+// that both sides took away was changed by them into others, nor, where a commit brought rows of the table to
+// one of the common versions, whether what each of these added is one row; then nothing is decided here.
 #pragma once
 
 #include <cstdint>
 #include <optional>
+#include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -23,6 +26,7 @@
 
 #include "engine/merge_context.h"
 #include "engine/merged_table.h"
+#include "engine/table_merge.h"
 #include "engine/table_shape.h"
 #include "version/version_store.h"
 
@@ -41,9 +45,13 @@ class ContentMerge {
   // of reading the versions.
   Result<bool> count(const std::vector<version::ReadPoint>& bases, const version::ReadPoint& theirs);
 
-  // Whether a row of `base`, as its rowid says, became another one on both sides, and not the same: only
-  // there a row can be taken for another. REQUIRES: as count().
-  Result<bool> both_changed_a_row(const version::ReadPoint& base, const version::ReadPoint& theirs);
+  // What rowids say of rows of `base` that both sides changed.
+  struct Meetings {
+    bool became_two = false;    // one became another one on each side: it can be taken for one of others
+    bool is_elsewhere = false;  // one that went from both a side has all the same: it has another rowid there
+  };
+  // REQUIRES: as count().
+  Result<Meetings> meetings(const version::ReadPoint& base, const version::ReadPoint& theirs);
 
   // The rest REQUIRES that count() gave true.
   // Whether counts do not tell what is to be done.
@@ -62,12 +70,22 @@ class ContentMerge {
     std::string became;  // another content, as far as rowids tell
   };
   using Counts = std::unordered_map<std::string, Counted>;  // by content
-  // What became of rows, by their rowids; "": they are gone.
-  using Fates = std::unordered_map<std::int64_t, std::string>;
+  // What became of a row; "": it is gone.
+  struct Fate {
+    std::string was;
+    std::string now;
+  };
+  using Fates = std::unordered_map<std::int64_t, Fate>;  // by rowid
+  // What each of two versions has and the other has not, where it may be one row.
+  struct Rivals {
+    std::set<std::string> here;  // by content
+    std::set<std::string> there;
+  };
   // Versions merged: as one of them is, but for the counts.
   struct Virtual {
     version::ReadPoint point;
     Counts more;
+    std::vector<Rivals> rivals = {};
   };
   using Points = std::vector<version::ReadPoint>;
 
@@ -78,7 +96,11 @@ class ContentMerge {
   Result<Counts> difference(const Virtual& before, const version::ReadPoint& after);
   Result<bool> look_at_ours();
   Result<bool> is_declared_so(const TableShape* shape, const VersionSchema& schema);
-  Counts combine(const Counts& ours, const Counts& theirs);
+  Counts combine(const Virtual& base, const Counts& ours, const Counts& theirs);
+  // Whether a commit behind one of `common` brought rows of the table to the sides.
+  Result<bool> brought_rows(const Points& common, const Points& sides);
+  static std::int64_t count_in(const Counts& counts, const std::string& content);
+  static std::set<std::string> added(const Counts& counts, const Counts& others);
   static void add(Counts& counts, const Counts& more, std::int64_t times);
   std::string row_json(int sign) const;
 
@@ -94,8 +116,10 @@ class ContentMerge {
   ContentChanges to_theirs_;
 };
 
-// Does that to the table's rows; reads all of them where some are to go. REQUIRES: as TableMerge. Errors:
-// what SQLite reports, kInvalidArgument (no rowids are left).
-Status apply_contents(MergeContext& context, const MergedTable& table, const ContentChanges& contents);
+// Does that to the table's rows; reads all of them where some are to go. What comes is theirs, and refers by
+// the numbers of theirs. REQUIRES: as TableMerge. Errors: what SQLite reports, kInvalidArgument (no rowids
+// are left).
+Status apply_contents(MergeContext& context, const MergedTable& table, const ContentChanges& contents,
+                      std::span<const NumberReference> references);
 
 }  // namespace dosql::engine

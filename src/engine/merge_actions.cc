@@ -477,13 +477,4 @@ Status abort_merge(ConnectionState& connection) {
   return drop_staging(connection);
 }
 
-Error conflict_error(const std::vector<MergeConflict>& conflicts) {
-  const MergeConflict& first = conflicts[0];
-  const std::string count =
-      conflicts.size() == 1 ? "there is a conflict" : fmt::format("there are {} conflicts", conflicts.size());
-  return Error(ErrorCode::kMergeConflict, fmt::format("nothing was merged: {}{} {} in {}, key {}", count,
-                                                      conflicts.size() == 1 ? ":" : ", the first is",
-                                                      first.kind, first.table, first.key));
-}
-
 }  // namespace dosql::engine

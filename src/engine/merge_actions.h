@@ -38,7 +38,4 @@ Status resolve_conflict(ConnectionState& connection, std::int64_t id, const Reso
 Result<MergeResult> complete_merge(ConnectionState& connection, std::string_view message);
 Status abort_merge(ConnectionState& connection);
 
-// DOSQL_MERGE_CONFLICT, naming the first of the conflicts. REQUIRES: there are some.
-Error conflict_error(const std::vector<MergeConflict>& conflicts);
-
 }  // namespace dosql::engine

@@ -169,12 +169,13 @@ class ChangeMerge {
   }
 
   Status merge_rows(const TableTask& task) {
+    const std::vector<NumberReference> references = foreign_keys_.renumbered(context_, task.merged);
     const auto counted = context_.by_content.find(task.merged.name);
-    if (counted != context_.by_content.end()) return apply_contents(context_, task.merged, counted->second);
+    if (counted != context_.by_content.end())
+      return apply_contents(context_, task.merged, counted->second, references);
     DOSQL_ASSIGN_OR_RETURN(const bool mergeable, rows_are_known(task));
     if (!mergeable) return refuse_rows(task);
     TableMergeCounts& counts = context_.counts_of(task.merged.name);
-    const std::vector<NumberReference> references = foreign_keys_.renumbered(context_, task.merged);
     DOSQL_ASSIGN_OR_RETURN(RebasedChanges changes, changes_of(task));
     TableMerge rows(context_, task.merged, counts, references);
     return rows.run([&](merge::KeyedChange& change) { return changes.next(change); });

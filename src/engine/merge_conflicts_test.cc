@@ -109,7 +109,7 @@ TEST(CherryPick, MeetsTheConflictsOfAMerge) {
   DOSQL_EXPECT_OK(pick("first"));
   const Status second = pick("second");
   DOSQL_EXPECT_ERROR(second, kMergeConflict);
-  EXPECT_EQ(second.error().message(), "nothing was merged: there is a conflict: update_update in t, key 2");
+  EXPECT_EQ(second.error().message(), "nothing was picked: there is a conflict: update_update in t, key 2");
   EXPECT_EQ(rows_text(connection, "SELECT * FROM t"), "1|picked\n2|main");
 }
 

@@ -264,6 +264,8 @@ class History {
           << table << " on " << branch_ << " after " << what << ": two rows were mixed";
     }
     if (decided_) return;
+    EXPECT_EQ(rows("SELECT substr(a, 1, instr(a, ':')), count(*) FROM p GROUP BY 1 HAVING count(*) > 1"), "")
+        << branch_ << " after " << what << ": a row is there twice";
     for (const std::string& table : kChildren) {
       EXPECT_EQ(rows(fmt::format("SELECT t.*, p.a FROM {0} AS t JOIN p ON p.id = t.{1} "
                                  "WHERE substr(p.a, 1, instr(p.a, ':') - 1) <> t.means",

@@ -316,6 +316,12 @@ Result<bool> RowIdentity::is_same(const MergedTable& table, const RowAddress& ro
   return same != SameRow::kNo;
 }
 
+Result<bool> RowIdentity::is_new(const MergedTable& table, const RowAddress& row, const RowSide& side) {
+  bool known = true;
+  DOSQL_ASSIGN_OR_RETURN(const std::optional<Trace> from, trace_of(table, row, side, known));
+  return known && !from;
+}
+
 Result<std::optional<RowIdentity::Trace>> RowIdentity::trace_of(const MergedTable& table,
                                                                 const RowAddress& row, const RowSide& side,
                                                                 bool& known) {

@@ -60,6 +60,9 @@ class RowIdentity {
   Result<bool> is_same(const MergedTable& table, const RowAddress& row, const version::ReadPoint& version,
                        const RowSide& side);
 
+  // Whether the open transaction made it: no version that it is made of has the row. REQUIRES: it has it.
+  Result<bool> is_new(const MergedTable& table, const RowAddress& row, const RowSide& side);
+
   VersionRows& rows() { return rows_; }
 
  private:

@@ -131,6 +131,8 @@ Status TableMerge::take(KeyedChange& change) {
   if (context_.effects != nullptr) {
     DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> ours, statements_.find(address_of(change)));
     current_ours_ = row_json(values_of(ours));
+    current_name_ = name_of(change);
+    current_pair_ = row_pair(change);
   }
   if (!change.in_theirs) return take_delete(change);
   if (!references_.empty() || brought_ != nullptr)
@@ -268,14 +270,14 @@ Preference TableMerge::preference_about(const KeyedChange& change) const {
 
 void TableMerge::note(RowValues now, std::span<const std::uint32_t> columns) {
   if (context_.effects != nullptr)
-    context_.effects->rows[name_of(*current_)] = {row_json(now, columns), row_pair(*current_), current_ours_};
+    context_.effects->rows[current_name_] = {row_json(now, columns), current_pair_, current_ours_};
 }
 
 // `columns`: those in which theirs would be taken.
 void TableMerge::note_conflict(std::span<const std::uint32_t> columns) {
   if (context_.effects == nullptr) return;
-  context_.effects->rows[name_of(*current_)] = {row_json(theirs_of(*current_), columns), row_pair(*current_),
-                                                current_ours_, true};
+  context_.effects->rows[current_name_] = {row_json(theirs_of(*current_), columns), current_pair_,
+                                           current_ours_, true};
 }
 
 // Of one that is known when the others are done.
@@ -535,7 +537,8 @@ Status TableMerge::refused(const KeyedChange& change, const std::optional<FoundR
     waiting.name = name_of(change);
     if (!ours) waiting.brings = brought_numbers(change);
     if (context_.effects != nullptr) {
-      waiting.change = row_pair(*current_);
+      waiting.name = current_name_;
+      waiting.change = current_pair_;
       waiting.was_ours = current_ours_;
     }
     if (!ours) return {};

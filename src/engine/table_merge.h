@@ -142,7 +142,10 @@ class TableMerge {
   std::vector<std::uint32_t> all_columns_;
   std::vector<std::uint32_t> changed_;
   const merge::KeyedChange* current_ = nullptr;
-  std::string current_ours_;                                 // for who compares merges
+  // For who compares merges: as it is before it follows.
+  std::string current_ours_;
+  RowName current_name_;
+  RowPair current_pair_;
   Meeting meeting_ = Meeting::kTwoRows;                      // of what it inserts, under its number in theirs
   std::vector<std::int64_t> their_numbers_;                  // of it, before it follows; empty: it does not
   merge::Preference preference_ = merge::Preference::kNone;  // about it

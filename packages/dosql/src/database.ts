@@ -285,7 +285,7 @@ export class Database extends Scope {
       const { message = '' } = checkOptions(options, { message: true }, 'completeMerge()');
       return native.completeMerge(this.number, message);
     });
-    if (result.conflicts.length > 0) throw new MergeConflictError(result.conflicts);
+    if (result.conflicts.length > 0) throw new MergeConflictError(result.conflicts, result.action);
     return result;
   }
 

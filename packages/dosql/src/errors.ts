@@ -1,4 +1,4 @@
-import type { MergeConflict } from './merge.js';
+import type { MergeConflict, MergeResult } from './merge.js';
 
 /** What went wrong, as far as a program would act differently: docs/errors.md of the repository tells each. */
 export type ErrorCode =
@@ -96,10 +96,11 @@ export class MergeConflictError extends DoSQLError {
   /** They wait, as listConflicts() has them. */
   readonly conflicts: readonly MergeConflict[];
 
-  constructor(conflicts: readonly MergeConflict[]) {
+  constructor(conflicts: readonly MergeConflict[], action: MergeResult['action'] = 'merge') {
     const { kind, table, key } = conflicts[0]!;
     const count = conflicts.length === 1 ? 'a conflict is undecided:' : `${conflicts.length} conflicts are undecided, the first is`;
-    super('DOSQL_MERGE_CONFLICT', `nothing was merged: ${count} ${kind} in ${table}, key ${key}`, {
+    const done = { merge: 'merged', revert: 'reverted', pick: 'picked' }[action];
+    super('DOSQL_MERGE_CONFLICT', `nothing was ${done}: ${count} ${kind} in ${table}, key ${key}`, {
       hint: 'resolveConflict() decides about each, abortMerge() forgets the merge',
     });
     this.name = 'MergeConflictError';
