@@ -65,10 +65,26 @@ Result<std::optional<SameRow>> OurRows::compare_brought(const ReadPoint& version
   return found;
 }
 
-bool OurRows::went(const ReadPoint& way, const RowAddress& row) const {
-  return row.key_of.empty() && std::ranges::any_of(pending_runs(), [&](const MovedRun& run) {
-           return run.source == way.lsn && run.now != run.first && version::has_there(run, row.rowid);
-         });
+Result<SameRow> OurRows::stayed(const ReadPoint& way, const RowAddress& row,
+                                std::span<const diff::Field> there) {
+  SameRow same = SameRow::kYes;
+  if (!row.key_of.empty()) return same;
+  for (const MovedRun& run : pending_runs()) {
+    if (run.source != way.lsn || run.now == run.first || !version::has_there(run, row.rowid)) continue;
+    DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> here,
+                           statements_.find({.rowid = version::number_here(run, row.rowid)}));
+    if (here && have_same_content(here->row.values(), there)) return SameRow::kNo;
+    same = SameRow::kUnknown;
+  }
+  return same;
+}
+
+bool OurRows::have_same_content(std::span<const diff::Field> a, std::span<const diff::Field> b) const {
+  if (a.size() != b.size()) return false;
+  if (!table_.rowid_column) return merge::same_row(a, b);
+  const std::uint32_t number = *table_.rowid_column;
+  return merge::same_row(a.first(number), b.first(number)) &&
+         merge::same_row(a.subspan(number + 1), b.subspan(number + 1));
 }
 
 // By its columns as ours has them, where that can be told.
@@ -87,18 +103,21 @@ Result<OurRows::Points> OurRows::ways_of(const RowAddress& here, bool& known) {
   all.insert(all.end(), side.merged.begin(), side.merged.end());
   DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> ours, statements_.find(here));
   Points ways;
+  bool may_have_gone = false;
   for (const ReadPoint& way : all) {
     DOSQL_ASSIGN_OR_RETURN(const VersionRows::Found there, find_in(way, here));
     known = known && there.known;
     if (!there.row) continue;
     const std::span<const diff::Field> values = there.row->values();
+    DOSQL_ASSIGN_OR_RETURN(const SameRow same, stayed(way, here, values));
+    if (same == SameRow::kNo) continue;
     if (ours && values.size() == ours->row.values().size() && merge::same_row(values, ours->row.values()))
       return Points{way};
-    ways.push_back(way);
+    if (same == SameRow::kYes) ways.push_back(way);
+    may_have_gone = may_have_gone || same == SameRow::kUnknown;
   }
   // A note may say too much.
-  const auto stayed = [&](const ReadPoint& way) { return !went(way, here); };
-  if (std::ranges::any_of(ways, stayed)) std::erase_if(ways, [&](const auto& way) { return !stayed(way); });
+  known = known && (!may_have_gone || !ways.empty());
   return ways;
 }
 

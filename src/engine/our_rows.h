@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <vector>
 
 #include <dosql/result.h>
@@ -42,8 +43,12 @@ class OurRows {
   // The versions that it can have the row from. `known`: whether all of them know the table.
   Result<Points> ways_of(const RowAddress& here, bool& known);
   Result<VersionRows::Found> find_in(const version::ReadPoint& way, const RowAddress& row);
-  // Whether a note of the open transaction says that the row which the version has there got another number.
-  bool went(const version::ReadPoint& way, const RowAddress& row) const;
+  // Whether the row that the way has there, `there`, kept its number when the open transaction merged it. kNo:
+  // ours has it under another one. kUnknown: a note says so, but what is there is not as it was.
+  Result<SameRow> stayed(const version::ReadPoint& way, const RowAddress& row,
+                         std::span<const diff::Field> there);
+  // But for the number.
+  bool have_same_content(std::span<const diff::Field> a, std::span<const diff::Field> b) const;
   std::vector<version::MovedRun> pending_runs() const;
 
   MergeContext& context_;
