@@ -65,15 +65,19 @@ Result<std::optional<SameRow>> OurRows::compare_brought(const ReadPoint& version
   return found;
 }
 
-Result<SameRow> OurRows::stayed(const ReadPoint& way, const RowAddress& row,
-                                std::span<const diff::Field> there) {
+Result<SameRow> OurRows::stayed(const Way& way, const RowAddress& row, const std::vector<Way>& ways) {
   SameRow same = SameRow::kYes;
   if (!row.key_of.empty()) return same;
   for (const MovedRun& run : pending_runs()) {
-    if (run.source != way.lsn || run.now == run.first || !version::has_there(run, row.rowid)) continue;
+    if (run.now == run.first || !version::has_there(run, row.rowid)) continue;
+    DOSQL_ASSIGN_OR_RETURN(const SameRow is_it, context_.identity->is_of_source(followed_, row, run, way.at));
+    if (is_it == SameRow::kNo) continue;
     DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> here,
                            statements_.find({.rowid = version::number_here(run, row.rowid)}));
-    if (here && have_same_content(here->row.values(), there)) return SameRow::kNo;
+    const bool is_there = here && std::ranges::any_of(ways, [&](const Way& one) {
+                            return have_same_content(here->row.values(), one.row.values());
+                          });
+    if (is_it == SameRow::kYes && is_there) return SameRow::kNo;
     same = SameRow::kUnknown;
   }
   return same;
@@ -97,24 +101,32 @@ Result<VersionRows::Found> OurRows::find_in(const ReadPoint& way, const RowAddre
   return rows.find(way, followed_, row);
 }
 
-Result<OurRows::Points> OurRows::ways_of(const RowAddress& here, bool& known) {
+Result<std::vector<OurRows::Way>> OurRows::all_ways(const RowAddress& here, bool& known) {
   const RowSide& side = context_.our_side;
   Points all{side.point};
   all.insert(all.end(), side.merged.begin(), side.merged.end());
+  std::vector<Way> ways;
+  for (const ReadPoint& way : all) {
+    DOSQL_ASSIGN_OR_RETURN(VersionRows::Found there, find_in(way, here));
+    known = known && there.known;
+    if (there.row) ways.push_back({way, *std::move(there.row)});
+  }
+  return ways;
+}
+
+Result<OurRows::Points> OurRows::ways_of(const RowAddress& here, bool& known) {
   DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> ours, statements_.find(here));
+  DOSQL_ASSIGN_OR_RETURN(const std::vector<Way> all, all_ways(here, known));
   Points ways;
   bool may_have_gone = false;
-  for (const ReadPoint& way : all) {
-    DOSQL_ASSIGN_OR_RETURN(const VersionRows::Found there, find_in(way, here));
-    known = known && there.known;
-    if (!there.row) continue;
-    const std::span<const diff::Field> values = there.row->values();
-    DOSQL_ASSIGN_OR_RETURN(const SameRow same, stayed(way, here, values));
-    if (same == SameRow::kNo) continue;
-    if (ours && values.size() == ours->row.values().size() && merge::same_row(values, ours->row.values()))
-      return Points{way};
-    if (same == SameRow::kYes) ways.push_back(way);
-    may_have_gone = may_have_gone || same == SameRow::kUnknown;
+  for (const Way& way : all) {
+    DOSQL_ASSIGN_OR_RETURN(const SameRow same, stayed(way, here, all));
+    const bool is_same = ours && way.row.values().size() == ours->row.values().size() &&
+                         merge::same_row(way.row.values(), ours->row.values());
+    if (is_same && same != SameRow::kNo) return Points{way.at};
+    if (same == SameRow::kYes) ways.push_back(way.at);
+    // What is the same here and there may be either.
+    may_have_gone = may_have_gone || same == SameRow::kUnknown || is_same;
   }
   // A note may say too much.
   known = known && (!may_have_gone || !ways.empty());
