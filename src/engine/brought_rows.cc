@@ -424,8 +424,9 @@ class MeetingRows {
     if (ours.sure && is_free) {
       brought_.told.insert(address);
     } else {
+      // It may be another row of which nothing would be left.
       context_.doubts[table_.name].ours.add(address);
-      if (!is_free) context_.doubts[table_.name].strangers.add(address);
+      context_.doubts[table_.name].strangers.add(address);
     }
     RowPair& pair = changed.emplace_back();
     pair.base = with_number(before, address);

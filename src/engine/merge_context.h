@@ -124,7 +124,7 @@ struct Doubts {
   NumberRuns ours;
   NumberRuns theirs;
   NumberRuns arriving;  // of theirs: in rows of base that they changed
-  // Of ours, where it has another row for sure: no strategy does to that what theirs did to base's.
+  // Of ours, where it has another row, or may have: no strategy does to that what theirs did to base's.
   NumberRuns strangers;
   std::vector<std::string> key_columns;
 };

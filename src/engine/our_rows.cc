@@ -65,10 +65,30 @@ Result<std::optional<SameRow>> OurRows::compare_brought(const ReadPoint& version
   return found;
 }
 
-bool OurRows::went(const ReadPoint& way, const RowAddress& row) const {
-  return row.key_of.empty() && std::ranges::any_of(pending_runs(), [&](const MovedRun& run) {
-           return run.source == way.lsn && run.now != run.first && version::has_there(run, row.rowid);
-         });
+Result<SameRow> OurRows::stayed(const Way& way, const RowAddress& row, const std::vector<Way>& ways) {
+  SameRow same = SameRow::kYes;
+  if (!row.key_of.empty()) return same;
+  for (const MovedRun& run : pending_runs()) {
+    if (run.now == run.first || !version::has_there(run, row.rowid)) continue;
+    DOSQL_ASSIGN_OR_RETURN(const SameRow is_it, context_.identity->is_of_source(followed_, row, run, way.at));
+    if (is_it == SameRow::kNo) continue;
+    DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> here,
+                           statements_.find({.rowid = version::number_here(run, row.rowid)}));
+    const bool is_there = here && std::ranges::any_of(ways, [&](const Way& one) {
+                            return have_same_content(here->row.values(), one.row.values());
+                          });
+    if (is_it == SameRow::kYes && is_there) return SameRow::kNo;
+    same = SameRow::kUnknown;
+  }
+  return same;
+}
+
+bool OurRows::have_same_content(std::span<const diff::Field> a, std::span<const diff::Field> b) const {
+  if (a.size() != b.size()) return false;
+  if (!table_.rowid_column) return merge::same_row(a, b);
+  const std::uint32_t number = *table_.rowid_column;
+  return merge::same_row(a.first(number), b.first(number)) &&
+         merge::same_row(a.subspan(number + 1), b.subspan(number + 1));
 }
 
 // By its columns as ours has them, where that can be told.
@@ -81,24 +101,35 @@ Result<VersionRows::Found> OurRows::find_in(const ReadPoint& way, const RowAddre
   return rows.find(way, followed_, row);
 }
 
-Result<OurRows::Points> OurRows::ways_of(const RowAddress& here, bool& known) {
+Result<std::vector<OurRows::Way>> OurRows::all_ways(const RowAddress& here, bool& known) {
   const RowSide& side = context_.our_side;
   Points all{side.point};
   all.insert(all.end(), side.merged.begin(), side.merged.end());
-  DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> ours, statements_.find(here));
-  Points ways;
+  std::vector<Way> ways;
   for (const ReadPoint& way : all) {
-    DOSQL_ASSIGN_OR_RETURN(const VersionRows::Found there, find_in(way, here));
+    DOSQL_ASSIGN_OR_RETURN(VersionRows::Found there, find_in(way, here));
     known = known && there.known;
-    if (!there.row) continue;
-    const std::span<const diff::Field> values = there.row->values();
-    if (ours && values.size() == ours->row.values().size() && merge::same_row(values, ours->row.values()))
-      return Points{way};
-    ways.push_back(way);
+    if (there.row) ways.push_back({way, *std::move(there.row)});
+  }
+  return ways;
+}
+
+Result<OurRows::Points> OurRows::ways_of(const RowAddress& here, bool& known) {
+  DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> ours, statements_.find(here));
+  DOSQL_ASSIGN_OR_RETURN(const std::vector<Way> all, all_ways(here, known));
+  Points ways;
+  bool may_have_gone = false;
+  for (const Way& way : all) {
+    DOSQL_ASSIGN_OR_RETURN(const SameRow same, stayed(way, here, all));
+    const bool is_same = ours && way.row.values().size() == ours->row.values().size() &&
+                         merge::same_row(way.row.values(), ours->row.values());
+    if (is_same && same != SameRow::kNo) return Points{way.at};
+    if (same == SameRow::kYes) ways.push_back(way.at);
+    // What is the same here and there may be either.
+    may_have_gone = may_have_gone || same == SameRow::kUnknown || is_same;
   }
   // A note may say too much.
-  const auto stayed = [&](const ReadPoint& way) { return !went(way, here); };
-  if (std::ranges::any_of(ways, stayed)) std::erase_if(ways, [&](const auto& way) { return !stayed(way); });
+  known = known && (!may_have_gone || !ways.empty());
   return ways;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <vector>
 
 #include <dosql/result.h>
@@ -36,14 +37,25 @@ class OurRows {
  private:
   using Points = std::vector<version::ReadPoint>;
 
+  // A version that ours may have the row from, and what it has there.
+  struct Way {
+    version::ReadPoint at;
+    RowCopy row;
+  };
+
   // From where the open transaction brought it; none: no note of its says so.
   Result<std::optional<SameRow>> compare_brought(const version::ReadPoint& version, const RowAddress& row,
                                                  const RowAddress& here, const version::ReadPoint* without);
-  // The versions that it can have the row from. `known`: whether all of them know the table.
+  // Those that have a row there. `known`: whether all know the table.
+  Result<std::vector<Way>> all_ways(const RowAddress& here, bool& known);
+  // The versions that it can have the row from. `known`: whether there are no others.
   Result<Points> ways_of(const RowAddress& here, bool& known);
   Result<VersionRows::Found> find_in(const version::ReadPoint& way, const RowAddress& row);
-  // Whether a note of the open transaction says that the row which the version has there got another number.
-  bool went(const version::ReadPoint& way, const RowAddress& row) const;
+  // Whether the row that the way has there kept its number when the open transaction merged it. kNo: ours has
+  // it under another one. kUnknown: a note says so, but what is there is not as one of `ways` has it.
+  Result<SameRow> stayed(const Way& way, const RowAddress& row, const std::vector<Way>& ways);
+  // But for the number.
+  bool have_same_content(std::span<const diff::Field> a, std::span<const diff::Field> b) const;
   std::vector<version::MovedRun> pending_runs() const;
 
   MergeContext& context_;

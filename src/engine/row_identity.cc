@@ -185,13 +185,26 @@ Result<SameRow> RowIdentity::stayed(const MergedTable& table, const RowAddress& 
   DOSQL_ASSIGN_OR_RETURN(const auto runs, brought_runs(table, merge));
   SameRow same = SameRow::kYes;
   for (const version::MovedRun& run : runs) {
-    if (run.source != merged.lsn || run.now == run.first || !version::has_there(run, row.rowid)) continue;
+    if (run.now == run.first || !version::has_there(run, row.rowid)) continue;
+    DOSQL_ASSIGN_OR_RETURN(const SameRow is_it, is_of_source(table, row, run, merged));
+    if (is_it == SameRow::kNo) continue;
     DOSQL_ASSIGN_OR_RETURN(const Found found,
                            rows_.find(merge, table, {.rowid = version::number_here(run, row.rowid)}));
-    if (found.row && is_same_content(found, there)) return SameRow::kNo;
+    if (is_it == SameRow::kYes && found.row && is_same_content(found, there)) return SameRow::kNo;
     same = SameRow::kUnknown;
   }
   return same;
+}
+
+Result<SameRow> RowIdentity::is_of_source(const MergedTable& table, const RowAddress& row,
+                                          const version::MovedRun& run, const ReadPoint& version) {
+  if (run.source == version.lsn) return SameRow::kYes;
+  if (run.source == version::kLostSource) return SameRow::kUnknown;
+  const auto source = store_.at_commit(run.source);
+  if (!source) return SameRow::kUnknown;
+  DOSQL_ASSIGN_OR_RETURN(const Found there, rows_.find(*source, table, row));
+  if (!there.known) return SameRow::kUnknown;
+  return there.row ? compare(table, row, *source, row, {version}) : Result(SameRow::kNo);
 }
 
 Result<std::vector<version::MovedRun>> RowIdentity::brought_runs(const MergedTable& table,

@@ -63,6 +63,11 @@ class RowIdentity {
   // Whether the open transaction made it: no version that it is made of has the row. REQUIRES: it has it.
   Result<bool> is_new(const MergedTable& table, const RowAddress& row, const RowSide& side);
 
+  // Whether `version` has the row that the run's source has under that number: it need not be that version
+  // itself. kUnknown also where the source is no longer there. REQUIRES: `version` has a row there.
+  Result<SameRow> is_of_source(const MergedTable& table, const RowAddress& row, const version::MovedRun& run,
+                               const version::ReadPoint& version);
+
   VersionRows& rows() { return rows_; }
 
  private:
