@@ -76,7 +76,8 @@ Version RowIdentity::newest_merge(const ReadPoint& at) {
 bool RowIdentity::may_be_others(const ReadPoint& version, const RowSide& side) {
   if (!side.merged.empty()) return true;
   const Version shared = shared_by(version, side.point);
-  return newest_merge(version) > shared || newest_merge(side.point) > shared;
+  return trace_from(version, {}).newest_version() > shared ||
+         trace_from(side.point, {}).newest_version() > shared;
 }
 
 bool RowIdentity::no_merge_between(const ReadPoint& a, const ReadPoint& b) {

@@ -44,8 +44,8 @@ class RowIdentity {
   // Both must outlive it.
   RowIdentity(version::VersionStore& store, VersionRows& rows) : store_(store), rows_(rows) {}
 
-  // Whether merges came in on the ways from what both have in common to them. If not, what they have under
-  // one number is one row. Reads nothing.
+  // Whether merges, or commits that brought rows, are on the ways from what both have in common to them. If
+  // not, what they have under one number is one row. Reads nothing.
   bool may_be_others(const version::ReadPoint& version, const RowSide& side);
 
   // Whether what `version` has as `row` is what `side` has as `theirs`. `without`: a version on the ways;
