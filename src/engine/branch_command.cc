@@ -130,15 +130,13 @@ std::string conflict_hint(StatementKind kind, const MergeResult& result) {
   }
   switch (kind) {
     case StatementKind::kMergeBranch:
-      return "DRY RUN shows them; STRATEGY manual lets you decide them, ours or theirs all but "
-             "broken constraints";
+      return "DRY RUN shows them; STRATEGY manual lets you decide each, ours or theirs decide most";
     case StatementKind::kCompleteMerge:
       return "SELECT * FROM dosql_conflicts shows them, SELECT dosql_resolve_conflict(id, 'ours') decides "
              "one";
     default:
-      return "what it would change was changed otherwise: DRY RUN shows where; STRATEGY manual lets you "
-             "decide, "
-             "ours or theirs decide all but broken constraints";
+      return "what it would change is otherwise here: DRY RUN shows where; STRATEGY manual lets you decide "
+             "each, ours or theirs decide most";
   }
 }
 

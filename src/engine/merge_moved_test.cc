@@ -228,7 +228,7 @@ class History {
       : random_(random),
         kind_(kind),
         renames_(one_in(3)),
-        decides_(!renames_ && one_in(2)),
+        decides_(one_in(2)),
         decides_merges_(decides_ && one_in(2)),
         session_(fmt::format("CREATE TABLE t({})", kind.columns)) {
     note_branch();
@@ -250,7 +250,7 @@ class History {
         if (one_in(4)) reopen();
         break;
       case 10:
-        if (!renames_ && !decides_merges_) transaction();
+        if (!renames_) transaction();
         break;
       case 11:
         if (renames_ && branch_ == "f" && one_in(2)) rename();
@@ -383,7 +383,7 @@ class History {
   static bool makes_table(const Commit& commit) { return commit.version == 1; }
   // Mostly one of this branch.
   void revert() {
-    const std::string from = !decides_merges_ && one_in(3) ? some_branch() : branch_;
+    const std::string from = one_in(3) ? some_branch() : branch_;
     const Commit commit = some_commit(from);
     if (makes_table(commit)) return;
     take_step(fmt::format("REVERT {}@{}", from, commit.version), commit.after, commit.before);
@@ -480,9 +480,8 @@ class History {
   std::mt19937_64& random_;
   const Kind& kind_;
   const bool renames_;
-  const bool decides_;  // not what tables are called: a side taken is a table that the others do not know
-  // Merges, too: then what a decision leaves is in docs/merge.md for transactions, and other branches'
-  // commits.
+  const bool decides_;
+  // Merges, too, but no conflicts of kind `base`: what these may leave is in docs/merge.md.
   const bool decides_merges_;
   BranchSession session_;
   std::string branch_ = "main";

@@ -66,23 +66,21 @@ RowIdentity::Trace RowIdentity::trace_from(const ReadPoint& at, const RowAddress
   return {at, row, std::move(events), left};
 }
 
-Version RowIdentity::newest_merge(const ReadPoint& at) {
+Version RowIdentity::newest_event(const ReadPoint& at) {
   const std::shared_ptr<const Events> events = events_of(at);
-  const auto is_merge = [](const Event& event) { return !event.merged.empty(); };
-  const auto newest = std::find_if(events->rbegin(), events->rend(), is_merge);
-  return newest == events->rend() ? Version{} : newest->version;
+  return events->empty() ? Version{} : events->back().version;
 }
 
 bool RowIdentity::may_be_others(const ReadPoint& version, const RowSide& side) {
   if (!side.merged.empty()) return true;
   const Version shared = shared_by(version, side.point);
-  return newest_merge(version) > shared || newest_merge(side.point) > shared;
+  return newest_event(version) > shared || newest_event(side.point) > shared;
 }
 
-bool RowIdentity::no_merge_between(const ReadPoint& a, const ReadPoint& b) {
+bool RowIdentity::no_event_between(const ReadPoint& a, const ReadPoint& b) {
   const auto [older, newer] =
       std::minmax(a, b, [](const ReadPoint& x, const ReadPoint& y) { return x.version < y.version; });
-  return older.branch == newer.branch && newest_merge(newer) <= older.version;
+  return older.branch == newer.branch && newest_event(newer) <= older.version;
 }
 
 Result<RowIdentity::Step> RowIdentity::step_back(const MergedTable& table, Trace& trace, const Trace& other) {
@@ -130,7 +128,7 @@ Result<RowIdentity::Step> RowIdentity::look_for_met(const MergedTable& table, co
   if (!is_same_address(trace.row, other.row)) return Step::kBegan;
   for (const version::MergeMark& mark : std::views::reverse(event.merged)) {
     DOSQL_ASSIGN_OR_RETURN(const ReadPoint merged, store_.at_commit(mark.lsn));
-    if (other.lost || !no_merge_between(merged, other.at)) continue;
+    if (other.lost || !no_event_between(merged, other.at)) continue;
     DOSQL_ASSIGN_OR_RETURN(const Found there, rows_.find(merged, table, trace.row));
     if (!there.known) return Step::kUnknown;
     if (there.row && is_same_content(there, came)) return Step::kMet;

@@ -44,8 +44,8 @@ class RowIdentity {
   // Both must outlive it.
   RowIdentity(version::VersionStore& store, VersionRows& rows) : store_(store), rows_(rows) {}
 
-  // Whether merges came in on the ways from what both have in common to them. If not, what they have under
-  // one number is one row. Reads nothing.
+  // Whether merges, or commits that brought rows, are on the ways from what both have in common to them. If
+  // not, what they have under one number is one row. Reads nothing.
   bool may_be_others(const version::ReadPoint& version, const RowSide& side);
 
   // Whether what `version` has as `row` is what `side` has as `theirs`. `without`: a version on the ways;
@@ -99,7 +99,7 @@ class RowIdentity {
   Trace trace_from(const version::ReadPoint& at, const RowAddress& row);
   std::shared_ptr<const Events> events_of(const version::ReadPoint& at);
   // Of a line; 0: there is none.
-  Version newest_merge(const version::ReadPoint& at);
+  Version newest_event(const version::ReadPoint& at);
   // The first way to the side that has the row; none: the open transaction made it.
   Result<std::optional<Trace>> trace_of(const MergedTable& table, const RowAddress& row, const RowSide& side,
                                         bool& known);
@@ -107,7 +107,7 @@ class RowIdentity {
   Result<SameRow> meet(const MergedTable& table, const Trace& a, const Trace& b, Version shared,
                        const version::ReadPoint* without);
   // Over the newest event. kBegan: that, or what came behind it, made the row. kMet: it took it as it was on
-  // the line of `other`, with no other merge between.
+  // the line of `other`, with no other event between.
   Result<Step> step_back(const MergedTable& table, Trace& trace, const Trace& other);
   Result<Step> step_over_merge(const MergedTable& table, Trace& trace, const Trace& other);
   Result<Step> step_over_brought(const MergedTable& table, Trace& trace);
@@ -132,7 +132,7 @@ class RowIdentity {
   Result<std::vector<version::MovedRun>> brought_runs(const MergedTable& table, const RowAddress& row,
                                                       const version::ReadPoint& commit);
   // Both are versions of one branch.
-  bool no_merge_between(const version::ReadPoint& a, const version::ReadPoint& b);
+  bool no_event_between(const version::ReadPoint& a, const version::ReadPoint& b);
   Result<bool> begins_behind(const MergedTable& table, const Trace& trace, Version shared,
                              const version::ReadPoint& without);
   Result<bool> shares_beginning(const MergedTable& table, const Trace& a, const Trace& b, Version shared);

@@ -434,6 +434,20 @@ Result<bool> SchemaMerge::alter(const Trio& trio, Alteration& alteration) {
   return alteration.done;
 }
 
+// It has their name by now. Made anew by a REVERT or CHERRY PICK, it would be another table for later merges.
+Result<bool> SchemaMerge::was_only_named_otherwise(const Trio& trio, const ColumnMatches& matches) {
+  NameChange names = name_change(*trio.ours, matches, *trio.theirs);
+  if (!is_identity(matches) || !names.columns.empty()) return false;
+  DOSQL_ASSIGN_OR_RETURN(const auto live, live_definition("table", trio.theirs->name));
+  DOSQL_ASSIGN_OR_RETURN(const std::string wanted, followed_definition(trio, OwnNames::kTheirs));
+  if (!live) return false;
+  const std::string name = quoted(trio.theirs->name);
+  if (!same_definition(sql::with_created_name(*live, name), sql::with_created_name(wanted, name)))
+    return false;
+  our_names_.push_back(std::move(names));
+  return true;
+}
+
 // Ours gets their definition and keeps its rows, as far as the columns are the same. Its indexes and triggers
 // have gone with it: merge_rest() makes them anew.
 Status SchemaMerge::replace_table(const Trio& trio, MergedSchema& merged) {
@@ -441,6 +455,10 @@ Status SchemaMerge::replace_table(const Trio& trio, MergedSchema& merged) {
   DOSQL_ASSIGN_OR_RETURN(const ColumnMatches matches,
                          columns_.match(our_point_, *trio.ours, their_point_, *trio.theirs));
   DOSQL_ASSIGN_OR_RETURN(const bool renamed, rename_for_replacing(*trio.ours, *trio.theirs, matches));
+  if (renamed) {
+    DOSQL_ASSIGN_OR_RETURN(const bool done, was_only_named_otherwise(trio, matches));
+    if (done) return add_plain_task(trio, merged);
+  }
   const std::string& our_name = renamed ? trio.theirs->name : live_name(*trio.ours);
   std::string from;
   std::string to;

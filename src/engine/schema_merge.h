@@ -188,6 +188,8 @@ class SchemaMerge {
   Result<bool> run_steps(const std::vector<Step>& steps);
   Result<bool> rename_for_replacing(const TableShape& ours, const TableShape& theirs,
                                     const ColumnMatches& matches);
+  // Ours was as theirs but for its name, and has that by now.
+  Result<bool> was_only_named_otherwise(const Trio& trio, const ColumnMatches& matches);
   Status replace_table(const Trio& trio, MergedSchema& merged);
   Status replace_emptied(const Trio& trio, MergedSchema& merged);
   Status add_task(const Trio& trio, const Alteration& alteration, MergedSchema& merged);

@@ -42,7 +42,8 @@ class Strangers {
   Status find() {
     if (context_.identity == nullptr) return {};
     // What is picked is counted from a version that ours need not contain: both may have inserted the number.
-    in_ours_ = context_.only_changes || context_.identity->may_be_others(source_.base, context_.our_side);
+    in_ours_ = context_.only_changes || has_brought() ||
+               context_.identity->may_be_others(source_.base, context_.our_side);
     in_theirs_ = context_.identity->may_be_others(source_.base, {source_.theirs});
     if (!in_ours_ && !in_theirs_) return {};
     for (const TableTask& task : merged_.tables) {
@@ -57,6 +58,15 @@ class Strangers {
     std::uint32_t column = 0;
     const TableTask* parent = nullptr;
   };
+
+  // In the open transaction: no version shows that.
+  bool has_brought() const {
+    return std::ranges::any_of(context_.noted_merges, [](const NotedMerge& noted) {
+      return noted.pending && std::ranges::any_of(noted.moved.runs, [](const version::MovedRun& run) {
+               return run.from == version::kBrought && raw(run.source) != 0;
+             });
+    });
+  }
 
   std::vector<Reference> references_of(const MergedTable& table) const {
     std::vector<Reference> found;

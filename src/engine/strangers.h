@@ -13,9 +13,10 @@
 namespace dosql::engine {
 
 // Adds their numbers to those in doubt. Looks at rows of base that theirs changed, and of these at our side
-// where ours changed them too, and at rows that theirs newly refers to; only where merges came in behind
-// base, or of a CHERRY PICK or REVERT, and in tables whose rows are known by numbers, or by references to
-// such. REQUIRES: the rows are ours yet. Errors: those of the diff and of reading the versions.
+// where ours changed them too, and at rows that theirs newly refers to; only where merges, or commits that
+// brought rows, came behind base, or of a CHERRY PICK or REVERT, and in tables whose rows are known by
+// numbers, or by references to such. REQUIRES: the rows are ours yet. Errors: those of the diff and of
+// reading the versions.
 Status find_strangers(MergeContext& context, const MergeSource& source, VersionPair& theirs,
                       const MergedSchema& merged, const ForeignKeys& keys);
 
