@@ -135,6 +135,27 @@ test('a value that is one side means that side, whatever kind of conflict it is'
   assert.deepEqual(await db.query('SELECT id, mail, a FROM users, v'), [{ id: 1, mail: 'a@x', a: 2 }]);
 });
 
+test('several rows that are in the way are an array, there and back', async () => {
+  const db = await parted(
+    'CREATE TABLE users (id INTEGER PRIMARY KEY, mail TEXT UNIQUE, photo BLOB UNIQUE, weight REAL)',
+    "INSERT INTO users VALUES (1, 'a@x', x'01', 0.5)",
+    "INSERT INTO users VALUES (2, 'a@x', x'02', 2), (3, 'b@x', x'01', NULL)",
+  );
+  const [conflict] = (await db.merge('draft', { strategy: 'manual' })).conflicts;
+  assert.deepEqual(conflict!.main, [
+    { id: 2, mail: 'a@x', photo: new Uint8Array([2]), weight: 2 },
+    { id: 3, mail: 'b@x', photo: new Uint8Array([1]), weight: null },
+  ]);
+  await db.resolveConflict(conflict!.id, conflict!.main);
+  assert.deepEqual(await db.query('SELECT resolution FROM dosql_conflicts'), [{ resolution: 'ours' }]);
+  const others = db.resolveConflict(conflict!.id, [{ id: 2 }]);
+  await assert.rejects(others, fails('DOSQL_INVALID_ARGUMENT', /an array, which no column can have/));
+  await assert.rejects(db.resolveConflict(conflict!.id, [{ id: {} as any }]), fails('DOSQL_INVALID_ARGUMENT', /column id is an object/));
+  await db.resolveConflict(conflict!.id, conflict!.branch);
+  await db.completeMerge();
+  assert.deepEqual(await db.query('SELECT id FROM users'), [{ id: 1 }]);
+});
+
 test('values of conflicts are values of JavaScript, there and back', async () => {
   const setUp = 'CREATE TABLE t (k BLOB, n INTEGER, v, PRIMARY KEY (k, n))';
   const big = 2n ** 62n + 1n;
