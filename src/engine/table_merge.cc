@@ -830,7 +830,10 @@ Result<NewNumbers> TableMerge::choose_new_numbers(
   }
   if (highest > std::numeric_limits<std::int64_t>::max() - static_cast<std::int64_t>(taken.size())) {
     return Error(ErrorCode::kInvalidArgument,
-                 fmt::format("{} has no numbers left for the rows that need a new one", table.name));
+                 fmt::format("{} has no numbers left for the rows that need a new one", table.name))
+        .with_hint(fmt::format("new numbers are above all that were given, of which {} is the highest: give "
+                               "the branch's rows free ones there, and merge then",
+                               highest));
   }
   for (const std::int64_t key : taken) numbers[key] = ++highest;
   return numbers;
