@@ -99,6 +99,8 @@ export interface MergeResult {
   tables: TableMergeCounts[];
   /** With any, nothing was changed. */
   conflicts: MergeConflict[];
+  /** Of the first of them: `renumber` would keep both rows. */
+  renumberHelps: boolean;
 }
 
 /** Seven values for each conflict. */
@@ -112,9 +114,9 @@ export function conflictsOf(values: unknown[], from = 0): MergeConflict[] {
 }
 
 export function mergeResultOf(values: unknown[]): MergeResult {
-  const [action, alreadyMerged, fastForward, branch, version, lsn, count] = values as any[];
+  const [action, alreadyMerged, fastForward, renumberHelps, branch, version, lsn, count] = values as any[];
   const tables: TableMergeCounts[] = [];
-  let at = 7;
+  let at = 8;
   for (; tables.length < count; at += 5) {
     const [table, inserted, updated, deleted, conflicts] = values.slice(at, at + 5) as any[];
     tables.push({ table, inserted, updated, deleted, conflicts });
@@ -126,6 +128,7 @@ export function mergeResultOf(values: unknown[]): MergeResult {
     version: { branch, version, lsn: BigInt(lsn) },
     tables,
     conflicts: conflictsOf(values, at),
+    renumberHelps: renumberHelps === 1,
   };
 }
 

@@ -45,6 +45,7 @@ test('changes of both branches come together, cell by cell', async () => {
     version: await db.resolve(),
     tables: [{ table: 'notes', inserted: 1, updated: 1, deleted: 1, conflicts: 0 }],
     conflicts: [],
+    renumberHelps: false,
   });
   assert.deepEqual(foretold.tables, result.tables);
   assert.equal((await db.queryOne('SELECT message FROM dosql_log LIMIT 1'))!['message'], 'the draft');
@@ -60,6 +61,18 @@ test('a branch without commits of its own is fast-forwarded', async () => {
   assert.deepEqual([result.fastForward, result.tables, result.version.branch], [true, [], 'main']);
   assert.equal(result.version.version, await version(db));
   assert.deepEqual((await db.query('SELECT DISTINCT title FROM notes')), [{ title: 'x' }]);
+});
+
+test('it says where renumbering keeps both rows', async () => {
+  const db = await parted(notes, "INSERT INTO notes VALUES (4, 'draft', '')", "INSERT INTO notes VALUES (4, 'main', '')");
+  const collision = await db.merge('draft');
+  assert.deepEqual([collision.conflicts[0]!.kind, collision.renumberHelps], ['key_collision', true]);
+  assert.deepEqual([(await db.merge('draft', { dryRun: true })).renumberHelps], [true]);
+  const done = await db.merge('draft', { renumber: true });
+  assert.deepEqual([done.conflicts, done.renumberHelps], [[], false]);
+  assert.deepEqual(all(db).slice(3), [[4, 'main', ''], [5, 'draft', '']]);
+  const clash = await parted(notes, "UPDATE notes SET title = 'x'", "UPDATE notes SET title = 'y'");
+  assert.equal((await clash.merge('draft')).renumberHelps, false, 'of two that are one row');
 });
 
 test('a conflict changes nothing, unless a side is preferred', async () => {
