@@ -24,14 +24,15 @@ std::string_view name_of(MergeAction action) {
   return "merge";
 }
 
-// What was done, whether it was merged already, whether it was a fast-forward, branch, version and LSN, the
-// number of tables, for each its name and four counts, and the conflicts.
+// What was done, whether it was merged already, whether it was a fast-forward, whether renumbering helps,
+// branch, version and LSN, the number of tables, for each its name and four counts, and the conflicts.
 void put_result(const MergeResult& result, Outcome& outcome) {
   outcome.columns = one_column();
   RowBatch& values = outcome.rows;
   values.text(name_of(result.action));
   put_truth(result.already_merged, values);
   put_truth(result.fast_forward, values);
+  put_truth(result.renumber_helps, values);
   values.text(result.version.branch);
   put_unsigned(result.version.version, values);
   put_unsigned(result.version.lsn, values);

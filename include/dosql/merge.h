@@ -52,7 +52,7 @@ struct MergeConflict {
   std::string kind;  // update_update, insert_insert, key_collision, update_delete, delete_update, unique,
                      // check, not_null, foreign_key, schema or base: docs/merge.md says what each is
   std::string base;
-  std::string main;
+  std::string main;  // of a unique: the row that is in the way, or an array of several
   std::string branch;
 };
 

@@ -1,5 +1,6 @@
 #include "engine/conflicts_table.h"
 
+#include <fmt/format.h>
 #include <sqlite3.h>
 
 #include <algorithm>
@@ -9,6 +10,7 @@
 
 #include "engine/function_arguments.h"
 #include "engine/marks_table.h"
+#include "engine/sqlite_running.h"
 
 namespace dosql::engine {
 namespace {
@@ -25,7 +27,8 @@ struct Resolver {
 // transaction.
 class StatementDecisions {
  public:
-  static Result<std::unique_ptr<StatementDecisions>> begin(const Resolver& resolver) {
+  static Result<std::unique_ptr<StatementDecisions>> begin(const Resolver& resolver,
+                                                           sqlite3_stmt* statement) {
     DOSQL_ASSIGN_OR_RETURN(auto staging, resolver.decisions->waiting());
     if (!staging) return Error(ErrorCode::kNotFound, "no merge is waiting for decisions");
     std::optional<std::size_t> pending_before;
@@ -37,15 +40,16 @@ class StatementDecisions {
       DOSQL_RETURN_IF_ERROR(staging->begin_decisions());
     }
     return std::unique_ptr<StatementDecisions>(
-        new StatementDecisions(resolver, std::move(staging), pending_before));
+        new StatementDecisions(resolver, statement, std::move(staging), pending_before));
   }
   ~StatementDecisions() {
+    const bool failed = dosql_has_failed(statement_) != 0;
     if (pending_before_) {
-      if (failed_) pending_->keep(*pending_before_);
+      if (failed) pending_->keep(*pending_before_);
       return;
     }
-    Status ended = staging_->end_decisions(!failed_);
-    if (ended || failed_) return;
+    Status ended = staging_->end_decisions(!failed);
+    if (ended || failed) return;
     session_->failure = std::move(ended).error();
     session_->commit_failed = true;
   }
@@ -53,16 +57,15 @@ class StatementDecisions {
   StatementDecisions& operator=(const StatementDecisions&) = delete;
 
   Status resolve(std::int64_t id, std::string_view resolution) {
-    Status done = pending_before_ ? resolve_later(id, resolution_of(resolution))
-                                  : staging_->resolve(id, resolution_of(resolution));
-    failed_ = failed_ || !done;
-    return done;
+    return pending_before_ ? resolve_later(id, resolution_of(resolution))
+                           : staging_->resolve(id, resolution_of(resolution));
   }
 
  private:
-  StatementDecisions(const Resolver& resolver, std::unique_ptr<MergeStaging> staging,
+  StatementDecisions(const Resolver& resolver, sqlite3_stmt* statement, std::unique_ptr<MergeStaging> staging,
                      std::optional<std::size_t> pending_before)
       : session_(resolver.session),
+        statement_(statement),
         pending_(resolver.decisions),
         staging_(std::move(staging)),
         pending_before_(pending_before) {}
@@ -74,11 +77,11 @@ class StatementDecisions {
   }
 
   const std::shared_ptr<Session> session_;
+  sqlite3_stmt* const statement_;
   const std::shared_ptr<PendingDecisions> pending_;
   const std::unique_ptr<MergeStaging> staging_;
   // How many there were before; none: it is no part of a transaction.
   const std::optional<std::size_t> pending_before_;
-  bool failed_ = false;
 };
 
 // SQLite keeps a datum of a negative number for the whole statement, whichever its rows.
@@ -87,11 +90,24 @@ constexpr int kOfStatement = -0x646f;
 Result<StatementDecisions*> decisions_of(sqlite3_context* call, const Resolver& resolver) {
   auto* decisions = static_cast<StatementDecisions*>(sqlite3_get_auxdata(call, kOfStatement));
   if (decisions != nullptr) return decisions;
-  DOSQL_ASSIGN_OR_RETURN(auto begun, StatementDecisions::begin(resolver));
+  DOSQL_ASSIGN_OR_RETURN(auto begun, StatementDecisions::begin(resolver, dosql_caller(call)));
   decisions = begun.release();
   sqlite3_set_auxdata(call, kOfStatement, decisions,
                       [](void* ended) { delete static_cast<StatementDecisions*>(ended); });
   return decisions;
+}
+
+// A number that is whole, be it as text or 1.0.
+Result<std::int64_t> id_of(sqlite3_value* value) {
+  const int type = sqlite3_value_numeric_type(value);
+  const std::int64_t id = sqlite3_value_int64(value);
+  const bool is_whole = type == SQLITE_INTEGER ||
+                        (type == SQLITE_FLOAT && sqlite3_value_double(value) == static_cast<double>(id));
+  if (is_whole) return id;
+  const auto* const text = reinterpret_cast<const char*>(sqlite3_value_text(value));
+  return Error(ErrorCode::kInvalidArgument, fmt::format("the id of a conflict is a whole number, not {}",
+                                                        text == nullptr ? "NULL" : fmt::format("'{}'", text)))
+      .with_hint("the conflicts that wait, with their ids: SELECT * FROM dosql_conflicts");
 }
 
 Status resolve(sqlite3_context* call, const Resolver& resolver, sqlite3_value** values) {
@@ -100,10 +116,11 @@ Status resolve(sqlite3_context* call, const Resolver& resolver, sqlite3_value** 
                  "a conflict is resolved by ours, theirs, delete or a JSON value, not by NULL")
         .with_hint("'delete' deletes the row, 'null' is the value of JSON");
   }
+  DOSQL_ASSIGN_OR_RETURN(const std::int64_t id, id_of(values[0]));
   DOSQL_ASSIGN_OR_RETURN(StatementDecisions* const decisions, decisions_of(call, resolver));
   const auto* const text = reinterpret_cast<const char*>(sqlite3_value_text(values[1]));
   const auto size = static_cast<std::size_t>(sqlite3_value_bytes(values[1]));
-  return decisions->resolve(sqlite3_value_int64(values[0]), std::string_view(text, size));
+  return decisions->resolve(id, std::string_view(text, size));
 }
 
 void resolve_function(sqlite3_context* call, int, sqlite3_value** values) {

@@ -7,7 +7,6 @@
 
 #include "engine/connection_state.h"
 #include "engine/own_statement.h"
-#include "engine/row_json.h"
 #include "engine/table_shape.h"
 #include "merge/conflict.h"
 #include "sql/lexer.h"
@@ -27,9 +26,10 @@ Error refused(const MergeConflict& conflict, std::string_view why) {
 
 }  // namespace
 
-bool DecisionCheck::Table::has(std::string_view column) const {
-  return std::ranges::any_of(columns,
-                             [&](const std::string& one) { return sql::equals_ignoring_case(one, column); });
+const DecisionCheck::Column* DecisionCheck::Table::find(std::string_view column) const {
+  const auto found = std::ranges::find_if(
+      columns, [&](const Column& one) { return sql::equals_ignoring_case(one.name, column); });
+  return found == columns.end() ? nullptr : &*found;
 }
 
 Result<const DecisionCheck::Table*> DecisionCheck::table_called(const std::string& name) {
@@ -44,7 +44,12 @@ Result<const DecisionCheck::Table*> DecisionCheck::table_called(const std::strin
       table.known = false;
       continue;
     }
-    for (const ColumnShape& column : shape->columns) table.columns.push_back(column.name);
+    for (const ColumnShape& column : shape->columns) {
+      if (!table.has(column.name)) table.columns.push_back({.name = column.name});
+      const auto known = std::ranges::find_if(
+          table.columns, [&](const Column& one) { return sql::equals_ignoring_case(one.name, column.name); });
+      known->computed = known->computed && column.generated != Generated::kNo;
+    }
   }
   return &tables_.emplace(name, std::move(table)).first->second;
 }
@@ -80,15 +85,32 @@ Status DecisionCheck::check(const MergeConflict& conflict, const Resolution& res
     return refused(conflict, fields.error().message());
   }
   for (const NamedField& field : *fields) {
-    if (field.name.empty()) {
-      if (may_be_alone) continue;
-      DOSQL_ASSIGN_OR_RETURN(const bool alone, is_about_one_column(conflict));
-      if (alone) continue;
-      return refused(conflict, fmt::format("it is about more than one column of {}: its value is an object",
+    if (!field.name.empty() || may_be_alone) continue;
+    DOSQL_ASSIGN_OR_RETURN(const bool alone, is_about_one_column(conflict));
+    if (alone) continue;
+    return refused(conflict, fmt::format("it is about more than one column of {}: its value is an object",
+                                         conflict.table));
+  }
+  return check_columns(conflict, *table, *fields);
+}
+
+Status DecisionCheck::check_columns(const MergeConflict& conflict, const Table& table,
+                                    std::span<const NamedField> fields) {
+  for (auto field = fields.begin(); field != fields.end(); ++field) {
+    if (field->name.empty()) continue;
+    const bool again = std::any_of(fields.begin(), field, [&](const NamedField& before) {
+      return sql::equals_ignoring_case(before.name, field->name);
+    });
+    if (again)
+      return refused(conflict, fmt::format("column {} of {} is given twice", field->name, conflict.table));
+    if (!table.known) continue;
+    const Column* const column = table.find(field->name);
+    if (column == nullptr)
+      return refused(conflict, fmt::format("{} has no column {}", conflict.table, field->name));
+    if (column->computed) {
+      return refused(conflict, fmt::format("column {} of {} is computed, and takes no value", field->name,
                                            conflict.table));
     }
-    if (table->known && !table->has(field.name))
-      return refused(conflict, fmt::format("{} has no column {}", conflict.table, field.name));
   }
   return {};
 }

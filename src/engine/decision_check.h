@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,6 +12,7 @@
 #include <dosql/result.h>
 
 #include "engine/merge_context.h"
+#include "engine/row_json.h"
 #include "version/version_store.h"
 
 namespace dosql::engine {
@@ -30,14 +32,21 @@ class DecisionCheck {
   Status check(const MergeConflict& conflict, const Resolution& resolution);
 
  private:
+  struct Column {
+    std::string name;
+    bool computed = true;  // on each side that has it
+  };
   struct Table {
-    std::vector<std::string> columns;  // that it has on any side
-    bool known = true;                 // each side has a table of that name
-    bool has(std::string_view column) const;
+    std::vector<Column> columns;  // that it has on any side
+    bool known = true;            // each side has a table of that name
+    const Column* find(std::string_view column) const;
+    bool has(std::string_view column) const { return find(column) != nullptr; }
   };
 
   Result<const Table*> table_called(const std::string& name);
   Result<bool> is_about_one_column(const MergeConflict& conflict);
+  static Status check_columns(const MergeConflict& conflict, const Table& table,
+                              std::span<const NamedField> fields);
 
   ConnectionState& connection_;
   const std::vector<version::ReadPoint> sides_;

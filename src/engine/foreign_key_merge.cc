@@ -558,7 +558,10 @@ Status ForeignKeyCheck::settle(const Dangling& dangling) {
   if (keeps) {
     return Error(ErrorCode::kConstraint,
                  fmt::format("row {} of {} cannot stay as it is: it refers to {}, which is gone",
-                             dangling.conflict.key, child, dangling.conflict.base));
+                             dangling.conflict.key, child, dangling.conflict.base))
+        .with_hint(
+            "its conflict of kind foreign_key takes 'delete', which deletes the row, or JSON that "
+            "makes it refer to something else, or to nothing");
   }
   gone_.push_back({child, dangling.row});
   if (resolution->take == Take::kValue) {
@@ -610,10 +613,13 @@ Status ForeignKeyCheck::verify_decided(const Dangling& dangling, const RowCopy& 
     if (rc == SQLITE_DONE) continue;
     if (rc != SQLITE_ROW) return context_.connection.error(rc);
     return Error(
-        ErrorCode::kConstraint,
-        fmt::format(
-            "what was decided about row {} of {} is not possible: it refers to {}, which is not there",
-            dangling.conflict.key, child, dangling.table.reference_json(*key, row, context_.encoding)));
+               ErrorCode::kConstraint,
+               fmt::format(
+                   "what was decided about row {} of {} is not possible: it refers to {}, which is not there",
+                   dangling.conflict.key, child, dangling.table.reference_json(*key, row, context_.encoding)))
+        .with_hint(
+            "JSON gives all columns that refer to something their values at once: {\"a\": 1, \"b\": "
+            "null}; 'delete' deletes the row");
   }
   return {};
 }

@@ -154,22 +154,12 @@ Status refuse_another_staging(ConnectionState& connection) {
       .with_hint("COMPLETE MERGE ends it, ABORT MERGE forgets it");
 }
 
-Error none_waits() { return Error(ErrorCode::kNotFound, "no merge is waiting for decisions"); }
-
-// What was kept, also of a merge that is done meanwhile.
-Result<std::unique_ptr<MergeStaging>> need_staging(ConnectionState& connection) {
+// `find`: find_waiting(), or find() for what was kept of a merge that is done meanwhile, too.
+Result<std::unique_ptr<MergeStaging>> need_staging(ConnectionState& connection,
+                                                   decltype(&MergeStaging::find) find) {
   DOSQL_RETURN_IF_ERROR(connection.catch_up());
-  DOSQL_ASSIGN_OR_RETURN(auto staging, MergeStaging::find(connection.core(), connection.branch_name()));
-  if (!staging) return none_waits();
-  staging->write_as(connection.session());
-  return staging;
-}
-
-Result<std::unique_ptr<MergeStaging>> need_waiting(ConnectionState& connection) {
-  DOSQL_RETURN_IF_ERROR(connection.catch_up());
-  DOSQL_ASSIGN_OR_RETURN(auto staging,
-                         MergeStaging::find_waiting(connection.core(), connection.branch_name()));
-  if (!staging) return none_waits();
+  DOSQL_ASSIGN_OR_RETURN(auto staging, find(connection.core(), connection.branch_name()));
+  if (!staging) return Error(ErrorCode::kNotFound, "no merge is waiting for decisions");
   staging->write_as(connection.session());
   return staging;
 }
@@ -420,7 +410,7 @@ Result<MergeResult> cherry_pick(ConnectionState& connection, Lsn lsn, const Pick
 }
 
 Result<std::vector<MergeConflict>> waiting_conflicts(ConnectionState& connection) {
-  DOSQL_ASSIGN_OR_RETURN(const auto staging, need_waiting(connection));
+  DOSQL_ASSIGN_OR_RETURN(const auto staging, need_staging(connection, &MergeStaging::find_waiting));
   DOSQL_ASSIGN_OR_RETURN(std::vector<StagedConflict> staged, staging->conflicts());
   std::vector<MergeConflict> conflicts;
   for (StagedConflict& one : staged) conflicts.push_back(std::move(one.conflict));
@@ -429,7 +419,7 @@ Result<std::vector<MergeConflict>> waiting_conflicts(ConnectionState& connection
 
 Status resolve_conflict(ConnectionState& connection, std::int64_t id, const Resolution& resolution) {
   if (sqlite3_get_autocommit(connection.db()) == 0) return resolve_in_transaction(connection, id, resolution);
-  DOSQL_ASSIGN_OR_RETURN(const auto staging, need_waiting(connection));
+  DOSQL_ASSIGN_OR_RETURN(const auto staging, need_staging(connection, &MergeStaging::find_waiting));
   return staging->resolve(id, resolution);
 }
 
@@ -437,7 +427,7 @@ Result<MergeResult> complete_merge(ConnectionState& connection, std::string_view
   DOSQL_RETURN_IF_ERROR(refuse_in_transaction(connection, "COMPLETE MERGE"));
   DOSQL_RETURN_IF_ERROR(refuse_running(connection, "COMPLETE MERGE"));
   VersionStore& store = connection.core().store();
-  DOSQL_ASSIGN_OR_RETURN(const auto staging, need_staging(connection));
+  DOSQL_ASSIGN_OR_RETURN(const auto staging, need_staging(connection, &MergeStaging::find));
   DOSQL_ASSIGN_OR_RETURN(const StagedMerge staged, staging->merge());
   DOSQL_ASSIGN_OR_RETURN(std::vector<StagedConflict> conflicts, staging->conflicts());
   DOSQL_ASSIGN_OR_RETURN(const ReadPoint theirs, version_with(store, staged.theirs));
@@ -473,7 +463,7 @@ Result<MergeResult> complete_merge(ConnectionState& connection, std::string_view
 Status abort_merge(ConnectionState& connection) {
   DOSQL_RETURN_IF_ERROR(refuse_in_transaction(connection, "ABORT MERGE"));
   DOSQL_RETURN_IF_ERROR(refuse_running(connection, "ABORT MERGE"));
-  DOSQL_RETURN_IF_ERROR(need_staging(connection).and_then(ignore_result));
+  DOSQL_RETURN_IF_ERROR(need_staging(connection, &MergeStaging::find).and_then(ignore_result));
   return drop_staging(connection);
 }
 

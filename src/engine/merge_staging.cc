@@ -224,15 +224,17 @@ Result<std::vector<StagedConflict>> MergeStaging::conflicts(const ConflictFilter
 }
 
 // A value that is what one side has means that side, which can do more than put the value: a row of main that
-// is in the way goes, a definition is taken. Members come in any order, and 2.0 is 2.
+// is in the way goes, a definition is taken. Members come in any order, and 2.0 is 2, also in the rows of an
+// array.
 Result<std::string> MergeStaging::side_of(std::int64_t id, const std::string& json) {
   constexpr std::string_view kSides =
       "WITH side(name, json) AS (SELECT 'ours', main FROM conflict WHERE id = ?1 "
       "UNION ALL SELECT 'theirs', branch FROM conflict WHERE id = ?1) "
       "SELECT name FROM side WHERE NOT EXISTS "
-      "(SELECT key, value FROM json_each(?2) EXCEPT SELECT key, value FROM json_each(side.json)) "
-      "AND NOT EXISTS "
-      "(SELECT key, value FROM json_each(side.json) EXCEPT SELECT key, value FROM json_each(?2))";
+      "(SELECT fullkey, atom, type IN ('array', 'object') FROM json_tree(?2) "
+      "EXCEPT SELECT fullkey, atom, type IN ('array', 'object') FROM json_tree(side.json)) AND NOT EXISTS "
+      "(SELECT fullkey, atom, type IN ('array', 'object') FROM json_tree(side.json) "
+      "EXCEPT SELECT fullkey, atom, type IN ('array', 'object') FROM json_tree(?2))";
   DOSQL_ASSIGN_OR_RETURN(OwnStatement sides, OwnStatement::prepare(*state_, kSides));
   sides.bind(1, id);
   sides.bind(2, json);

@@ -154,6 +154,10 @@ int dosql_is_tried_again(sqlite3* db) {
   return 0;
 }
 
+sqlite3_stmt* dosql_caller(sqlite3_context* call) { return (sqlite3_stmt*)call->pVdbe; }
+
+int dosql_has_failed(sqlite3_stmt* statement) { return ((const Vdbe*)statement)->rc != SQLITE_OK; }
+
 static Table* main_table(sqlite3* db, const char* name) {
   Table* const table = sqlite3FindTable(db, name, "main");
   return table != 0 && !IsView(table) ? table : 0;

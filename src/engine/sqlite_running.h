@@ -9,6 +9,7 @@ extern "C" {
 #endif
 
 struct sqlite3;
+struct sqlite3_context;
 struct sqlite3_stmt;
 
 // sqlite3_exec() of one statement that undoes or sets something, and that neither an interrupt nor a progress
@@ -22,6 +23,11 @@ void dosql_forget_schemas(struct sqlite3* db);
 // Whether the statement that begins to run now was begun before in the same call: SQLite found the schema to
 // be another one, and has compiled it again.
 int dosql_is_tried_again(struct sqlite3* db);
+
+// The statement that calls a function.
+struct sqlite3_stmt* dosql_caller(struct sqlite3_context* call);
+// Whether a statement that is ending, and frees what its functions keep for it, ends since it failed.
+int dosql_has_failed(struct sqlite3_stmt* statement);
 
 // Whether the transaction on main has written to a page, be it that it was undone by a savepoint. That it may
 // write is not enough.

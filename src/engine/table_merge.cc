@@ -11,6 +11,7 @@
 #include "diff/row.h"
 #include "engine/connection_state.h"
 #include "engine/row_json.h"
+#include "engine/undo.h"
 #include "sql/lexer.h"
 
 namespace dosql::engine {
@@ -307,6 +308,14 @@ std::optional<std::int64_t> TableMerge::hidden_rowid(std::int64_t rowid) const {
 
 std::string TableMerge::row_json(RowValues row, std::span<const std::uint32_t> columns) const {
   return row ? table_.row_json(*row, columns, context_.encoding) : "null";
+}
+
+// None is null, one is that row, and several are an array.
+std::string TableMerge::rows_json(std::span<const FoundRow> rows) const {
+  if (rows.size() < 2) return row_json(rows.empty() ? RowValues() : rows[0].row.values());
+  std::string array;
+  for (const FoundRow& row : rows) array += (array.empty() ? "[" : ",") + row_json(row.row.values());
+  return array + "]";
 }
 
 ConflictKind TableMerge::kind_of_refusal() const {
@@ -641,13 +650,12 @@ Result<Effect> TableMerge::insert_waiting(TableStatements::Columns columns, std:
 
 Status TableMerge::settle_refused(const Waiting& waiting) {
   const ConflictKind kind = kind_of_refusal();
-  DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> in_the_way,
-                         find_in_the_way(waiting, waiting.row.values()));
+  DOSQL_ASSIGN_OR_RETURN(const std::vector<FoundRow> in_the_way, find_all_in_the_way(waiting));
   const Conflict conflict{.kind = kind,
                           .table = table_.name,
                           .key = key_json(waiting.row.values(), waiting.rowid.value_or(0)),
                           .base = waiting.base ? row_json(waiting.base->values()) : "null",
-                          .main = row_json(values_of(in_the_way)),
+                          .main = rows_json(in_the_way),
                           .branch = row_json(waiting.row.values())};
   const Resolution* const resolution = context_.settle(counts_, conflict);
   if (resolution == nullptr) note_waiting(waiting, true);
@@ -732,6 +740,36 @@ Result<std::optional<FoundRow>> TableMerge::find_in_the_way(const Waiting& waiti
   return statements_.find_in_the_way(columns_of(waiting), row);
 }
 
+// Each constraint may have another one: who decides has to see them all, since theirs takes them all out.
+Result<std::vector<FoundRow>> TableMerge::find_all_in_the_way(const Waiting& waiting) {
+  std::vector<FoundRow> found;
+  DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> first, find_in_the_way(waiting, waiting.row.values()));
+  if (!first) return found;
+  DOSQL_RETURN_IF_ERROR(run_own(context_.connection, "SAVEPOINT dosql_in_the_way"));
+  const Status tried = take_out_all_in_the_way(waiting, found);
+  const Status undone = undo_savepoint(context_.connection, "dosql_in_the_way");
+  DOSQL_RETURN_IF_ERROR(tried);
+  DOSQL_RETURN_IF_ERROR(undone);
+  // Which constraint is asked first is nobody's business.
+  std::ranges::sort(found, {},
+                    [&](const FoundRow& row) { return std::pair(row.rowid, row_json(row.row.values())); });
+  return found;
+}
+
+// One after the other, since SQLite names one row at a time.
+Status TableMerge::take_out_all_in_the_way(const Waiting& waiting, std::vector<FoundRow>& found) {
+  const Values row = waiting.row.values();
+  while (true) {
+    DOSQL_ASSIGN_OR_RETURN(const Effect effect, statements_.insert(columns_of(waiting), std::nullopt, row));
+    if (effect != Effect::kConstraint) return {};
+    DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> other, find_in_the_way(waiting, row));
+    if (!other) return {};
+    DOSQL_ASSIGN_OR_RETURN(const Effect gone, statements_.erase(address_of(*other), other->row.values()));
+    if (gone != Effect::kDone) return {};
+    found.push_back(*other);
+  }
+}
+
 // Takes out no more of them than it must.
 Result<Effect> TableMerge::insert_in_place_of_others(const Waiting& waiting, Values row) {
   while (true) {
@@ -792,7 +830,10 @@ Result<NewNumbers> TableMerge::choose_new_numbers(
   }
   if (highest > std::numeric_limits<std::int64_t>::max() - static_cast<std::int64_t>(taken.size())) {
     return Error(ErrorCode::kInvalidArgument,
-                 fmt::format("{} has no numbers left for the rows that need a new one", table.name));
+                 fmt::format("{} has no numbers left for the rows that need a new one", table.name))
+        .with_hint(fmt::format("new numbers are above all that were given, of which {} is the highest: give "
+                               "the branch's rows free ones there, and merge then",
+                               highest));
   }
   for (const std::int64_t key : taken) numbers[key] = ++highest;
   return numbers;

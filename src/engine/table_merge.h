@@ -111,6 +111,9 @@ class TableMerge {
                     std::span<const std::uint32_t> columns);
   static TableStatements::Columns columns_of(const Waiting& waiting);
   Result<std::optional<FoundRow>> find_in_the_way(const Waiting& waiting, Values row);
+  Result<std::vector<FoundRow>> find_all_in_the_way(const Waiting& waiting);
+  Status take_out_all_in_the_way(const Waiting& waiting, std::vector<FoundRow>& found);
+  std::string rows_json(std::span<const FoundRow> rows) const;
   Result<Effect> insert_in_place_of_others(const Waiting& waiting, Values row);
 
   RowAddress address_of(Values row, std::int64_t rowid) const;

@@ -56,7 +56,8 @@ export type ConflictKind =
 
 /**
  * Where the two branches cannot both have their way. A side is an object of the row's columns (of an `update_update`:
- * of those in question), null where there is no row, and of a `schema` conflict the definition.
+ * of those in question), null where there is no row, and of a `schema` conflict the definition. Of a `unique` conflict
+ * `main` is the row that is in the way, or an array where several are.
  */
 export interface MergeConflict {
   /** From 1. */
@@ -77,7 +78,13 @@ export interface MergeConflict {
  * What becomes of a conflict: a side, by its name or as the conflict has it; the end of the row (`delete`); an object
  * with values for columns; or the value of the one column in question.
  */
-export type ConflictResolution = 'ours' | 'theirs' | 'delete' | { readonly [column: string]: Value } | Value;
+export type ConflictResolution =
+  | 'ours'
+  | 'theirs'
+  | 'delete'
+  | { readonly [column: string]: Value }
+  | readonly { readonly [column: string]: Value }[]
+  | Value;
 
 export interface MergeResult {
   /** What was done, or would be; of `completeMerge` what had met the conflicts. */
@@ -92,6 +99,8 @@ export interface MergeResult {
   tables: TableMergeCounts[];
   /** With any, nothing was changed. */
   conflicts: MergeConflict[];
+  /** Of the first of them: `renumber` would keep both rows. */
+  renumberHelps: boolean;
 }
 
 /** Seven values for each conflict. */
@@ -105,9 +114,9 @@ export function conflictsOf(values: unknown[], from = 0): MergeConflict[] {
 }
 
 export function mergeResultOf(values: unknown[]): MergeResult {
-  const [action, alreadyMerged, fastForward, branch, version, lsn, count] = values as any[];
+  const [action, alreadyMerged, fastForward, renumberHelps, branch, version, lsn, count] = values as any[];
   const tables: TableMergeCounts[] = [];
-  let at = 7;
+  let at = 8;
   for (; tables.length < count; at += 5) {
     const [table, inserted, updated, deleted, conflicts] = values.slice(at, at + 5) as any[];
     tables.push({ table, inserted, updated, deleted, conflicts });
@@ -119,6 +128,7 @@ export function mergeResultOf(values: unknown[]): MergeResult {
     version: { branch, version, lsn: BigInt(lsn) },
     tables,
     conflicts: conflictsOf(values, at),
+    renumberHelps: renumberHelps === 1,
   };
 }
 
@@ -149,8 +159,11 @@ function keyOf(json: string): unknown {
 function sideOf(json: string): unknown {
   const parsed = parse(json);
   if (typeof parsed !== 'object' || parsed === null) return parsed;
-  return Object.fromEntries(Object.entries(parsed).map(([column, value]) => [column, valueOf(value)])) as Row;
+  return Array.isArray(parsed) ? parsed.map(rowOf) : rowOf(parsed);
 }
+
+const rowOf = (parsed: object): Row =>
+  Object.fromEntries(Object.entries(parsed).map(([column, value]) => [column, valueOf(value)])) as Row;
 
 function refuse(message: string): never {
   throw new DoSQLError('DOSQL_INVALID_ARGUMENT', message);
@@ -186,6 +199,14 @@ function jsonOfObject(value: object, what: string): string {
 
 const jsonOfBytes = (bytes: Uint8Array): string => `{"blob":"${Buffer.from(bytes).toString('hex')}"}`;
 
+function jsonOfRow(row: object): string {
+  if (typeof row !== 'object' || row === null) return jsonOf(row, 'a row that a conflict is resolved by');
+  const members = Object.entries(row).map(
+    ([column, value]) => `${JSON.stringify(column)}:${jsonOf(value, `the value of column ${column}`)}`,
+  );
+  return `{${members.join(',')}}`;
+}
+
 /** For the addon: what is taken, and of a value its JSON. */
 export function nativeResolution(resolution: ConflictResolution): [take: string, json: string] {
   if (resolution === 'ours' || resolution === 'theirs' || resolution === 'delete') return [resolution, ''];
@@ -193,8 +214,5 @@ export function nativeResolution(resolution: ConflictResolution): [take: string,
   if (isValue || ArrayBuffer.isView(resolution) || resolution instanceof ArrayBuffer) {
     return ['value', jsonOf(resolution, 'what a conflict is resolved by')];
   }
-  const members = Object.entries(resolution).map(
-    ([column, value]) => `${JSON.stringify(column)}:${jsonOf(value, `the value of column ${column}`)}`,
-  );
-  return ['value', `{${members.join(',')}}`];
+  return ['value', Array.isArray(resolution) ? `[${resolution.map(jsonOfRow).join(',')}]` : jsonOfRow(resolution)];
 }

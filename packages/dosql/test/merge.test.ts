@@ -45,6 +45,7 @@ test('changes of both branches come together, cell by cell', async () => {
     version: await db.resolve(),
     tables: [{ table: 'notes', inserted: 1, updated: 1, deleted: 1, conflicts: 0 }],
     conflicts: [],
+    renumberHelps: false,
   });
   assert.deepEqual(foretold.tables, result.tables);
   assert.equal((await db.queryOne('SELECT message FROM dosql_log LIMIT 1'))!['message'], 'the draft');
@@ -60,6 +61,18 @@ test('a branch without commits of its own is fast-forwarded', async () => {
   assert.deepEqual([result.fastForward, result.tables, result.version.branch], [true, [], 'main']);
   assert.equal(result.version.version, await version(db));
   assert.deepEqual((await db.query('SELECT DISTINCT title FROM notes')), [{ title: 'x' }]);
+});
+
+test('it says where renumbering keeps both rows', async () => {
+  const db = await parted(notes, "INSERT INTO notes VALUES (4, 'draft', '')", "INSERT INTO notes VALUES (4, 'main', '')");
+  const collision = await db.merge('draft');
+  assert.deepEqual([collision.conflicts[0]!.kind, collision.renumberHelps], ['key_collision', true]);
+  assert.deepEqual([(await db.merge('draft', { dryRun: true })).renumberHelps], [true]);
+  const done = await db.merge('draft', { renumber: true });
+  assert.deepEqual([done.conflicts, done.renumberHelps], [[], false]);
+  assert.deepEqual(all(db).slice(3), [[4, 'main', ''], [5, 'draft', '']]);
+  const clash = await parted(notes, "UPDATE notes SET title = 'x'", "UPDATE notes SET title = 'y'");
+  assert.equal((await clash.merge('draft')).renumberHelps, false, 'of two that are one row');
 });
 
 test('a conflict changes nothing, unless a side is preferred', async () => {
@@ -133,6 +146,27 @@ test('a value that is one side means that side, whatever kind of conflict it is'
   for (const conflict of conflicts) await db.resolveConflict(conflict.id, conflict.branch);
   assert.deepEqual((await db.completeMerge()).conflicts, []);
   assert.deepEqual(await db.query('SELECT id, mail, a FROM users, v'), [{ id: 1, mail: 'a@x', a: 2 }]);
+});
+
+test('several rows that are in the way are an array, there and back', async () => {
+  const db = await parted(
+    'CREATE TABLE users (id INTEGER PRIMARY KEY, mail TEXT UNIQUE, photo BLOB UNIQUE, weight REAL)',
+    "INSERT INTO users VALUES (1, 'a@x', x'01', 0.5)",
+    "INSERT INTO users VALUES (2, 'a@x', x'02', 2), (3, 'b@x', x'01', NULL)",
+  );
+  const [conflict] = (await db.merge('draft', { strategy: 'manual' })).conflicts;
+  assert.deepEqual(conflict!.main, [
+    { id: 2, mail: 'a@x', photo: new Uint8Array([2]), weight: 2 },
+    { id: 3, mail: 'b@x', photo: new Uint8Array([1]), weight: null },
+  ]);
+  await db.resolveConflict(conflict!.id, conflict!.main);
+  assert.deepEqual(await db.query('SELECT resolution FROM dosql_conflicts'), [{ resolution: 'ours' }]);
+  const others = db.resolveConflict(conflict!.id, [{ id: 2 }]);
+  await assert.rejects(others, fails('DOSQL_INVALID_ARGUMENT', /an array, which no column can have/));
+  await assert.rejects(db.resolveConflict(conflict!.id, [{ id: {} as any }]), fails('DOSQL_INVALID_ARGUMENT', /column id is an object/));
+  await db.resolveConflict(conflict!.id, conflict!.branch);
+  await db.completeMerge();
+  assert.deepEqual(await db.query('SELECT id FROM users'), [{ id: 1 }]);
 });
 
 test('values of conflicts are values of JavaScript, there and back', async () => {
