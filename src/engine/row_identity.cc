@@ -6,7 +6,7 @@
 #include <ranges>
 #include <utility>
 
-#include "merge/row_merge.h"
+#include "diff/row.h"
 #include "sql/lexer.h"
 
 namespace dosql::engine {
@@ -15,14 +15,23 @@ using version::ReadPoint;
 
 namespace {
 
-// What it is known by set aside: of rows under two numbers, these.
-bool is_same_content(const VersionRows::Found& a, const VersionRows::Found& b) {
+// In which values rows under two numbers differ; none: they are no rows of the same columns.
+std::optional<std::vector<std::size_t>> differing_values(const VersionRows::Found& a,
+                                                         const VersionRows::Found& b) {
   const std::span<const diff::Field> left = a.row->values();
   const std::span<const diff::Field> right = b.row->values();
-  if (left.size() != right.size() || a.number != b.number) return false;
-  if (!a.number) return merge::same_row(left, right);
-  return merge::same_row(left.first(*a.number), right.first(*a.number)) &&
-         merge::same_row(left.subspan(*a.number + 1), right.subspan(*a.number + 1));
+  if (left.size() != right.size() || a.number != b.number) return std::nullopt;
+  std::vector<std::size_t> differing;
+  for (std::size_t i = 0; i < left.size(); ++i) {
+    if (a.number != i && !diff::same_value(left[i], right[i])) differing.push_back(i);
+  }
+  return differing;
+}
+
+// What it is known by set aside: of rows under two numbers, these.
+bool is_same_content(const VersionRows::Found& a, const VersionRows::Found& b) {
+  const auto differing = differing_values(a, b);
+  return differing && differing->empty();
 }
 
 bool is_same_address(const RowAddress& a, const RowAddress& b) {
@@ -131,7 +140,14 @@ Result<RowIdentity::Step> RowIdentity::look_for_met(const MergedTable& table, co
     if (other.lost || !no_event_between(merged, other.at)) continue;
     DOSQL_ASSIGN_OR_RETURN(const Found there, rows_.find(merged, table, trace.row));
     if (!there.known) return Step::kUnknown;
-    if (there.row && is_same_content(there, came)) return Step::kMet;
+    if (!there.row) continue;
+    DOSQL_ASSIGN_OR_RETURN(const ReadPoint merge, at_version(trace.at.branch, event.version));
+    DOSQL_ASSIGN_OR_RETURN(const bool as_it_came, is_as_it_came(table, merge, came, merged.lsn, there));
+    if (!as_it_came) continue;
+    // Another one may be just as that was, which has another number now.
+    DOSQL_ASSIGN_OR_RETURN(const SameRow same, stayed(table, trace.row, merge, merged, there));
+    if (same == SameRow::kUnknown) return Step::kUnknown;
+    if (same == SameRow::kYes) return Step::kMet;
   }
   return Step::kBegan;
 }
@@ -143,13 +159,15 @@ Result<RowIdentity::Step> RowIdentity::go_to_merged(const MergedTable& table, Tr
     DOSQL_ASSIGN_OR_RETURN(const ReadPoint merged, store_.at_commit(mark.lsn));
     DOSQL_ASSIGN_OR_RETURN(const Found there, rows_.find(merged, table, trace.row));
     if (!there.known) return Step::kUnknown;
-    if (!there.row || (as_it_came && !is_same_content(there, came))) continue;
-    if (!as_it_came) {
-      DOSQL_ASSIGN_OR_RETURN(const ReadPoint merge, at_version(trace.at.branch, event.version));
-      DOSQL_ASSIGN_OR_RETURN(const SameRow same, stayed(table, trace.row, merge, merged, there));
-      if (same == SameRow::kNo) continue;
-      if (same == SameRow::kUnknown) return Step::kUnknown;
+    if (!there.row) continue;
+    DOSQL_ASSIGN_OR_RETURN(const ReadPoint merge, at_version(trace.at.branch, event.version));
+    if (as_it_came) {
+      DOSQL_ASSIGN_OR_RETURN(const bool is_so, is_as_it_came(table, merge, came, merged.lsn, there));
+      if (!is_so) continue;
     }
+    DOSQL_ASSIGN_OR_RETURN(const SameRow same, stayed(table, trace.row, merge, merged, there));
+    if (same == SameRow::kNo) continue;
+    if (same == SameRow::kUnknown) return Step::kUnknown;
     trace = trace_from(merged, trace.row);
     return Step::kDone;
   }
@@ -188,7 +206,10 @@ Result<SameRow> RowIdentity::stayed(const MergedTable& table, const RowAddress& 
     if (is_it == SameRow::kNo) continue;
     DOSQL_ASSIGN_OR_RETURN(const Found found,
                            rows_.find(merge, table, {.rowid = version::number_here(run, row.rowid)}));
-    if (is_it == SameRow::kYes && found.row && is_same_content(found, there)) return SameRow::kNo;
+    if (is_it == SameRow::kYes && found.row) {
+      DOSQL_ASSIGN_OR_RETURN(const bool is_so, is_as_it_came(table, merge, found, run.source, there));
+      if (is_so) return SameRow::kNo;
+    }
     same = SameRow::kUnknown;
   }
   return same;
@@ -205,21 +226,50 @@ Result<SameRow> RowIdentity::is_of_source(const MergedTable& table, const RowAdd
   return there.row ? compare(table, row, *source, row, {version}) : Result(SameRow::kNo);
 }
 
-Result<std::vector<version::MovedRun>> RowIdentity::brought_runs(const MergedTable& table,
-                                                                 const ReadPoint& commit) {
+Result<bool> RowIdentity::is_as_it_came(const MergedTable& table, const ReadPoint& commit, const Found& came,
+                                        Lsn source, const Found& there) {
+  const auto differing = differing_values(there, came);
+  if (!differing || differing->empty()) return differing.has_value();
+  DOSQL_ASSIGN_OR_RETURN(const auto* const runs, all_brought_runs(commit));
+  if (runs->empty()) return false;
+  DOSQL_ASSIGN_OR_RETURN(const auto references, rows_.references(commit, table));
+  const auto followed = [&](std::size_t value) {
+    const diff::Field& before = there.row->values()[value];
+    const diff::Field& now = came.row->values()[value];
+    if (before.type != diff::FieldType::kInteger || now.type != diff::FieldType::kInteger) return false;
+    const auto is_noted = [&](const std::string& parent) {
+      return std::ranges::any_of(*runs, [&](const version::MovedRun& run) {
+        return run.source == source && sql::equals_ignoring_case(run.table, parent) &&
+               version::has_there(run, before.integer) &&
+               version::number_here(run, before.integer) == now.integer;
+      });
+    };
+    return std::ranges::any_of(references,
+                               [&](const auto& one) { return one.value == value && is_noted(one.parent); });
+  };
+  return std::ranges::all_of(*differing, followed);
+}
+
+Result<const std::vector<version::MovedRun>*> RowIdentity::all_brought_runs(const ReadPoint& commit) {
   auto known = brought_.find(commit.lsn);
   if (known == brought_.end()) {
     DOSQL_ASSIGN_OR_RETURN(std::vector<version::MovedRun> runs, version::brought_by(store_, commit));
     known = brought_.emplace(commit.lsn, std::move(runs)).first;
   }
+  return &known->second;
+}
+
+Result<std::vector<version::MovedRun>> RowIdentity::brought_runs(const MergedTable& table,
+                                                                 const ReadPoint& commit) {
+  DOSQL_ASSIGN_OR_RETURN(const auto* const runs, all_brought_runs(commit));
   std::string name = table.name;
-  if (table.follows_names && !known->second.empty()) {
+  if (table.follows_names && !runs->empty()) {
     // Where it is not clear which table that is, no row of it is found there either.
     DOSQL_ASSIGN_OR_RETURN(const std::optional<std::string> there, rows_.name_in(commit, table));
     name = there.value_or("");
   }
   std::vector<version::MovedRun> found;
-  std::ranges::copy_if(known->second, std::back_inserter(found), [&](const version::MovedRun& run) {
+  std::ranges::copy_if(*runs, std::back_inserter(found), [&](const version::MovedRun& run) {
     return raw(run.source) != 0 && (run.table.empty() || sql::equals_ignoring_case(run.table, name));
   });
   return found;
@@ -263,7 +313,8 @@ Result<RowIdentity::Step> RowIdentity::go_to_source(const MergedTable& table, co
     unsure = unsure || !found.known;
     if (!found.row) continue;
     const bool keeps_number = is_same_address(there, trace.row);
-    if (is_same_content(found, came)) {
+    DOSQL_ASSIGN_OR_RETURN(const bool is_it, is_as_it_came(table, commit, came, run.source, found));
+    if (is_it) {
       // Two rows of one content, one of which a run says too much of.
       if (to && to->first == *source && !is_same_address(to->second, there)) return Step::kUnknown;
       if (!to) to.emplace(*source, there);

@@ -10,8 +10,9 @@
 //
 // Nor need a row have one number everywhere: a merge, a REVERT or a CHERRY PICK may have given it another
 // one. Its commit notes that (version/moved_numbers.h), and the trace goes on under the number that the row
-// has in the version that it came from, if what it is there is what came. A note alone proves nothing: it may
-// say too much. Rows that are known by a key of the user's have it everywhere.
+// has in the version that it came from, if what it is there is what came, but for foreign keys that followed,
+// as the same commit notes. A note alone proves nothing: it may say too much. Rows that are known by a key of
+// the user's have it everywhere.
 #pragma once
 
 #include <map>
@@ -117,6 +118,10 @@ class RowIdentity {
   // To a merged version that has the row, and as it came if `as_it_came`. kBegan: there is none.
   Result<Step> go_to_merged(const MergedTable& table, Trace& trace, const Event& event, const Found& came,
                             bool as_it_came);
+  // Whether the commit has it as the version that it came from has it: numbers of other rows by which it
+  // refers to them have followed those, as far as the commit notes that.
+  Result<bool> is_as_it_came(const MergedTable& table, const version::ReadPoint& commit, const Found& came,
+                             Lsn source, const Found& there);
   // Whether a merge gave the row that a merged version has there another number: what has that in it is
   // another row then. kUnknown: it notes one under which that row is not as it was.
   Result<SameRow> stayed(const MergedTable& table, const RowAddress& row, const version::ReadPoint& merge,
@@ -125,6 +130,7 @@ class RowIdentity {
   // the same one as it may be. kUnknown: under another number only otherwise. kBegan: they say nothing of it.
   Result<Step> go_to_source(const MergedTable& table, const version::ReadPoint& commit, const Found& came,
                             bool as_it_came, Trace& trace);
+  Result<const std::vector<version::MovedRun>*> all_brought_runs(const version::ReadPoint& commit);
   // Those of the commit about this table.
   Result<std::vector<version::MovedRun>> brought_runs(const MergedTable& table,
                                                       const version::ReadPoint& commit);

@@ -10,6 +10,7 @@
 #include "engine/column_lines.h"
 #include "engine/column_matching.h"
 #include "engine/connection_state.h"
+#include "engine/foreign_key_merge.h"
 #include "sql/lexer.h"
 
 namespace dosql::engine {
@@ -102,6 +103,22 @@ bool has_key_at(const TableShape& shape, const MergedTable& table, const ColumnP
     return columns.is_at(other.column, one.column) && equals_ignoring_case(one.collation, other.collation) &&
            is_builtin(one.collation);
   });
+}
+
+// Adds the tables whose numbers the column holds; `depth` references are left.
+void add_parents(const ForeignKeys& keys, const VersionSchema& schema, const std::string& table,
+                 const std::string& column, std::size_t depth, std::vector<std::string>& parents) {
+  for (const ForeignKey* const key : keys.from(table)) {
+    const TableShape* const parent = depth == 0 ? nullptr : schema.find(key->parent);
+    for (std::size_t i = 0; parent != nullptr && i < key->child_columns.size(); ++i) {
+      if (!equals_ignoring_case(key->child_columns[i], column)) continue;
+      const std::string& meant = key->parent_columns[i];
+      const bool is_number =
+          parent->rowid_column && equals_ignoring_case(parent->columns[*parent->rowid_column].name, meant);
+      if (is_number) parents.push_back(parent->name);
+      if (!is_number) add_parents(keys, schema, parent->name, meant, depth - 1, parents);
+    }
+  }
 }
 
 }  // namespace
@@ -266,6 +283,35 @@ Result<std::optional<std::string>> VersionRows::name_in(const ReadPoint& point, 
   DOSQL_ASSIGN_OR_RETURN(const There* const found, there(point, table));
   if (!found->is_clear) return std::optional<std::string>();
   return std::optional(found->has_table ? found->table.name : std::string());
+}
+
+Result<std::vector<VersionRows::Reference>> VersionRows::references(const ReadPoint& point,
+                                                                    const MergedTable& table) {
+  std::vector<Reference> found;
+  std::string name = table.name;
+  if (table.follows_names) {
+    DOSQL_ASSIGN_OR_RETURN(const std::optional<std::string> there, name_in(point, table));
+    name = there.value_or("");
+  }
+  if (raw(point.version) == 0 || name.empty()) return found;
+  DOSQL_ASSIGN_OR_RETURN(Opened* const version, open(point));
+  const TableShape* const shape = version->schema->find(name);
+  if (shape == nullptr) return found;
+  if (!version->foreign_keys) {
+    auto keys = std::make_shared<ForeignKeys>();
+    DOSQL_RETURN_IF_ERROR(keys->read(*version->connection));
+    version->foreign_keys = std::move(keys);
+  }
+  const ForeignKeys& keys = *version->foreign_keys;
+  std::size_t value = 0;
+  for (const ColumnShape& column : shape->columns) {
+    if (column.generated != Generated::kNo) continue;
+    std::vector<std::string> parents;
+    add_parents(keys, *version->schema, shape->name, column.name, keys.all().size(), parents);
+    for (std::string& parent : parents) found.push_back({value, std::move(parent)});
+    ++value;
+  }
+  return found;
 }
 
 }  // namespace dosql::engine

@@ -21,6 +21,7 @@ namespace dosql::engine {
 
 class ColumnLines;
 class ConnectionState;
+class ForeignKeys;
 
 // Keeps versions open, and forgets them when there are many. One thread at a time.
 class VersionRows {
@@ -49,6 +50,14 @@ class VersionRows {
   // What a version calls the table; empty: it has it not; none: that cannot be told. REQUIRES: as above.
   Result<std::optional<std::string>> name_in(const version::ReadPoint& point, const MergedTable& table);
 
+  // Of the values that find() gives one that refers to the number of a row, be it by way of other tables.
+  struct Reference {
+    std::size_t value = 0;
+    std::string parent;  // as the version calls it
+  };
+  // By the foreign keys that a version has. None too where it has not the table, or that is not clear.
+  Result<std::vector<Reference>> references(const version::ReadPoint& point, const MergedTable& table);
+
  private:
   // The table by the names that a version has for it.
   struct There {
@@ -66,6 +75,7 @@ class VersionRows {
     std::shared_ptr<ConnectionState> connection;
     std::map<std::string, OwnStatement> statements;            // by their text
     std::map<std::pair<BranchId, Version>, TablePairs> since;  // a base
+    std::shared_ptr<const ForeignKeys> foreign_keys = {};      // null: nobody has asked
   };
 
   Result<bool> is_another(const version::ReadPoint& point, Opened& version, const TableShape& shape,
