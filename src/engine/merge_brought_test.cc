@@ -398,8 +398,8 @@ TEST_F(MergeBroughtInTransaction, NorIsWhatItInserted) {
 // --- Random histories ---
 
 // Rows have numbers of their own on all branches, so that no merge has to give any others: each number is one
-// row, which says in `u` which it is. Rows without a key are counted by what is in them
-// behind a merge, and may be there twice then (docs/merge.md), but are not lost.
+// row, which says in `u` which it is. Rows without a key are counted by what is in them behind a merge, and
+// may be there twice then (docs/merge.md), but are not lost.
 class History {
  public:
   History(std::mt19937_64& random, const Kind& kind)
