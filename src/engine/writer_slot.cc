@@ -62,12 +62,25 @@ bool WriterSlot::take_until(Writer& writer, TimePoint deadline, const std::funct
       std::erase(waiters_, &self);
       return false;
     }
-    self.wake.wait_until(lock, deadline);
+    sleep(self, lock, deadline);
   }
   // Whoever granted it took us out of the queue and left taken_ set. How long it takes to be woken is
   // nobody's time: else those on a processor that is slow to wake would get less.
   counted_to_ = steady_clock::now();
   return true;
+}
+
+// Who was told that the slot is free and found it taken again looks by itself from then on: who takes it
+// again and again need not wake it each time.
+void WriterSlot::sleep(Waiter& waiter, std::unique_lock<std::mutex>& lock, TimePoint deadline) {
+  waiter.looks = waiters_.front() == &waiter && waiter.found_it_taken;
+  waiter.told = false;
+  const std::uint32_t turns = turns_.load(std::memory_order_relaxed);
+  const TimePoint until = waiter.looks ? std::min(deadline, steady_clock::now() + kLookAfter) : deadline;
+  waiter.wake.wait_until(lock, until);
+  const bool had_turns = turns != turns_.load(std::memory_order_relaxed);
+  waiter.found_it_taken = waiter.told || (waiter.looks && had_turns);
+  waiter.looks = false;
 }
 
 void WriterSlot::enqueue(Waiter& waiter) {
@@ -112,11 +125,18 @@ void WriterSlot::give_back(Writer& writer, HandOff hand_off) {
     waiters_.erase(waiters_.begin());
     take(first.writer);
     first.granted = true;
+    tell(first);
   } else {
     taken_.store(false, std::memory_order_release);
+    if (!first.looks || turn > kShortTurn) tell(first);
   }
-  first.wake.notify_one();  // under the lock: the waiter's stack frame ends when it gets out of it
   if (hand_off == HandOff::kAlways) call_next();
+}
+
+// Under the lock: the waiter's stack frame ends when it gets out of it.
+void WriterSlot::tell(Waiter& waiter) {
+  if (std::exchange(waiter.told, true) && !waiter.granted) return;
+  waiter.wake.notify_one();
 }
 
 // Those whose turns are about as long as everybody's do the same work: they are to do as much of it, though

@@ -6,6 +6,9 @@
 // however their turns came to an end. (Virtual time, as in start-time fair queueing: Goyal, Vin, Cheng,
 // 1996.)
 //
+// Who waits is woken when the slot is free, and finds it taken again by who is busy. After that it looks by
+// itself, kLookAfter later, for as long as turns are short: else each commit would wake a thread in vain.
+//
 // Writers whose commits are synced have the slot for less time than a thread takes to be woken. Up to
 // kAwakeMost of them wait awake: they try again and again and let other threads run in between. Whoever of
 // them has it gives it back for whoever of them comes first, and calls the next of the queue to be awake
@@ -37,6 +40,8 @@ class WriterSlot {
   static constexpr int kAwakeMost = 16;
   static constexpr std::chrono::microseconds kShortTurn{100};
   static constexpr std::chrono::microseconds kAwakeMax{1000};
+  // When the first of the queue looks by itself whether it can have the slot, while turns are short.
+  static constexpr std::chrono::microseconds kLookAfter = 2 * kPatience;
 
   // One of those who take the slot.
   class Writer {
@@ -81,10 +86,15 @@ class WriterSlot {
     bool called = false;     // out of the queue, to be awake
     bool was_awake = false;  // in vain
     bool granted = false;
+    bool told = false;            // to look whether the slot is free, and has not looked yet
+    bool looks = false;           // it will by itself, kLookAfter after it fell asleep
+    bool found_it_taken = false;  // when it looked, though it had been free
     std::condition_variable wake = {};
   };
 
   bool stay_awake(TimePoint deadline);
+  void sleep(Waiter& waiter, std::unique_lock<std::mutex>& lock, TimePoint deadline);
+  static void tell(Waiter& waiter);
   void enqueue(Waiter& waiter);
   void call_next();
   void take(const Writer& writer);

@@ -155,6 +155,30 @@ TEST(WriterSlotTest, AnImpatientHolderCannotStarveAWaiter) {
   waiter.join();
 }
 
+// Nobody wakes it for a slot that is taken again and again: it has to see by itself that it no longer is.
+TEST(WriterSlotTest, WhoeverStopsTakingItLeavesItToTheWaiter) {
+  constexpr int kRounds = 200;
+  for (int round = 0; round < kRounds; ++round) {
+    WriterSlot slot;
+    WriterSlot::Writer writer;
+    ASSERT_TRUE(slot.try_take());
+    bool has_had_it = false;
+    std::thread waiter([&] {
+      WriterSlot::Writer other;
+      has_had_it = slot.take_until(other, steady_clock::now() + kFar, never);
+      slot.give_back(other, WriterSlot::HandOff::kAfterPatience);
+    });
+    while (slot.waiting() == 0) std::this_thread::yield();
+    for (int turn = 0; turn < round; ++turn) {
+      slot.give_back(writer, WriterSlot::HandOff::kAfterPatience);
+      ASSERT_TRUE(slot.take_until(writer, steady_clock::now() + kFar, never));
+    }
+    slot.give_back(writer, WriterSlot::HandOff::kAfterPatience);
+    waiter.join();
+    EXPECT_TRUE(has_had_it);
+  }
+}
+
 TEST(WriterSlotTest, ACancelledWaiterLeavesTheQueue) {
   WriterSlot slot;
   ASSERT_TRUE(slot.try_take());
