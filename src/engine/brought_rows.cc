@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "engine/connection_state.h"
+#include "engine/followed_references.h"
 #include "engine/number_traces.h"
 #include "engine/our_rows.h"
 #include "engine/rebased_changes.h"
@@ -33,11 +34,12 @@ class MeetingRows {
  public:
   // `by_row`: a number can be another row on each side, since nothing refers to it.
   MeetingRows(MergeContext& context, const MergeSource& source, const MergedTable& table, bool by_row,
-              Brought& brought)
+              Brought& brought, FollowedReferences& references)
       : context_(context),
         table_(table),
         by_row_(by_row && table.known_by_rowid()),
         brought_(brought),
+        references_(references),
         traces_(context, source, table, brought),
         base_(traces_.base()),
         their_side_(traces_.theirs()),
@@ -190,18 +192,23 @@ class MeetingRows {
     brought_.told.insert(*ours.number);
     RowPair& pair = brought_.instead.emplace_back();
     pair.base = here->row;
-    if (change.in_theirs) pair.theirs = in_place_of(*here, change.theirs);
+    if (change.in_theirs) DOSQL_RETURN_IF_ERROR(put_in_place_of(*here, change, pair));
     pair.rowid_base = pair.rowid_theirs = *ours.number;
     return {};
   }
 
-  // What theirs has, under the number of ours; columns that it does not have are as in ours.
-  RowCopy in_place_of(const FoundRow& ours, std::span<const diff::Field> theirs) const {
+  // What theirs has, under the number of ours; columns that it does not have are as in ours. What it refers
+  // to as base does is what that is in ours.
+  Status put_in_place_of(const FoundRow& ours, const KeyedChange& change, RowPair& pair) {
+    RowPair followed{.base = RowCopy(change.base), .theirs = RowCopy(change.theirs)};
+    DOSQL_RETURN_IF_ERROR(references_.follow(followed));
     std::vector<diff::Field> values(ours.row.values().begin(), ours.row.values().end());
     for (std::uint32_t i = 0; i < values.size(); ++i) {
-      if (table_.columns[i].in_theirs && i != table_.rowid_column) values[i] = theirs[i];
+      if (table_.columns[i].in_theirs && i != table_.rowid_column) values[i] = followed.theirs->values()[i];
     }
-    return RowCopy(values);
+    pair.theirs = RowCopy(values);
+    pair.anew = std::move(followed.anew);
+    return {};
   }
 
   // None: it is not decided.
@@ -251,7 +258,7 @@ class MeetingRows {
       DOSQL_ASSIGN_OR_RETURN(const Counterpart theirs, find_in_theirs(group, number));
       DOSQL_ASSIGN_OR_RETURN(const Counterpart ours, find_base_in_ours(group, number, row));
       if (theirs.number) of_base.insert(*theirs.number);
-      take_base_row(group, number, theirs.number, ours, changed);
+      DOSQL_RETURN_IF_ERROR(take_base_row(group, number, theirs.number, ours, changed));
     }
     for (const auto& [number, row] : group.theirs) {
       if (of_base.contains(number)) continue;
@@ -299,13 +306,13 @@ class MeetingRows {
   }
 
   // What theirs did to a row of base, under the number that ours gives it.
-  void take_base_row(const Group& group, Number number, std::optional<Number> theirs, const Counterpart& ours,
-                     std::vector<RowPair>& changed) {
+  Status take_base_row(const Group& group, Number number, std::optional<Number> theirs,
+                       const Counterpart& ours, std::vector<RowPair>& changed) {
     const RowCopy& before = group.base.at(number);
     const RowCopy* const now = theirs ? &group.theirs.at(*theirs) : nullptr;
     if (theirs && ours.number && *theirs != *ours.number) brought_.elsewhere[*theirs] = *ours.number;
-    if (!ours.number && now == nullptr) return;
-    if (now != nullptr && has_content(before.values(), *now)) return;
+    if (!ours.number && now == nullptr) return {};
+    if (now != nullptr && has_content(before.values(), *now)) return {};
     Number address = ours.number.value_or(number);
     // One that ours deleted would be another row there.
     if (!ours.number && group.ours.contains(address)) address = *theirs;
@@ -321,6 +328,7 @@ class MeetingRows {
     pair.base = with_number(before, address);
     if (now != nullptr) pair.theirs = with_number(*now, address);
     pair.rowid_base = pair.rowid_theirs = address;
+    return references_.follow(pair);
   }
 
   bool has_content(std::span<const diff::Field> a, const RowCopy& b) const {
@@ -339,6 +347,7 @@ class MeetingRows {
   const MergedTable& table_;
   const bool by_row_;
   Brought& brought_;
+  FollowedReferences& references_;
   NumberTraces traces_;
   const ReadPoint& base_;
   const RowSide& their_side_;
@@ -365,14 +374,18 @@ Status find_brought(MergeContext& context, const MergeSource& source, VersionPai
   if (context.identity == nullptr) return {};
   for (const TableTask& task : merged.tables) {
     if (context.only_changes) context.brought[task.merged.name];
+  }
+  for (const TableTask& task : merged.tables) {
+    if (context.by_content.contains(task.merged.name)) continue;
+    FollowedReferences references(context, source, merged, keys, task.merged);
+    if (references.in_key()) DOSQL_RETURN_IF_ERROR(references.find_keys(theirs, task));
     const auto found = context.brought.find(task.merged.name);
     const bool is_known = !task.merged.rowid_name.empty() || task.merged.rowid_column;
-    if (found == context.brought.end() || !is_known || context.by_content.contains(task.merged.name))
-      continue;
+    if (found == context.brought.end() || !is_known) continue;
     const bool by_row =
         !context.several_bases && (!task.merged.rowid_column || !has_references(keys, task.merged));
     DOSQL_ASSIGN_OR_RETURN(merge::KeyedChanges all, theirs.changes(task.base, task.theirs, task.merged));
-    DOSQL_RETURN_IF_ERROR(MeetingRows(context, source, task.merged, by_row, found->second)
+    DOSQL_RETURN_IF_ERROR(MeetingRows(context, source, task.merged, by_row, found->second, references)
                               .find(RebasedChanges(context, task.merged, std::move(all))));
   }
   return {};
