@@ -230,6 +230,7 @@ Status FollowedReferences::follow(RowPair& row) {
 // --- Keys ---
 
 Status FollowedReferences::find_keys(VersionPair& theirs, const TableTask& task) {
+  if (context_.effects != nullptr) context_.effects->with_followed_keys.insert(table_.name);
   // Each of several bases is asked by itself what it says of the row.
   if (!context_.several_bases) {
     for (auto& [parent, found] : parents_) DOSQL_RETURN_IF_ERROR(find_replaced(theirs, found));
@@ -257,7 +258,8 @@ Status FollowedReferences::look_at(const KeyedChange& change) {
   if (!change.in_base) return follow_new_key(change.theirs);
   DOSQL_ASSIGN_OR_RETURN(const Key key, key_in_ours(change.base));
   if (key == Key::kStays) return {};
-  if (key == Key::kUnknown) return settle(row_pair(change));
+  // Each of several bases says by itself which row it is, and they may differ.
+  if (key == Key::kUnknown || context_.several_bases) return settle(row_pair(change));
   RowPair row = row_pair(change);
   DOSQL_RETURN_IF_ERROR(follow(row));
   const std::string now = key_json(row.base->values());
@@ -282,8 +284,16 @@ Status FollowedReferences::settle(const RowPair& row) {
   const std::span<const Field> base = row.base->values();
   const std::string key = key_json(base);
   brought.followed.insert(key);
-  if (context_.preference == merge::Preference::kOurs) return {};
+  const bool stays =
+      context_.preference == merge::Preference::kOurs || context_.left_alone.contains({table_.name, key});
+  if (stays) return {};
   DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> here, find_ours(base));
+  if (context_.effects != nullptr) {
+    const auto json = [&](const RowCopy& one) { return table_.row_json(one.values(), context_.encoding); };
+    context_.effects->rows[{table_.name, key}] = {row.theirs ? json(*row.theirs) : "null", row,
+                                                  here ? json(here->row) : "null", true};
+    context_.effects->tables.emplace(table_.name, table_);
+  }
   const merge::ConflictKind kind = !row.theirs ? merge::ConflictKind::kUpdateDelete
                                    : here      ? merge::ConflictKind::kKeyCollision
                                                : merge::ConflictKind::kDeleteUpdate;
@@ -412,7 +422,7 @@ std::vector<Field> FollowedReferences::replaced_row(std::span<const Field> row, 
 Status FollowedReferences::look_at_replaced_row(const RowCopy& row, const Rows& theirs) {
   Brought& brought = context_.brought[table_.name];
   const std::string before = key_json(row.values());
-  if (brought.followed.contains(before)) return {};
+  if (!looked_at_.insert(before).second) return {};
   bool is_gone = false;
   const std::vector<Field> there = replaced_row(row.values(), is_gone);
   const auto found = is_gone ? theirs.end() : theirs.find(key_json(there));

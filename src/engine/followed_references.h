@@ -105,6 +105,7 @@ class FollowedReferences {
   // Of theirs, by their keys: those that are rows of base which it has by other numbers, and what there is
   // under the keys that these have in base.
   std::set<std::string> taken_;
+  std::set<std::string> looked_at_;  // keys of base
   Rows replacing_;
 };
 

@@ -54,6 +54,8 @@ struct RowEffect {
 struct RowEffects {
   std::map<RowName, RowEffect> rows;
   std::map<std::string, MergedTable> tables;  // those that they are of
+  // Of these rows are known by keys of which a part may have followed: it may be other rows in another base.
+  std::set<std::string> with_followed_keys;
   diff::TextEncoding encoding = diff::TextEncoding::kUtf8;
 };
 
