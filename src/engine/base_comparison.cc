@@ -312,6 +312,7 @@ class BaseComparison {
   }
 
   Status settle(const RowName& row, const RowOpinions& all) {
+    if (has_followed_keys(row.first)) return settle_followed(row, all);
     const RowPair& change = change_of(all);
     const MergedTable& table = table_of(row.first);
     const RowCopy& values = change.base ? *change.base : *change.theirs;
@@ -336,6 +337,30 @@ class BaseComparison {
       context_.left_alone.insert(row);
     }
     return {};
+  }
+
+  bool has_followed_keys(const std::string& table) const {
+    return std::ranges::any_of(effects_,
+                               [&](const RowEffects& one) { return one.with_followed_keys.contains(table); });
+  }
+
+  // Each base may mean another row by that key, and theirs yet another one: it can stay as it is, no more.
+  Status settle_followed(const RowName& row, const RowOpinions& all) {
+    context_.left_alone.insert(row);
+    if (context_.preference == merge::Preference::kOurs) return {};
+    auto [main, branch] = sides_of(all, table_of(row.first), effects_[0].encoding);
+    const Resolution* const resolution =
+        context_.settle(context_.counts_of(row.first), {.kind = merge::ConflictKind::kBase,
+                                                        .table = row.first,
+                                                        .key = row.second,
+                                                        .base = "null",
+                                                        .main = std::move(main),
+                                                        .branch = std::move(branch)});
+    if (resolution == nullptr || resolution->take == Resolution::Take::kOurs) return {};
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("row {} of {} stays as it is (ours): it cannot be told which row the branch "
+                             "means by that key",
+                             row.second, row.first));
   }
 
   // Whether what ours has there is none of what the bases know by that.

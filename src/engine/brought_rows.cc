@@ -8,11 +8,12 @@
 #include <optional>
 #include <set>
 #include <span>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "engine/connection_state.h"
+#include "engine/followed_references.h"
+#include "engine/number_traces.h"
 #include "engine/our_rows.h"
 #include "engine/rebased_changes.h"
 #include "engine/row_identity.h"
@@ -26,30 +27,23 @@ using merge::KeyedChange;
 using version::ReadPoint;
 
 using Number = std::int64_t;
-using Numbers = std::vector<Number>;
-
-// Of more it cannot be told which of them is one row.
-constexpr std::size_t kNumbersMax = 64;
-
-// What a row is on the other side.
-struct Counterpart {
-  std::optional<Number> number = {};
-  bool sure = true;  // false: it may be
-};
+using Numbers = NumberTraces::Numbers;
 
 // Rows of one table that are known by their rowids.
 class MeetingRows {
  public:
   // `by_row`: a number can be another row on each side, since nothing refers to it.
   MeetingRows(MergeContext& context, const MergeSource& source, const MergedTable& table, bool by_row,
-              Brought& brought)
+              Brought& brought, FollowedReferences& references)
       : context_(context),
-        base_(source.base),
-        their_side_{source.theirs},
         table_(table),
         by_row_(by_row && table.known_by_rowid()),
         brought_(brought),
-        ours_(context, table) {}
+        references_(references),
+        traces_(context, source, table, brought),
+        base_(traces_.base()),
+        their_side_(traces_.theirs()),
+        ours_(traces_.ours()) {}
 
   Status find(RebasedChanges changes) {
     KeyedChange change;
@@ -79,35 +73,6 @@ class MeetingRows {
 
   // --- Which numbers belong together ---
 
-  bool is_noted(Number number) const {
-    return std::ranges::any_of(brought_.runs, [&](const Brought::Run& one) {
-      return version::has_there(one.run, number) || version::has_here(one.run, number);
-    });
-  }
-
-  // A number, and all under which the row that has it may be elsewhere; the first one is itself.
-  Numbers numbers_with(Number number) const {
-    Numbers all{number};
-    const auto add = [&](Number other) {
-      if (std::ranges::find(all, other) == all.end() && all.size() < kNumbersMax) all.push_back(other);
-    };
-    for (std::size_t i = 0; i < all.size(); ++i) {
-      for (const Brought::Run& one : brought_.runs) {
-        if (one.run.now == one.run.first) continue;
-        if (version::has_there(one.run, all[i])) add(version::number_here(one.run, all[i]));
-        if (version::has_here(one.run, all[i])) add(version::number_there(one.run, all[i]));
-      }
-    }
-    return all;
-  }
-
-  // Which commits say no more than that there was something, or too much.
-  bool is_lost(const Numbers& numbers) const {
-    return numbers.size() == kNumbersMax || std::ranges::any_of(brought_.runs, [&](const Brought::Run& one) {
-             return one.run.source == version::kLostSource && version::has_there(one.run, numbers[0]);
-           });
-  }
-
   Status look_at(const KeyedChange& change, const RebasedRow* rebased) {
     const bool has_key = (change.in_base && table_.has_key(change.base)) ||
                          (change.in_theirs && table_.has_key(change.theirs));
@@ -116,9 +81,9 @@ class MeetingRows {
     if (rebased != nullptr) rebased_.insert(number);
     if (change.in_base && change.in_theirs) DOSQL_RETURN_IF_ERROR(look_for_replaced(number));
     const bool is_new = !change.in_base && change.in_theirs;
-    if (!is_noted(number) && !(is_new && context_.only_changes)) return {};
-    const Numbers numbers = numbers_with(number);
-    DOSQL_ASSIGN_OR_RETURN(const bool changed, ours_has_changed(numbers));
+    if (!traces_.is_noted(number) && !(is_new && context_.only_changes)) return {};
+    const Numbers numbers = traces_.numbers_with(number);
+    DOSQL_ASSIGN_OR_RETURN(const bool changed, traces_.ours_has_changed(numbers));
     if (!changed) return {};
     if (numbers.size() == 1 || !by_row_) {
       const bool decided = rebased != nullptr && rebased->takes_theirs;
@@ -135,78 +100,9 @@ class MeetingRows {
   // Of a merge it can be seen in what it merged that it put another row in the place of one.
   Status look_for_replaced(Number number) {
     if (!context_.only_changes || !context_.identity->may_be_others(base_, their_side_)) return {};
-    DOSQL_ASSIGN_OR_RETURN(const SameRow same, compare(base_, number, their_side_, number));
+    DOSQL_ASSIGN_OR_RETURN(const SameRow same, traces_.compare(base_, number, their_side_, number));
     if (same == SameRow::kNo) brought_.replaced.insert(number);
     return {};
-  }
-
-  // Where ours has under all of them what base has, what theirs has there is right.
-  Result<bool> ours_has_changed(const Numbers& numbers) {
-    if (numbers.size() == 1) return true;
-    const Number first = std::ranges::min(numbers);
-    auto known = is_changed_.find(first);
-    if (known == is_changed_.end()) {
-      DOSQL_ASSIGN_OR_RETURN(const bool changed, is_other_than_base(numbers));
-      known = is_changed_.emplace(first, changed).first;
-    }
-    return known->second;
-  }
-
-  Result<bool> is_other_than_base(const Numbers& numbers) {
-    VersionRows& rows = context_.identity->rows();
-    for (const Number number : numbers) {
-      DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> ours, ours_.find({.rowid = number}));
-      // Whatever base calls the table and its columns.
-      DOSQL_ASSIGN_OR_RETURN(const VersionRows::Found in_base,
-                             table_.places ? rows.find_merged(base_, table_, {.rowid = number})
-                                           : rows.find(base_, ours_.followed(), {.rowid = number}));
-      if (!in_base.known || ours.has_value() != in_base.row.has_value()) return true;
-      if (!ours) continue;
-      const auto here = ours->row.values();
-      const auto there = in_base.row->values();
-      if (here.size() != there.size() || !merge::same_row(here, there)) return true;
-    }
-    return false;
-  }
-
-  // --- Which rows are one ---
-
-  // Whether the row of the version is what ours has there.
-  Result<SameRow> is_ours(const ReadPoint& version, Number number, Number here) {
-    return ours_.compare(version, {.rowid = number}, {.rowid = here}, &base_);
-  }
-
-  Result<SameRow> compare(const ReadPoint& version, Number number, const RowSide& side, Number there) {
-    return context_.identity->compare(ours_.followed(), {.rowid = number}, version, {.rowid = there}, side,
-                                      &base_);
-  }
-
-  // By `is_same` of those numbers; what it says first of all is the number itself.
-  template <class IsSame>
-  Result<Counterpart> counterpart(Number number, const Numbers& numbers, const IsSame& is_same) {
-    Counterpart found;
-    const auto ask = [&](Number other) -> Result<bool> {
-      DOSQL_ASSIGN_OR_RETURN(const SameRow same, is_same(other));
-      if (same == SameRow::kYes) found = {.number = other};
-      if (same == SameRow::kUnknown && !found.number) found = {.number = other, .sure = false};
-      return same == SameRow::kYes;
-    };
-    DOSQL_ASSIGN_OR_RETURN(bool done, ask(number));
-    for (const Number other : numbers) {
-      if (done) break;
-      if (other == number) continue;
-      DOSQL_ASSIGN_OR_RETURN(done, ask(other));
-    }
-    return found;
-  }
-
-  Result<Counterpart> find_in_ours(const ReadPoint& version, Number number, const Numbers& numbers) {
-    return counterpart(number, numbers, [&](Number here) -> Result<SameRow> {
-      DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> ours, ours_.find({.rowid = here}));
-      if (!ours) return SameRow::kNo;
-      DOSQL_ASSIGN_OR_RETURN(const SameRow same, is_ours(version, number, here));
-      return same == SameRow::kNo && here == number && is_lost(numbers) ? SameRow::kUnknown : same;
-    });
   }
 
   // --- Rows that base does not have ---
@@ -214,7 +110,7 @@ class MeetingRows {
   Status settle_new_rows(const Group& group) {
     for (const auto& [number, row] : group.theirs) {
       if (!group.base.contains(number))
-        DOSQL_RETURN_IF_ERROR(settle_new(number, row.values(), numbers_with(number)));
+        DOSQL_RETURN_IF_ERROR(settle_new(number, row.values(), traces_.numbers_with(number)));
     }
     return {};
   }
@@ -222,14 +118,12 @@ class MeetingRows {
   Status settle_new(Number number, std::span<const diff::Field> row, const Numbers& numbers) {
     DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> here, ours_.find({.rowid = number}));
     if (here && merge::same_row(here->row.values(), row)) return {};
-    DOSQL_ASSIGN_OR_RETURN(const Counterpart ours, find_in_ours(their_side_.point, number, numbers));
+    DOSQL_ASSIGN_OR_RETURN(const Counterpart ours, traces_.find_in_ours(their_side_.point, number, numbers));
     if (ours.number && *ours.number != number) {
       // A row of base: what theirs has under that number is what became of it.
-      DOSQL_ASSIGN_OR_RETURN(
-          const VersionRows::Found in_base,
-          context_.identity->rows().find(base_, ours_.followed(), {.rowid = *ours.number}));
+      DOSQL_ASSIGN_OR_RETURN(const VersionRows::Found in_base, traces_.find(base_, *ours.number));
       if (in_base.row) {
-        DOSQL_ASSIGN_OR_RETURN(const SameRow same, compare(base_, *ours.number, their_side_, number));
+        DOSQL_ASSIGN_OR_RETURN(const SameRow same, traces_.compare(base_, *ours.number, their_side_, number));
         if (same == SameRow::kYes) return {};
       }
     }
@@ -243,13 +137,12 @@ class MeetingRows {
     if (!change.in_base || numbers.size() == 1) return {};
     if (!change.in_theirs) return look_at_moved(change, numbers);
     const Number number = change.rowid_base;
-    DOSQL_ASSIGN_OR_RETURN(const SameRow same, compare(base_, number, their_side_, number));
+    DOSQL_ASSIGN_OR_RETURN(const SameRow same, traces_.compare(base_, number, their_side_, number));
     if (same == SameRow::kYes) return look_at_moved(change, numbers);
     if (same != SameRow::kNo) return {};
-    DOSQL_ASSIGN_OR_RETURN(const Counterpart ours, find_in_ours(their_side_.point, number, numbers));
+    DOSQL_ASSIGN_OR_RETURN(const Counterpart ours, traces_.find_in_ours(their_side_.point, number, numbers));
     if (!ours.number || *ours.number == number) return {};
-    DOSQL_ASSIGN_OR_RETURN(const VersionRows::Found in_base,
-                           context_.identity->rows().find(base_, ours_.followed(), {.rowid = *ours.number}));
+    DOSQL_ASSIGN_OR_RETURN(const VersionRows::Found in_base, traces_.find(base_, *ours.number));
     if (in_base.row) return {};
     DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> here, ours_.find({.rowid = *ours.number}));
     const Resolution* const resolution =
@@ -279,14 +172,11 @@ class MeetingRows {
     // Each of several bases is asked by itself what it says of the row.
     if (context_.several_bases) return {};
     const Number number = change.rowid_base;
-    DOSQL_ASSIGN_OR_RETURN(const Counterpart ours, find_in_ours(base_, number, numbers));
+    DOSQL_ASSIGN_OR_RETURN(const Counterpart ours, traces_.find_in_ours(base_, number, numbers));
     if (!ours.number || !ours.sure || *ours.number == number) return {};
-    DOSQL_ASSIGN_OR_RETURN(const VersionRows::Found in_base,
-                           context_.identity->rows().find(base_, ours_.followed(), {.rowid = *ours.number}));
+    DOSQL_ASSIGN_OR_RETURN(const VersionRows::Found in_base, traces_.find(base_, *ours.number));
     // Another one of theirs may take its place there.
-    DOSQL_ASSIGN_OR_RETURN(
-        const VersionRows::Found in_theirs,
-        context_.identity->rows().find(their_side_.point, ours_.followed(), {.rowid = *ours.number}));
+    DOSQL_ASSIGN_OR_RETURN(const VersionRows::Found in_theirs, traces_.find(their_side_.point, *ours.number));
     if (in_base.row || !in_theirs.known || in_theirs.row) return {};
     DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> here, ours_.find({.rowid = *ours.number}));
     if (!here) return {};
@@ -302,18 +192,23 @@ class MeetingRows {
     brought_.told.insert(*ours.number);
     RowPair& pair = brought_.instead.emplace_back();
     pair.base = here->row;
-    if (change.in_theirs) pair.theirs = in_place_of(*here, change.theirs);
+    if (change.in_theirs) DOSQL_RETURN_IF_ERROR(put_in_place_of(*here, change, pair));
     pair.rowid_base = pair.rowid_theirs = *ours.number;
     return {};
   }
 
-  // What theirs has, under the number of ours; columns that it does not have are as in ours.
-  RowCopy in_place_of(const FoundRow& ours, std::span<const diff::Field> theirs) const {
+  // What theirs has, under the number of ours; columns that it does not have are as in ours. What it refers
+  // to as base does is what that is in ours.
+  Status put_in_place_of(const FoundRow& ours, const KeyedChange& change, RowPair& pair) {
+    RowPair followed{.base = RowCopy(change.base), .theirs = RowCopy(change.theirs)};
+    DOSQL_RETURN_IF_ERROR(references_.follow(followed));
     std::vector<diff::Field> values(ours.row.values().begin(), ours.row.values().end());
     for (std::uint32_t i = 0; i < values.size(); ++i) {
-      if (table_.columns[i].in_theirs && i != table_.rowid_column) values[i] = theirs[i];
+      if (table_.columns[i].in_theirs && i != table_.rowid_column) values[i] = followed.theirs->values()[i];
     }
-    return RowCopy(values);
+    pair.theirs = RowCopy(values);
+    pair.anew = std::move(followed.anew);
+    return {};
   }
 
   // None: it is not decided.
@@ -363,12 +258,12 @@ class MeetingRows {
       DOSQL_ASSIGN_OR_RETURN(const Counterpart theirs, find_in_theirs(group, number));
       DOSQL_ASSIGN_OR_RETURN(const Counterpart ours, find_base_in_ours(group, number, row));
       if (theirs.number) of_base.insert(*theirs.number);
-      take_base_row(group, number, theirs.number, ours, changed);
+      DOSQL_RETURN_IF_ERROR(take_base_row(group, number, theirs.number, ours, changed));
     }
     for (const auto& [number, row] : group.theirs) {
       if (of_base.contains(number)) continue;
       DOSQL_ASSIGN_OR_RETURN(const Counterpart ours,
-                             find_in_ours(their_side_.point, number, numbers_from(group, number)));
+                             traces_.find_in_ours(their_side_.point, number, numbers_from(group, number)));
       note_meeting(number, ours);
       const bool known = ours.number && has_content(group.ours.at(*ours.number).row.values(), row);
       if (known && ours.sure) continue;
@@ -394,9 +289,10 @@ class MeetingRows {
   // Sure ones only: what may be another row goes, and the other one comes.
   Result<Counterpart> find_in_theirs(const Group& group, Number number) {
     DOSQL_ASSIGN_OR_RETURN(
-        const Counterpart found, counterpart(number, group.numbers, [&](Number there) -> Result<SameRow> {
+        const Counterpart found,
+        NumberTraces::counterpart(number, group.numbers, [&](Number there) -> Result<SameRow> {
           if (!group.theirs.contains(there)) return SameRow::kNo;
-          DOSQL_ASSIGN_OR_RETURN(const SameRow same, compare(base_, number, their_side_, there));
+          DOSQL_ASSIGN_OR_RETURN(const SameRow same, traces_.compare(base_, number, their_side_, there));
           return same == SameRow::kUnknown && there == number ? SameRow::kYes : same;
         }));
     return found.sure ? found : Counterpart();
@@ -406,17 +302,17 @@ class MeetingRows {
     const auto here = group.ours.find(number);
     if (here != group.ours.end() && merge::same_row(here->second.row.values(), row.values()))
       return Counterpart{.number = number};
-    return find_in_ours(base_, number, numbers_from(group, number));
+    return traces_.find_in_ours(base_, number, numbers_from(group, number));
   }
 
   // What theirs did to a row of base, under the number that ours gives it.
-  void take_base_row(const Group& group, Number number, std::optional<Number> theirs, const Counterpart& ours,
-                     std::vector<RowPair>& changed) {
+  Status take_base_row(const Group& group, Number number, std::optional<Number> theirs,
+                       const Counterpart& ours, std::vector<RowPair>& changed) {
     const RowCopy& before = group.base.at(number);
     const RowCopy* const now = theirs ? &group.theirs.at(*theirs) : nullptr;
     if (theirs && ours.number && *theirs != *ours.number) brought_.elsewhere[*theirs] = *ours.number;
-    if (!ours.number && now == nullptr) return;
-    if (now != nullptr && has_content(before.values(), *now)) return;
+    if (!ours.number && now == nullptr) return {};
+    if (now != nullptr && has_content(before.values(), *now)) return {};
     Number address = ours.number.value_or(number);
     // One that ours deleted would be another row there.
     if (!ours.number && group.ours.contains(address)) address = *theirs;
@@ -432,6 +328,7 @@ class MeetingRows {
     pair.base = with_number(before, address);
     if (now != nullptr) pair.theirs = with_number(*now, address);
     pair.rowid_base = pair.rowid_theirs = address;
+    return references_.follow(pair);
   }
 
   bool has_content(std::span<const diff::Field> a, const RowCopy& b) const {
@@ -447,14 +344,15 @@ class MeetingRows {
   }
 
   MergeContext& context_;
-  const ReadPoint base_;
-  const RowSide their_side_;
   const MergedTable& table_;
   const bool by_row_;
   Brought& brought_;
-  OurRows ours_;
-  std::map<Number, Group> groups_;               // by the lowest number
-  std::unordered_map<Number, bool> is_changed_;  // likewise: whether ours has something else than base
+  FollowedReferences& references_;
+  NumberTraces traces_;
+  const ReadPoint& base_;
+  const RowSide& their_side_;
+  OurRows& ours_;
+  std::map<Number, Group> groups_;  // by the lowest number
   std::set<Number> rebased_;
 };
 
@@ -476,14 +374,18 @@ Status find_brought(MergeContext& context, const MergeSource& source, VersionPai
   if (context.identity == nullptr) return {};
   for (const TableTask& task : merged.tables) {
     if (context.only_changes) context.brought[task.merged.name];
+  }
+  for (const TableTask& task : merged.tables) {
+    if (context.by_content.contains(task.merged.name)) continue;
+    FollowedReferences references(context, source, merged, keys, task.merged);
+    if (references.in_key()) DOSQL_RETURN_IF_ERROR(references.find_keys(theirs, task));
     const auto found = context.brought.find(task.merged.name);
     const bool is_known = !task.merged.rowid_name.empty() || task.merged.rowid_column;
-    if (found == context.brought.end() || !is_known || context.by_content.contains(task.merged.name))
-      continue;
+    if (found == context.brought.end() || !is_known) continue;
     const bool by_row =
         !context.several_bases && (!task.merged.rowid_column || !has_references(keys, task.merged));
     DOSQL_ASSIGN_OR_RETURN(merge::KeyedChanges all, theirs.changes(task.base, task.theirs, task.merged));
-    DOSQL_RETURN_IF_ERROR(MeetingRows(context, source, task.merged, by_row, found->second)
+    DOSQL_RETURN_IF_ERROR(MeetingRows(context, source, task.merged, by_row, found->second, references)
                               .find(RebasedChanges(context, task.merged, std::move(all))));
   }
   return {};

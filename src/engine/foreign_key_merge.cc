@@ -4,6 +4,7 @@
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <set>
@@ -307,10 +308,8 @@ Status ForeignKeyCheck::check_children(const ForeignKey& key, const VerifiedTabl
   while (true) {
     DOSQL_ASSIGN_OR_RETURN(const bool found, changes.next(change));
     if (!found) break;
-    const auto same = [&](std::uint32_t column) {
-      return diff::same_value(change.base[column], change.theirs[column]);
-    };
-    if (!change.in_theirs || (change.in_base && std::ranges::all_of(*columns, same))) continue;
+    const auto refers_anew = [&](std::uint32_t column) { return is_anew(change, column); };
+    if (!change.in_theirs || std::ranges::none_of(*columns, refers_anew)) continue;
     renumber(references, table, change);
     const RowAddress address = address_now(table, change);
     OwnStatement& rows = by_rowid && address.key_of.empty() ? *by_rowid : by_key;
@@ -322,7 +321,7 @@ Status ForeignKeyCheck::check_children(const ForeignKey& key, const VerifiedTabl
 
 // Where a row of theirs is now. REQUIRES: its references follow already.
 RowAddress ForeignKeyCheck::address_now(const MergedTable& table, const KeyedChange& change) const {
-  RowAddress address{.key_of = change.in_base ? change.base : change.theirs,
+  RowAddress address{.key_of = change.in_theirs ? change.theirs : change.base,
                      .rowid = change.in_base ? change.rowid_base : change.rowid_theirs};
   const bool has_no_key =
       !table.known_by_rowid() && !table.rowid_name.empty() && !table.has_key(address.key_of);
@@ -374,12 +373,15 @@ Status ForeignKeyCheck::find_doubtful(const ForeignKey& key, const VerifiedTable
     if (!found) return {};
     if (!change.in_theirs) continue;
     const std::vector<Field> before = change.theirs;
+    const auto refers_anew = [&](std::uint32_t column) { return is_anew(change, column); };
+    std::vector<std::uint32_t> anew;
+    std::ranges::copy_if(*columns, std::back_inserter(anew), refers_anew);
     renumber(references, table, change);
     bool in_doubt = false;
     for (std::size_t i = 0; i < columns->size(); ++i) {
       const std::uint32_t column = (*columns)[i];
       const Field& now = change.theirs[column];
-      const bool is_new = !change.in_base || !diff::same_value(change.base[column], now);
+      const bool is_new = std::ranges::find(anew, column) != anew.end();
       const bool is_kept = is_new && runs[i] != nullptr && diff::same_value(before[column], now);
       const auto number = is_kept ? number_meant(now, context_.encoding) : std::nullopt;
       in_doubt = in_doubt || (number && runs[i]->contains(*number));

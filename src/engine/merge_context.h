@@ -40,6 +40,7 @@ struct RowPair {
   std::optional<RowCopy> theirs = {};
   std::int64_t rowid_base = 0;
   std::int64_t rowid_theirs = 0;
+  std::optional<std::vector<std::uint32_t>> anew = {};  // as KeyedChange has it
 };
 
 // What a merge does to a row: its new values as JSON, or "null". Of a conflict: what it would be if theirs
@@ -53,6 +54,8 @@ struct RowEffect {
 struct RowEffects {
   std::map<RowName, RowEffect> rows;
   std::map<std::string, MergedTable> tables;  // those that they are of
+  // Of these rows are known by keys of which a part may have followed: it may be other rows in another base.
+  std::set<std::string> with_followed_keys;
   diff::TextEncoding encoding = diff::TextEncoding::kUtf8;
 };
 
@@ -154,10 +157,16 @@ struct Brought {
   std::set<std::int64_t> taken_apart;
   std::vector<RowPair> instead;
   std::set<std::int64_t> told;
+  // The same of rows that are known by keys, as JSON, of which a part followed: those that base has, or
+  // theirs has for them, and those that ours has.
+  std::set<std::string> followed;
+  std::set<std::string> told_keys;
   // Of a REVERT or CHERRY PICK: under which theirs has another row than base.
   std::set<std::int64_t> replaced;
 
-  bool says_something() const { return !meetings.empty() || !elsewhere.empty() || !taken_apart.empty(); }
+  bool says_something() const {
+    return !meetings.empty() || !elsewhere.empty() || !taken_apart.empty() || !followed.empty();
+  }
   Meeting meeting(std::int64_t number) const {
     const auto found = meetings.find(number);
     return found == meetings.end() ? Meeting::kTwoRows : found->second;

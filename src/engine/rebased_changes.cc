@@ -32,27 +32,33 @@ bool RebasedChanges::is_rebased(const merge::KeyedChange& change) const {
                        change.in_base ? change.rowid_base : change.rowid_theirs, context_.encoding)});
 }
 
-// Such rows are known by their rowid.
 bool RebasedChanges::is_taken_apart(const merge::KeyedChange& change) const {
-  return brought_ != nullptr &&
-         brought_->taken_apart.contains(change.in_base ? change.rowid_base : change.rowid_theirs);
+  if (brought_ == nullptr) return false;
+  const auto& row = change.in_base ? change.base : change.theirs;
+  const std::int64_t rowid = change.in_base ? change.rowid_base : change.rowid_theirs;
+  if (!table_.has_key(row)) return brought_->taken_apart.contains(rowid);
+  return !brought_->followed.empty() &&
+         brought_->followed.contains(table_.key_json(row, rowid, context_.encoding));
 }
 
 // False: nothing is to be done.
 bool RebasedChanges::take(const RowPair& row, merge::KeyedChange& change) {
-  const bool same = row.base && row.theirs ? merge::same_row(row.base->values(), row.theirs->values())
-                                           : !row.base && !row.theirs;
+  const bool is_same_row = row.base && row.theirs ? merge::same_row(row.base->values(), row.theirs->values())
+                                                  : !row.base && !row.theirs;
+  const bool same = is_same_row && (!row.anew || row.anew->empty());
   if (same) return false;
   change.in_base = row.base.has_value();
   change.in_theirs = row.theirs.has_value();
   change.rowid_base = row.rowid_base;
   change.rowid_theirs = row.rowid_theirs;
+  change.anew = row.anew;
   if (row.base) change.base.assign(row.base->values().begin(), row.base->values().end());
   if (row.theirs) change.theirs.assign(row.theirs->values().begin(), row.theirs->values().end());
   return true;
 }
 
 Result<bool> RebasedChanges::next(merge::KeyedChange& change) {
+  change.anew.reset();
   while (!is_instead_) {
     DOSQL_ASSIGN_OR_RETURN(const bool found, changes_(change));
     if (!found) break;

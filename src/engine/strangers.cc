@@ -109,8 +109,9 @@ class Strangers {
       if (!change.in_theirs) continue;
       for (const Reference& reference : references) {
         const Field& value = change.theirs[reference.column];
-        const bool is_new = !change.in_base || !diff::same_value(change.base[reference.column], value);
-        const auto number = in_ours_ && is_new ? number_meant(value, context_.encoding) : std::nullopt;
+        const auto number = in_ours_ && is_anew(change, reference.column)
+                                ? number_meant(value, context_.encoding)
+                                : std::nullopt;
         if (number) DOSQL_RETURN_IF_ERROR(look_at_parent(*reference.parent, *number));
       }
     }

@@ -88,11 +88,15 @@ std::vector<std::uint32_t> differing_columns(std::span<const Field> a, std::span
 
 }  // namespace
 
+bool is_anew(const KeyedChange& change, std::uint32_t column) {
+  if (change.anew) return std::ranges::find(*change.anew, column) != change.anew->end();
+  return !change.in_base || !diff::same_value(change.base[column], change.theirs[column]);
+}
+
 void renumber(std::span<const NumberReference> references, const MergedTable& table, KeyedChange& change) {
   for (const NumberReference& reference : references) {
     Field& value = change.theirs[reference.column];
-    if (value.type != FieldType::kInteger) continue;
-    if (change.in_base && diff::same_value(change.base[reference.column], value)) continue;
+    if (value.type != FieldType::kInteger || !is_anew(change, reference.column)) continue;
     const auto found = reference.numbers->find(value.integer);
     if (found == reference.numbers->end()) continue;
     value.integer = found->second;
@@ -183,6 +187,9 @@ bool TableMerge::in_doubt(Values row, std::int64_t rowid) const {
   };
   if (brought_ != nullptr && table_.known_by_rowid() && brought_->told.contains(rowid)) return false;
   if (!table_.has_key(row)) return doubtful(rowid);
+  if (brought_ != nullptr && !brought_->told_keys.empty() &&
+      brought_->told_keys.contains(key_json(row, rowid)))
+    return false;
   return std::ranges::any_of(table_.key, [&](const MergedTable::Key& part) {
     const Field& value = row[part.column];
     return value.type == FieldType::kInteger && doubtful(value.integer);

@@ -28,6 +28,9 @@ struct NumberReference {
   const NewNumbers* numbers = nullptr;
 };
 
+// Whether theirs has something else there than base, as what refers to a row by its number means it.
+bool is_anew(const merge::KeyedChange& change, std::uint32_t column);
+
 // What they made refer to a row of theirs refers to the same row under its new number.
 void renumber(std::span<const NumberReference> references, const MergedTable& table,
               merge::KeyedChange& change);

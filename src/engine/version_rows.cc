@@ -235,12 +235,48 @@ Result<VersionRows::Found> VersionRows::find_merged(const ReadPoint& point, cons
   DOSQL_ASSIGN_OR_RETURN(Opened* const version, open(point));
   DOSQL_ASSIGN_OR_RETURN(Found there, look(*version, found->table, found->columns, row));
   if (!there.row || found->absent.empty()) return there;
-  std::vector<diff::Field> values(there.row->values().begin(), there.row->values().end());
-  for (std::size_t i = 0; i < found->absent.size(); ++i)
-    values[found->absent[i]] = found->missing.values()[i];
-  there.row = RowCopy(values);
+  there.row = with_absent(*found, *there.row);
   there.absent = found->absent;
   return there;
+}
+
+RowCopy VersionRows::with_absent(const There& there, const RowCopy& row) {
+  std::vector<diff::Field> values(row.values().begin(), row.values().end());
+  for (std::size_t i = 0; i < there.absent.size(); ++i) values[there.absent[i]] = there.missing.values()[i];
+  return RowCopy(values);
+}
+
+Result<std::optional<std::vector<VersionRows::Row>>> VersionRows::find_all(const ReadPoint& point,
+                                                                           const MergedTable& table,
+                                                                           std::uint32_t column,
+                                                                           std::int64_t number) {
+  std::optional<std::vector<Row>> rows;
+  if (raw(point.version) == 0) return std::optional(std::vector<Row>());
+  if (!table.places) return rows;
+  DOSQL_ASSIGN_OR_RETURN(const There* const found, there(point, table));
+  if (!found->is_clear || (found->has_table && !found->has_columns)) return rows;
+  if (std::ranges::find(found->absent, column) != found->absent.end()) return rows;
+  rows.emplace();
+  if (!found->has_table) return rows;
+  DOSQL_ASSIGN_OR_RETURN(Opened* const version, open(point));
+  const MergedTable& named = found->table;
+  const bool has_rowid = version->schema->find(named.name)->kind == TableKind::kRowid;
+  DOSQL_ASSIGN_OR_RETURN(
+      OwnStatement statement,
+      OwnStatement::prepare(
+          *version->connection,
+          fmt::format("SELECT {}, {} FROM main.{} WHERE {} = ?1",
+                      has_rowid && !named.rowid_name.empty() ? sql::quoted(named.rowid_name) : "0",
+                      found->columns, sql::quoted(named.name), sql::quoted(named.columns[column].name))));
+  statement.bind(1, number);
+  int rc = SQLITE_OK;
+  while ((rc = statement.step()) == SQLITE_ROW) {
+    std::vector<diff::Field> values;
+    for (int i = 1; i < statement.columns(); ++i) values.push_back(statement.value(i));
+    rows->push_back({with_absent(*found, RowCopy(values)), statement.integer(0)});
+  }
+  if (rc != SQLITE_DONE) return version->connection->error(rc);
+  return rows;
 }
 
 Result<VersionRows::Found> VersionRows::find(const ReadPoint& point, const MergedTable& table,

@@ -43,6 +43,14 @@ class VersionRows {
   // All columns of `table`, whatever the version calls it and them, where it declares them the same.
   // REQUIRES: the table has places. Errors of all: those of opening and reading the version.
   Result<Found> find_merged(const version::ReadPoint& point, const MergedTable& table, const RowAddress& row);
+  // The same of all rows that have the number in a column, with their rowids, if they have any. None: it
+  // cannot be told.
+  struct Row {
+    RowCopy row;
+    std::int64_t rowid = 0;
+  };
+  Result<std::optional<std::vector<Row>>> find_all(const version::ReadPoint& point, const MergedTable& table,
+                                                   std::uint32_t column, std::int64_t number);
   // All columns that a version has of it, but generated ones, where it has the table, and that key, under
   // these names, or follows names.
   Result<Found> find(const version::ReadPoint& point, const MergedTable& table, const RowAddress& row);
@@ -83,6 +91,7 @@ class VersionRows {
   Result<Opened*> open(const version::ReadPoint& point);
   Result<const There*> there(const version::ReadPoint& point, const MergedTable& table);
   Result<There> follow(const version::ReadPoint& point, const MergedTable& table);
+  static RowCopy with_absent(const There& there, const RowCopy& row);
   Result<Found> look(Opened& version, const MergedTable& table, const std::string& columns,
                      const RowAddress& row);
   Result<Found> look_at_stored(Opened& version, const MergedTable& table, const TableShape& shape,

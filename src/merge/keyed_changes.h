@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include <dosql/result.h>
@@ -40,6 +41,9 @@ struct KeyedChange {
   // One value for each column, where the row is there. Views that end with the next change.
   std::vector<diff::Field> base = {};
   std::vector<diff::Field> theirs = {};
+  // Of a row whose references are by the numbers of a third version: the columns in which theirs is another
+  // value than base, by their own numbers. None: the values say that.
+  std::optional<std::vector<std::uint32_t>> anew = {};
 };
 
 // One thread at a time.
