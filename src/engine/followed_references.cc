@@ -320,6 +320,25 @@ Status FollowedReferences::settle(const RowPair& row) {
   return {};
 }
 
+// Ours deleted what theirs changed. Whether theirs stands.
+Result<bool> FollowedReferences::settle_deleted(const std::string& key, const RowPair& row) {
+  using Take = Resolution::Take;
+  if (context_.preference != merge::Preference::kNone)
+    return context_.preference == merge::Preference::kTheirs;
+  const Resolution* const resolution = context_.settle(
+      context_.counts_of(table_.name), {.kind = merge::ConflictKind::kDeleteUpdate,
+                                        .table = table_.name,
+                                        .key = key,
+                                        .base = table_.row_json(row.base->values(), context_.encoding),
+                                        .main = "null",
+                                        .branch = table_.row_json(row.theirs->values(), context_.encoding)});
+  if (resolution != nullptr && resolution->take == Take::kValue) {
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("row {} of {} takes a side: it has another key on each", key, table_.name));
+  }
+  return resolution != nullptr && resolution->take == Take::kTheirs;
+}
+
 // --- Keys of rows of base that have another number in theirs ---
 
 Status FollowedReferences::find_replaced(VersionPair& theirs, Parent& parent) {
@@ -440,7 +459,13 @@ Status FollowedReferences::look_at_replaced_row(const RowCopy& row, const Rows& 
   const bool only_follows = pair.theirs && merge::same_row(there, found->second.row.values());
   DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> here, find_ours(pair.base->values()));
   if (!here && (only_follows || !pair.theirs)) return {};
+  // Before others take its key: whoever came there later would be taken for it.
+  if (!here) {
+    DOSQL_ASSIGN_OR_RETURN(const bool comes, settle_deleted(before, pair));
+    if (!comes) return {};
+  }
   brought.told_keys.insert(key_json(pair.base->values()));
+  if (!here) pair.base.reset();
   brought.instead.push_back(std::move(pair));
   return {};
 }

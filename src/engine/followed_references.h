@@ -93,6 +93,7 @@ class FollowedReferences {
   Status add_replacing();
   Status look_at(const merge::KeyedChange& change);
   Status settle(const RowPair& row);
+  Result<bool> settle_deleted(const std::string& key, const RowPair& row);
 
   MergeContext& context_;
   const MergeSource& source_;
