@@ -18,11 +18,14 @@
 #include "engine/content_merge.h"
 #include "engine/event_order.h"
 #include "engine/merge_changes.h"
+#include "engine/number_groups.h"
 #include "engine/own_statement.h"
 #include "engine/undo.h"
 #include "engine/virtual_base.h"
+#include "sql/lexer.h"
 #include "sql/stored_definition.h"
 #include "version/line_merges.h"
+#include "version/moved_numbers.h"
 
 namespace dosql::engine {
 namespace {
@@ -57,10 +60,14 @@ Status try_from(ConnectionState& connection, const VersionMerge& what, const Rea
 
 // What a merge does to each row, counted from one base. `moved`: tables in which it gave a row another rowid.
 Result<RowEffects> effects_from(ConnectionState& connection, const VersionMerge& what, const ReadPoint& base,
-                                const MergeContext& whole, std::set<std::string>& moved) {
+                                const MergeContext& whole, std::set<std::string>& moved,
+                                NumberGroups& groups) {
   RowEffects effects;
   const auto note_tables = [&](const MergeContext& context) {
     for (const auto& [table, rowids] : context.moved_rowids) moved.insert(table);
+    for (const auto& [table, brought] : context.brought) {
+      for (const Brought::Run& one : brought.runs) groups.add(table, one.run);
+    }
     return Status();
   };
   DOSQL_RETURN_IF_ERROR(try_from(connection, what, base, whole, effects, note_tables));
@@ -140,9 +147,12 @@ bool any_conflict(const RowOpinions& all) {
                              [](const std::optional<RowEffect>& one) { return one && one->in_conflict; });
 }
 
-const RowPair& change_of(const RowOpinions& all) {
-  return std::ranges::find_if(all, [](const auto& one) { return one.has_value(); })->value().change;
+// What the first one says that says anything.
+const RowEffect& seen_in(const RowOpinions& all) {
+  return std::ranges::find_if(all, [](const auto& one) { return one.has_value(); })->value();
 }
+
+const RowPair& change_of(const RowOpinions& all) { return seen_in(all).change; }
 
 // Once theirs was decided: what the branch changed, counted from whichever base.
 RebasedRow taken(const RowOpinions& all) {
@@ -180,18 +190,23 @@ void fill_lacking(const MergedTable& table, RowPair& change) {
 // As a conflict shows them: main's row and the branch's, whole.
 std::pair<std::string, std::string> sides_of(const RowOpinions& all, const MergedTable& table,
                                              diff::TextEncoding encoding) {
-  const auto seen = std::ranges::find_if(all, [](const auto& one) { return one.has_value(); });
-  const std::optional<RowCopy>& theirs = (*seen)->change.theirs;
-  return {(*seen)->ours, theirs ? table.row_json(theirs->values(), encoding) : "null"};
+  const std::optional<RowCopy>& theirs = change_of(all).theirs;
+  return {seen_in(all).ours, theirs ? table.row_json(theirs->values(), encoding) : "null"};
+}
+
+// None is null, one is that row, and several are an array.
+std::string json_of_all(const std::vector<std::string>& rows) {
+  if (rows.size() < 2) return rows.empty() ? "null" : rows[0];
+  std::string array;
+  for (const std::string& row : rows) array += (array.empty() ? "[" : ",") + row;
+  return array + "]";
 }
 
 enum class Side : std::uint8_t { kUndecided, kOurs, kTheirs };
 
 // `sides`: what the conflict shows of main and of the branch.
-Result<Side> decide_base(MergeContext& context, const RowName& row,
-                         std::pair<std::string, std::string> sides) {
-  if (context.preference == merge::Preference::kOurs) return Side::kOurs;
-  if (context.preference == merge::Preference::kTheirs) return Side::kTheirs;
+Result<Side> resolved_base(MergeContext& context, const RowName& row,
+                           std::pair<std::string, std::string> sides) {
   const Resolution* const resolution =
       context.settle(context.counts_of(row.first), {.kind = merge::ConflictKind::kBase,
                                                     .table = row.first,
@@ -206,6 +221,13 @@ Result<Side> decide_base(MergeContext& context, const RowName& row,
       ErrorCode::kInvalidArgument,
       fmt::format("row {} of {} takes a side: its conflict is of kind base, which ours or theirs resolves",
                   row.second, row.first));
+}
+
+Result<Side> decide_base(MergeContext& context, const RowName& row,
+                         std::pair<std::string, std::string> sides) {
+  if (context.preference == merge::Preference::kOurs) return Side::kOurs;
+  if (context.preference == merge::Preference::kTheirs) return Side::kTheirs;
+  return resolved_base(context, row, std::move(sides));
 }
 
 // Rows that only a hidden rowid tells apart, where it does not tell whose it is. False: the table has others.
@@ -279,7 +301,7 @@ class BaseComparison {
     std::set<std::string> unsure;
     for (const ReadPoint& base : what_.bases) {
       DOSQL_ASSIGN_OR_RETURN(effects_.emplace_back(),
-                             effects_from(connection_, what_, base, context_, unsure));
+                             effects_from(connection_, what_, base, context_, unsure, groups_));
     }
     const std::map<RowName, RowOpinions> opinions = opinions_of(effects_);
     for (const auto& [row, all] : opinions) {
@@ -294,6 +316,9 @@ class BaseComparison {
     for (const auto& [row, all] : opinions) {
       const bool is_clear = agree(all) && !any_conflict(all);
       if (!is_clear && !context_.by_content.contains(row.first)) DOSQL_RETURN_IF_ERROR(settle(row, all));
+    }
+    for (const auto& [table, numbers] : in_question_) {
+      for (const auto& group : numbers) DOSQL_RETURN_IF_ERROR(settle_group(table, group, opinions));
     }
     return {};
   }
@@ -325,6 +350,18 @@ class BaseComparison {
       // Others are found by their key.
       if (table.rowid_column) rebased.change.rowid_base = values.values()[*table.rowid_column].integer;
       return {};
+    }
+    if (table.known_by_rowid()) {
+      const std::int64_t number = change.base ? change.rowid_base : change.rowid_theirs;
+      DOSQL_ASSIGN_OR_RETURN(const NumberGroups::Group group, group_of(table, number));
+      const bool belongs_to_others = group.numbers.size() > 1;
+      // What the transaction has changed itself is in no version.
+      if (!group.is_whole || (belongs_to_others && context_.has_own_changes))
+        return refuse_decision(row, all);
+      if (belongs_to_others) {
+        in_question_[row.first].insert(group.numbers);
+        return {};
+      }
     }
     // The conflict that all of them see.
     if (agree(all)) return {};
@@ -363,12 +400,128 @@ class BaseComparison {
                              row.second, row.first));
   }
 
+  // A decision may have put rows in the places of each other, and no commit says that: those that belonged
+  // together once still do.
+  Result<NumberGroups::Group> group_of(const MergedTable& table, std::int64_t number) {
+    if (!grouped_.insert(table.name).second) return groups_.find(table.name, number);
+    std::vector<ReadPoint> sides = context_.our_side.merged;
+    sides.insert(sides.end(), {context_.our_side.point, what_.theirs});
+    DOSQL_ASSIGN_OR_RETURN(
+        const std::vector<version::MovedBy> brought,
+        version::brought_since(connection_.core().store(), {.branch = kMainBranch}, sides));
+    const MergedTable followed = table.followed();
+    for (const version::MovedBy& one : brought) {
+      std::optional<std::string> name;
+      if (table.places) {
+        DOSQL_ASSIGN_OR_RETURN(name, context_.identity->rows().name_in(one.commit, followed));
+      }
+      for (const version::MovedRun& run : one.runs) {
+        // Where it is not known what the table was called, it may be about that.
+        if (!name || run.table.empty() || sql::equals_ignoring_case(run.table, *name))
+          groups_.add(table.name, run);
+      }
+    }
+    return groups_.find(table.name, number);
+  }
+
+  // Rows of which each may have another number on either side: one taken alone would be there twice, or be
+  // missing. So they are taken together.
+  Status settle_group(const std::string& name, const std::vector<std::int64_t>& numbers,
+                      const std::map<RowName, RowOpinions>& opinions) {
+    const MergedTable& table = table_of(name);
+    std::map<std::int64_t, RowPair> theirs;
+    std::vector<std::string> shown[2];
+    std::optional<std::int64_t> first;
+    for (const std::int64_t number : numbers) {
+      DOSQL_ASSIGN_OR_RETURN(VersionRows::Found there,
+                             context_.identity->rows().find_merged(what_.theirs, table, {.rowid = number}));
+      if (!there.known) return cannot_be_decided({name, std::to_string(number)});
+      DOSQL_ASSIGN_OR_RETURN(const std::string here, ours_at(table, number, opinions));
+      const std::string row = there.row ? table.row_json(there.row->values(), effects_[0].encoding) : "null";
+      if (here != row) {
+        if (!first) first = number;
+        if (here != "null") shown[0].push_back(here);
+        if (row != "null") shown[1].push_back(row);
+      }
+      theirs[number] = {.theirs = std::move(there.row), .rowid_base = number, .rowid_theirs = number};
+    }
+    Side side = Side::kOurs;
+    if (first) {
+      DOSQL_ASSIGN_OR_RETURN(side, decide_base(context_, {name, std::to_string(*first)},
+                                               {json_of_all(shown[0]), json_of_all(shown[1])}));
+    }
+    if (side != Side::kUndecided) DOSQL_RETURN_IF_ERROR(note_numbers(table, theirs, side));
+    for (auto& [number, change] : theirs) {
+      // Else nothing happens to it.
+      const bool is_taken = side == Side::kTheirs;
+      context_.rebased[{name, std::to_string(number)}] = {
+          .change = is_taken ? std::move(change) : RowPair(), .takes_theirs = is_taken, .is_ours = is_taken};
+    }
+    return {};
+  }
+
+  // For later merges: under which number each row is from now on.
+  Status note_numbers(const MergedTable& table, const std::map<std::int64_t, RowPair>& theirs, Side side) {
+    const MergedTable followed = table.followed();
+    VersionRows& rows = context_.identity->rows();
+    for (const auto& entry : theirs) {
+      const std::int64_t here = entry.first;
+      DOSQL_ASSIGN_OR_RETURN(const VersionRows::Found ours,
+                             rows.find_merged(context_.our_side.point, table, {.rowid = here}));
+      if (!ours.row) continue;
+      for (const auto& [there, change] : theirs) {
+        if (there == here || !change.theirs) continue;
+        DOSQL_ASSIGN_OR_RETURN(const SameRow same,
+                               context_.identity->compare(followed, {.rowid = there}, what_.theirs,
+                                                          {.rowid = here}, context_.our_side));
+        if (same != SameRow::kYes) continue;
+        if (side == Side::kTheirs) context_.go_to_theirs[table.name][here] = there;
+        if (side == Side::kOurs) context_.stay_as_ours[table.name][there] = here;
+      }
+    }
+    return {};
+  }
+
+  // As JSON, whether or not a base says anything of it.
+  Result<std::string> ours_at(const MergedTable& table, std::int64_t number,
+                              const std::map<RowName, RowOpinions>& opinions) {
+    const RowName name{table.name, std::to_string(number)};
+    if (const auto known = opinions.find(name); known != opinions.end()) return seen_in(known->second).ours;
+    DOSQL_ASSIGN_OR_RETURN(
+        const VersionRows::Found found,
+        context_.identity->rows().find_merged(context_.our_side.point, table, {.rowid = number}));
+    if (!found.known) return cannot_be_decided(name);
+    const std::optional<RowCopy>& row = found.row;
+    return row ? table.row_json(row->values(), effects_[0].encoding) : "null";
+  }
+
+  // It is a conflict, and stays one, whatever the strategy: to which other rows a decision would do something
+  // is not known.
+  Status refuse_decision(const RowName& row, const RowOpinions& all) {
+    if (agree(all)) return {};
+    DOSQL_ASSIGN_OR_RETURN(
+        const Side side,
+        resolved_base(context_, row, sides_of(all, table_of(row.first), effects_[0].encoding)));
+    if (side != Side::kUndecided) return cannot_be_decided(row);
+    context_.left_alone.insert(row);
+    return {};
+  }
+
+  static Error cannot_be_decided(const RowName& row) {
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("what becomes of row {} of {} cannot be decided: it may have another number on "
+                             "either side, and it is not known which",
+                             row.second, row.first))
+        .with_hint(
+            "give one branch the rows that the other one has under such numbers, by INSERT, UPDATE and "
+            "DELETE, and merge then");
+  }
+
   // Whether what ours has there is none of what the bases know by that.
   Result<bool> made_by_transaction(const MergedTable& table, std::span<const diff::Field> row,
                                    const RowOpinions& all) {
-    const auto seen = std::ranges::find_if(all, [](const auto& one) { return one.has_value(); });
     const bool is_known = table.rowid_column || table.has_key(row);
-    if ((*seen)->ours == "null" || !is_known || !context_.has_own_changes) return false;
+    if (seen_in(all).ours == "null" || !is_known || !context_.has_own_changes) return false;
     RowAddress address{.key_of = row};
     if (table.rowid_column) address = {.rowid = row[*table.rowid_column].integer};
     return context_.identity->is_new(table, address, context_.our_side);
@@ -384,6 +537,9 @@ class BaseComparison {
   MergeContext& context_;
   VirtualBase virtual_base_;
   std::vector<RowEffects> effects_;
+  NumberGroups groups_;
+  std::set<std::string> grouped_;                                           // tables of which all is in there
+  std::map<std::string, std::set<std::vector<std::int64_t>>> in_question_;  // groups, by table
 };
 
 }  // namespace

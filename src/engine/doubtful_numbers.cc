@@ -17,6 +17,7 @@
 #include "engine/rebased_changes.h"
 #include "engine/strangers.h"
 #include "engine/table_pairing.h"
+#include "engine/taken_away.h"
 #include "sql/lexer.h"
 
 namespace dosql::engine {
@@ -286,6 +287,7 @@ Status find_doubts(MergeContext& context, const MergeSource& source, VersionPair
     numbers.add(noted, pairs);
   }
   DOSQL_RETURN_IF_ERROR(find_brought(context, source, theirs, merged, keys));
+  DOSQL_RETURN_IF_ERROR(find_taken_away(context, source, theirs, merged));
   DOSQL_RETURN_IF_ERROR(find_strangers(context, source, theirs, merged, keys));
   for (const TableTask& task : merged.tables) {
     const auto doubts = context.doubts.find(task.merged.name);
@@ -318,6 +320,20 @@ void note_numbers(MergeContext& context) {
       notes.from_merged.add(here);
       if (brought.meeting(there) != Meeting::kUnknown)
         (context.only_changes ? notes.brought : notes.went)[there] = here;
+    }
+  }
+  for (const auto& [table, numbers] : context.stay_as_ours) {
+    MovedNotes& notes = context.moved[table];
+    for (const auto& [there, here] : numbers) {
+      for (const std::int64_t number : {there, here}) notes.from_merged.add(number);
+      notes.went[there] = here;
+    }
+  }
+  for (const auto& [table, numbers] : context.go_to_theirs) {
+    MovedNotes& notes = context.moved[table];
+    for (const auto& [before, now] : numbers) {
+      for (const std::int64_t number : {before, now}) notes.from_parent.add(number);
+      notes.went_from_parent[before] = now;
     }
   }
   for (const auto& [table, doubts] : context.doubts) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,6 +21,7 @@
 #include "engine/schema_bases.h"
 #include "engine/schema_merge.h"
 #include "engine/table_merge.h"
+#include "engine/table_statements.h"
 #include "engine/temp_triggers.h"
 #include "engine/version_pair.h"
 #include "engine/virtual_merge.h"
@@ -92,6 +94,7 @@ class ChangeMerge {
     const bool may_change_keys = schema_.they_changed_something();
     if (may_change_keys) DOSQL_RETURN_IF_ERROR(foreign_keys_before_.read(context_.connection));
     DOSQL_ASSIGN_OR_RETURN(merged_, schema_.merge_tables());
+    for (const TableTask& task : merged_.tables) DOSQL_RETURN_IF_ERROR(find_rebased(task.merged));
     DOSQL_RETURN_IF_ERROR(foreign_keys_.read(context_.connection));
     DOSQL_RETURN_IF_ERROR(find_doubts(context_, source_, theirs_, merged_, foreign_keys_));
     if (!may_change_keys) foreign_keys_before_ = foreign_keys_;
@@ -118,6 +121,29 @@ class ChangeMerge {
   Result<RebasedChanges> changes_of(const TableTask& task) {
     DOSQL_ASSIGN_OR_RETURN(merge::KeyedChanges changes, theirs_.changes(task.base, task.theirs, task.merged));
     return RebasedChanges(context_, task.merged, std::move(changes));
+  }
+
+  // Rows that are counted from what ours has. REQUIRES: they are ours yet.
+  Status find_rebased(const MergedTable& table) {
+    std::optional<TableStatements> statements;
+    for (auto at = context_.rebased.lower_bound({table.name, ""});
+         at != context_.rebased.end() && at->first.first == table.name; ++at) {
+      if (!at->second.is_ours) continue;
+      if (!statements) statements.emplace(context_.connection, table, context_.encoding);
+      RowPair& change = at->second.change;
+      DOSQL_ASSIGN_OR_RETURN(std::optional<FoundRow> ours, statements->find({.rowid = change.rowid_base}));
+      if (ours && change.theirs) change.theirs = with_lacking(table, *change.theirs, ours->row);
+      change.base.reset();
+      if (ours) change.base = std::move(ours->row);
+    }
+    return {};
+  }
+
+  // In columns that theirs does not have a row of theirs has what ours has.
+  static RowCopy with_lacking(const MergedTable& table, const RowCopy& theirs, const RowCopy& ours) {
+    std::vector<diff::Field> row(theirs.values().begin(), theirs.values().end());
+    for (const std::uint32_t column : table.changes.theirs_lacks) row[column] = ours.values()[column];
+    return RowCopy(row);
   }
 
   Status verify_foreign_keys() {

@@ -63,6 +63,7 @@ struct RowEffects {
 struct RebasedRow {
   RowPair change;
   bool takes_theirs = false;  // so it was decided: where both sides changed it, theirs stands
+  bool is_ours = false;       // its base is what ours has under its number, which is not in the change yet
 };
 
 // Values are JSON texts; "null" also stands for a row that is not there.
@@ -179,8 +180,9 @@ struct MovedNotes {
   NumberRuns from_parent;
   // By the number there the one here; of a merge those that a decision kept or brought back.
   std::map<std::int64_t, std::int64_t> brought = {};
-  // The same of what a merge gave another number.
+  // The same of what a merge gave another number: of what it merged, and of its parent.
   std::map<std::int64_t, std::int64_t> went = {};
+  std::map<std::int64_t, std::int64_t> went_from_parent = {};
   bool all_brought = false;
 };
 
@@ -200,6 +202,10 @@ struct MergeContext {
   // Rows to which nothing is done, and those to which something else is than what follows from the base.
   std::set<RowName> left_alone = {};
   std::map<RowName, RebasedRow> rebased = {};
+  // By table and by their numbers in theirs: rows about which it was decided that they stay under the number
+  // that ours gives them; by those in ours: that they go to the one that theirs gives them.
+  std::map<std::string, NewNumbers> stay_as_ours = {};
+  std::map<std::string, NewNumbers> go_to_theirs = {};
   // By table: what is done to its rows instead of what follows from the base.
   std::map<std::string, ContentChanges> by_content = {};
   // Which of several bases the schema is counted from; null: from the one that rows are counted from, since
@@ -227,6 +233,8 @@ struct MergeContext {
   std::map<std::string, NewNumbers> moved_rowids = {};  // where nobody sees them
   std::map<std::string, Doubts> doubts = {};            // empty: nothing is in doubt
   std::map<std::string, Brought> brought = {};          // empty: nobody brought anything
+  // By their keys in theirs as JSON: rows that base has not, and that ours had brought and deleted.
+  std::map<std::string, std::set<std::string>> taken_away = {};
   std::map<std::string, MovedNotes> moved = {};
 
   TableMergeCounts& counts_of(const std::string& table) {
@@ -244,6 +252,7 @@ struct MergeContext {
     moved_rowids.clear();
     doubts.clear();
     brought.clear();
+    taken_away.clear();
     moved.clear();
   }
 

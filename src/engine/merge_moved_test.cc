@@ -179,6 +179,42 @@ TEST_P(MergeMoved, ItCameAgainAndItsDeletionIsReverted) {
   expect_once("main", "f", fmt::format("REVERT main@{}", deleted));
 }
 
+// That it came with the pick under another number, and that number is free again, does not make it deleted.
+TEST(MergeMovedRows, AreNotTakenForDeletedOnes) {
+  BranchSession session(
+      "CREATE TABLE t(id INTEGER PRIMARY KEY AUTOINCREMENT, a); CREATE BRANCH f; "
+      "INSERT INTO t VALUES(1, 'm'); INSERT INTO t VALUES(2, 'x'); CHECKOUT f; INSERT INTO t VALUES(1, 'f'); "
+      "MERGE BRANCH main STRATEGY theirs");
+  const std::uint64_t merge = session.newest_lsn();
+  session.run("CHECKOUT main; DELETE FROM t WHERE a = 'x'");
+  DOSQL_ASSERT_OK(session.connection().cherry_pick(merge));
+  ASSERT_EQ(session.rows("SELECT a FROM t ORDER BY a"), "m\nx");
+  session.run("MERGE BRANCH f STRATEGY ours");
+  EXPECT_NE(session.rows("SELECT a FROM t ORDER BY a").find('m'), std::string::npos);
+}
+
+// A row that was picked and deleted again does not come back untold; one that nobody picked does as before.
+TEST(MergeMovedRows, StayDeletedUnlessItIsDecided) {
+  for (const char* const columns :
+       {"id INTEGER PRIMARY KEY, a", "id INTEGER PRIMARY KEY AUTOINCREMENT, a", "a, b DEFAULT 0",
+        "a, id INT DEFAULT 7, b INT DEFAULT 8, PRIMARY KEY(id, b)"}) {
+    SCOPED_TRACE(columns);
+    BranchSession session(
+        fmt::format("CREATE TABLE t({}); CREATE BRANCH f; INSERT INTO t(a) VALUES('r')", columns));
+    const std::uint64_t insert = session.newest_lsn();
+    session.run("CHECKOUT f");
+    DOSQL_ASSERT_OK(session.connection().cherry_pick(insert));
+    session.run("DELETE FROM t; CREATE BRANCH ours; CREATE BRANCH theirs");
+    const auto found = session.conflicts_of("MERGE BRANCH main");
+    ASSERT_EQ(found.size(), 1u);
+    EXPECT_EQ(found[0].kind, "delete_update");
+    session.run("CHECKOUT ours; MERGE BRANCH main STRATEGY ours");
+    EXPECT_EQ(session.rows("SELECT a FROM t"), "");
+    session.run("CHECKOUT theirs; MERGE BRANCH main STRATEGY theirs");
+    EXPECT_EQ(session.rows("SELECT a FROM t"), "r");
+  }
+}
+
 // What refers to a number cannot tell which row it means.
 TEST(MergeMovedParents, AreAConflictWithEveryStrategy) {
   BranchSession session(

@@ -8,6 +8,7 @@
 
 #include "base/json_text.h"
 #include "engine/connection_state.h"
+#include "engine/equal_rows.h"
 #include "engine/own_statement.h"
 #include "engine/schema_merge.h"
 #include "engine/trigger_check.h"
@@ -113,12 +114,14 @@ Status SchemaMerge::refused(const Object& object, const SchemaEntry& wanted, con
   const bool is_theirs = &wanted == object.theirs;
   Decision decision = Decision::kUndecided;
   if (is_theirs && error.code() == ErrorCode::kConstraint) {
+    DOSQL_ASSIGN_OR_RETURN(const std::string rows,
+                           equal_rows_json(context_.connection, wanted.table, wanted.sql, context_.encoding));
     const Resolution* const resolution =
         context_.settle(context_.counts_of(wanted.table), {.kind = ConflictKind::kUnique,
                                                            .table = wanted.table,
                                                            .key = json_string(object.name),
                                                            .base = "null",
-                                                           .main = "null",
+                                                           .main = rows,
                                                            .branch = json_string(wanted.sql)});
     if (resolution != nullptr)
       decision = resolution->take == Resolution::Take::kOurs ? Decision::kOurs : Decision::kTheirs;

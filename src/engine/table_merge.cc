@@ -146,8 +146,25 @@ Status TableMerge::take(KeyedChange& change) {
   if (brought_ != nullptr && !change.in_base && !table_.has_key(change.theirs)) meet(change);
   // It may be another row of which nothing would be left.
   if (meeting_ == Meeting::kUnknown && preference_ == Preference::kTheirs) preference_ = Preference::kNone;
+  const bool was_here = was_taken_away(change);
   follow(change);
-  return change.in_base ? take_update(change) : insert_new(change);
+  if (change.in_base) return take_update(change);
+  return was_here ? bring_back(change) : insert_new(change);
+}
+
+bool TableMerge::was_taken_away(const KeyedChange& change) const {
+  const auto keys = context_.taken_away.find(table_.name);
+  return !change.in_base && keys != context_.taken_away.end() &&
+         keys->second.contains(key_json(change.theirs, change.rowid_theirs));
+}
+
+// Ours had the row, and deleted it. What has its number there by now is another one.
+Status TableMerge::bring_back(const KeyedChange& change) {
+  if (preference_ == Preference::kOurs) return {};
+  if (preference_ == Preference::kTheirs) return insert_new(change);
+  RowOutcome outcome;
+  outcome.conflict = ConflictKind::kDeleteUpdate;
+  return decide(change, std::nullopt, outcome, key_origin(table_));
 }
 
 // What ours has under another number has no other one there.

@@ -79,6 +79,8 @@ class TableMerge {
   Status take_delete(const merge::KeyedChange& change);
   Status take_update(const merge::KeyedChange& change);
   Status take_insert(const merge::KeyedChange& change);
+  bool was_taken_away(const merge::KeyedChange& change) const;
+  Status bring_back(const merge::KeyedChange& change);
   Status merge_with_ours(const merge::KeyedChange& change);
   Status merge_with_ours(const merge::KeyedChange& change, merge::KeyOrigin origin);
   Result<bool> meets_another(const merge::KeyedChange& change);

@@ -278,6 +278,7 @@ std::vector<version::MovedRun> runs_of(const MergeContext& context, const Versio
     }
     if (what.only_changes) continue;
     if (!context.by_content.contains(table)) add_brought(table, notes.went, what.theirs.lsn, runs);
+    add_brought(table, notes.went_from_parent, context.our_side.point.lsn, runs);
     for (const auto& [first, last] : notes.from_merged.runs())
       runs.push_back({table, first, last, version::kFromMerged});
     for (const auto& [first, last] : notes.from_parent.runs())

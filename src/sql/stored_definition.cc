@@ -144,4 +144,34 @@ std::optional<TableDefinition> table_definition(std::string_view sql) {
   return table;
 }
 
+std::optional<IndexDefinition> index_definition(std::string_view sql) {
+  const Token name = name_token(sql);
+  if (name.kind == TokenKind::kEnd) return std::nullopt;
+  Lexer lexer(sql, name.span.end);
+  if (!is_word(sql, lexer.next_significant(), "ON")) return std::nullopt;
+  lexer.next_significant();
+  if (lexer.next_significant().kind != TokenKind::kOpen) return std::nullopt;
+  IndexDefinition index;
+  Part part;
+  for (int depth = 1; depth > 0;) {
+    const Token token = lexer.next_significant();
+    if (token.kind == TokenKind::kEnd) return std::nullopt;
+    if (token.kind == TokenKind::kOpen) ++depth;
+    if (token.kind == TokenKind::kClose) --depth;
+    if (depth == 0 || (depth == 1 && token.kind == TokenKind::kComma)) {
+      if (part.first.kind != TokenKind::kEnd)
+        index.terms.push_back(between(sql, part.first.span.begin, part.end));
+      part = {};
+      continue;
+    }
+    const bool begins = part.first.kind == TokenKind::kEnd;
+    if (begins) part.first = token;
+    const bool is_order =
+        !begins && depth == 1 && (is_word(sql, token, "ASC") || is_word(sql, token, "DESC"));
+    if (!is_order) part.end = token.span.end;
+  }
+  if (is_word(sql, lexer.next_significant(), "WHERE")) index.where = sql.substr(lexer.at());
+  return index;
+}
+
 }  // namespace dosql::sql

@@ -40,4 +40,13 @@ struct TableDefinition {
 // None: it is no such statement (a virtual table's).
 std::optional<TableDefinition> table_definition(std::string_view sql);
 
+// The parts of CREATE INDEX name ON table (...) WHERE ...; views of its text.
+struct IndexDefinition {
+  std::vector<std::string_view> terms;  // what is indexed: columns, expressions, with their COLLATE
+  std::string_view where;               // the condition of a partial index
+};
+
+// None: it is no such statement.
+std::optional<IndexDefinition> index_definition(std::string_view sql);
+
 }  // namespace dosql::sql
