@@ -231,18 +231,15 @@ Status FollowedReferences::follow(RowPair& row) {
 
 Status FollowedReferences::find_keys(VersionPair& theirs, const TableTask& task) {
   if (context_.effects != nullptr) context_.effects->with_followed_keys.insert(table_.name);
-  // Each of several bases is asked by itself what it says of the row.
-  if (!context_.several_bases) {
-    for (auto& [parent, found] : parents_) DOSQL_RETURN_IF_ERROR(find_replaced(theirs, found));
-    for (const auto& [column, parents] : columns_) {
-      if (!is_in_key(column)) continue;
-      for (Parent* const parent : parents) {
-        for (const auto& [number, there] : parent->replaced)
-          DOSQL_RETURN_IF_ERROR(look_at_replaced(column, *parent, number));
-      }
+  for (auto& [parent, found] : parents_) DOSQL_RETURN_IF_ERROR(find_replaced(theirs, found));
+  for (const auto& [column, parents] : columns_) {
+    if (!is_in_key(column)) continue;
+    for (Parent* const parent : parents) {
+      for (const auto& [number, there] : parent->replaced)
+        DOSQL_RETURN_IF_ERROR(look_at_replaced(column, *parent, number));
     }
-    DOSQL_RETURN_IF_ERROR(add_replacing());
   }
+  if (!context_.several_bases) DOSQL_RETURN_IF_ERROR(add_replacing());
   DOSQL_ASSIGN_OR_RETURN(merge::KeyedChanges all, theirs.changes(task.base, task.theirs, table_));
   RebasedChanges changes(context_, table_, std::move(all));
   KeyedChange change;
@@ -405,7 +402,7 @@ Status FollowedReferences::look_at_replaced(std::uint32_t column, Parent& parent
   DOSQL_ASSIGN_OR_RETURN(std::optional<Rows> others, rows_with(source_.theirs, column, number));
   if (!base || !theirs || !others) return {};
   if (!there) theirs->clear();
-  if (there) DOSQL_RETURN_IF_ERROR(follow_anew(parent, *there));
+  if (there && !context_.several_bases) DOSQL_RETURN_IF_ERROR(follow_anew(parent, *there));
   for (const auto& [key, row] : *base) DOSQL_RETURN_IF_ERROR(look_at_replaced_row(row.row, *theirs));
   for (auto& [key, row] : *others) {
     if (base->contains(key)) replacing_.emplace(key, std::move(row));
@@ -451,12 +448,18 @@ Status FollowedReferences::look_at_replaced_row(const RowCopy& row, const Rows& 
     pair.rowid_theirs = found->second.rowid;
     taken_.insert(found->first);
   }
+  const bool only_follows = pair.theirs && merge::same_row(there, found->second.row.values());
+  if (context_.several_bases) {
+    // Each of them says by itself which row it is. What neither side changed is what follows without that.
+    DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> here, find_ours(row.values()));
+    const bool stays = only_follows && here && merge::same_row(here->row.values(), row.values());
+    return stays ? Status() : settle(pair);
+  }
   DOSQL_ASSIGN_OR_RETURN(const Key key, key_in_ours(row.values()));
   if (key == Key::kUnknown) return settle(pair);
   brought.followed.insert(before);
   if (found != theirs.end()) brought.followed.insert(found->first);
   DOSQL_RETURN_IF_ERROR(follow(pair));
-  const bool only_follows = pair.theirs && merge::same_row(there, found->second.row.values());
   DOSQL_ASSIGN_OR_RETURN(const std::optional<FoundRow> here, find_ours(pair.base->values()));
   if (!here && (only_follows || !pair.theirs)) return {};
   // Before others take its key: whoever came there later would be taken for it.
