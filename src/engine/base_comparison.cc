@@ -20,6 +20,7 @@
 #include "engine/merge_changes.h"
 #include "engine/number_groups.h"
 #include "engine/own_statement.h"
+#include "engine/row_json.h"
 #include "engine/undo.h"
 #include "engine/virtual_base.h"
 #include "sql/lexer.h"
@@ -192,14 +193,6 @@ std::pair<std::string, std::string> sides_of(const RowOpinions& all, const Merge
                                              diff::TextEncoding encoding) {
   const std::optional<RowCopy>& theirs = change_of(all).theirs;
   return {seen_in(all).ours, theirs ? table.row_json(theirs->values(), encoding) : "null"};
-}
-
-// None is null, one is that row, and several are an array.
-std::string json_of_all(const std::vector<std::string>& rows) {
-  if (rows.size() < 2) return rows.empty() ? "null" : rows[0];
-  std::string array;
-  for (const std::string& row : rows) array += (array.empty() ? "[" : ",") + row;
-  return array + "]";
 }
 
 enum class Side : std::uint8_t { kUndecided, kOurs, kTheirs };
@@ -385,15 +378,10 @@ class BaseComparison {
   Status settle_followed(const RowName& row, const RowOpinions& all) {
     context_.left_alone.insert(row);
     if (context_.preference == merge::Preference::kOurs) return {};
-    auto [main, branch] = sides_of(all, table_of(row.first), effects_[0].encoding);
-    const Resolution* const resolution =
-        context_.settle(context_.counts_of(row.first), {.kind = merge::ConflictKind::kBase,
-                                                        .table = row.first,
-                                                        .key = row.second,
-                                                        .base = "null",
-                                                        .main = std::move(main),
-                                                        .branch = std::move(branch)});
-    if (resolution == nullptr || resolution->take == Resolution::Take::kOurs) return {};
+    DOSQL_ASSIGN_OR_RETURN(
+        const Side side,
+        resolved_base(context_, row, sides_of(all, table_of(row.first), effects_[0].encoding)));
+    if (side != Side::kTheirs) return {};
     return Error(ErrorCode::kInvalidArgument,
                  fmt::format("row {} of {} stays as it is (ours): it cannot be told which row the branch "
                              "means by that key",
@@ -448,7 +436,7 @@ class BaseComparison {
     Side side = Side::kOurs;
     if (first) {
       DOSQL_ASSIGN_OR_RETURN(side, decide_base(context_, {name, std::to_string(*first)},
-                                               {json_of_all(shown[0]), json_of_all(shown[1])}));
+                                               {rows_json(shown[0]), rows_json(shown[1])}));
     }
     if (side != Side::kUndecided) DOSQL_RETURN_IF_ERROR(note_numbers(table, theirs, side));
     for (auto& [number, change] : theirs) {

@@ -91,10 +91,7 @@ Result<std::string> equal_rows_json(ConnectionState& connection, const std::stri
     all.push_back(row + "}");
   }
   if (rc != SQLITE_DONE) return connection.error(rc);
-  if (all.size() < 2) return all.empty() ? std::string("null") : all[0];
-  std::string array;
-  for (const std::string& row : all) array += (array.empty() ? "[" : ",") + row;
-  return array + "]";
+  return rows_json(all);
 }
 
 }  // namespace dosql::engine

@@ -67,6 +67,13 @@ std::string value_json(const Field& value, diff::TextEncoding encoding) {
   return "null";
 }
 
+std::string rows_json(std::span<const std::string> rows) {
+  if (rows.size() < 2) return rows.empty() ? "null" : rows[0];
+  std::string array;
+  for (const std::string& row : rows) array += (array.empty() ? "[" : ",") + row;
+  return array + "]";
+}
+
 Result<std::vector<NamedField>> fields_of_json(ConnectionState& connection, const std::string& json,
                                                std::string_view alone, const HasColumn& has_column) {
   DOSQL_ASSIGN_OR_RETURN(OwnStatement valid, OwnStatement::prepare(connection, "SELECT json_valid(?1)"));

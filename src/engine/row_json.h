@@ -21,6 +21,8 @@ namespace dosql::engine {
 class ConnectionState;
 
 std::string value_json(const diff::Field& value, diff::TextEncoding encoding);
+// Of JSON rows: none is null, one is that row, and several are an array.
+std::string rows_json(std::span<const std::string> rows);
 
 // The values of a JSON text by column: of an object those of its members, of another value `alone`'s. An
 // object that could be a BLOB is a row of one column if there is a column `blob`; so with `real`. Text is in

@@ -336,10 +336,9 @@ std::string TableMerge::row_json(RowValues row, std::span<const std::uint32_t> c
 
 // None is null, one is that row, and several are an array.
 std::string TableMerge::rows_json(std::span<const FoundRow> rows) const {
-  if (rows.size() < 2) return row_json(rows.empty() ? RowValues() : rows[0].row.values());
-  std::string array;
-  for (const FoundRow& row : rows) array += (array.empty() ? "[" : ",") + row_json(row.row.values());
-  return array + "]";
+  std::vector<std::string> all;
+  for (const FoundRow& row : rows) all.push_back(row_json(row.row.values()));
+  return engine::rows_json(all);
 }
 
 ConflictKind TableMerge::kind_of_refusal() const {
