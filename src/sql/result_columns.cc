@@ -121,6 +121,8 @@ class ColumnWalk {
       case TokenKind::kBlob:
       case TokenKind::kNumber:
       case TokenKind::kVariable: frame.operand = true; return;
+      // SQLite refuses it, and a quote that is never closed would take a name behind it in.
+      case TokenKind::kIllegal: frame.aliased = true; return;
       default: frame.operand = false;
     }
   }

@@ -37,6 +37,9 @@ TEST(Rewrite, OnlyOurSpansChange) {
        "SELECT * FROM past.1   JOIN past.2   b"},
       {"SELECT * FROM dosql_diff('t', ?1, f(2, 3)) AS d JOIN \"DOSQL_diff\" ('u', 'a', 'b')",
        "SELECT * FROM diff.1('t', ?1, f(2, 3)) AS d JOIN diff.2 ('u', 'a', 'b')"},
+      // Nothing is named behind a quote that is never closed.
+      {"SELECT (SELECT 1 FROM dosql_diff('t', 1, 2))\"FROM x",
+       "SELECT (SELECT 1 FROM diff.1('t', 1, 2))\"FROM x"},
   };
   for (const auto& one : cases) EXPECT_EQ(rewritten(one.text).text, one.expected) << one.text;
 }
