@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "sql/lexer.h"
 
@@ -34,28 +35,49 @@ bool begins_constraint(std::string_view sql, const Token& token) {
   return std::ranges::any_of(kWords, [&](std::string_view word) { return is_word(sql, token, word); });
 }
 
-// One of the parts that commas divide.
-struct Part {
-  Token first;
-  std::size_t first_end = 0;
-  std::size_t end = 0;
-};
+// The tokens of what stands between two commas; never none.
+using Part = std::vector<Token>;
+
+// What commas divide, up to the parenthesis that closes the one before `lexer`. None: there is none.
+std::optional<std::vector<Part>> parts_in_parentheses(Lexer& lexer) {
+  std::vector<Part> parts;
+  Part part;
+  for (int depth = 1; depth > 0;) {
+    const Token token = lexer.next_significant();
+    if (token.kind == TokenKind::kEnd) return std::nullopt;
+    if (token.kind == TokenKind::kOpen) ++depth;
+    if (token.kind == TokenKind::kClose) --depth;
+    if (depth > 0 && (depth > 1 || token.kind != TokenKind::kComma)) {
+      part.push_back(token);
+    } else if (!part.empty()) {
+      parts.push_back(std::exchange(part, {}));
+    }
+  }
+  return parts;
+}
+
+std::string_view text_of(std::string_view sql, const Part& part) {
+  return between(sql, part.front().span.begin, part.back().span.end);
+}
 
 void add_part(std::string_view sql, const Part& part, TableDefinition& table) {
-  if (part.first.kind == TokenKind::kEnd) return;
-  const std::string_view text = between(sql, part.first.span.begin, part.end);
-  if (begins_constraint(sql, part.first)) {
+  const Token& first = part.front();
+  const std::string_view text = text_of(sql, part);
+  if (begins_constraint(sql, first)) {
     table.constraints.push_back(text);
     return;
   }
-  table.columns.push_back({.name = unquoted(part.first.span.of(sql)),
+  table.columns.push_back({.name = unquoted(first.span.of(sql)),
                            .text = text,
-                           .rest = between(sql, part.first_end, part.end)});
+                           .rest = between(sql, first.span.end, part.back().span.end)});
 }
 
-}  // namespace
-
-namespace {
+// Without the order in which it stands.
+std::string_view index_term(std::string_view sql, Part part) {
+  while (part.size() > 1 && (is_word(sql, part.back(), "ASC") || is_word(sql, part.back(), "DESC")))
+    part.pop_back();
+  return text_of(sql, part);
+}
 
 // A name is the same with quotes around it.
 bool is_name(const Token& token) {
@@ -122,24 +144,10 @@ std::optional<TableDefinition> table_definition(std::string_view sql) {
   if (name.kind == TokenKind::kEnd) return std::nullopt;
   Lexer lexer(sql, name.span.end);
   if (lexer.next_significant().kind != TokenKind::kOpen) return std::nullopt;
+  const auto parts = parts_in_parentheses(lexer);
+  if (!parts) return std::nullopt;
   TableDefinition table;
-  Part part;
-  for (int depth = 1; depth > 0;) {
-    const Token token = lexer.next_significant();
-    if (token.kind == TokenKind::kEnd) return std::nullopt;
-    if (token.kind == TokenKind::kOpen) ++depth;
-    if (token.kind == TokenKind::kClose) --depth;
-    if (depth == 0 || (depth == 1 && token.kind == TokenKind::kComma)) {
-      add_part(sql, part, table);
-      part = {};
-      continue;
-    }
-    if (part.first.kind == TokenKind::kEnd) {
-      part.first = token;
-      part.first_end = token.span.end;
-    }
-    part.end = token.span.end;
-  }
+  for (const Part& part : *parts) add_part(sql, part, table);
   table.options = sql.substr(lexer.at());
   return table;
 }
@@ -151,25 +159,10 @@ std::optional<IndexDefinition> index_definition(std::string_view sql) {
   if (!is_word(sql, lexer.next_significant(), "ON")) return std::nullopt;
   lexer.next_significant();
   if (lexer.next_significant().kind != TokenKind::kOpen) return std::nullopt;
+  const auto parts = parts_in_parentheses(lexer);
+  if (!parts) return std::nullopt;
   IndexDefinition index;
-  Part part;
-  for (int depth = 1; depth > 0;) {
-    const Token token = lexer.next_significant();
-    if (token.kind == TokenKind::kEnd) return std::nullopt;
-    if (token.kind == TokenKind::kOpen) ++depth;
-    if (token.kind == TokenKind::kClose) --depth;
-    if (depth == 0 || (depth == 1 && token.kind == TokenKind::kComma)) {
-      if (part.first.kind != TokenKind::kEnd)
-        index.terms.push_back(between(sql, part.first.span.begin, part.end));
-      part = {};
-      continue;
-    }
-    const bool begins = part.first.kind == TokenKind::kEnd;
-    if (begins) part.first = token;
-    const bool is_order =
-        !begins && depth == 1 && (is_word(sql, token, "ASC") || is_word(sql, token, "DESC"));
-    if (!is_order) part.end = token.span.end;
-  }
+  for (const Part& part : *parts) index.terms.push_back(index_term(sql, part));
   if (is_word(sql, lexer.next_significant(), "WHERE")) index.where = sql.substr(lexer.at());
   return index;
 }
