@@ -25,7 +25,8 @@ std::string_view name_of(MergeAction action) {
 }
 
 // What was done, whether it was merged already, whether it was a fast-forward, whether renumbering helps,
-// branch, version and LSN, the number of tables, for each its name and four counts, and the conflicts.
+// branch, version and LSN, the number of tables, for each its name, what became of its schema and four
+// counts, and the conflicts.
 void put_result(const MergeResult& result, Outcome& outcome) {
   outcome.columns = one_column();
   RowBatch& values = outcome.rows;
@@ -39,6 +40,7 @@ void put_result(const MergeResult& result, Outcome& outcome) {
   put_unsigned(result.tables.size(), values);
   for (const TableMergeCounts& table : result.tables) {
     values.text(table.table);
+    values.text(table.schema);
     for (const std::uint64_t count : {table.inserted, table.updated, table.deleted, table.conflicts})
       put_unsigned(count, values);
   }

@@ -33,9 +33,12 @@ struct PickOptions {
   bool dry_run = false;  // only tell what would happen
 };
 
-// What a merge did to one table of the target.
+// What a merge did to one table of the target, or view.
 struct TableMergeCounts {
   std::string table;
+  // What became of its definition, indexes and triggers, as dosql_diff_schema says it: create, alter, rename,
+  // drop; empty: nothing. The rows of one that was dropped are not counted.
+  std::string schema = {};
   std::uint64_t inserted = 0;
   std::uint64_t updated = 0;
   std::uint64_t deleted = 0;

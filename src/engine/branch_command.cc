@@ -30,15 +30,15 @@ bool is_about_snapshots(StatementKind kind) {
 
 // A row for each table, or one row where there is none.
 constexpr std::string_view kMergeRows = DOSQL_OWN_SQL R"(
-    SELECT value->>0 AS outcome, value->>1 AS version, value->>2 AS "table", value->>3 AS inserted,
-      value->>4 AS updated, value->>5 AS deleted, value->>6 AS conflicts
+    SELECT value->>0 AS outcome, value->>1 AS version, value->>2 AS "table", value->>3 AS schema,
+      value->>4 AS inserted, value->>5 AS updated, value->>6 AS deleted, value->>7 AS conflicts
     FROM json_each(?1))";
 
 // Of a DRY RUN; then a row for each conflict, as dosql_conflicts would have it.
 constexpr std::string_view kDryRunRows = DOSQL_OWN_SQL R"(
-    SELECT value->>0 AS outcome, value->>1 AS version, value->>2 AS "table", value->>3 AS inserted,
-      value->>4 AS updated, value->>5 AS deleted, value->>6 AS conflicts, value->>7 AS key, value->>8 AS kind,
-      value->>9 AS base, value->>10 AS main, value->>11 AS branch
+    SELECT value->>0 AS outcome, value->>1 AS version, value->>2 AS "table", value->>3 AS schema,
+      value->>4 AS inserted, value->>5 AS updated, value->>6 AS deleted, value->>7 AS conflicts,
+      value->>8 AS key, value->>9 AS kind, value->>10 AS base, value->>11 AS main, value->>12 AS branch
     FROM json_each(?1))";
 
 // What a statement does, as it is said of what it would do and of what it did.
@@ -75,13 +75,14 @@ std::string json_rows(const MergeResult& result, const MergeOptions& options, co
   if (result.tables.empty()) return fmt::format("[[{}]]", start);
   std::string rows;
   for (const TableMergeCounts& table : result.tables) {
-    rows +=
-        fmt::format("{}[{}, {}, {}, {}, {}, {}]", rows.empty() ? "" : ", ", start, json_string(table.table),
-                    table.inserted, table.updated, table.deleted, table.conflicts);
+    const std::string schema = table.schema.empty() ? "null" : json_string(table.schema);
+    rows += fmt::format("{}[{}, {}, {}, {}, {}, {}, {}]", rows.empty() ? "" : ", ", start,
+                        json_string(table.table), schema, table.inserted, table.updated, table.deleted,
+                        table.conflicts);
   }
   if (!options.dry_run) return fmt::format("[{}]", rows);
   for (const MergeConflict& conflict : result.conflicts) {
-    rows += fmt::format(", [{}, {}, null, null, null, null", start, json_string(conflict.table));
+    rows += fmt::format(", [{}, {}, null, null, null, null, null", start, json_string(conflict.table));
     for (const std::string* const text :
          {&conflict.key, &conflict.kind, &conflict.base, &conflict.main, &conflict.branch})
       rows += ", " + json_string(*text);

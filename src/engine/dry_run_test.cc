@@ -30,8 +30,9 @@ class DryRunTest : public ::testing::Test {
   Connection conn = db.connect().value();
 
   const std::string expected =
-      "would conflict|main@3|t|0|1|0|1|NULL|NULL|NULL|NULL|NULL\n"
-      "would conflict|main@3|t|NULL|NULL|NULL|NULL|1|update_update|{\"a\":\"a\"}|{\"a\":\"m\"}|{\"a\":\"x\"}";
+      "would conflict|main@3|t|NULL|0|1|0|1|NULL|NULL|NULL|NULL|NULL\n"
+      "would "
+      "conflict|main@3|t|NULL|NULL|NULL|NULL|NULL|1|update_update|{\"a\":\"a\"}|{\"a\":\"m\"}|{\"a\":\"x\"}";
 };
 
 TEST_F(DryRunTest, WaitsForNoWriterAndWritesNothing) {
@@ -60,7 +61,7 @@ TEST_F(DryRunTest, IsPossibleWhereTheDatabaseIsReadOnly) {
   DOSQL_ASSERT_OK(conn.exec("UPDATE t SET a = 'a' WHERE id = 1"));
   EXPECT_EQ(rows_text(read, kDryRun), expected);
   DOSQL_ASSERT_OK(read.exec("COMMIT"));
-  EXPECT_EQ(rows_text(read, kDryRun), "would merge|NULL|t|0|2|0|0|NULL|NULL|NULL|NULL|NULL");
+  EXPECT_EQ(rows_text(read, kDryRun), "would merge|NULL|t|NULL|0|2|0|0|NULL|NULL|NULL|NULL|NULL");
 }
 
 TEST_F(DryRunTest, OfAReadOnlyDatabaseEnforcesForeignKeysAsTheConnectionDoes) {
@@ -76,7 +77,7 @@ TEST_F(DryRunTest, OfAReadOnlyDatabaseEnforcesForeignKeysAsTheConnectionDoes) {
 
 TEST_F(DryRunTest, SeesWhatItsTransactionHasChanged) {
   DOSQL_ASSERT_OK(conn.exec("BEGIN; UPDATE t SET a = 'a' WHERE id = 1"));
-  EXPECT_EQ(rows_text(conn, kDryRun), "would merge|NULL|t|0|2|0|0|NULL|NULL|NULL|NULL|NULL");
+  EXPECT_EQ(rows_text(conn, kDryRun), "would merge|NULL|t|NULL|0|2|0|0|NULL|NULL|NULL|NULL|NULL");
   DOSQL_ASSERT_OK(conn.exec("INSERT INTO t VALUES(5, 5, 5); COMMIT"));
   EXPECT_EQ(rows_text(conn, "SELECT * FROM t"), "1|a|b\n2|a|b\n5|5|5");
 }
@@ -91,11 +92,11 @@ TEST_F(DryRunTest, MayBeLarge) {
                 "CHECKOUT main; INSERT INTO large VALUES(30000, 'mine', 1)"));
   const std::uint64_t before = log_bytes();
   EXPECT_EQ(rows_text(conn, "MERGE BRANCH y DRY RUN"),
-            "would merge|NULL|large|20000|0|0|0|NULL|NULL|NULL|NULL|NULL");
+            "would merge|NULL|large|NULL|20000|0|0|0|NULL|NULL|NULL|NULL|NULL");
   EXPECT_EQ(log_bytes(), before);
   EXPECT_EQ(rows_text(conn, "SELECT count(*) FROM large"), "1");
   EXPECT_EQ(rows_text(conn, "PRAGMA integrity_check"), "ok");
-  EXPECT_EQ(rows_text(conn, "MERGE BRANCH y"), "merged|main@6|large|20000|0|0|0");
+  EXPECT_EQ(rows_text(conn, "MERGE BRANCH y"), "merged|main@6|large|NULL|20000|0|0|0");
   EXPECT_EQ(rows_text(conn, "PRAGMA integrity_check"), "ok");
 }
 

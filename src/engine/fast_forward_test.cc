@@ -42,7 +42,7 @@ TEST_F(FastForwardTest, TheTargetBecomesTheSource) {
   DOSQL_ASSERT_OK(conn.checkout("x"));
   const std::string log_of_x = rows("SELECT version, lsn_first, lsn_last, timestamp, parent FROM dosql_log");
   DOSQL_ASSERT_OK(conn.checkout("main"));
-  EXPECT_EQ(rows("MERGE BRANCH x"), "fast-forward|main@5|NULL|NULL|NULL|NULL|NULL");
+  EXPECT_EQ(rows("MERGE BRANCH x"), "fast-forward|main@5|NULL|NULL|NULL|NULL|NULL|NULL");
   EXPECT_EQ(conn.current_branch(), "main");
   EXPECT_EQ(conn.version(), 5u);
   EXPECT_EQ(count(conn), "4");
@@ -168,7 +168,7 @@ TEST_F(FastForwardTest, ABranchOtherThanMain) {
   work_on("z", 2);
   const std::string before =
       rows("SELECT parent, fork_version, created FROM dosql_branches WHERE name = 'y'");
-  EXPECT_EQ(rows("MERGE BRANCH z"), "fast-forward|y@4|NULL|NULL|NULL|NULL|NULL");
+  EXPECT_EQ(rows("MERGE BRANCH z"), "fast-forward|y@4|NULL|NULL|NULL|NULL|NULL|NULL");
   EXPECT_EQ(before, rows("SELECT parent, fork_version, created FROM dosql_branches WHERE name = 'y'"));
   DOSQL_ASSERT_OK(conn.exec("INSERT INTO t(n) VALUES (70)"));
   for (int opens = 0; opens < 2; ++opens) {
@@ -196,15 +196,15 @@ TEST_F(FastForwardTest, AnEmptyMain) {
 
 TEST_F(FastForwardTest, WhatIsMergedAlready) {
   EXPECT_EQ(rows("CREATE BRANCH y"), "");
-  EXPECT_EQ(rows("MERGE BRANCH y"), "already merged|main@2|NULL|NULL|NULL|NULL|NULL");
+  EXPECT_EQ(rows("MERGE BRANCH y"), "already merged|main@2|NULL|NULL|NULL|NULL|NULL|NULL");
   DOSQL_ASSERT_OK(conn.exec("MERGE BRANCH x"));
-  EXPECT_EQ(rows("MERGE BRANCH x"), "already merged|main@5|NULL|NULL|NULL|NULL|NULL");
+  EXPECT_EQ(rows("MERGE BRANCH x"), "already merged|main@5|NULL|NULL|NULL|NULL|NULL|NULL");
   EXPECT_EQ(conn.version(), 5u);
 }
 
 TEST_F(FastForwardTest, ADryRunChangesNothing) {
   EXPECT_EQ(rows("MERGE BRANCH x DRY RUN"),
-            "would fast-forward|main@5|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL");
+            "would fast-forward|main@5|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL");
   EXPECT_EQ(conn.version(), 2u);
   EXPECT_TRUE(conn.compare_branches("x", "main")->can_fast_forward);
 }

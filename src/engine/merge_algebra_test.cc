@@ -133,6 +133,19 @@ bool meets_number_given_again(const Content& base, const Content& theirs, const 
   });
 }
 
+// Whether theirs made a row refer to a number whose row ours took away before it merged theirs, and which
+// ours gave another row since. That is a conflict (docs/merge.md); the model goes by numbers there.
+bool refers_to_number_given_again(const Content& base, const Content& merged, const Content& ours,
+                                  const Content& theirs) {
+  return std::ranges::any_of(theirs.at("child"), [&](const auto& row) {
+    const auto before = base.at("child").find(row.first);
+    const std::string& parent = row.second[0];
+    const bool made = before == base.at("child").end() || before->second[0] != parent;
+    return made && base.at("parent").contains(parent) && !merged.at("parent").contains(parent) &&
+           ours.at("parent").contains(parent);
+  });
+}
+
 Expected merge_model(const Content& base, const Content& ours, const Content& theirs, Preference preference) {
   Expected expected;
   for (const auto& [table, rows] : ours) {
@@ -459,8 +472,13 @@ TEST(MergeAlgebra, AMergeThatHasMergedBeforeCountsFromThere) {
     const bool squash = history.below(2) == 0;
     if (!history.merge("x", target, with(MergeStrategy::kTheirs, squash)).conflicts.empty()) return;
     const Content common = history.x;
+    const Content merged = history.content(target);
     history.change_again(target, false);
     history.change_again("x", true);
+    if (refers_to_number_given_again(common, merged, history.content(target), history.content("x"))) {
+      EXPECT_FALSE(history.merge("x", target).conflicts.empty());
+      return;
+    }
     for (const MergeStrategy strategy : kStrategies) history.check_merge("x", target, strategy, common);
   });
 }

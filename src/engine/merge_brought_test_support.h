@@ -74,13 +74,13 @@ class BranchSession {
     DOSQL_EXPECT_OK(foretold);
     std::vector<MergeConflict> found;
     for (const Row& row : *foretold) {
-      if (row[8].is_null()) continue;
+      if (row[9].is_null()) continue;
       MergeConflict& conflict = found.emplace_back();
       conflict.table = row[2].text();
-      conflict.key = row[7].text();
-      conflict.kind = row[8].text();
-      conflict.main = row[10].text();
-      conflict.branch = row[11].text();
+      conflict.key = row[8].text();
+      conflict.kind = row[9].text();
+      conflict.main = row[11].text();
+      conflict.branch = row[12].text();
     }
     return found;
   }

@@ -20,6 +20,7 @@
 #include "engine/rebased_changes.h"
 #include "engine/schema_bases.h"
 #include "engine/schema_merge.h"
+#include "engine/schema_outcome.h"
 #include "engine/table_merge.h"
 #include "engine/table_statements.h"
 #include "engine/temp_triggers.h"
@@ -91,13 +92,13 @@ class ChangeMerge {
         enforces_foreign_keys_(enforces_foreign_keys) {}
 
   Status run() {
-    const bool may_change_keys = schema_.they_changed_something();
-    if (may_change_keys) DOSQL_RETURN_IF_ERROR(foreign_keys_before_.read(context_.connection));
+    const bool changes_schema = schema_.they_changed_something();
+    if (changes_schema) DOSQL_RETURN_IF_ERROR(foreign_keys_before_.read(context_.connection));
     DOSQL_ASSIGN_OR_RETURN(merged_, schema_.merge_tables());
     for (const TableTask& task : merged_.tables) DOSQL_RETURN_IF_ERROR(find_rebased(task.merged));
     DOSQL_RETURN_IF_ERROR(foreign_keys_.read(context_.connection));
     DOSQL_RETURN_IF_ERROR(find_doubts(context_, source_, theirs_, merged_, foreign_keys_));
-    if (!may_change_keys) foreign_keys_before_ = foreign_keys_;
+    if (!changes_schema) foreign_keys_before_ = foreign_keys_;
     for (const TableTask& task : merged_.tables) {
       if (enforces_foreign_keys_) foreign_keys_.watch(context_, task.merged);
     }
@@ -114,7 +115,8 @@ class ChangeMerge {
       DOSQL_RETURN_IF_ERROR(merge_virtual_table(context_, source_, theirs_, task));
     DOSQL_RETURN_IF_ERROR(rebuild_text_indexes(context_, theirs_, merged_.virtual_tables));
     note_numbers(context_);
-    return schema_.merge_rest();
+    DOSQL_RETURN_IF_ERROR(schema_.merge_rest());
+    return changes_schema ? tell_schema_changes(context_, ours_, schema_.our_names()) : Status();
   }
 
  private:
@@ -365,7 +367,7 @@ Status merge_changes(MergeContext& context, const MergeSource& source) {
   DOSQL_RETURN_IF_ERROR(merge.run());
   DOSQL_RETURN_IF_ERROR(temp_triggers.create());
   std::erase_if(context.tables, [](const TableMergeCounts& counts) {
-    return counts.inserted + counts.updated + counts.deleted + counts.conflicts == 0;
+    return counts.inserted + counts.updated + counts.deleted + counts.conflicts == 0 && counts.schema.empty();
   });
   return {};
 }

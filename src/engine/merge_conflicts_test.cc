@@ -141,21 +141,21 @@ class Picks : public ::testing::Test {
 TEST_F(Picks, MakeNoCommitWhereTheBranchHasAllOfIt) {
   const std::uint64_t lsn = lsn_of("picked");
   const std::string pick = fmt::format("CHERRY PICK LSN {}", lsn);
-  EXPECT_EQ(rows(pick + " DRY RUN"), "would pick|NULL|t|0|2|0|0|NULL|NULL|NULL|NULL|NULL");
-  EXPECT_EQ(rows(pick + " MESSAGE 'once'"), "picked|main@3|t|0|2|0|0");
-  EXPECT_EQ(rows(pick), "already picked|main@3|NULL|NULL|NULL|NULL|NULL");
+  EXPECT_EQ(rows(pick + " DRY RUN"), "would pick|NULL|t|NULL|0|2|0|0|NULL|NULL|NULL|NULL|NULL");
+  EXPECT_EQ(rows(pick + " MESSAGE 'once'"), "picked|main@3|t|NULL|0|2|0|0");
+  EXPECT_EQ(rows(pick), "already picked|main@3|NULL|NULL|NULL|NULL|NULL|NULL");
   EXPECT_EQ(rows(pick + " DRY RUN"),
-            "already picked|main@3|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL");
+            "already picked|main@3|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL");
   const auto again = conn().cherry_pick(lsn, {.strategy = MergeStrategy::kAuto, .message = "twice"});
   DOSQL_ASSERT_OK(again);
   EXPECT_TRUE(again->already_merged);
   EXPECT_EQ(again->version.version, 3u);
   EXPECT_EQ(rows("SELECT message FROM dosql_log ORDER BY version DESC LIMIT 1"), "once");
   DOSQL_ASSERT_OK(conn().checkout("x"));
-  EXPECT_EQ(rows(pick), "already picked|x@3|NULL|NULL|NULL|NULL|NULL");
+  EXPECT_EQ(rows(pick), "already picked|x@3|NULL|NULL|NULL|NULL|NULL|NULL");
   // What was undone can be picked again.
-  EXPECT_EQ(rows("REVERT VERSION CURRENT"), "reverted|x@4|t|0|2|0|0");
-  EXPECT_EQ(rows(pick), "picked|x@5|t|0|2|0|0");
+  EXPECT_EQ(rows("REVERT VERSION CURRENT"), "reverted|x@4|t|NULL|0|2|0|0");
+  EXPECT_EQ(rows(pick), "picked|x@5|t|NULL|0|2|0|0");
 }
 
 // The version that is picked need not be on any branch by then.
@@ -172,7 +172,7 @@ TEST_F(Picks, WaitForDecisionsOverARestart) {
   DOSQL_EXPECT_ERROR(conn().exec("COMPLETE MERGE"), kMergeConflict);
   DOSQL_ASSERT_OK(conn().resolve_conflict(1, {.take = ConflictResolution::Take::kBranch, .value = ""}));
   open();
-  EXPECT_EQ(rows("COMPLETE MERGE"), "picked|main@4|t|0|2|0|0");
+  EXPECT_EQ(rows("COMPLETE MERGE"), "picked|main@4|t|NULL|0|2|0|0");
   EXPECT_EQ(rows("SELECT a FROM t"), "picked\npicked");
   EXPECT_EQ(rows("SELECT message, merged FROM dosql_log ORDER BY version DESC LIMIT 1"), "agreed|NULL");
   EXPECT_EQ(rows("SELECT name FROM dosql_branches"), "main");
@@ -185,7 +185,7 @@ TEST_F(Picks, AreTriedWhereTheDatabaseIsReadOnlyOrHeldByAWriter) {
   Connection writer = conn_of_same();
   DOSQL_ASSERT_OK(writer.exec("BEGIN IMMEDIATE"));
   DOSQL_ASSERT_OK(conn().exec("PRAGMA busy_timeout = 0"));
-  EXPECT_EQ(rows(pick + " DRY RUN"), "would pick|NULL|t|0|2|0|0|NULL|NULL|NULL|NULL|NULL");
+  EXPECT_EQ(rows(pick + " DRY RUN"), "would pick|NULL|t|NULL|0|2|0|0|NULL|NULL|NULL|NULL|NULL");
   DOSQL_EXPECT_ERROR(conn().exec(pick), kBusy);
 }
 

@@ -493,9 +493,9 @@ class History {
   Disputed disputed_rows(const std::string& merge) {
     Disputed found;
     for (const Row& row : session_.connection().query(merge + " DRY RUN").value()) {
-      if (row[8].is_null()) continue;
-      found.in_base = found.in_base || row[8].text() == "base";
-      found.rows += fmt::format("{} {} ", row[10].text(), row[11].text());
+      if (row[9].is_null()) continue;
+      found.in_base = found.in_base || row[9].text() == "base";
+      found.rows += fmt::format("{} {} ", row[11].text(), row[12].text());
     }
     return found;
   }

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -87,6 +88,8 @@ class SchemaMerge {
   Status merge_rest();
   // Whether their schema is another than that of a base.
   bool they_changed_something() const;
+  // From the names in ours to the merged ones, once all is merged.
+  std::span<const NameChange> our_names() const { return our_names_; }
 
  private:
   // What is compared with ours and theirs.

@@ -39,7 +39,7 @@ export const mergeScenarios = (myApp: () => Database): Record<number, Scenario> 
     check: async ({ exports, printed, given }) => {
       const { result } = exports;
       assert.deepEqual([result.alreadyMerged, result.fastForward, result.conflicts], [false, false, []]);
-      assert.deepEqual(result.tables, [{ table: 'users', inserted: 1, updated: 0, deleted: 0, conflicts: 0 }]);
+      assert.deepEqual(result.tables, [{ table: 'users', schema: 'alter', inserted: 1, updated: 0, deleted: 0, conflicts: 0 }]);
       assert.deepEqual(printed, []);
       assert.deepEqual(await given.db.query('SELECT name, role FROM users WHERE id > 40'), [
         { name: 'Admin', role: 'admin' },

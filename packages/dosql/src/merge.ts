@@ -32,9 +32,14 @@ export interface MergeOptions {
 /** Of revert() and cherryPick(): what is undone or picked is to them what the merged branch has. */
 export type PickOptions = Pick<MergeOptions, 'strategy' | 'message' | 'dryRun'>;
 
-/** What a merge did to a table. */
+/** What a merge did to a table or view. */
 export interface TableMergeCounts {
   table: string;
+  /**
+   * What became of its definition, indexes and triggers: null where nothing did. The rows of one that was dropped are
+   * not counted.
+   */
+  schema: 'create' | 'alter' | 'rename' | 'drop' | null;
   inserted: number;
   updated: number;
   deleted: number;
@@ -117,9 +122,9 @@ export function mergeResultOf(values: unknown[]): MergeResult {
   const [action, alreadyMerged, fastForward, renumberHelps, branch, version, lsn, count] = values as any[];
   const tables: TableMergeCounts[] = [];
   let at = 8;
-  for (; tables.length < count; at += 5) {
-    const [table, inserted, updated, deleted, conflicts] = values.slice(at, at + 5) as any[];
-    tables.push({ table, inserted, updated, deleted, conflicts });
+  for (; tables.length < count; at += 6) {
+    const [table, schema, inserted, updated, deleted, conflicts] = values.slice(at, at + 6) as any[];
+    tables.push({ table, schema: schema || null, inserted, updated, deleted, conflicts });
   }
   return {
     action,

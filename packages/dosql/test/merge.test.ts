@@ -44,7 +44,7 @@ test('changes of both branches come together, cell by cell', async () => {
     alreadyMerged: false,
     fastForward: false,
     version: await db.resolve(),
-    tables: [{ table: 'notes', inserted: 1, updated: 1, deleted: 1, conflicts: 0 }],
+    tables: [{ table: 'notes', schema: null, inserted: 1, updated: 1, deleted: 1, conflicts: 0 }],
     conflicts: [],
     renumberHelps: false,
   });
@@ -52,6 +52,21 @@ test('changes of both branches come together, cell by cell', async () => {
   assert.equal((await db.queryOne('SELECT message FROM dosql_log LIMIT 1'))!['message'], 'the draft');
   assert.equal((await db.merge('draft')).alreadyMerged, true);
   await db.deleteBranch('draft');
+});
+
+test('what became of a table or view is told, also where none of its rows changed', async () => {
+  const db = await parted(
+    notes,
+    "UPDATE notes SET title = 'ONE' WHERE id = 1",
+    'ALTER TABLE notes ADD COLUMN more; CREATE VIEW titles AS SELECT title FROM notes',
+  );
+  await db.checkout('draft');
+  const { tables } = await db.merge('main');
+  const counts = { inserted: 0, updated: 0, deleted: 0, conflicts: 0 };
+  assert.deepEqual(tables, [
+    { table: 'notes', schema: 'alter', ...counts },
+    { table: 'titles', schema: 'create', ...counts },
+  ]);
 });
 
 test('a branch without commits of its own is fast-forwarded', async () => {
@@ -238,7 +253,7 @@ test('commits are undone and picked', async () => {
   const changed = await db.resolve();
   await db.run('DELETE FROM notes WHERE id = 3');
   const reverted = await db.revert(snapshot(`main@${changed.version}`));
-  assert.deepEqual(reverted.tables, [{ table: 'notes', inserted: 0, updated: 1, deleted: 0, conflicts: 0 }]);
+  assert.deepEqual(reverted.tables, [{ table: 'notes', schema: null, inserted: 0, updated: 1, deleted: 0, conflicts: 0 }]);
   assert.deepEqual(all(db), [[1, 'one', ''], [2, 'two', '']]);
   const picked = await db.cherryPick(changed.lsn);
   assert.deepEqual([reverted.action, picked.action], ['revert', 'pick']);
