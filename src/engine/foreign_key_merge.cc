@@ -234,6 +234,7 @@ class ForeignKeyCheck {
   Status settle_found();
   Status settle(const Dangling& dangling);
   Status change(const Dangling& dangling, const std::string& json);
+  Result<std::vector<std::string>> broken_references(const Dangling& dangling, const RowCopy& address);
   Status verify_decided(const Dangling& dangling, const RowCopy& address);
   Result<OwnStatement> run_on_row(const std::string& sql, const Dangling& dangling,
                                   std::span<const NamedField> values);
@@ -425,6 +426,13 @@ Status ForeignKeyCheck::find_doubtful(const MergedTable& table, const DoubtfulRe
   return find_doubtful_row(rows, *ours.key, table, Whose::kOurs, address, row);
 }
 
+// Both are objects.
+void add_reference(const std::string& one, std::string& all) {
+  if (all.contains(one.substr(1, one.size() - 2))) return;
+  all.back() = ',';
+  all += one.substr(1);
+}
+
 // One conflict for each row, which shows all of its references that are in doubt.
 Status ForeignKeyCheck::settle_doubtful() {
   std::vector<Dangling> rows;
@@ -434,9 +442,8 @@ Status ForeignKeyCheck::settle_doubtful() {
     });
     if (same == rows.end()) {
       rows.push_back(std::move(one));
-    } else if (!same->conflict.base.contains(one.conflict.base.substr(1, one.conflict.base.size() - 2))) {
-      same->conflict.base.back() = ',';
-      same->conflict.base += one.conflict.base.substr(1);
+    } else {
+      add_reference(one.conflict.base, same->conflict.base);
     }
   }
   found_ = std::move(rows);
@@ -540,11 +547,14 @@ Status ForeignKeyCheck::check_decided() {
 
 // --- Deciding ---
 
-// What is found in more than one way is settled once.
+// What is found in more than one way is settled once, and shows all that the row refers to in vain.
 Status ForeignKeyCheck::settle_found() {
-  for (const Dangling& dangling : std::exchange(found_, {})) {
-    if (known_.insert({dangling.conflict.table, dangling.conflict.key}).second)
-      DOSQL_RETURN_IF_ERROR(settle(dangling));
+  for (Dangling& dangling : std::exchange(found_, {})) {
+    if (!known_.insert({dangling.conflict.table, dangling.conflict.key}).second) continue;
+    DOSQL_ASSIGN_OR_RETURN(const std::vector<std::string> broken,
+                           broken_references(dangling, dangling.address));
+    for (const std::string& one : broken) add_reference(one, dangling.conflict.base);
+    DOSQL_RETURN_IF_ERROR(settle(dangling));
   }
   return {};
 }
@@ -604,26 +614,33 @@ Status ForeignKeyCheck::change(const Dangling& dangling, const std::string& json
   return verify_decided(dangling, kept);
 }
 
-// The row has to refer to something by all of its keys.
-Status ForeignKeyCheck::verify_decided(const Dangling& dangling, const RowCopy& address) {
-  const std::string& child = dangling.key.child;
-  for (const ForeignKey* const key : keys_.from(child)) {
+// What the row refers to that is not there, by each of its keys.
+Result<std::vector<std::string>> ForeignKeyCheck::broken_references(const Dangling& dangling,
+                                                                    const RowCopy& address) {
+  std::vector<std::string> broken;
+  for (const ForeignKey* const key : keys_.from(dangling.key.child)) {
     DOSQL_ASSIGN_OR_RETURN(OwnStatement row, prepare(*key, dangling.table.where_text("c.", 1)));
     int parameter = 1;
     for (const Field& part : address.values()) row.bind(parameter++, part, context_.encoding);
     const int rc = row.step();
     if (rc == SQLITE_DONE) continue;
     if (rc != SQLITE_ROW) return context_.connection.error(rc);
-    return Error(
-               ErrorCode::kConstraint,
+    broken.push_back(dangling.table.reference_json(*key, row, context_.encoding));
+  }
+  return broken;
+}
+
+// The row has to refer to something by all of its keys.
+Status ForeignKeyCheck::verify_decided(const Dangling& dangling, const RowCopy& address) {
+  DOSQL_ASSIGN_OR_RETURN(const std::vector<std::string> broken, broken_references(dangling, address));
+  if (broken.empty()) return {};
+  return Error(ErrorCode::kConstraint,
                fmt::format(
                    "what was decided about row {} of {} is not possible: it refers to {}, which is not there",
-                   dangling.conflict.key, child, dangling.table.reference_json(*key, row, context_.encoding)))
-        .with_hint(
-            "JSON gives all columns that refer to something their values at once: {\"a\": 1, \"b\": "
-            "null}; 'delete' deletes the row");
-  }
-  return {};
+                   dangling.conflict.key, dangling.key.child, broken.front()))
+      .with_hint(
+          "JSON gives all columns that refer to something their values at once: {\"a\": 1, \"b\": "
+          "null}; 'delete' deletes the row");
 }
 
 // Gives the statement on what it returns, if it does.
