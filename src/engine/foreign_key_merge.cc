@@ -554,6 +554,7 @@ Status ForeignKeyCheck::settle_found() {
     DOSQL_ASSIGN_OR_RETURN(const std::vector<std::string> broken,
                            broken_references(dangling, dangling.address));
     for (const std::string& one : broken) add_reference(one, dangling.conflict.base);
+    dangling.in_doubt = dangling.in_doubt && broken.empty();
     DOSQL_RETURN_IF_ERROR(settle(dangling));
   }
   return {};

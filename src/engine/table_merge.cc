@@ -740,17 +740,20 @@ void TableMerge::note_came(const std::optional<FoundRow>& ours, Values row) {
   touched_->came.push_back({RowCopy(row), rowid});
 }
 
-// What is as the change says can be seen in that.
+// Where a column does what a row of base does in theirs, that can be seen in the change.
 void TableMerge::note_changed(const KeyedChange& change, const std::optional<FoundRow>& ours, Values row,
                               std::span<const std::uint32_t> columns) {
   if (touched_ == nullptr) return;
+  const auto is_seen = [&](std::uint32_t column) {
+    return change.in_base && (!change.in_theirs || is_anew(change, column));
+  };
   const auto gone = [&](std::uint32_t column) {
     return touched_->parent_columns.contains(column) &&
-           !(change.in_base && diff::same_value(change.base[column], ours->row.values()[column]));
+           !(is_seen(column) && diff::same_value(change.base[column], ours->row.values()[column]));
   };
   const auto came = [&](std::uint32_t column) {
     return touched_->child_columns.contains(column) &&
-           !(change.in_theirs && diff::same_value(change.theirs[column], row[column]));
+           !(change.in_theirs && is_seen(column) && diff::same_value(change.theirs[column], row[column]));
   };
   if (ours && std::ranges::any_of(columns, gone)) note_gone(*ours);
   if (std::ranges::any_of(columns, came)) note_came(ours, row);
