@@ -93,8 +93,12 @@ std::string json_rows(const MergeResult& result, const MergeOptions& options, co
 
 Error at(sql::Span span, Error error) { return std::move(error).with_sql_offset(span.begin); }
 
-// A number, or "current" with one behind it: no name of a branch, most likely.
-bool counts_versions(std::string_view name) {
+// A number, "current" with one behind it, or the word that begins another kind of point: no name of a branch,
+// most likely.
+bool is_meant_as_point(std::string_view name) {
+  for (const std::string_view word : {"version", "lsn", "timestamp", "snapshot"}) {
+    if (sql::equals_ignoring_case(name, word)) return true;
+  }
   if (name.substr(0, 7).size() == 7 && sql::equals_ignoring_case(name.substr(0, 7), "current"))
     name.remove_prefix(7);
   return name.find_first_not_of("0123456789-") == std::string_view::npos;
@@ -221,7 +225,8 @@ Result<ReadPoint> BranchCommand::point_of(ConnectionState& connection, const Val
   if (point.kind == sql::PointKind::kBranch && point.name && point.expression == point.span &&
       !store.find_branch(*point.name)) {
     if (const auto snapshot = store.find_snapshot(*point.name)) return snapshot->point;
-    if (counts_versions(*point.name)) return at(point.span, no_point(*point.name, connection.branch_name()));
+    if (is_meant_as_point(*point.name))
+      return at(point.span, no_point(*point.name, connection.branch_name()));
   }
   const bool negated = operand_of(text_, point) != point.expression;
   auto found = anything

@@ -578,7 +578,8 @@ Status ForeignKeyCheck::settle(const Dangling& dangling) {
   }
   gone_.push_back({child, dangling.row});
   if (resolution->take == Take::kValue) {
-    ++counts.updated;
+    // What came by the merge is counted.
+    if (dangling.whose == Whose::kOurs) ++counts.updated;
     return change(dangling, resolution->value);
   }
   ++counts.deleted;

@@ -75,9 +75,19 @@ Status refuse_running(ConnectionState& connection, std::string_view action) {
   return {};
 }
 
-// Where the database is read-only, on a handle that may write what is never committed.
+// PRAGMA query_only, outside of a transaction, which may have changed something before.
+Result<bool> may_only_query(ConnectionState& connection) {
+  if (sqlite3_get_autocommit(connection.db()) == 0) return false;
+  DOSQL_ASSIGN_OR_RETURN(OwnStatement only, OwnStatement::prepare(connection, "PRAGMA query_only"));
+  if (const int rc = only.step(); rc != SQLITE_ROW) return connection.error(rc);
+  return only.integer(0) != 0;
+}
+
+// Where nothing may be written, on a handle that may write what is never committed.
 Result<VersionMergeResult> try_merge(ConnectionState& connection, const VersionMerge& what) {
-  if (what.keep || !connection.read_only()) return merge_versions(connection, what);
+  if (what.keep) return merge_versions(connection, what);
+  DOSQL_ASSIGN_OR_RETURN(const bool only_queries, may_only_query(connection));
+  if (!connection.read_only() && !only_queries) return merge_versions(connection, what);
   DOSQL_ASSIGN_OR_RETURN(const auto trial,
                          ConnectionState::open_trial(connection.core(), connection.file().point()));
   int enforces_foreign_keys = 0;

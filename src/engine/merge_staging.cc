@@ -9,6 +9,8 @@
 #include "engine/connection_state.h"
 #include "engine/own_statement.h"
 #include "engine/undo.h"
+#include "sql/lexer.h"
+#include "sql/sql_error.h"
 
 namespace dosql::engine {
 namespace {
@@ -58,9 +60,9 @@ Result<version::ReadPoint> version_with(const version::VersionStore& store, Lsn 
 
 Resolution resolution_of(std::string_view text) {
   using Take = Resolution::Take;
-  if (text == "ours") return {.take = Take::kOurs, .value = ""};
-  if (text == "theirs") return {.take = Take::kTheirs, .value = ""};
-  if (text == "delete") return {.take = Take::kDelete, .value = ""};
+  if (sql::equals_ignoring_case(text, "ours")) return {.take = Take::kOurs, .value = ""};
+  if (sql::equals_ignoring_case(text, "theirs")) return {.take = Take::kTheirs, .value = ""};
+  if (sql::equals_ignoring_case(text, "delete")) return {.take = Take::kDelete, .value = ""};
   return {.take = Take::kValue, .value = std::string(text)};
 }
 
@@ -257,8 +259,12 @@ Status MergeStaging::check_json(std::int64_t id, const std::string& text) {
   is_json_->reset();
   if (valid) return {};
   const bool is_meant_as_json = text.starts_with('{') || text.starts_with('[') || text.starts_with('"');
-  return Error(ErrorCode::kInvalidArgument,
-               fmt::format("a conflict is resolved by ours, theirs, delete or a JSON value, not by {}", text))
+  std::string shown = sql::shortened(text);
+  std::ranges::replace_if(
+      shown, [](char c) { return c >= '\0' && c < ' '; }, '?');
+  return Error(
+             ErrorCode::kInvalidArgument,
+             fmt::format("a conflict is resolved by ours, theirs, delete or a JSON value, not by {}", shown))
       .with_hint(is_meant_as_json
                      ? fmt::format("for conflict {}: it is no JSON from character {} on", id, position)
                      : "a text as a value stands in double quotes");
