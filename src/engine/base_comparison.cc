@@ -342,12 +342,14 @@ class BaseComparison {
     const RowCopy& values = change.base ? *change.base : *change.theirs;
     const std::int64_t number = change.base ? change.rowid_base : change.rowid_theirs;
     bool may_be_another = false;
+    NumberGroups::Group group;
     if (table.known_by_rowid()) {
+      DOSQL_ASSIGN_OR_RETURN(group, group_of(table, number));
       DOSQL_ASSIGN_OR_RETURN(may_be_another, own_.may_be_another(table, number));
     }
     VirtualBase::Row base;
     if (!may_be_another) {
-      DOSQL_ASSIGN_OR_RETURN(base, virtual_base_.find(table, values.values()));
+      DOSQL_ASSIGN_OR_RETURN(base, virtual_base_.find(table, values.values(), group.numbers.size() > 1));
     }
     DOSQL_ASSIGN_OR_RETURN(const bool is_new, made_by_transaction(table, values.values(), all));
     if (base.known && !is_new) {
@@ -359,7 +361,6 @@ class BaseComparison {
       return {};
     }
     if (table.known_by_rowid()) {
-      DOSQL_ASSIGN_OR_RETURN(const NumberGroups::Group group, group_of(table, number));
       if (group.is_whole && group.numbers.size() > 1) {
         in_question_[row.first].insert(group.numbers);
         return {};
