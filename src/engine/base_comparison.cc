@@ -19,6 +19,7 @@
 #include "engine/event_order.h"
 #include "engine/merge_changes.h"
 #include "engine/number_groups.h"
+#include "engine/own_numbers.h"
 #include "engine/own_statement.h"
 #include "engine/row_json.h"
 #include "engine/undo.h"
@@ -37,7 +38,7 @@ using version::ReadPoint;
 using Look = std::function<Status(const MergeContext&)>;
 Status try_from(ConnectionState& connection, const VersionMerge& what, const ReadPoint& base,
                 const MergeContext& whole, RowEffects& effects, const Look& look) {
-  MergeContext context = context_of(connection, what, whole.has_own_changes);
+  MergeContext context = context_of(connection, what, whole.own_changes);
   context.schema_bases = whole.schema_bases;
   context.noted_merges = whole.noted_merges;
   context.identity = whole.identity;
@@ -124,9 +125,10 @@ Result<bool> have_same_schema(ConnectionState& connection, const std::vector<Rea
 
 // What each base says of a row; none: it says that nothing happens to it.
 using RowOpinions = std::vector<std::optional<RowEffect>>;
+using Opinions = std::map<RowName, RowOpinions>;
 
-std::map<RowName, RowOpinions> opinions_of(std::vector<RowEffects>& effects) {
-  std::map<RowName, RowOpinions> opinions;
+Opinions opinions_of(std::vector<RowEffects>& effects) {
+  Opinions opinions;
   for (std::size_t base = 0; base < effects.size(); ++base) {
     for (auto& [row, effect] : effects[base].rows) {
       RowOpinions& all = opinions[row];
@@ -251,11 +253,14 @@ Result<bool> has_merged_since(version::VersionStore& store, const ReadPoint& bas
   return both.ahead > 0;
 }
 
-// Of ours, those that have rows.
-Status for_each_table(ConnectionState& connection, const std::function<Status(const std::string&)>& look) {
+// Of ours, those that have rows, and have them as the version has them: what the transaction has changed
+// itself is in none.
+Status for_each_table(ConnectionState& connection, const MergeContext& context,
+                      const std::function<Status(const std::string&)>& look) {
   DOSQL_ASSIGN_OR_RETURN(const auto schema, connection.schemas().of(connection.file().point()));
   for (const TableShape& table : schema->tables) {
-    if (has_events(table)) DOSQL_RETURN_IF_ERROR(look(table.name));
+    const bool is_as_in_version = has_events(table) && !context.own_changes.may_touch(table.name);
+    if (is_as_in_version) DOSQL_RETURN_IF_ERROR(look(table.name));
   }
   return {};
 }
@@ -271,7 +276,7 @@ Status count_moved_rows(ConnectionState& connection, const VersionMerge& what, M
   const bool merged = here || there;
   if (!merged && !(what.only_changes && context.identity->may_be_others(what.bases[0], context.our_side)))
     return {};
-  return for_each_table(connection, [&](const std::string& table) -> Status {
+  return for_each_table(connection, context, [&](const std::string& table) -> Status {
     ContentMerge contents(connection, connection.schemas(), table);
     DOSQL_ASSIGN_OR_RETURN(const ContentMerge::Meetings meetings,
                            contents.meetings(what.bases[0], what.theirs));
@@ -288,7 +293,8 @@ class BaseComparison {
       : connection_(connection),
         what_(what),
         context_(context),
-        virtual_base_(connection, *context.identity, what.bases, what.theirs, context.our_side) {}
+        virtual_base_(connection, *context.identity, what.bases, what.theirs, context.our_side),
+        own_(connection, context.own_changes, *context.identity, context.our_side) {}
 
   Status run() {
     std::set<std::string> unsure;
@@ -296,14 +302,14 @@ class BaseComparison {
       DOSQL_ASSIGN_OR_RETURN(effects_.emplace_back(),
                              effects_from(connection_, what_, base, context_, unsure, groups_));
     }
-    const std::map<RowName, RowOpinions> opinions = opinions_of(effects_);
+    const Opinions opinions = opinions_of(effects_);
     for (const auto& [row, all] : opinions) {
       if (!agree(all)) unsure.insert(row.first);
     }
-    if (!context_.has_own_changes) DOSQL_RETURN_IF_ERROR(find_elsewhere(unsure));
+    DOSQL_RETURN_IF_ERROR(find_elsewhere(unsure));
     for (const std::string& table : unsure) {
       // What the transaction has changed itself is in no version.
-      if (context_.has_own_changes) break;
+      if (context_.own_changes.may_touch(table)) continue;
       DOSQL_RETURN_IF_ERROR(merge_contents(connection_, what_, context_, table).and_then(ignore_result));
     }
     for (const auto& [row, all] : opinions) {
@@ -319,7 +325,7 @@ class BaseComparison {
  private:
   // Tables in which no base says anything of a row that both took away, though one of them has it.
   Status find_elsewhere(std::set<std::string>& tables) {
-    return for_each_table(connection_, [&](const std::string& table) -> Status {
+    return for_each_table(connection_, context_, [&](const std::string& table) -> Status {
       ContentMerge contents(connection_, connection_.schemas(), table);
       for (const ReadPoint& base : what_.bases) {
         DOSQL_ASSIGN_OR_RETURN(const ContentMerge::Meetings meetings, contents.meetings(base, what_.theirs));
@@ -334,7 +340,17 @@ class BaseComparison {
     const RowPair& change = change_of(all);
     const MergedTable& table = table_of(row.first);
     const RowCopy& values = change.base ? *change.base : *change.theirs;
-    DOSQL_ASSIGN_OR_RETURN(VirtualBase::Row base, virtual_base_.find(table, values.values()));
+    const std::int64_t number = change.base ? change.rowid_base : change.rowid_theirs;
+    bool may_be_another = false;
+    NumberGroups::Group group;
+    if (table.known_by_rowid()) {
+      DOSQL_ASSIGN_OR_RETURN(group, group_of(table, number));
+      DOSQL_ASSIGN_OR_RETURN(may_be_another, own_.may_be_another(table, number));
+    }
+    VirtualBase::Row base;
+    if (!may_be_another) {
+      DOSQL_ASSIGN_OR_RETURN(base, virtual_base_.find(table, values.values(), group.numbers.size() > 1));
+    }
     DOSQL_ASSIGN_OR_RETURN(const bool is_new, made_by_transaction(table, values.values(), all));
     if (base.known && !is_new) {
       RebasedRow& rebased = context_.rebased[row] = {.change = change};
@@ -345,16 +361,11 @@ class BaseComparison {
       return {};
     }
     if (table.known_by_rowid()) {
-      const std::int64_t number = change.base ? change.rowid_base : change.rowid_theirs;
-      DOSQL_ASSIGN_OR_RETURN(const NumberGroups::Group group, group_of(table, number));
-      const bool belongs_to_others = group.numbers.size() > 1;
-      // What the transaction has changed itself is in no version.
-      if (!group.is_whole || (belongs_to_others && context_.has_own_changes))
-        return refuse_decision(row, all);
-      if (belongs_to_others) {
+      if (group.is_whole && group.numbers.size() > 1) {
         in_question_[row.first].insert(group.numbers);
         return {};
       }
+      if (!group.is_whole || may_be_another) return refuse_decision(row, all, may_be_another);
     }
     // The conflict that all of them see.
     if (agree(all)) return {};
@@ -412,34 +423,64 @@ class BaseComparison {
     return groups_.find(table.name, number);
   }
 
+  // What both sides have under numbers that belong together.
+  struct GroupRows {
+    bool known = true;  // false: a version does not know the table
+    std::map<std::int64_t, RowPair> theirs = {};
+    std::vector<std::string> shown[2] = {};  // what is not the same on both sides
+    std::optional<std::int64_t> first = {};  // of those
+  };
+
+  Result<GroupRows> rows_of(const MergedTable& table, const std::vector<std::int64_t>& numbers,
+                            const Opinions& opinions) {
+    GroupRows group;
+    VersionRows& rows = context_.identity->rows();
+    for (const std::int64_t number : numbers) {
+      VersionRows::Found here;
+      VersionRows::Found there;
+      if (table.places) {
+        DOSQL_ASSIGN_OR_RETURN(here, rows.find_now(table, {.rowid = number}));
+        DOSQL_ASSIGN_OR_RETURN(there, rows.find_merged(what_.theirs, table, {.rowid = number}));
+      }
+      const auto said = opinions.find({table.name, std::to_string(number)});
+      std::pair<std::string, std::string> sides("null", "null");
+      if (said != opinions.end()) sides = sides_of(said->second, table, effects_[0].encoding);
+      if (said == opinions.end() && here.row) sides.first = json_of(table, *here.row);
+      if (there.known) sides.second = there.row ? json_of(table, *there.row) : "null";
+      group.known = group.known && there.known && (here.known || said != opinions.end());
+      if (sides.first != sides.second) {
+        if (!group.first) group.first = number;
+        if (sides.first != "null") group.shown[0].push_back(std::move(sides.first));
+        if (sides.second != "null") group.shown[1].push_back(std::move(sides.second));
+      }
+      group.theirs[number] = {.theirs = std::move(there.row), .rowid_base = number, .rowid_theirs = number};
+    }
+    return group;
+  }
+
+  std::string json_of(const MergedTable& table, const RowCopy& row) const {
+    return table.row_json(row.values(), effects_[0].encoding);
+  }
+
   // Rows of which each may have another number on either side: one taken alone would be there twice, or be
   // missing. So they are taken together.
   Status settle_group(const std::string& name, const std::vector<std::int64_t>& numbers,
-                      const std::map<RowName, RowOpinions>& opinions) {
+                      const Opinions& opinions) {
     const MergedTable& table = table_of(name);
-    std::map<std::int64_t, RowPair> theirs;
-    std::vector<std::string> shown[2];
-    std::optional<std::int64_t> first;
-    for (const std::int64_t number : numbers) {
-      DOSQL_ASSIGN_OR_RETURN(VersionRows::Found there,
-                             context_.identity->rows().find_merged(what_.theirs, table, {.rowid = number}));
-      if (!there.known) return cannot_be_decided({name, std::to_string(number)});
-      DOSQL_ASSIGN_OR_RETURN(const std::string here, ours_at(table, number, opinions));
-      const std::string row = there.row ? table.row_json(there.row->values(), effects_[0].encoding) : "null";
-      if (here != row) {
-        if (!first) first = number;
-        if (here != "null") shown[0].push_back(here);
-        if (row != "null") shown[1].push_back(row);
-      }
-      theirs[number] = {.theirs = std::move(there.row), .rowid_base = number, .rowid_theirs = number};
-    }
+    DOSQL_ASSIGN_OR_RETURN(GroupRows group, rows_of(table, numbers, opinions));
+    DOSQL_ASSIGN_OR_RETURN(const bool is_own, own_.has_changed(table, numbers));
     Side side = Side::kOurs;
-    if (first) {
-      DOSQL_ASSIGN_OR_RETURN(side, decide_base(context_, {name, std::to_string(*first)},
-                                               {rows_json(shown[0]), rows_json(shown[1])}));
+    if (group.first) {
+      const RowName row{name, std::to_string(*group.first)};
+      const bool can_be_decided = group.known && !is_own;
+      std::pair sides(rows_json(group.shown[0]), rows_json(group.shown[1]));
+      DOSQL_ASSIGN_OR_RETURN(side, can_be_decided ? decide_base(context_, row, std::move(sides))
+                                                  : resolved_base(context_, row, std::move(sides)));
+      if (!can_be_decided && side != Side::kUndecided) return cannot_be_decided(row, is_own);
     }
-    if (side != Side::kUndecided) DOSQL_RETURN_IF_ERROR(note_numbers(table, theirs, side));
-    for (auto& [number, change] : theirs) {
+    if (side != Side::kUndecided && group.known && !is_own)
+      DOSQL_RETURN_IF_ERROR(note_numbers(table, group.theirs, side));
+    for (auto& [number, change] : group.theirs) {
       // Else nothing happens to it.
       const bool is_taken = side == Side::kTheirs;
       context_.rebased[{name, std::to_string(number)}] = {
@@ -470,32 +511,26 @@ class BaseComparison {
     return {};
   }
 
-  // As JSON, whether or not a base says anything of it.
-  Result<std::string> ours_at(const MergedTable& table, std::int64_t number,
-                              const std::map<RowName, RowOpinions>& opinions) {
-    const RowName name{table.name, std::to_string(number)};
-    if (const auto known = opinions.find(name); known != opinions.end()) return seen_in(known->second).ours;
-    DOSQL_ASSIGN_OR_RETURN(
-        const VersionRows::Found found,
-        context_.identity->rows().find_merged(context_.our_side.point, table, {.rowid = number}));
-    if (!found.known) return cannot_be_decided(name);
-    const std::optional<RowCopy>& row = found.row;
-    return row ? table.row_json(row->values(), effects_[0].encoding) : "null";
-  }
-
   // It is a conflict, and stays one, whatever the strategy: to which other rows a decision would do something
   // is not known.
-  Status refuse_decision(const RowName& row, const RowOpinions& all) {
-    if (agree(all)) return {};
+  Status refuse_decision(const RowName& row, const RowOpinions& all, bool is_own) {
     DOSQL_ASSIGN_OR_RETURN(
         const Side side,
         resolved_base(context_, row, sides_of(all, table_of(row.first), effects_[0].encoding)));
-    if (side != Side::kUndecided) return cannot_be_decided(row);
+    if (side != Side::kUndecided) return cannot_be_decided(row, is_own);
     context_.left_alone.insert(row);
     return {};
   }
 
-  static Error cannot_be_decided(const RowName& row) {
+  static Error cannot_be_decided(const RowName& row, bool is_own) {
+    if (is_own) {
+      return Error(
+                 ErrorCode::kInvalidArgument,
+                 fmt::format("what becomes of row {} of {} cannot be decided: it may have another number on "
+                             "either side, and the open transaction has changed what has these numbers",
+                             row.second, row.first))
+          .with_hint("COMMIT, and merge then");
+    }
     return Error(ErrorCode::kInvalidArgument,
                  fmt::format("what becomes of row {} of {} cannot be decided: it may have another number on "
                              "either side, and it is not known which",
@@ -509,7 +544,7 @@ class BaseComparison {
   Result<bool> made_by_transaction(const MergedTable& table, std::span<const diff::Field> row,
                                    const RowOpinions& all) {
     const bool is_known = table.rowid_column || table.has_key(row);
-    if (seen_in(all).ours == "null" || !is_known || !context_.has_own_changes) return false;
+    if (seen_in(all).ours == "null" || !is_known || context_.own_changes.empty()) return false;
     RowAddress address{.key_of = row};
     if (table.rowid_column) address = {.rowid = row[*table.rowid_column].integer};
     return context_.identity->is_new(table, address, context_.our_side);
@@ -524,6 +559,7 @@ class BaseComparison {
   const VersionMerge& what_;
   MergeContext& context_;
   VirtualBase virtual_base_;
+  OwnNumbers own_;
   std::vector<RowEffects> effects_;
   NumberGroups groups_;
   std::set<std::string> grouped_;                                           // tables of which all is in there
@@ -532,13 +568,13 @@ class BaseComparison {
 
 }  // namespace
 
-MergeContext context_of(ConnectionState& connection, const VersionMerge& what, bool has_own_changes) {
+MergeContext context_of(ConnectionState& connection, const VersionMerge& what, OwnChanges own_changes) {
   return {.connection = connection,
           .preference = what.preference,
           .renumber = what.renumber,
           .only_changes = what.only_changes,
           .several_bases = what.bases.size() > 1,
-          .has_own_changes = has_own_changes,
+          .own_changes = std::move(own_changes),
           .resolution = what.resolution};
 }
 
@@ -570,8 +606,6 @@ Result<std::optional<SchemaBases>> find_schema_bases(ConnectionState& connection
 
 Status settle_bases(ConnectionState& connection, const VersionMerge& what, MergeContext& context) {
   if (what.bases.size() > 1) return BaseComparison(connection, what, context).run();
-  // What the transaction has changed itself is in no version.
-  if (context.has_own_changes) return {};
   return count_moved_rows(connection, what, context);
 }
 

@@ -16,7 +16,7 @@
 
 namespace dosql::engine {
 
-MergeContext context_of(ConnectionState& connection, const VersionMerge& what, bool has_own_changes);
+MergeContext context_of(ConnectionState& connection, const VersionMerge& what, OwnChanges own_changes);
 
 // Which of several bases tables, indexes, views and triggers are counted from; none: their schemas are the
 // same, or there is one. What is disputed between them is so only where the merge makes something else of it

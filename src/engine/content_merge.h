@@ -41,8 +41,8 @@ class ContentMerge {
       : connection_(connection), schemas_(schemas), name_(table) {}
 
   // Whether the table is one of those whose rows only a hidden rowid tells apart, declared the same in all
-  // the versions that count. REQUIRES: the connection stands on ours and has changed nothing. Errors: those
-  // of reading the versions.
+  // the versions that count. REQUIRES: the connection stands on ours, and has changed no row of the table.
+  // Errors: those of reading the versions.
   Result<bool> count(const std::vector<version::ReadPoint>& bases, const version::ReadPoint& theirs);
 
   // What rowids say of rows of `base` that both sides changed.

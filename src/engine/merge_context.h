@@ -18,6 +18,7 @@
 #include "diff/schema.h"
 #include "engine/merged_table.h"
 #include "engine/number_runs.h"
+#include "engine/own_changes.h"
 #include "engine/row_copy.h"
 #include "engine/row_identity.h"
 #include "merge/conflict.h"
@@ -195,8 +196,8 @@ struct MergeContext {
   bool only_changes = false;
   // Each of them counts rows by itself, and they have to mean the same rows by their numbers.
   bool several_bases = false;
-  // The transaction had changed something before the merge began.
-  bool has_own_changes = false;
+  // Of the transaction, before the merge began.
+  OwnChanges own_changes = {};
   // Null: nothing was decided about it.
   std::function<const Resolution*(const Conflict&)> resolution = {};
   // Rows to which nothing is done, and those to which something else is than what follows from the base.

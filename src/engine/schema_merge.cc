@@ -230,7 +230,7 @@ void SchemaMerge::note_all_brought(const std::string& table) {
 
 // Theirs is null, or another table.
 Status SchemaMerge::merge_dropped_by_theirs(const Trio& trio, MergedSchema& merged) {
-  bool we_changed = context_.has_own_changes || trio.disputed;
+  bool we_changed = context_.own_changes.may_touch(trio.ours->name) || trio.disputed;
   if (!we_changed) {
     DOSQL_ASSIGN_OR_RETURN(we_changed, changed(ours_, trio, &Base::ours));
   }

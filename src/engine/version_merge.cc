@@ -4,7 +4,6 @@
 #include <sqlite3.h>
 
 #include <algorithm>
-#include <cstring>
 #include <iterator>
 #include <limits>
 #include <map>
@@ -18,6 +17,7 @@
 #include "engine/column_lines.h"
 #include "engine/connection_state.h"
 #include "engine/marks_table.h"
+#include "engine/own_changes.h"
 #include "engine/own_statement.h"
 #include "engine/row_identity.h"
 #include "engine/schema_bases.h"
@@ -311,39 +311,6 @@ Status merge_all(Undoable& transaction, const MergeSource& source, MergeContext&
   }
 }
 
-// The store keeps no counter (V5): these bytes of page 1 are the handle's.
-void forget_counter(std::span<std::byte> page1) {
-  constexpr std::size_t kCounter = 24;
-  constexpr std::size_t kCounterCopy = 92;
-  for (const std::size_t at : {kCounter, kCounterCopy}) std::ranges::fill(page1.subspan(at, 4), std::byte{0});
-}
-
-// Whether the open transaction stands on something else than its version. What a savepoint has undone, that
-// of a DRY RUN too, was written and is as before.
-Result<bool> has_changed_something(ConnectionState& connection) {
-  sqlite3* const db = connection.db();
-  if (dosql_has_written(db) == 0) return false;
-  if (dosql_has_resized(db) != 0) return true;
-  MainFile& file = connection.file();
-  std::vector<std::byte> before(kPageBytes);
-  std::vector<std::byte> now(kPageBytes);
-  for (dosql_written_page page{}; dosql_next_written_page(db, &page) != 0;) {
-    if (page.content != nullptr) {
-      std::memcpy(now.data(), page.content, now.size());
-    } else if (const int rc = file.read(std::uint64_t{page.number - 1} * kPageBytes, now); rc != SQLITE_OK) {
-      return connection.error(rc);
-    }
-    if (const int rc = file.read_base(PageNo{page.number}, 0, before); rc != SQLITE_OK)
-      return connection.error(rc);
-    if (page.number == 1) {
-      forget_counter(before);
-      forget_counter(now);
-    }
-    if (before != now) return true;
-  }
-  return false;
-}
-
 // As a text that is the same for the same schema.
 Result<std::string> schema_text(ConnectionState& connection) {
   DOSQL_ASSIGN_OR_RETURN(
@@ -358,11 +325,11 @@ Result<std::string> schema_text(ConnectionState& connection) {
 }  // namespace
 
 Result<VersionMergeResult> merge_versions(ConnectionState& connection, const VersionMerge& what) {
-  DOSQL_ASSIGN_OR_RETURN(const bool has_own_changes, has_changed_something(connection));
+  DOSQL_ASSIGN_OR_RETURN(OwnChanges own_changes, OwnChanges::find(connection));
   const Trial trial(connection, what);
   Undoable transaction(connection);
   DOSQL_RETURN_IF_ERROR(transaction.begin());
-  MergeContext context = context_of(connection, what, has_own_changes);
+  MergeContext context = context_of(connection, what, std::move(own_changes));
   DOSQL_RETURN_IF_ERROR(find_noted_merges(connection, what, context));
   ColumnLines lines(connection.core().store(), connection.schemas(), connection.db(), what.bases);
   VersionRows rows(connection, lines);

@@ -233,11 +233,28 @@ Result<VersionRows::Found> VersionRows::find_merged(const ReadPoint& point, cons
   if (!found->has_table) return Found{.known = true, .row = std::nullopt};
   if (!found->has_columns) return Found();
   DOSQL_ASSIGN_OR_RETURN(Opened* const version, open(point));
-  DOSQL_ASSIGN_OR_RETURN(Found there, look(*version, found->table, found->columns, row));
-  if (!there.row || found->absent.empty()) return there;
-  there.row = with_absent(*found, *there.row);
-  there.absent = found->absent;
-  return there;
+  return find_there(*found, *version, row);
+}
+
+Result<VersionRows::Found> VersionRows::find_now(const MergedTable& table, const RowAddress& row) {
+  const ReadPoint point = connection_.file().point();
+  if (raw(point.version) == 0) return Found();
+  DOSQL_ASSIGN_OR_RETURN(const There* const found, there(point, table));
+  if (!found->is_clear || !found->has_columns) return Found();
+  Opened now;
+  now.connection = {std::shared_ptr<ConnectionState>(), &connection_};
+  DOSQL_ASSIGN_OR_RETURN(now.schema, connection_.schemas().of(point));
+  return find_there(*found, now, row);
+}
+
+// REQUIRES: it has all columns, or says what the others are.
+Result<VersionRows::Found> VersionRows::find_there(const There& there, Opened& version,
+                                                   const RowAddress& row) {
+  DOSQL_ASSIGN_OR_RETURN(Found found, look(version, there.table, there.columns, row));
+  if (!found.row || there.absent.empty()) return found;
+  found.row = with_absent(there, *found.row);
+  found.absent = there.absent;
+  return found;
 }
 
 RowCopy VersionRows::with_absent(const There& there, const RowCopy& row) {

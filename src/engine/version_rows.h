@@ -51,6 +51,9 @@ class VersionRows {
   };
   Result<std::optional<std::vector<Row>>> find_all(const version::ReadPoint& point, const MergedTable& table,
                                                    std::uint32_t column, std::int64_t number);
+  // The same of what the connection has by now, under the names that its version has for the table. REQUIRES:
+  // as above; the schema is as in that.
+  Result<Found> find_now(const MergedTable& table, const RowAddress& row);
   // All columns that a version has of it, but generated ones, where it has the table, and that key, under
   // these names, or follows names.
   Result<Found> find(const version::ReadPoint& point, const MergedTable& table, const RowAddress& row);
@@ -89,6 +92,7 @@ class VersionRows {
   Result<bool> is_another(const version::ReadPoint& point, Opened& version, const TableShape& shape,
                           const MergedTable& table);
   Result<Opened*> open(const version::ReadPoint& point);
+  Result<Found> find_there(const There& there, Opened& version, const RowAddress& row);
   Result<const There*> there(const version::ReadPoint& point, const MergedTable& table);
   Result<There> follow(const version::ReadPoint& point, const MergedTable& table);
   static RowCopy with_absent(const There& there, const RowCopy& row);

@@ -89,7 +89,7 @@ Result<const VirtualBase::Followed*> VirtualBase::followed(const MergedTable& ta
   return &tables_.emplace(table.places, std::move(found)).first->second;
 }
 
-Result<VirtualBase::Row> VirtualBase::find(const MergedTable& table, Values row) {
+Result<VirtualBase::Row> VirtualBase::find(const MergedTable& table, Values row, bool surely) {
   if (table.is_virtual || !table.places || (!table.rowid_column && !table.has_key(row))) return Row();
   DOSQL_ASSIGN_OR_RETURN(const Followed* const known, followed(table));
   Wanted wanted{known->table, {}};
@@ -104,11 +104,22 @@ Result<VirtualBase::Row> VirtualBase::find(const MergedTable& table, Values row)
   if (unseen) return Row();
   for (const bool is_ours : {true, false}) {
     if (!(is_ours ? known->in_ours : known->in_theirs)) continue;
-    DOSQL_ASSIGN_OR_RETURN(const bool same_one, identity_.is_same(wanted.table, wanted.address, *wanted.where,
-                                                                  is_ours ? ours_ : RowSide{theirs_}));
+    DOSQL_ASSIGN_OR_RETURN(const bool same_one,
+                           is_same_in(wanted, is_ours ? ours_ : RowSide{theirs_}, surely));
     if (!same_one) return Row();
   }
   return found;
+}
+
+Result<bool> VirtualBase::is_same_in(const Wanted& wanted, const RowSide& side, bool surely) {
+  if (surely) {
+    DOSQL_ASSIGN_OR_RETURN(const VersionRows::Found there,
+                           rows_.find(side.point, wanted.table, wanted.address));
+    surely = there.row.has_value();
+  }
+  DOSQL_ASSIGN_OR_RETURN(const SameRow same, identity_.compare(wanted.table, wanted.address, *wanted.where,
+                                                               wanted.address, side));
+  return surely ? same == SameRow::kYes : same != SameRow::kNo;
 }
 
 Result<VirtualBase::Row> VirtualBase::merged(Wanted& wanted, const Points& points, int depth) {

@@ -45,8 +45,9 @@ class VirtualBase {
     // Columns that none of the versions has: the row has their DEFAULT.
     std::vector<std::uint32_t> absent = {};
   };
-  // `row`: its values, of which those of the key count. Errors: those of reading the versions.
-  Result<Row> find(const MergedTable& table, std::span<const diff::Field> row);
+  // `row`: its values, of which those of the key count. `surely`: what a side has there has to be the row;
+  // else it need not be another one. Errors: those of reading the versions.
+  Result<Row> find(const MergedTable& table, std::span<const diff::Field> row, bool surely = false);
 
  private:
   using Points = CommonVersions::Points;
@@ -67,6 +68,7 @@ class VirtualBase {
 
   Result<Row> merged(Wanted& wanted, const Points& points, int depth);
   Result<Row> merge_all(Wanted& wanted, const Points& points, int depth);
+  Result<bool> is_same_in(const Wanted& wanted, const RowSide& side, bool surely);
   Result<Row> row_at(Wanted& wanted, const version::ReadPoint& point);
   Result<bool> in_doubt(const Wanted& wanted, const Points& before, const Points& since);
   // What two of the versions make of what they have in common; not known: they are in conflict.
