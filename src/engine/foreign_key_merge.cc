@@ -378,8 +378,13 @@ Status ForeignKeyCheck::find_doubtful(const ForeignKey& key, const VerifiedTable
     std::vector<std::uint32_t> anew;
     std::ranges::copy_if(*columns, std::back_inserter(anew), refers_anew);
     renumber(references, table, change);
+    const bool follows = std::ranges::any_of(*columns, [&](std::uint32_t column) {
+      return !diff::same_value(before[column], change.theirs[column]);
+    });
     bool in_doubt = false;
     for (std::size_t i = 0; i < columns->size(); ++i) {
+      // The rest of a key of which a part followed is in no doubt by itself.
+      if (follows && !keys_.is_number(context_, key.parent, key.parent_columns[i])) continue;
       const std::uint32_t column = (*columns)[i];
       const Field& now = change.theirs[column];
       const bool is_new = std::ranges::find(anew, column) != anew.end();
@@ -806,6 +811,18 @@ std::vector<NumberReference> ForeignKeys::renumbered(const MergeContext& context
     if (numbers != nullptr) references.push_back({column, numbers});
   }
   return references;
+}
+
+bool ForeignKeys::is_number(const MergeContext& context, std::string_view table,
+                            std::string_view column) const {
+  const auto refers_by_it = [&](const ForeignKey* key) {
+    return std::ranges::any_of(key->child_columns,
+                               [&](const std::string& one) { return equals_ignoring_case(one, column); });
+  };
+  if (std::ranges::any_of(from(table), refers_by_it)) return true;
+  const auto keys = std::ranges::find_if(
+      context.doubts, [&](const auto& one) { return equals_ignoring_case(one.first, table); });
+  return keys == context.doubts.end() || keys->second.key_columns.size() < 2;
 }
 
 // As numbers_of(): what a reference may mean is what the number that it refers to may be.

@@ -35,6 +35,8 @@ class ForeignKeys {
   std::vector<NumberReference> renumbered(const MergeContext& context, const MergedTable& table) const;
   // Whether the table's number is a reference to a row of another table, so that it cannot choose others.
   bool number_is_reference(const MergedTable& table) const;
+  // Whether a column of a key may hold a number of a row, and not only what tells rows with one number apart.
+  bool is_number(const MergeContext& context, std::string_view table, std::string_view column) const;
   // By the columns of `key`, which numbers in them are in doubt, one kind of them; null: none are. Empty: in
   // no column any are.
   std::vector<const NumberRuns*> doubtful(const MergeContext& context, const ForeignKey& key,
