@@ -12,7 +12,7 @@
 
 #include <dosql/result.h>
 
-#include "engine/foreign_key_merge.h"
+#include "engine/foreign_keys.h"
 #include "engine/merge_changes.h"
 #include "engine/merge_context.h"
 #include "engine/number_traces.h"

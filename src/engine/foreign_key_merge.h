@@ -1,5 +1,4 @@
-// Foreign keys in a merge: numbers that follow those of other rows, and whether what the merge did left rows
-// that refer to nothing.
+// Whether what a merge did left rows that refer to nothing, or to what may be another row.
 #pragma once
 
 #include <functional>
@@ -9,6 +8,7 @@
 
 #include <dosql/result.h>
 
+#include "engine/foreign_keys.h"
 #include "engine/merge_context.h"
 #include "engine/merged_table.h"
 #include "engine/rebased_changes.h"
@@ -16,46 +16,6 @@
 #include "merge/keyed_changes.h"
 
 namespace dosql::engine {
-
-struct ForeignKey {
-  std::string child;
-  std::string parent;
-  std::vector<std::string> child_columns;
-  std::vector<std::string> parent_columns;
-  bool has_parent = false;       // the table and its columns are there
-  bool child_has_index = false;  // that finds the rows which refer to one
-};
-
-class ForeignKeys {
- public:
-  // All that the database has now.
-  Status read(ConnectionState& connection);
-
-  // Which of the table's columns hold numbers of rows that got others.
-  std::vector<NumberReference> renumbered(const MergeContext& context, const MergedTable& table) const;
-  // Whether the table's number is a reference to a row of another table, so that it cannot choose others.
-  bool number_is_reference(const MergedTable& table) const;
-  // Whether a column of a key may hold a number of a row, and not only what tells rows with one number apart.
-  bool is_number(const MergeContext& context, std::string_view table, std::string_view column) const;
-  // By the columns of `key`, which numbers in them are in doubt, one kind of them; null: none are. Empty: in
-  // no column any are.
-  std::vector<const NumberRuns*> doubtful(const MergeContext& context, const ForeignKey& key,
-                                          NumberRuns Doubts::*kind) const;
-  // Which rows of the tables the merge has to note.
-  void watch(MergeContext& context, const MergedTable& table) const;
-
-  const std::vector<ForeignKey>& all() const { return keys_; }
-  std::vector<const ForeignKey*> from(std::string_view child) const;
-  std::vector<const ForeignKey*> to(std::string_view parent) const;
-
- private:
-  const NewNumbers* numbers_of(const MergeContext& context, std::string_view table, std::string_view column,
-                               std::size_t depth) const;
-  const NumberRuns* doubts_of(const MergeContext& context, std::string_view table, std::string_view column,
-                              NumberRuns Doubts::*kind, std::size_t depth) const;
-
-  std::vector<ForeignKey> keys_;
-};
 
 // A table into which changes were brought.
 struct VerifiedTable {

@@ -10,7 +10,7 @@
 #include "engine/column_lines.h"
 #include "engine/column_matching.h"
 #include "engine/connection_state.h"
-#include "engine/foreign_key_merge.h"
+#include "engine/foreign_keys.h"
 #include "sql/lexer.h"
 
 namespace dosql::engine {
