@@ -348,19 +348,21 @@ Result<ColumnLines::Shared> ColumnLines::change_schema(const Shared& before, con
   return Shared(std::move(numbered));
 }
 
-// Before they noted it, only the message said so.
-Result<bool> ColumnLines::is_revert(const ReadPoint& commit) {
-  DOSQL_ASSIGN_OR_RETURN(const version::CommitInfo info, store_.commit_info(commit.branch, commit.version));
-  return info.marks.message.starts_with(kRevertMessage) ||
-         std::ranges::find(info.marks.moved, kBroughtSchema, &version::MovedRun::table) !=
-             info.marks.moved.end();
-}
-
-// What a REVERT adds is the column of that name that went last.
+// What a REVERT adds is the column of that name that went last; before they noted it, only the message said
+// so. What a CHERRY PICK adds is the column that the picked commit had, if that has gone.
 Status ColumnLines::bring_back(const ReadPoint& change, Numbered& numbered) {
   if (numbered.gone.empty()) return {};
-  DOSQL_ASSIGN_OR_RETURN(const bool reverts, is_revert(change));
-  if (!reverts) return {};
+  DOSQL_ASSIGN_OR_RETURN(const version::CommitInfo info, store_.commit_info(change.branch, change.version));
+  bool reverts = info.marks.message.starts_with(kRevertMessage);
+  for (const version::MovedRun& note : info.marks.moved) {
+    if (note.table == kBroughtSchema) reverts = true;
+    if (note.table == kPickedSchema) DOSQL_RETURN_IF_ERROR(bring_picked(change, note.source, numbered));
+  }
+  if (reverts) bring_gone(numbered);
+  return {};
+}
+
+void ColumnLines::bring_gone(Numbered& numbered) {
   for (std::size_t i = 0; i < numbered.tables.size(); ++i) {
     const TableShape& table = numbered.schema->tables[i];
     for (std::size_t column = 0; column < table.columns.size(); ++column) {
@@ -373,6 +375,35 @@ Status ColumnLines::bring_back(const ReadPoint& change, Numbered& numbered) {
       if (found == numbered.gone.rend()) continue;
       numbered.columns[i][column] = found->numbers;
       numbered.gone.erase(std::next(found).base());
+    }
+  }
+}
+
+// What was picked from a version that none of the ways leads through has no number in common with anything.
+bool ColumnLines::is_covered(const ReadPoint& point) const {
+  return store_.goes_through(point, *start_) &&
+         std::ranges::any_of(points_, [&](const ReadPoint& one) { return store_.goes_through(one, point); });
+}
+
+Status ColumnLines::bring_picked(const ReadPoint& change, Lsn picked, Numbered& numbered) {
+  const Result<ReadPoint> source = store_.at_commit(picked);
+  // Its branch may have gone with it.
+  if (!source || source->lsn >= change.lsn || !is_covered(*source)) return {};
+  DOSQL_ASSIGN_OR_RETURN(const Shared there, at(*source));
+  for (std::size_t i = 0; i < numbered.tables.size(); ++i) {
+    const std::size_t table = find_number(there->tables, numbered.tables[i]);
+    if (table == kNowhere) continue;
+    for (std::size_t column = 0; column < numbered.columns[i].size(); ++column) {
+      if (!numbered.columns[i][column].empty()) continue;
+      const auto place =
+          there->schema->tables[table].find_column(numbered.schema->tables[i].columns[column].name);
+      if (!place) continue;
+      const auto found = std::ranges::find_if(numbered.gone, [&](const Gone& gone) {
+        return intersect(gone.numbers, there->columns[table][*place]);
+      });
+      if (found == numbered.gone.end()) continue;
+      numbered.columns[i][column] = found->numbers;
+      numbered.gone.erase(found);
     }
   }
   return {};

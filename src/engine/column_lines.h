@@ -29,6 +29,8 @@ using ColumnMatches = std::vector<std::optional<std::size_t>>;
 // A REVERT that changed the schema notes by this name, which no table of the user's has, that it brought what
 // there was before (version/moved_numbers.h).
 inline constexpr std::string_view kBroughtSchema = "sqlite_schema";
+// And a CHERRY PICK by this one: from the commit that it picked.
+inline constexpr std::string_view kPickedSchema = "sqlite_picked_schema";
 
 // Whether each column is in its old place.
 bool is_identity(const ColumnMatches& matches);
@@ -121,7 +123,9 @@ class ColumnLines {
   };
   Result<Shared> merge(const Step& step, const Shared& before, const Shared& result);
   Result<std::string> name_before(const Step& step, const Numbers& column);
-  Result<bool> is_revert(const version::ReadPoint& commit);
+  Status bring_picked(const version::ReadPoint& change, Lsn picked, Numbered& numbered);
+  bool is_covered(const version::ReadPoint& point) const;
+  static void bring_gone(Numbered& numbered);
   Status bring_back(const version::ReadPoint& change, Numbered& numbered);
   Result<ColumnMatches> match_step(const version::ReadPoint& change, const TableShape& before,
                                    const TableShape& after);

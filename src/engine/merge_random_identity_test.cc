@@ -525,6 +525,45 @@ TEST(MergeIdentity, WhatIsPickedIsNotPutIntoAnotherColumn) {
   EXPECT_EQ(rows_text(connection, "SELECT * FROM t"), "1|x|old");
 }
 
+// A column that was undone and picked again is the column that it was.
+TEST(MergeIdentity, AColumnThatIsPickedAgainKeepsWhatOthersPutIntoIt) {
+  for (const bool there_before : {false, true}) {
+    Database database = open_in_memory();
+    Connection connection = database.connect().value();
+    const auto run = [&](const std::string& sql) { DOSQL_EXPECT_OK(connection.exec(sql)); };
+    run("CREATE TABLE t(id INTEGER PRIMARY KEY, a); INSERT INTO t VALUES (1, 'a')");
+    run(there_before ? "ALTER TABLE t ADD COLUMN c"
+                     : "CREATE BRANCH b; CHECKOUT b; ALTER TABLE t ADD COLUMN c");
+    const auto log = connection.query("SELECT max(lsn_last) FROM dosql_log");
+    const auto adds = static_cast<std::uint64_t>((*log)[0][0].integer());
+    run(there_before ? "CREATE BRANCH b" : "CHECKOUT main; INSERT INTO t VALUES(2, 'm'); MERGE BRANCH b");
+    run("CHECKOUT b; UPDATE t SET c = 'precious'; CHECKOUT main");
+    DOSQL_ASSERT_OK(connection.revert(relative(0)));
+    EXPECT_EQ(rows_text(connection, "SELECT count(*) FROM pragma_table_info('t')"), "2");
+    DOSQL_ASSERT_OK(connection.cherry_pick(adds));
+    const auto merged = connection.merge("b");
+    DOSQL_ASSERT_OK(merged);
+    EXPECT_TRUE(merged->conflicts.empty());
+    EXPECT_EQ(rows_text(connection, "SELECT * FROM t WHERE id = 1"), "1|a|precious");
+  }
+}
+
+// One that another branch's commit brings is none that has gone here, though it has its name.
+TEST(MergeIdentity, AColumnThatIsPickedFromElsewhereIsAnotherOne) {
+  Database database = open_in_memory();
+  Connection connection = database.connect().value();
+  const auto run = [&](const std::string& sql) { DOSQL_EXPECT_OK(connection.exec(sql)); };
+  run("CREATE TABLE t(id INTEGER PRIMARY KEY, a); INSERT INTO t VALUES (1, 'a'); CREATE BRANCH other;");
+  run("ALTER TABLE t ADD COLUMN c; CREATE BRANCH b; CHECKOUT b; UPDATE t SET c = 'of the first';");
+  run("CHECKOUT other; ALTER TABLE t ADD COLUMN c");
+  const auto log = connection.query("SELECT max(lsn_last) FROM dosql_log");
+  const auto adds = static_cast<std::uint64_t>((*log)[0][0].integer());
+  run("CHECKOUT main; ALTER TABLE t DROP COLUMN c");
+  DOSQL_ASSERT_OK(connection.cherry_pick(adds));
+  DOSQL_ASSERT_OK(connection.merge("b"));
+  EXPECT_EQ(rows_text(connection, "SELECT c FROM t"), "NULL");
+}
+
 TEST(MergeRandomIdentity, ValuesFollowTheirColumnAndRowsTheirTable) {
   std::map<Outcome, int> outcomes;
   testing::for_random_rounds(45, 60 * 45, [&](std::mt19937_64& random) {

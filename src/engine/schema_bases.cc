@@ -151,9 +151,9 @@ class Finder {
       }
       if (same) comparison.same_tables.insert(pair.before);
     }
-    DOSQL_ASSIGN_OR_RETURN(const std::vector<SchemaEntry> objects, renamed_entries(old_schema, changes));
-    for (const SchemaEntry& object : objects) {
-      const bool same = std::ranges::any_of(new_schema.entries, [&](const SchemaEntry& entry) {
+    DOSQL_ASSIGN_OR_RETURN(const std::vector<RenamedEntry> objects, renamed_entries(old_schema, changes));
+    for (const RenamedEntry& object : objects) {
+      const bool same = !object.lost && std::ranges::any_of(new_schema.entries, [&](const SchemaEntry& entry) {
         return is_object(entry) && name_of(entry) == name_of(object) &&
                sql::same_definition(entry.sql, object.sql);
       });

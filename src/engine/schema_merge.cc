@@ -316,7 +316,8 @@ Status SchemaMerge::merge_definitions(const Trio& trio, MergedSchema& merged) {
     DOSQL_ASSIGN_OR_RETURN(const bool altered, alter(trio, alteration));
     if (altered) return add_task(trio, alteration, merged);
   }
-  if (we_changed || trio.disputed) {
+  // What stays of ours may be against what they did to the other columns.
+  if (we_changed || trio.disputed || !alteration.kept.empty()) {
     DOSQL_ASSIGN_OR_RETURN(const Decision decision, decide(trio.ours->name, base, ours, theirs));
     return decision == Decision::kTheirs ? replace_table(trio, merged) : keep_ours();
   }
@@ -378,7 +379,9 @@ Result<bool> SchemaMerge::alter(const Trio& trio, Alteration& alteration) {
     if (!there) {
       if (!here) continue;
       if (!sql::equals_ignoring_case(trio.ours->columns[*here].name, old_name)) return false;
-      steps.push_back({fmt::format("ALTER TABLE {} DROP COLUMN {}", place, quoted(old_name))});
+      steps.push_back({.sql = fmt::format("ALTER TABLE {} DROP COLUMN {}", place, quoted(old_name)),
+                       .kind = StepKind::kDropColumn,
+                       .dropped = i});
       continue;
     }
     if (!same_definition(base->columns[i].rest, theirs->columns[*there].rest, *renamed)) return false;
@@ -430,7 +433,7 @@ Result<bool> SchemaMerge::alter(const Trio& trio, Alteration& alteration) {
   const bool we_changed = !same_definition(definition_in_base(trio), definition(ours_, trio.ours)) ||
                           !is_identity(alteration.ours_of_base);
   if (reordered && !we_changed) return false;
-  DOSQL_ASSIGN_OR_RETURN(alteration.done, run_steps(steps));
+  DOSQL_ASSIGN_OR_RETURN(alteration.done, run_alter(std::move(steps), alteration));
   return alteration.done;
 }
 
@@ -645,7 +648,7 @@ TableTask SchemaMerge::task_of(const Trio& trio, const Alteration& alteration) c
     if (in_base) {
       in_theirs = alteration.matches[*in_base];
       // They dropped it, and so it was dropped here.
-      if (!in_theirs && alteration.done) continue;
+      if (!in_theirs && alteration.done && !alteration.kept.contains(*in_base)) continue;
     } else {
       in_theirs = alteration.theirs_of_ours[i];
     }
@@ -731,10 +734,11 @@ Status SchemaMerge::drop_gone(std::size_t from, const SchemaEntry& entry, const 
 Result<bool> SchemaMerge::is_only_renamed(std::size_t from, const SchemaEntry& base, const SchemaEntry& now,
                                           VersionPair* Base::*side) {
   DOSQL_ASSIGN_OR_RETURN(const std::vector<NameChange>* const changes, changes_of(from, side));
-  DOSQL_ASSIGN_OR_RETURN(const std::vector<SchemaEntry> entries,
+  DOSQL_ASSIGN_OR_RETURN(const std::vector<RenamedEntry> entries,
                          renamed_entries(bases_[from].schema(), *changes));
-  return std::ranges::any_of(entries, [&](const SchemaEntry& entry) {
-    return entry.type == base.type && entry.name == base.name && same_definition(entry.sql, now.sql);
+  return std::ranges::any_of(entries, [&](const RenamedEntry& entry) {
+    return entry.type == base.type && entry.name == base.name && !entry.lost &&
+           same_definition(entry.sql, now.sql);
   });
 }
 

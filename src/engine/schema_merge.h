@@ -133,6 +133,7 @@ class SchemaMerge {
     ColumnMatches theirs_of_ours;          // of ours in theirs
     bool done = false;                     // to ours, too
     std::vector<std::size_t> new_in_ours;  // those that ours did not have
+    std::set<std::size_t> kept = {};       // of base: those that they dropped and ours keeps
     // Where rows are counted from another base than the table: the columns of that.
     std::optional<BaseColumns> rows = {};
   };
@@ -162,7 +163,8 @@ class SchemaMerge {
   enum class OwnNames : std::uint8_t { kTheirs, kOurs };
   // Their definition under the names that ours gave to what they call as base does.
   Result<std::string> followed_definition(const Trio& trio, OwnNames own);
-  enum class StepKind : std::uint8_t { kOther, kRename };
+  enum class Decision : std::uint8_t { kOurs, kTheirs, kUndecided };
+  enum class StepKind : std::uint8_t { kOther, kRename, kDropColumn };
   struct Step {
     std::string sql;
     StepKind kind = StepKind::kOther;
@@ -171,12 +173,23 @@ class SchemaMerge {
     std::string our_table = {};  // as ours calls it
     std::string new_table = {};
     std::string new_column = {};
+    std::size_t dropped = 0;  // which column of base
   };
   static Step rename_table(const std::string& from, const std::string& to);
   static void add_renames(const std::string& table,
                           const std::vector<std::pair<std::string, std::string>>& renames,
                           std::vector<Step>& steps);
+  // What of ours speaks of a column that they dropped.
+  struct Hindrance {
+    const diff::SchemaEntry* entry = nullptr;
+    std::size_t column = 0;   // of base
+    bool was_broken = false;  // it could not be compiled before either
+  };
   Status run_step(const Step& step);
+  Status drop_column(const Step& step);
+  std::optional<Hindrance> find_hindrance(const std::string& problem, std::size_t column) const;
+  Result<Decision> decide_hindrance(const Hindrance& hindrance);
+  Result<bool> run_alter(std::vector<Step> steps, Alteration& alteration);
   Status rename(const Step& step);
   // Triggers of a table that cannot run.
   struct StuckTrigger {
@@ -205,7 +218,6 @@ class SchemaMerge {
   // The table is theirs now, by its definition.
   Status add_plain_task(const Trio& trio, MergedSchema& merged);
 
-  enum class Decision : std::uint8_t { kOurs, kTheirs, kUndecided };
   Result<Decision> decide(const std::string& name, const std::string& base, const std::string& ours,
                           const std::string& theirs);
   // Whether the name is free for what they call so, be it that what has it goes.
@@ -229,20 +241,21 @@ class SchemaMerge {
   struct Object {
     std::string type;
     std::string name;
-    const diff::SchemaEntry* base = nullptr;
-    const diff::SchemaEntry* ours = nullptr;
-    const diff::SchemaEntry* theirs = nullptr;
+    const RenamedEntry* base = nullptr;
+    const RenamedEntry* ours = nullptr;
+    const RenamedEntry* theirs = nullptr;
   };
   Result<bool> is_only_renamed(std::size_t from, const diff::SchemaEntry& base, const diff::SchemaEntry& now,
                                VersionPair* Base::*side);
   Status merge_object(const Object& object);
-  Result<const diff::SchemaEntry*> wanted(const Object& object);
-  Status refused(const Object& object, const diff::SchemaEntry& wanted, const Error& error);
+  static bool is_same(const RenamedEntry& a, const RenamedEntry& b);
+  Result<const RenamedEntry*> wanted(const Object& object);
+  Status refused(const Object& object, const RenamedEntry& wanted, const Error& error);
   Result<std::string> find_problem() const;
   Status settle_problems(const std::vector<Object>& objects);
   Status settle_triggers(const std::vector<Object>& objects);
   Status settle_problem(const Object& object, const std::string& problem);
-  bool is_undecided(const Object& object) const;
+  bool is_undecided(const std::string& name) const;
   static Error cannot_be(const Object& object, std::string_view side, const Error& error);
   static bool is_theirs(const Object& object);
 
@@ -263,6 +276,7 @@ class SchemaMerge {
   std::map<const TableShape*, std::string> new_names_;  // of tables of ours, given by exchange_names()
   std::vector<const TableShape*> followed_;             // tables of ours that base has, too
   std::string old_problem_;                             // of ours
+  std::vector<Hindrance> hindrances_;                   // that the steps took away
 };
 
 }  // namespace dosql::engine

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include "engine/connection_state.h"
 #include "engine/own_statement.h"
@@ -160,7 +161,78 @@ SchemaMerge::Step SchemaMerge::rename_table(const std::string& from, const std::
 }
 
 Status SchemaMerge::run_step(const Step& step) {
-  return step.kind == StepKind::kRename ? rename(step) : run_own(context_.connection, step.sql);
+  if (step.kind == StepKind::kRename) return rename(step);
+  if (step.kind == StepKind::kDropColumn) return drop_column(step);
+  return run_own(context_.connection, step.sql);
+}
+
+// What speaks of the column is taken away. SQLite names one at a time.
+Status SchemaMerge::drop_column(const Step& step) {
+  while (true) {
+    Status done = run_own(context_.connection, step.sql);
+    if (done || done.error().code() != ErrorCode::kSql) return done;
+    const std::optional<Hindrance> found = find_hindrance(done.error().message(), step.dropped);
+    if (!found) return done;
+    hindrances_.push_back(*found);
+    DOSQL_RETURN_IF_ERROR(drop(found->entry->type, found->entry->name));
+  }
+}
+
+std::optional<SchemaMerge::Hindrance> SchemaMerge::find_hindrance(const std::string& problem,
+                                                                  std::size_t column) const {
+  for (const SchemaEntry& entry : ours_.entries) {
+    if (entry.type == "table" || entry.sql.empty()) continue;
+    const bool known =
+        std::ranges::any_of(hindrances_, [&](const Hindrance& one) { return one.entry == &entry; });
+    if (known) continue;
+    const std::string start = fmt::format("error in {} {}", entry.type, entry.name);
+    if (problem.find(start + " after drop column:") != std::string::npos)
+      return Hindrance{&entry, column, false};
+    if (problem.find(start + ":") != std::string::npos) return Hindrance{&entry, column, true};
+  }
+  return std::nullopt;
+}
+
+// What is not decided here merge_rest() makes anew, or something else of it.
+Result<SchemaMerge::Decision> SchemaMerge::decide_hindrance(const Hindrance& hindrance) {
+  const SchemaEntry& ours = *hindrance.entry;
+  if (hindrance.was_broken || is_undecided(ours.name)) return Decision::kUndecided;
+  const SchemaEntry* const theirs = entry_of(theirs_, ours.type, ours.name);
+  const SchemaEntry* const base =
+      is_disputed(ours.type, ours.name) ? nullptr : entry_in_base(ours.type, ours.name);
+  if (theirs != nullptr && base != nullptr) {
+    // Only they changed it.
+    if (sql::same_definition(base->sql, ours.sql)) return Decision::kUndecided;
+    DOSQL_ASSIGN_OR_RETURN(const bool only_renamed,
+                           is_only_renamed(base_of(ours.type, ours.name), *base, ours, &Base::ours));
+    if (only_renamed) return Decision::kUndecided;
+  }
+  DOSQL_ASSIGN_OR_RETURN(const Decision decision, decide(ours.name, base == nullptr ? "" : base->sql,
+                                                         ours.sql, theirs == nullptr ? "" : theirs->sql));
+  if (decision == Decision::kTheirs) dropped_by_them_.insert(ours.type + " " + diff::folded(ours.name));
+  return decision;
+}
+
+// Where something of ours that speaks of a dropped column stays, the column does. False: nothing was done.
+Result<bool> SchemaMerge::run_alter(std::vector<Step> steps, Alteration& alteration) {
+  hindrances_.clear();
+  const TempTriggers::Definitions temp_triggers = temp_triggers_.definitions();
+  DOSQL_RETURN_IF_ERROR(run_own(context_.connection, "SAVEPOINT dosql_columns"));
+  DOSQL_ASSIGN_OR_RETURN(bool done, run_steps(steps));
+  for (const Hindrance& hindrance : done ? std::exchange(hindrances_, {}) : std::vector<Hindrance>()) {
+    DOSQL_ASSIGN_OR_RETURN(const Decision decision, decide_hindrance(hindrance));
+    if (decision == Decision::kOurs) alteration.kept.insert(hindrance.column);
+  }
+  if (!alteration.kept.empty()) {
+    DOSQL_RETURN_IF_ERROR(undo_savepoint(context_.connection, "dosql_columns"));
+    temp_triggers_.restore(temp_triggers);
+    std::erase_if(steps, [&](const Step& step) {
+      return step.kind == StepKind::kDropColumn && alteration.kept.contains(step.dropped);
+    });
+    return run_steps(steps);
+  }
+  DOSQL_RETURN_IF_ERROR(run_own(context_.connection, "RELEASE dosql_columns"));
+  return done;
 }
 
 // What speaks of a table that has gone meanwhile is no reason not to rename another one: with this setting

@@ -27,30 +27,30 @@ using sql::same_definition;
 }  // namespace
 
 Status SchemaMerge::merge_rest() {
-  std::vector<std::vector<SchemaEntry>> bases;
+  std::vector<std::vector<RenamedEntry>> bases;
   for (const Base& base : bases_) {
     DOSQL_ASSIGN_OR_RETURN(bases.emplace_back(), renamed_entries(base.schema(), base.names));
   }
-  DOSQL_ASSIGN_OR_RETURN(const std::vector<SchemaEntry> ours, renamed_entries(ours_, our_names_));
-  DOSQL_ASSIGN_OR_RETURN(const std::vector<SchemaEntry> theirs, renamed_entries(theirs_, their_names_));
-  const auto find = [](const std::vector<SchemaEntry>& entries, const SchemaEntry& wanted) {
-    const auto found = std::ranges::find_if(entries, [&](const SchemaEntry& one) {
+  DOSQL_ASSIGN_OR_RETURN(const std::vector<RenamedEntry> ours, renamed_entries(ours_, our_names_));
+  DOSQL_ASSIGN_OR_RETURN(const std::vector<RenamedEntry> theirs, renamed_entries(theirs_, their_names_));
+  const auto find = [](const std::vector<RenamedEntry>& entries, const RenamedEntry& wanted) {
+    const auto found = std::ranges::find_if(entries, [&](const RenamedEntry& one) {
       return one.type == wanted.type && sql::equals_ignoring_case(one.name, wanted.name);
     });
     return found == entries.end() ? nullptr : &*found;
   };
-  const auto find_in_base = [&](const SchemaEntry& wanted) {
+  const auto find_in_base = [&](const RenamedEntry& wanted) {
     return is_disputed(wanted.type, wanted.name) ? nullptr
                                                  : find(bases[base_of(wanted.type, wanted.name)], wanted);
   };
   std::vector<Object> objects;
   // A trigger may be one of a view.
   for (const std::string_view type : {"index", "view", "trigger"}) {
-    for (const SchemaEntry& entry : theirs) {
+    for (const RenamedEntry& entry : theirs) {
       if (entry.type == type)
         objects.push_back({entry.type, entry.name, find_in_base(entry), find(ours, entry), &entry});
     }
-    for (const SchemaEntry& entry : ours) {
+    for (const RenamedEntry& entry : ours) {
       if (entry.type == type && find(theirs, entry) == nullptr)
         objects.push_back({entry.type, entry.name, find_in_base(entry), &entry, nullptr});
     }
@@ -59,33 +59,38 @@ Status SchemaMerge::merge_rest() {
   return settle_problems(objects);
 }
 
+// One text may be about two columns of a name, of which one has gone.
+bool SchemaMerge::is_same(const RenamedEntry& a, const RenamedEntry& b) {
+  return a.lost == b.lost && same_definition(a.sql, b.sql);
+}
+
 // What the object is to be; null: not there.
-Result<const SchemaEntry*> SchemaMerge::wanted(const Object& object) {
-  const SchemaEntry* const base = object.base;
-  const SchemaEntry* const ours = object.ours;
-  const SchemaEntry* const theirs = object.theirs;
+Result<const RenamedEntry*> SchemaMerge::wanted(const Object& object) {
+  const RenamedEntry* const base = object.base;
+  const RenamedEntry* const ours = object.ours;
+  const RenamedEntry* const theirs = object.theirs;
   // drop_gone() or make_room() has decided about it.
   if (theirs == nullptr)
     return dropped_by_them_.contains(object.type + " " + diff::folded(object.name)) ? nullptr : ours;
-  if (ours != nullptr && same_definition(ours->sql, theirs->sql)) return ours;
+  if (ours != nullptr && is_same(*ours, *theirs)) return ours;
   const bool disputed = is_disputed(object.type, object.name);
-  const bool they_changed = disputed || base == nullptr || !same_definition(base->sql, theirs->sql);
+  const bool they_changed = disputed || base == nullptr || !is_same(*base, *theirs);
   if (ours == nullptr && back_.contains(diff::folded(theirs->table))) return theirs;
   if (!they_changed) return ours;
-  const bool we_changed =
-      base == nullptr ? ours != nullptr : ours == nullptr || !same_definition(base->sql, ours->sql);
+  const bool we_changed = base == nullptr ? ours != nullptr : ours == nullptr || !is_same(*base, *ours);
   if (!we_changed && !disputed) return theirs;
+  if (is_undecided(object.name)) return ours;
   DOSQL_ASSIGN_OR_RETURN(const Decision decision, decide(object.name, base == nullptr ? "" : base->sql,
                                                          ours == nullptr ? "" : ours->sql, theirs->sql));
   return decision == Decision::kTheirs ? theirs : ours;
 }
 
 Status SchemaMerge::merge_object(const Object& object) {
-  DOSQL_ASSIGN_OR_RETURN(const SchemaEntry* const wanted, this->wanted(object));
+  DOSQL_ASSIGN_OR_RETURN(const RenamedEntry* const wanted, this->wanted(object));
   DOSQL_ASSIGN_OR_RETURN(const std::optional<std::string> live, live_definition(object.type, object.name));
   if (wanted == nullptr) return live ? drop(object.type, object.name) : Status();
-  if (live && same_definition(*live, wanted->sql)) return {};
-  if (live && wanted == object.ours) {
+  if (live && !wanted->lost && same_definition(*live, wanted->sql)) return {};
+  if (live && wanted == object.ours && !wanted->lost) {
     // Where a table got a whole new definition, and a name, what speaks of it has not followed.
     const SchemaEntry* const before = entry_of(ours_, object.type, object.name);
     if (before == nullptr || !same_definition(*live, before->sql)) return {};
@@ -102,15 +107,21 @@ Status SchemaMerge::merge_object(const Object& object) {
     DOSQL_ASSIGN_OR_RETURN(const bool free, make_room(object.name, wanted->sql));
     if (!free) return {};
   }
-  const Status created = create(wanted->sql, object.name);
+  const Status created = wanted->lost ? Error(ErrorCode::kSql, "it speaks of a table or column that has gone")
+                                      : create(wanted->sql, object.name);
   if (created) return {};
   const ErrorCode code = created.error().code();
   if (code != ErrorCode::kSql && code != ErrorCode::kConstraint) return created;
-  return refused(object, *wanted, created.error());
+  DOSQL_RETURN_IF_ERROR(refused(object, *wanted, created.error()));
+  if (!live || wanted != object.theirs || object.ours == nullptr || is_undecided(object.name)) return {};
+  // It is not taken, so ours stays.
+  if (object.ours->lost) return cannot_be(object, "main", created.error());
+  const Status kept = create(object.ours->sql, object.name);
+  return kept ? kept : cannot_be(object, "main", kept.error());
 }
 
 // It cannot be: rows that came together have the same values, or there is no such column any more.
-Status SchemaMerge::refused(const Object& object, const SchemaEntry& wanted, const Error& error) {
+Status SchemaMerge::refused(const Object& object, const RenamedEntry& wanted, const Error& error) {
   const bool is_theirs = &wanted == object.theirs;
   Decision decision = Decision::kUndecided;
   if (is_theirs && error.code() == ErrorCode::kConstraint) {
@@ -125,7 +136,7 @@ Status SchemaMerge::refused(const Object& object, const SchemaEntry& wanted, con
                                                            .branch = json_string(wanted.sql)});
     if (resolution != nullptr)
       decision = resolution->take == Resolution::Take::kOurs ? Decision::kOurs : Decision::kTheirs;
-  } else {
+  } else if (!is_undecided(object.name)) {
     DOSQL_ASSIGN_OR_RETURN(decision, decide(object.name, object.base == nullptr ? "" : object.base->sql,
                                             object.ours == nullptr ? "" : object.ours->sql,
                                             object.theirs == nullptr ? "" : object.theirs->sql));
@@ -177,7 +188,7 @@ Status SchemaMerge::settle_problems(const std::vector<Object>& objects) {
       return Error(ErrorCode::kSql, "the merged schema cannot be: " + problem)
           .with_hint("change it, or what it is about, on one of the branches first");
     }
-    if (is_undecided(*guilty)) {
+    if (is_undecided(guilty->name)) {
       DOSQL_RETURN_IF_ERROR(drop(guilty->type, guilty->name));
       continue;
     }
@@ -203,9 +214,9 @@ Status SchemaMerge::settle_problem(const Object& object, const std::string& prob
 }
 
 // There is a conflict about it already.
-bool SchemaMerge::is_undecided(const Object& object) const {
+bool SchemaMerge::is_undecided(const std::string& name) const {
   return std::ranges::any_of(context_.conflicts, [&](const Conflict& conflict) {
-    return conflict.kind == ConflictKind::kSchema && conflict.table == object.name;
+    return conflict.kind == ConflictKind::kSchema && sql::equals_ignoring_case(conflict.table, name);
   });
 }
 
@@ -213,7 +224,7 @@ bool SchemaMerge::is_undecided(const Object& object) const {
 Status SchemaMerge::settle_triggers(const std::vector<Object>& objects) {
   ConnectionState& connection = context_.connection;
   for (const Object& object : objects) {
-    if (object.type != "trigger" || is_undecided(object)) continue;
+    if (object.type != "trigger" || is_undecided(object.name)) continue;
     DOSQL_ASSIGN_OR_RETURN(std::string problem, trigger_problem(connection, object.name));
     if (problem.empty()) continue;
     DOSQL_ASSIGN_OR_RETURN(problem, trigger_problem_alone(connection, object.name));

@@ -358,11 +358,11 @@ Result<VersionMergeResult> merge_versions(ConnectionState& connection, const Ver
     DOSQL_RETURN_IF_ERROR(violations.after_merge());
     version::CommitMarks marks = what.marks;
     marks.moved = runs_of(context, what);
-    if (what.reverts) {
+    if (what.only_changes) {
       DOSQL_ASSIGN_OR_RETURN(const std::string schema_now, schema_text(connection));
       // As it says of rows.
-      if (schema_now != schema_before)
-        marks.moved.push_back(all_brought(std::string(kBroughtSchema), what.theirs.lsn));
+      const std::string_view note = what.reverts ? kBroughtSchema : kPickedSchema;
+      if (schema_now != schema_before) marks.moved.push_back(all_brought(std::string(note), what.theirs.lsn));
     }
     if (!marks.empty()) DOSQL_RETURN_IF_ERROR(add_marks(connection, marks));
     DOSQL_RETURN_IF_ERROR(transaction.keep());
