@@ -312,8 +312,11 @@ class MeetingRows {
       DOSQL_ASSIGN_OR_RETURN(const Counterpart ours, find_base_in_ours(group, number, row));
       if (theirs.number) of_base.insert(*theirs.number);
       is_clear = is_clear && theirs.sure && ours.sure;
-      const bool meets = ours.number && *ours.number != number && group.theirs.contains(*ours.number);
-      is_replaced = is_replaced || meets || (theirs.number && *theirs.number != number);
+      const bool moved = ours.number && *ours.number != number;
+      if (moved && !is_replaced) {
+        DOSQL_ASSIGN_OR_RETURN(is_replaced, has_another(*ours.number));
+      }
+      is_replaced = is_replaced || (theirs.number && *theirs.number != number);
       const bool is_other = group.theirs.contains(number) && theirs.number != std::optional(number);
       if (is_other && is_clear) {
         DOSQL_ASSIGN_OR_RETURN(is_clear, kept_.can_be_found(table_, number));
@@ -332,12 +335,18 @@ class MeetingRows {
     return is_clear;
   }
 
+  // A row that ours has not there.
+  Result<bool> has_another(Number number) {
+    DOSQL_ASSIGN_OR_RETURN(const VersionRows::Found in_base, traces_.find(base_, number));
+    DOSQL_ASSIGN_OR_RETURN(const VersionRows::Found in_theirs, traces_.find(their_side_.point, number));
+    return in_base.row || in_theirs.row;
+  }
+
   // No strategy decides that.
   Status refuse(const Group& group) {
     brought_.taken_apart.insert(group.numbers.begin(), group.numbers.end());
     for (const Number number : group.numbers) context_.doubts[table_.name].ours.add(number);
-    const Number number = group.base.empty() ? group.theirs.begin()->first : group.base.begin()->first;
-    return leave_as_ours(group, number, false);
+    return leave_as_ours(group, group.base.begin()->first, false);
   }
 
   // Nothing else can be decided. `is_new`: theirs' row has nothing to do with what base has there.
@@ -377,11 +386,15 @@ class MeetingRows {
   Status take_apart(Group& group) {
     DOSQL_RETURN_IF_ERROR(find_ours(group));
     std::set<Number> of_base;  // in theirs
+    std::set<Number> stay;     // of theirs, under their numbers
     std::vector<RowPair> changed;
     for (const auto& [number, row] : group.base) {
       DOSQL_ASSIGN_OR_RETURN(const Counterpart theirs, find_in_theirs(group, number));
       DOSQL_ASSIGN_OR_RETURN(const Counterpart ours, find_base_in_ours(group, number, row));
       if (theirs.number) of_base.insert(*theirs.number);
+      if (theirs.number && theirs.number == ours.number) stay.insert(*theirs.number);
+      const bool is_other = group.theirs.contains(number) && theirs.number != std::optional(number);
+      if (is_other && apart_ == Apart::kIfReplaced) kept_.add(table_, number);
       DOSQL_RETURN_IF_ERROR(take_base_row(group, number, theirs.number, ours, changed));
     }
     for (const auto& [number, row] : group.theirs) {
@@ -389,6 +402,7 @@ class MeetingRows {
       DOSQL_ASSIGN_OR_RETURN(const Counterpart ours,
                              traces_.find_in_ours(their_side_.point, number, numbers_from(group, number)));
       note_meeting(number, ours);
+      if (ours.number == std::optional(number)) stay.insert(number);
       const bool known = ours.number && has_content(group.ours.at(*ours.number).row.values(), row);
       if (known && ours.sure) continue;
       if (!ours.number) {
@@ -404,7 +418,7 @@ class MeetingRows {
       }
     }
     brought_.taken_apart.insert(group.numbers.begin(), group.numbers.end());
-    if (apart_ == Apart::kIfReplaced) note_references(group, of_base);
+    if (apart_ == Apart::kIfReplaced) note_doubts(group, stay);
     return {};
   }
 
@@ -416,16 +430,11 @@ class MeetingRows {
     return false;
   }
 
-  // What refers to them by numbers which are other rows in ours.
-  void note_references(const Group& group, const std::set<Number>& of_base) {
+  // Of theirs under numbers that are other rows in ours: what refers to them and does not follow.
+  void note_doubts(const Group& group, const std::set<Number>& stay) {
     for (const auto& [number, row] : group.theirs) {
-      const auto elsewhere = brought_.elsewhere.find(number);
-      const bool stays =
-          elsewhere == brought_.elsewhere.end() && of_base.contains(number) && group.base.contains(number);
-      if (group.ours.contains(number) && !stays) context_.doubts[table_.name].ours.add(number);
-    }
-    for (const auto& [number, row] : group.base) {
-      if (group.theirs.contains(number)) kept_.add(table_, number);
+      if (group.ours.contains(number) && !stay.contains(number))
+        context_.doubts[table_.name].ours.add(number);
     }
   }
 
