@@ -13,6 +13,7 @@
 
 #include "engine/connection_state.h"
 #include "engine/followed_references.h"
+#include "engine/kept_references.h"
 #include "engine/number_traces.h"
 #include "engine/our_rows.h"
 #include "engine/rebased_changes.h"
@@ -29,17 +30,37 @@ using version::ReadPoint;
 using Number = std::int64_t;
 using Numbers = NumberTraces::Numbers;
 
+// How a number can be another row on each side.
+enum class Apart : std::uint8_t {
+  kNever,       // rows are what their numbers say
+  kIfReplaced,  // something refers to them: only where it has to be
+  kAlways,      // nothing refers to them
+};
+
+KeyedChange change_of(const RowPair& row) {
+  KeyedChange change{.in_base = row.base.has_value(),
+                     .in_theirs = row.theirs.has_value(),
+                     .rowid_base = row.rowid_base,
+                     .rowid_theirs = row.rowid_theirs};
+  if (row.base) change.base.assign(row.base->values().begin(), row.base->values().end());
+  if (row.theirs) change.theirs.assign(row.theirs->values().begin(), row.theirs->values().end());
+  return change;
+}
+
+std::span<const diff::Field> values_of(const RowCopy& row) { return row.values(); }
+std::span<const diff::Field> values_of(const FoundRow& found) { return found.row.values(); }
+
 // Rows of one table that are known by their rowids.
 class MeetingRows {
  public:
-  // `by_row`: a number can be another row on each side, since nothing refers to it.
-  MeetingRows(MergeContext& context, const MergeSource& source, const MergedTable& table, bool by_row,
-              Brought& brought, FollowedReferences& references)
+  MeetingRows(MergeContext& context, const MergeSource& source, const MergedTable& table, Apart apart,
+              Brought& brought, FollowedReferences& references, KeptReferences& kept)
       : context_(context),
         table_(table),
-        by_row_(by_row && table.known_by_rowid()),
+        apart_(table.known_by_rowid() ? apart : Apart::kNever),
         brought_(brought),
         references_(references),
+        kept_(kept),
         traces_(context, source, table, brought),
         base_(traces_.base()),
         their_side_(traces_.theirs()),
@@ -54,8 +75,12 @@ class MeetingRows {
     }
     for (auto& [first, group] : groups_) {
       const auto is_rebased = [&](Number number) { return rebased_.contains(number); };
-      DOSQL_RETURN_IF_ERROR(std::ranges::any_of(group.numbers, is_rebased) ? settle_new_rows(group)
-                                                                           : take_apart(group));
+      if (apart_ == Apart::kIfReplaced) {
+        DOSQL_RETURN_IF_ERROR(settle_referred(group));
+      } else {
+        DOSQL_RETURN_IF_ERROR(std::ranges::any_of(group.numbers, is_rebased) ? settle_new_rows(group)
+                                                                             : take_apart(group));
+      }
     }
     return {};
   }
@@ -69,6 +94,7 @@ class MeetingRows {
     Rows base;
     Rows theirs;
     std::map<Number, FoundRow> ours = {};
+    std::vector<RowPair> changes = {};  // where something refers to the numbers
   };
 
   // --- Which numbers belong together ---
@@ -85,16 +111,29 @@ class MeetingRows {
     const Numbers numbers = traces_.numbers_with(number);
     DOSQL_ASSIGN_OR_RETURN(const bool changed, traces_.ours_has_changed(numbers));
     if (!changed) return {};
-    if (numbers.size() == 1 || !by_row_) {
+    const bool by_itself = apart_ == Apart::kNever || (apart_ == Apart::kIfReplaced && rebased != nullptr);
+    if (numbers.size() == 1 || by_itself) {
       const bool decided = rebased != nullptr && rebased->takes_theirs;
-      if (decided) return {};
-      return is_new ? settle_new(number, change.theirs, numbers) : look_at_replaced(change, numbers);
+      return decided ? Status() : settle_one(change, numbers);
     }
     Group& group = groups_[std::ranges::min(numbers)];
     group.numbers = numbers;
+    if (apart_ == Apart::kIfReplaced) {
+      RowPair& row = group.changes.emplace_back();
+      row.rowid_base = change.rowid_base;
+      row.rowid_theirs = change.rowid_theirs;
+      if (change.in_base) row.base.emplace(change.base);
+      if (change.in_theirs) row.theirs.emplace(change.theirs);
+    }
     if (change.in_base) group.base.emplace(number, change.base);
     if (change.in_theirs) group.theirs.emplace(number, change.theirs);
     return {};
+  }
+
+  Status settle_one(const KeyedChange& change, const Numbers& numbers) {
+    const bool is_new = !change.in_base && change.in_theirs;
+    return is_new ? settle_new(change.rowid_theirs, change.theirs, numbers)
+                  : look_at_replaced(change, numbers);
   }
 
   // Of a merge it can be seen in what it merged that it put another row in the place of one.
@@ -245,19 +284,117 @@ class MeetingRows {
     if (!ours.sure) context_.doubts[table_.name].ours.add(*ours.number);
   }
 
+  // --- Numbers to which something refers ---
+
+  // Where theirs has a row of base under another number, or another one has in theirs the number that ours
+  // gives a row of base, no change by itself says what became of a row.
+  Status settle_referred(Group& group) {
+    DOSQL_RETURN_IF_ERROR(find_ours(group));
+    bool is_replaced = false;
+    DOSQL_ASSIGN_OR_RETURN(const bool is_clear, look_for_replaced(group, is_replaced));
+    if (!is_replaced) {
+      for (const RowPair& row : group.changes) {
+        const KeyedChange change = change_of(row);
+        const Number number = change.in_base ? change.rowid_base : change.rowid_theirs;
+        DOSQL_RETURN_IF_ERROR(settle_one(change, numbers_from(group, number)));
+      }
+      return {};
+    }
+    return is_clear ? take_apart(group) : refuse(group);
+  }
+
+  // Gives whether it is clear which row is which, and what refers to them can be found.
+  Result<bool> look_for_replaced(const Group& group, bool& is_replaced) {
+    bool is_clear = true;
+    std::set<Number> of_base;  // in theirs
+    for (const auto& [number, row] : group.base) {
+      DOSQL_ASSIGN_OR_RETURN(const Counterpart theirs, may_be_in_theirs(group, number));
+      DOSQL_ASSIGN_OR_RETURN(const Counterpart ours, find_base_in_ours(group, number, row));
+      if (theirs.number) of_base.insert(*theirs.number);
+      is_clear = is_clear && theirs.sure && ours.sure;
+      const bool moved = ours.number && *ours.number != number;
+      if (moved && !is_replaced) {
+        DOSQL_ASSIGN_OR_RETURN(is_replaced, has_another(*ours.number));
+      }
+      is_replaced = is_replaced || (theirs.number && *theirs.number != number);
+      const bool is_other = group.theirs.contains(number) && theirs.number != std::optional(number);
+      if (is_other && is_clear) {
+        DOSQL_ASSIGN_OR_RETURN(is_clear, kept_.can_be_found(table_, number));
+      }
+    }
+    for (const auto& [number, row] : group.theirs) {
+      if (of_base.contains(number)) continue;
+      DOSQL_ASSIGN_OR_RETURN(const Counterpart ours,
+                             traces_.find_in_ours(their_side_.point, number, numbers_from(group, number)));
+      const auto here = group.ours.find(number);
+      // One of them would be lost.
+      const bool are_alike = !ours.number && here != group.ours.end() &&
+                             merge::same_row(here->second.row.values(), row.values());
+      is_clear = is_clear && ours.sure && !are_alike;
+    }
+    return is_clear;
+  }
+
+  // A row that ours has not there.
+  Result<bool> has_another(Number number) {
+    DOSQL_ASSIGN_OR_RETURN(const VersionRows::Found in_base, traces_.find(base_, number));
+    DOSQL_ASSIGN_OR_RETURN(const VersionRows::Found in_theirs, traces_.find(their_side_.point, number));
+    return in_base.row || in_theirs.row;
+  }
+
+  // No strategy decides that.
+  Status refuse(const Group& group) {
+    brought_.taken_apart.insert(group.numbers.begin(), group.numbers.end());
+    for (const Number number : group.numbers) context_.doubts[table_.name].ours.add(number);
+    return leave_as_ours(group, group.base.begin()->first, false);
+  }
+
+  // Nothing else can be decided. `is_new`: theirs' row has nothing to do with what base has there.
+  Status leave_as_ours(const Group& group, Number number, bool is_new) {
+    const auto json = [&](const auto& rows) {
+      const auto row = rows.find(number);
+      return row == rows.end() ? "null" : table_.row_json(values_of(row->second), context_.encoding);
+    };
+    const auto& shown = group.base.contains(number) ? group.base : group.theirs;
+    const std::string key = table_.key_json(shown.at(number).values(), number, context_.encoding);
+    const Resolution* const resolution =
+        context_.settle(context_.counts_of(table_.name), {.kind = merge::ConflictKind::kKeyCollision,
+                                                          .table = table_.name,
+                                                          .key = key,
+                                                          .base = is_new ? "null" : json(group.base),
+                                                          .main = json(group.ours),
+                                                          .branch = json(group.theirs),
+                                                          .renumber_helps = is_new});
+    if (resolution == nullptr || resolution->take == Resolution::Take::kOurs) return {};
+    return Error(
+        ErrorCode::kInvalidArgument,
+        fmt::format("row {} of {} takes only main's side: what refers to the branch's by this number "
+                    "would refer to another one",
+                    key, table_.name));
+  }
+
   // --- Rows by what they are, not by their numbers ---
 
-  Status take_apart(Group& group) {
+  Status find_ours(Group& group) {
     for (const Number number : group.numbers) {
       DOSQL_ASSIGN_OR_RETURN(std::optional<FoundRow> ours, ours_.find({.rowid = number}));
       if (ours) group.ours.emplace(number, *std::move(ours));
     }
+    return {};
+  }
+
+  Status take_apart(Group& group) {
+    DOSQL_RETURN_IF_ERROR(find_ours(group));
     std::set<Number> of_base;  // in theirs
+    std::set<Number> stay;     // of theirs, under their numbers
     std::vector<RowPair> changed;
     for (const auto& [number, row] : group.base) {
       DOSQL_ASSIGN_OR_RETURN(const Counterpart theirs, find_in_theirs(group, number));
       DOSQL_ASSIGN_OR_RETURN(const Counterpart ours, find_base_in_ours(group, number, row));
       if (theirs.number) of_base.insert(*theirs.number);
+      if (theirs.number && theirs.number == ours.number) stay.insert(*theirs.number);
+      const bool is_other = group.theirs.contains(number) && theirs.number != std::optional(number);
+      if (is_other && apart_ == Apart::kIfReplaced) kept_.add(table_, number);
       DOSQL_RETURN_IF_ERROR(take_base_row(group, number, theirs.number, ours, changed));
     }
     for (const auto& [number, row] : group.theirs) {
@@ -265,8 +402,13 @@ class MeetingRows {
       DOSQL_ASSIGN_OR_RETURN(const Counterpart ours,
                              traces_.find_in_ours(their_side_.point, number, numbers_from(group, number)));
       note_meeting(number, ours);
+      if (ours.number == std::optional(number)) stay.insert(number);
       const bool known = ours.number && has_content(group.ours.at(*ours.number).row.values(), row);
       if (known && ours.sure) continue;
+      if (!ours.number) {
+        DOSQL_ASSIGN_OR_RETURN(const bool has_place, finds_place(group, number));
+        if (!has_place) continue;
+      }
       changed.push_back({.theirs = row, .rowid_theirs = number});
     }
     // What goes makes room.
@@ -276,7 +418,24 @@ class MeetingRows {
       }
     }
     brought_.taken_apart.insert(group.numbers.begin(), group.numbers.end());
+    if (apart_ == Apart::kIfReplaced) note_doubts(group, stay);
     return {};
+  }
+
+  // Of a row that only theirs has: whether it may come, or gets a number of its own.
+  Result<bool> finds_place(const Group& group, Number number) {
+    const bool gets_another = context_.renumber || table_.autoincrement;
+    if (apart_ != Apart::kIfReplaced || gets_another || !group.ours.contains(number)) return true;
+    DOSQL_RETURN_IF_ERROR(leave_as_ours(group, number, true));
+    return false;
+  }
+
+  // Of theirs under numbers that are other rows in ours: what refers to them and does not follow.
+  void note_doubts(const Group& group, const std::set<Number>& stay) {
+    for (const auto& [number, row] : group.theirs) {
+      if (group.ours.contains(number) && !stay.contains(number))
+        context_.doubts[table_.name].ours.add(number);
+    }
   }
 
   static Numbers numbers_from(const Group& group, Number number) {
@@ -286,15 +445,17 @@ class MeetingRows {
     return all;
   }
 
+  Result<Counterpart> may_be_in_theirs(const Group& group, Number number) {
+    return NumberTraces::counterpart(number, group.numbers, [&](Number there) -> Result<SameRow> {
+      if (!group.theirs.contains(there)) return SameRow::kNo;
+      DOSQL_ASSIGN_OR_RETURN(const SameRow same, traces_.compare(base_, number, their_side_, there));
+      return same == SameRow::kUnknown && there == number ? SameRow::kYes : same;
+    });
+  }
+
   // Sure ones only: what may be another row goes, and the other one comes.
   Result<Counterpart> find_in_theirs(const Group& group, Number number) {
-    DOSQL_ASSIGN_OR_RETURN(
-        const Counterpart found,
-        NumberTraces::counterpart(number, group.numbers, [&](Number there) -> Result<SameRow> {
-          if (!group.theirs.contains(there)) return SameRow::kNo;
-          DOSQL_ASSIGN_OR_RETURN(const SameRow same, traces_.compare(base_, number, their_side_, there));
-          return same == SameRow::kUnknown && there == number ? SameRow::kYes : same;
-        }));
+    DOSQL_ASSIGN_OR_RETURN(const Counterpart found, may_be_in_theirs(group, number));
     return found.sure ? found : Counterpart();
   }
 
@@ -314,9 +475,12 @@ class MeetingRows {
     if (!ours.number && now == nullptr) return {};
     if (now != nullptr && has_content(before.values(), *now)) return {};
     Number address = ours.number.value_or(number);
-    // One that ours deleted would be another row there.
-    if (!ours.number && group.ours.contains(address)) address = *theirs;
+    // One that ours deleted would be another row there, or meet one.
+    const bool is_taken =
+        group.ours.contains(address) || (theirs != address && group.theirs.contains(address));
+    if (!ours.number && is_taken) address = *theirs;
     const bool is_free = ours.number.has_value() || !group.ours.contains(address);
+    if (theirs && !ours.number && *theirs != address) brought_.elsewhere[*theirs] = address;
     if (ours.sure && is_free) {
       brought_.told.insert(address);
     } else {
@@ -345,9 +509,10 @@ class MeetingRows {
 
   MergeContext& context_;
   const MergedTable& table_;
-  const bool by_row_;
+  const Apart apart_;
   Brought& brought_;
   FollowedReferences& references_;
+  KeptReferences& kept_;
   NumberTraces traces_;
   const ReadPoint& base_;
   const RowSide& their_side_;
@@ -367,6 +532,14 @@ bool has_references(const ForeignKeys& keys, const MergedTable& table) {
          });
 }
 
+// Where several versions are in common, each says by itself what a number is.
+Apart how_apart(const MergeContext& context, const ForeignKeys& keys, const MergedTable& table) {
+  if (context.several_bases) return Apart::kNever;
+  if (!table.rowid_column || !has_references(keys, table)) return Apart::kAlways;
+  const bool may_be = !context.only_changes && !keys.number_is_reference(table);
+  return may_be ? Apart::kIfReplaced : Apart::kNever;
+}
+
 }  // namespace
 
 Status find_brought(MergeContext& context, const MergeSource& source, VersionPair& theirs,
@@ -375,6 +548,7 @@ Status find_brought(MergeContext& context, const MergeSource& source, VersionPai
   for (const TableTask& task : merged.tables) {
     if (context.only_changes) context.brought[task.merged.name];
   }
+  KeptReferences kept(context, source, merged, keys);
   for (const TableTask& task : merged.tables) {
     if (context.by_content.contains(task.merged.name)) continue;
     FollowedReferences references(context, source, merged, keys, task.merged);
@@ -382,13 +556,12 @@ Status find_brought(MergeContext& context, const MergeSource& source, VersionPai
     const auto found = context.brought.find(task.merged.name);
     const bool is_known = !task.merged.rowid_name.empty() || task.merged.rowid_column;
     if (found == context.brought.end() || !is_known) continue;
-    const bool by_row =
-        !context.several_bases && (!task.merged.rowid_column || !has_references(keys, task.merged));
     DOSQL_ASSIGN_OR_RETURN(merge::KeyedChanges all, theirs.changes(task.base, task.theirs, task.merged));
-    DOSQL_RETURN_IF_ERROR(MeetingRows(context, source, task.merged, by_row, found->second, references)
+    DOSQL_RETURN_IF_ERROR(MeetingRows(context, source, task.merged, how_apart(context, keys, task.merged),
+                                      found->second, references, kept)
                               .find(RebasedChanges(context, task.merged, std::move(all))));
   }
-  return {};
+  return kept.follow();
 }
 
 }  // namespace dosql::engine

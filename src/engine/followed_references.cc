@@ -91,6 +91,13 @@ bool FollowedReferences::in_key() const {
   return std::ranges::any_of(columns_, [&](const auto& one) { return is_in_key(one.first); });
 }
 
+bool FollowedReferences::refers_to(std::uint32_t column, const MergedTable& parent) const {
+  const auto parents = columns_.find(column);
+  return parents != columns_.end() && std::ranges::any_of(parents->second, [&](const Parent* one) {
+           return &one->task.merged == &parent;
+         });
+}
+
 std::string FollowedReferences::key_json(std::span<const Field> row) const {
   return table_.key_json(row, 0, context_.encoding);
 }

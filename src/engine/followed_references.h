@@ -36,6 +36,8 @@ class FollowedReferences {
   // Whether a row to which a key refers may have another number.
   bool in_key() const;
   bool contains(std::uint32_t column) const { return columns_.contains(column); }
+  // Be it by way of other tables.
+  bool refers_to(std::uint32_t column, const MergedTable& parent) const;
 
   // By the numbers of ours: what base refers to, and what theirs left as it is; the rest is in
   // RowPair::anew. What cannot be told stays as it is. REQUIRES: row.base.

@@ -26,6 +26,8 @@ constexpr const char* kSchema = R"(
   CREATE TABLE note(p REFERENCES p(id), means, a, b);
   CREATE INDEX c_p ON c(p))";
 
+// Those in which it is known of each row where it ever was.
+const std::vector<std::string> kTraced{"p", "c"};
 const std::vector<std::string> kChildren{"c", "line", "more", "note"};
 
 struct Counts {
@@ -36,16 +38,19 @@ struct Counts {
 class History {
  public:
   History(std::mt19937_64& random, Counts& counts)
-      : random_(random), counts_(counts), counter_(one_in(2)), decides_(one_in(4)) {
+      : random_(random), counts_(counts), counter_(one_in(2)), decides_(one_in(4)), two_(one_in(2)) {
     connect();
     run(fmt::format(kSchema, counter_ ? " AUTOINCREMENT" : "", one_in(2) ? " WITHOUT ROWID" : ""));
     branch_ = "main";
     for (int i = 0; i < 3; ++i) change();
-    for (const char* const name : {"x", "y"}) fork(name, "main");
+    note_rows();
+    fork("x", "main");
+    if (!two_) fork("y", "main");
   }
 
   void step() {
-    switch (random_() % 12) {
+    const auto kind = random_() % 12;
+    switch (two_ && (kind == 4 || kind == 6) ? 0 : kind) {
       case 0:
       case 1:
       case 2:
@@ -53,6 +58,7 @@ class History {
         const auto& [name, used] = *std::next(used_.begin(), random_() % used_.size());
         check_out(name);
         change();
+        note_rows();
         break;
       }
       case 4:
@@ -63,7 +69,9 @@ class History {
       case 6: merge_in_transaction(); break;
       default: {
         check_out(some_branch());
-        merge(some_branch());
+        const std::string source = some_branch();
+        if (merge(source)) know_what(source);
+        note_rows();
       }
     }
   }
@@ -108,6 +116,8 @@ class History {
   void fork(const std::string& name, const std::string& from) {
     run(fmt::format("CREATE BRANCH {} FROM {}", name, from));
     used_[name] = used_[from];
+    known_[name] = known_[from];
+    there_[name] = there_[from];
   }
 
   // A number that no row of the branch ever had: under it SQLite itself would make another row of the old
@@ -123,6 +133,51 @@ class History {
     for (const char* const table : {"p", "c", "more"}) {
       for (const Row& row : connection_->query(fmt::format("SELECT id FROM {}", table)).value())
         used_[branch_][table].insert(row[0].integer());
+    }
+  }
+
+  // --- Where a row is, and where it ever was ---
+
+  using Names = std::set<std::string>;
+  using NamesByTable = std::map<std::string, Names>;
+
+  NamesByTable names() {
+    NamesByTable all;
+    for (const std::string& table : kTraced) {
+      const std::string sql = fmt::format("SELECT substr(a, 1, instr(a, ':')) FROM {}", table);
+      for (const Row& row : connection_->query(sql).value()) all[table].emplace(row[0].text());
+    }
+    return all;
+  }
+  // What is committed.
+  void note_rows() {
+    there_[branch_] = names();
+    for (const auto& [table, all] : there_[branch_]) known_[branch_][table].insert(all.begin(), all.end());
+  }
+  void know_what(const std::string& source) {
+    for (const auto& [table, all] : known_[source]) known_[branch_][table].insert(all.begin(), all.end());
+  }
+  // A row is gone where one side that had it has it no more, and is there else. What was decided is another
+  // matter, but for rows that one side alone ever had.
+  void verify_rows(const NamesByTable& before, const std::string& source, const std::string& what) {
+    if (!two_ || took_sides_) return;
+    const NamesByTable now = names();
+    for (const std::string& table : kTraced) {
+      const auto has = [&](const NamesByTable& names, const std::string& name) {
+        const auto found = names.find(table);
+        return found != names.end() && found->second.contains(name);
+      };
+      Names all = there_[source][table];
+      if (const auto ours = before.find(table); ours != before.end())
+        all.insert(ours->second.begin(), ours->second.end());
+      for (const std::string& name : all) {
+        const bool in_ours = has(before, name);
+        const bool is_known = has(in_ours ? known_[source] : known_[branch_], name);
+        if (decided_ && is_known) continue;
+        const bool was_deleted = is_known && !(in_ours && has(there_[source], name));
+        EXPECT_EQ(has(now, name), !was_deleted)
+            << name << " of " << table << " on " << branch_ << " after " << what;
+      }
     }
   }
 
@@ -217,16 +272,18 @@ class History {
     EXPECT_TRUE(deleted || deleted.error().code() == ErrorCode::kConstraint);
   }
 
-  void merge(const std::string& source) {
-    if (source == branch_) return;
+  bool merge(const std::string& source) {
+    if (source == branch_) return false;
     std::string renumber = one_in(2) ? " RENUMBER" : "";
     const bool decides = decides_ && one_in(3);
     if (decides) renumber += one_in(2) ? " STRATEGY ours" : " STRATEGY theirs";
     const std::string before = rows("SELECT id, a, b FROM p");
+    const NamesByTable names_before = names();
     const auto merged = connection_->exec(fmt::format("MERGE BRANCH {}{}", source, renumber));
     if (merged) {
       ++counts_.clean;
       decided_ = decided_ || decides;
+      took_sides_ = took_sides_ || (decides && !renumber.starts_with(" RENUMBER"));
       for (auto& [table, used] : used_[source]) used_[branch_][table].insert(used.begin(), used.end());
       note_numbers();
     } else {
@@ -234,7 +291,10 @@ class History {
       ++counts_.refused;
       EXPECT_EQ(rows("SELECT id, a, b FROM p"), before);
     }
-    verify(fmt::format("{} into {}{}", source, branch_, renumber));
+    const std::string what = fmt::format("{} into {}{}", source, branch_, renumber);
+    verify(what);
+    if (merged) verify_rows(names_before, source, what);
+    return merged.has_value();
   }
 
   void merge_in_transaction() {
@@ -279,12 +339,17 @@ class History {
   Counts& counts_;
   const bool counter_;
   const bool decides_;  // whether strategies may
+  const bool two_;      // branches, that merge each other: there is always one version in common
   bool decided_ = false;
+  bool took_sides_ = false;  // where two rows met under one number
   std::unique_ptr<io::Directory> disk_ = io::make_memory_directory();
   std::optional<Database> db_;
   std::optional<Connection> connection_;
   std::string branch_;
   std::map<std::string, std::map<std::string, std::set<std::int64_t>>> used_;
+  // By branch: the rows that it has, and all that are, or were, in a version that it contains.
+  std::map<std::string, NamesByTable> there_;
+  std::map<std::string, NamesByTable> known_;
   int names_ = 0;
 };
 
