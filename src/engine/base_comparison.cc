@@ -16,6 +16,7 @@
 #include "diff/row.h"
 #include "engine/connection_state.h"
 #include "engine/content_merge.h"
+#include "engine/doubtful_contents.h"
 #include "engine/event_order.h"
 #include "engine/merge_changes.h"
 #include "engine/number_groups.h"
@@ -225,12 +226,35 @@ Result<Side> decide_base(MergeContext& context, const RowName& row,
   return resolved_base(context, row, std::move(sides));
 }
 
+// Rows that refer to numbers in doubt: which rows the branch's would refer to here is not known, so they can
+// stay as they are, no more. Nor that, where the numbers of main become other rows.
+Status settle_doubtful(MergeContext& context, DoubtfulContents& doubtful, const std::string& table,
+                       std::pair<std::string, std::string> sides) {
+  context.by_content[table];
+  DOSQL_ASSIGN_OR_RETURN(const bool cannot_stay, doubtful.cannot_stay(table));
+  if (context.preference == merge::Preference::kOurs && !cannot_stay) return {};
+  DOSQL_ASSIGN_OR_RETURN(const Side side,
+                         resolved_base(context, {table, json_string(table)}, std::move(sides)));
+  if (side == Side::kUndecided || (side == Side::kOurs && !cannot_stay)) return {};
+  return Error(ErrorCode::kInvalidArgument,
+               fmt::format("the rows of {} {}: they refer to numbers that are other rows on the branch",
+                           table, cannot_stay ? "cannot be merged" : "stay as they are (ours)"))
+      .with_hint("give one branch the rows that the other one has by INSERT, UPDATE and DELETE");
+}
+
 // Rows that only a hidden rowid tells apart, where it does not tell whose it is. False: the table has others.
 Result<bool> merge_contents(ConnectionState& connection, const VersionMerge& what, MergeContext& context,
-                            const std::string& table) {
+                            DoubtfulContents& doubtful, const std::string& table) {
+  if (context.by_content.contains(table)) return true;
   ContentMerge contents(connection, connection.schemas(), table);
   DOSQL_ASSIGN_OR_RETURN(const bool counted, contents.count(what.bases, what.theirs));
   if (!counted) return false;
+  DOSQL_ASSIGN_OR_RETURN(const bool may_be_two, doubtful.may_be_two(table, contents.both_added()));
+  if (may_be_two) {
+    DOSQL_RETURN_IF_ERROR(
+        settle_doubtful(context, doubtful, table, {contents.row_of_ours(), contents.row_of_theirs()}));
+    return true;
+  }
   ContentChanges& changes = context.by_content[table];
   if (!contents.undecided()) {
     changes = contents.merged();
@@ -240,6 +264,29 @@ Result<bool> merge_contents(ConnectionState& connection, const VersionMerge& wha
                                                       {contents.row_of_ours(), contents.row_of_theirs()}));
   if (side == Side::kTheirs) changes = contents.to_theirs();
   return true;
+}
+
+// Of ours, those that have rows.
+Status for_each_table(ConnectionState& connection, const std::function<Status(const std::string&)>& look) {
+  DOSQL_ASSIGN_OR_RETURN(const auto schema, connection.schemas().of(connection.file().point()));
+  for (const TableShape& table : schema->tables) {
+    if (has_events(table)) DOSQL_RETURN_IF_ERROR(look(table.name));
+  }
+  return {};
+}
+
+// Tables whose rows neither rowids nor counts tell apart, since numbers in them are in doubt.
+Status settle_doubtful_tables(ConnectionState& connection, const VersionMerge& what, MergeContext& context,
+                              DoubtfulContents& doubtful) {
+  if (context.noted_merges.empty()) return {};
+  return for_each_table(connection, [&](const std::string& table) -> Status {
+    DOSQL_ASSIGN_OR_RETURN(const bool in_doubt, doubtful.in_doubt(table));
+    if (!in_doubt) return {};
+    ContentMerge contents(connection, connection.schemas(), table);
+    DOSQL_ASSIGN_OR_RETURN(const bool counted, contents.count(what.bases, what.theirs));
+    if (!counted) return settle_doubtful(context, doubtful, table, {"null", "null"});
+    return settle_doubtful(context, doubtful, table, {contents.row_of_ours(), contents.row_of_theirs()});
+  });
 }
 
 // Whether a merge made one of the versions behind `base` on the line of `newest`, or brought `base` there.
@@ -253,22 +300,19 @@ Result<bool> has_merged_since(version::VersionStore& store, const ReadPoint& bas
   return both.ahead > 0;
 }
 
-// Of ours, those that have rows, and have them as the version has them: what the transaction has changed
-// itself is in none.
-Status for_each_table(ConnectionState& connection, const MergeContext& context,
-                      const std::function<Status(const std::string&)>& look) {
-  DOSQL_ASSIGN_OR_RETURN(const auto schema, connection.schemas().of(connection.file().point()));
-  for (const TableShape& table : schema->tables) {
-    const bool is_as_in_version = has_events(table) && !context.own_changes.may_touch(table.name);
-    if (is_as_in_version) DOSQL_RETURN_IF_ERROR(look(table.name));
-  }
-  return {};
+// Those that have their rows as the version has them: what the transaction has changed itself is in none.
+Status for_each_table_as_in_version(ConnectionState& connection, const MergeContext& context,
+                                    const std::function<Status(const std::string&)>& look) {
+  return for_each_table(connection, [&](const std::string& table) -> Status {
+    return context.own_changes.may_touch(table) ? Status() : look(table);
+  });
 }
 
 // A merge behind the base may have given a row that only a hidden rowid tells apart another one, here or
 // there: then the same rowid is no longer the same row. What is picked is counted from a version that need
 // not be on the way here: its row may be here under another rowid, whether or not a merge came in since.
-Status count_moved_rows(ConnectionState& connection, const VersionMerge& what, MergeContext& context) {
+Status count_moved_rows(ConnectionState& connection, const VersionMerge& what, MergeContext& context,
+                        DoubtfulContents& doubtful) {
   version::VersionStore& store = connection.core().store();
   const ReadPoint ours = connection.file().point();
   DOSQL_ASSIGN_OR_RETURN(const bool here, has_merged_since(store, what.bases[0], ours));
@@ -276,12 +320,12 @@ Status count_moved_rows(ConnectionState& connection, const VersionMerge& what, M
   const bool merged = here || there;
   if (!merged && !(what.only_changes && context.identity->may_be_others(what.bases[0], context.our_side)))
     return {};
-  return for_each_table(connection, context, [&](const std::string& table) -> Status {
+  return for_each_table_as_in_version(connection, context, [&](const std::string& table) -> Status {
     ContentMerge contents(connection, connection.schemas(), table);
     DOSQL_ASSIGN_OR_RETURN(const ContentMerge::Meetings meetings,
                            contents.meetings(what.bases[0], what.theirs));
     if (!meetings.is_elsewhere && !(merged && meetings.became_two)) return {};
-    return merge_contents(connection, what, context, table).and_then(ignore_result);
+    return merge_contents(connection, what, context, doubtful, table).and_then(ignore_result);
   });
 }
 
@@ -289,10 +333,12 @@ Status count_moved_rows(ConnectionState& connection, const VersionMerge& what, M
 // stands?
 class BaseComparison {
  public:
-  BaseComparison(ConnectionState& connection, const VersionMerge& what, MergeContext& context)
+  BaseComparison(ConnectionState& connection, const VersionMerge& what, MergeContext& context,
+                 DoubtfulContents& doubtful)
       : connection_(connection),
         what_(what),
         context_(context),
+        doubtful_(doubtful),
         virtual_base_(connection, *context.identity, what.bases, what.theirs, context.our_side),
         own_(connection, context.own_changes, *context.identity, context.our_side) {}
 
@@ -310,7 +356,8 @@ class BaseComparison {
     for (const std::string& table : unsure) {
       // What the transaction has changed itself is in no version.
       if (context_.own_changes.may_touch(table)) continue;
-      DOSQL_RETURN_IF_ERROR(merge_contents(connection_, what_, context_, table).and_then(ignore_result));
+      DOSQL_RETURN_IF_ERROR(
+          merge_contents(connection_, what_, context_, doubtful_, table).and_then(ignore_result));
     }
     for (const auto& [row, all] : opinions) {
       const bool is_clear = agree(all) && !any_conflict(all);
@@ -325,7 +372,7 @@ class BaseComparison {
  private:
   // Tables in which no base says anything of a row that both took away, though one of them has it.
   Status find_elsewhere(std::set<std::string>& tables) {
-    return for_each_table(connection_, context_, [&](const std::string& table) -> Status {
+    return for_each_table_as_in_version(connection_, context_, [&](const std::string& table) -> Status {
       ContentMerge contents(connection_, connection_.schemas(), table);
       for (const ReadPoint& base : what_.bases) {
         DOSQL_ASSIGN_OR_RETURN(const ContentMerge::Meetings meetings, contents.meetings(base, what_.theirs));
@@ -558,6 +605,7 @@ class BaseComparison {
   ConnectionState& connection_;
   const VersionMerge& what_;
   MergeContext& context_;
+  DoubtfulContents& doubtful_;
   VirtualBase virtual_base_;
   OwnNumbers own_;
   std::vector<RowEffects> effects_;
@@ -605,8 +653,10 @@ Result<std::optional<SchemaBases>> find_schema_bases(ConnectionState& connection
 }
 
 Status settle_bases(ConnectionState& connection, const VersionMerge& what, MergeContext& context) {
-  if (what.bases.size() > 1) return BaseComparison(connection, what, context).run();
-  return count_moved_rows(connection, what, context);
+  DoubtfulContents doubtful(connection, what, context);
+  DOSQL_RETURN_IF_ERROR(settle_doubtful_tables(connection, what, context, doubtful));
+  if (what.bases.size() > 1) return BaseComparison(connection, what, context, doubtful).run();
+  return count_moved_rows(connection, what, context, doubtful);
 }
 
 }  // namespace dosql::engine

@@ -33,23 +33,6 @@ void append_number(std::string& text, Number number) {
   text.append(reinterpret_cast<const char*>(&number), sizeof(number));
 }
 
-// The same for rows of the same values only.
-std::string content_of(std::span<const diff::Field> row) {
-  std::string text;
-  for (const diff::Field& value : row) {
-    text += static_cast<char>(value.type);
-    switch (value.type) {
-      case diff::FieldType::kNull: break;
-      case diff::FieldType::kInteger: append_number(text, value.integer); break;
-      case diff::FieldType::kReal: append_number(text, value.real); break;
-      default:
-        append_number(text, value.bytes.size());
-        text.append(reinterpret_cast<const char*>(value.bytes.data()), value.bytes.size());
-    }
-  }
-  return text;
-}
-
 bool is_known_by_hidden_rowid(const TableShape& shape) {
   const bool has_key = shape.kind != TableKind::kRowid || !shape.key.empty() || shape.rowid_column;
   return !has_key &&
@@ -152,6 +135,22 @@ std::set<Lsn> merged_by(version::VersionStore& store, const ReadPoint& commit) {
 
 }  // namespace
 
+std::string content_of(std::span<const diff::Field> row) {
+  std::string text;
+  for (const diff::Field& value : row) {
+    text += static_cast<char>(value.type);
+    switch (value.type) {
+      case diff::FieldType::kNull: break;
+      case diff::FieldType::kInteger: append_number(text, value.integer); break;
+      case diff::FieldType::kReal: append_number(text, value.real); break;
+      default:
+        append_number(text, value.bytes.size());
+        text.append(reinterpret_cast<const char*>(value.bytes.data()), value.bytes.size());
+    }
+  }
+  return text;
+}
+
 std::int64_t ContentMerge::count_in(const Counts& counts, const std::string& content) {
   const auto found = counts.find(content);
   return found == counts.end() ? 0 : found->second.count;
@@ -166,19 +165,19 @@ std::set<std::string> ContentMerge::added(const Counts& counts, const Counts& ot
   return contents;
 }
 
-// False: it is another kind of table.
+// False: it is another kind of table, or ours has it not.
 Result<bool> ContentMerge::look_at_ours() {
   DOSQL_ASSIGN_OR_RETURN(const auto schema, schemas_.of(connection_.file().point()));
   const TableShape* const shape = schema->find(name_);
   const diff::SchemaEntry* const entry = diff::find_table(schema->entries, name_);
-  if (shape == nullptr || entry == nullptr || !is_known_by_hidden_rowid(*shape)) return false;
+  if (shape == nullptr || entry == nullptr) return false;
   definition_ = entry->sql;
   encoding_ = schema->encoding;
   columns_.clear();
   for (const ColumnShape& column : shape->columns) {
     if (column.generated == Generated::kNo) columns_.push_back(column.name);
   }
-  return true;
+  return is_known_by_hidden_rowid(*shape);
 }
 
 Result<ContentMerge::Meetings> ContentMerge::meetings(const ReadPoint& base, const ReadPoint& theirs) {
@@ -253,6 +252,7 @@ ContentMerge::Counts ContentMerge::combine(const Virtual& base, const Counts& ou
   for (auto& [content, counted] : all) {
     const std::int64_t o = count_in(ours, content);
     const std::int64_t t = count_in(theirs, content);
+    if (o > 0 && t > 0) both_added_.push_back(counted.row);
     both_took = both_took || (o < 0 && t < 0);
     if (o == t) {
       counted.count = o;
@@ -335,7 +335,28 @@ Result<ContentMerge::Counts> ContentMerge::difference(const Virtual& before, con
 Result<ContentMerge::Counts> ContentMerge::difference(const ReadPoint& before, const ReadPoint& after,
                                                       Fates* fates) {
   Counts counts;
-  if (before == after || !fits_) return counts;
+  const auto note = [&](std::span<const diff::Field> row, std::int64_t times) {
+    Counted& counted = counts[content_of(row)];
+    if (counted.row.values().empty()) counted.row.assign(row);
+    counted.count += times;
+  };
+  const auto count_change = [&](const merge::KeyedChange& change) -> Status {
+    if (change.in_base) note(change.base, -1);
+    if (change.in_theirs) note(change.theirs, 1);
+    if (change.in_base && change.in_theirs)
+      counts[content_of(change.base)].became = content_of(change.theirs);
+    if (change.in_base && fates != nullptr)
+      (*fates)[change.rowid_base] = {content_of(change.base),
+                                     change.in_theirs ? content_of(change.theirs) : ""};
+    return {};
+  };
+  DOSQL_RETURN_IF_ERROR(for_each_change(before, after, count_change));
+  return counts;
+}
+
+Result<bool> ContentMerge::for_each_change(const ReadPoint& before, const ReadPoint& after,
+                                           const LookAtChange& look) {
+  if (before == after || !fits_) return fits_;
   version::VersionStore& store = connection_.core().store();
   ColumnLines lines(store, schemas_, connection_.db(), {before, after});
   DOSQL_ASSIGN_OR_RETURN(TablePairs tables, lines.pair_tables(before, after));
@@ -349,7 +370,7 @@ Result<ContentMerge::Counts> ContentMerge::difference(const ReadPoint& before, c
   if (fits_) {
     DOSQL_ASSIGN_OR_RETURN(fits_, are_one(lines, *pair, from, to));
   }
-  if (!fits_ || (from == nullptr && to == nullptr)) return counts;
+  if (!fits_ || (from == nullptr && to == nullptr)) return fits_;
   MergedTable table;
   table.name = name_;
   for (std::size_t i = 0; i < (from != nullptr ? from : to)->columns.size(); ++i) {
@@ -360,22 +381,11 @@ Result<ContentMerge::Counts> ContentMerge::difference(const ReadPoint& before, c
     table.changes.theirs.push_back(to != nullptr ? to->columns[i].stored : column.stored);
   }
   DOSQL_ASSIGN_OR_RETURN(merge::KeyedChanges changes, pair->changes(from, to, table));
-  const auto note = [&](std::span<const diff::Field> row, std::int64_t times) {
-    Counted& counted = counts[content_of(row)];
-    if (counted.row.values().empty()) counted.row.assign(row);
-    counted.count += times;
-  };
   merge::KeyedChange change;
   while (true) {
     DOSQL_ASSIGN_OR_RETURN(const bool found, changes.next(change));
-    if (!found) return counts;
-    if (change.in_base) note(change.base, -1);
-    if (change.in_theirs) note(change.theirs, 1);
-    if (change.in_base && change.in_theirs)
-      counts[content_of(change.base)].became = content_of(change.theirs);
-    if (change.in_base && fates != nullptr)
-      (*fates)[change.rowid_base] = {content_of(change.base),
-                                     change.in_theirs ? content_of(change.theirs) : ""};
+    if (!found) return true;
+    DOSQL_RETURN_IF_ERROR(look(change));
   }
 }
 

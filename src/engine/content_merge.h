@@ -14,6 +14,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <set>
 #include <span>
@@ -34,6 +35,9 @@ namespace dosql::engine {
 
 class ConnectionState;
 
+// The same for rows of the same values only.
+std::string content_of(std::span<const diff::Field> row);
+
 class ContentMerge {
  public:
   // `table`: of ours. All must outlive it.
@@ -44,6 +48,14 @@ class ContentMerge {
   // the versions that count. REQUIRES: the connection stands on ours, and has changed no row of the table.
   // Errors: those of reading the versions.
   Result<bool> count(const std::vector<version::ReadPoint>& bases, const version::ReadPoint& theirs);
+
+  // Whether it is such a table in ours.
+  Result<bool> has_hidden_rowids() { return look_at_ours(); }
+  // What became of its rows, by their rowids; `before` is called the base. False: the versions do not declare
+  // it as ours does. REQUIRES: has_hidden_rowids() was asked. Errors: those of `look`, too.
+  using LookAtChange = std::function<Status(const merge::KeyedChange&)>;
+  Result<bool> for_each_change(const version::ReadPoint& before, const version::ReadPoint& after,
+                               const LookAtChange& look);
 
   // What rowids say of rows of `base` that both sides changed.
   struct Meetings {
@@ -56,6 +68,8 @@ class ContentMerge {
   // The rest REQUIRES that count() gave true.
   // Whether counts do not tell what is to be done.
   bool undecided() const { return undecided_; }
+  // Rows that both sides added.
+  const std::vector<RowCopy>& both_added() const { return both_added_; }
   // What makes ours the merged table, or theirs. Rows that come have a positive count.
   const ContentChanges& merged() const { return merged_; }
   const ContentChanges& to_theirs() const { return to_theirs_; }
@@ -112,6 +126,7 @@ class ContentMerge {
   diff::TextEncoding encoding_ = diff::TextEncoding::kUtf8;
   bool fits_ = true;
   bool undecided_ = false;
+  std::vector<RowCopy> both_added_;
   ContentChanges merged_;
   ContentChanges to_theirs_;
 };

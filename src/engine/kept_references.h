@@ -9,7 +9,7 @@
 #include <dosql/result.h>
 
 #include "engine/followed_references.h"
-#include "engine/foreign_key_merge.h"
+#include "engine/foreign_keys.h"
 #include "engine/merge_changes.h"
 #include "engine/merge_context.h"
 #include "engine/schema_merge.h"

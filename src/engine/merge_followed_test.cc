@@ -1,4 +1,5 @@
-// Children whose keys contain the number of a parent, in histories whose merges give parents other numbers.
+// Children whose keys contain the number of a parent, and children without a key, in histories whose merges
+// give parents other numbers.
 // All begin alike, so that one can be taken for another; each change says which one it is.
 
 #include <algorithm>
@@ -43,13 +44,15 @@ class History {
     run(
         fmt::format("PRAGMA foreign_keys = ON; CREATE TABLE orders(id INTEGER PRIMARY KEY, who);"
                     "CREATE TABLE bill(ord INT PRIMARY KEY REFERENCES orders(id), value){};"
-                    "CREATE TABLE line(n INT, ord REFERENCES orders(id), value, PRIMARY KEY(ord, n)){}",
+                    "CREATE TABLE line(n INT, ord REFERENCES orders(id), value, PRIMARY KEY(ord, n)){};"
+                    "CREATE TABLE memo(ord REFERENCES orders(id), n, value)",
                     one_in(2) ? " WITHOUT ROWID" : "", one_in(2) ? " WITHOUT ROWID" : ""));
     insert_order();
     for (const char* const name : {"x", "y"}) {
       run(fmt::format("CREATE BRANCH {} FROM main", name));
       known_[name] = known_["main"];
       used_[name] = used_["main"];
+      used_rowids_[name] = used_rowids_["main"];
     }
   }
 
@@ -86,8 +89,8 @@ class History {
   KnownRows& known() { return known_[branch_]; }
 
   // One that the branch never had: a number that is given again counts as the row that had it.
-  int free_number() {
-    std::set<int>& used = used_[branch_];
+  int free_number(std::map<std::string, std::set<int>>& all_used) {
+    std::set<int>& used = all_used[branch_];
     int number = 1;
     while (used.contains(number)) ++number;
     used.insert(number);
@@ -98,7 +101,7 @@ class History {
 
   void insert_order() {
     const std::string who = fmt::format("w{}", ++names_);
-    const int number = free_number();
+    const int number = free_number(used_);
     run(fmt::format("INSERT INTO orders VALUES({}, '{}')", number, who));
     add("orders " + who);
     if (!one_in(4)) {
@@ -106,12 +109,17 @@ class History {
       add("bill " + who);
     }
     next_line_[who] = 1 + random_() % 2;
-    for (int count = static_cast<int>(random_() % 3); count > 0; --count) insert_line(who);
+    for (int count = static_cast<int>(random_() % 3); count > 0; --count) insert("line", who);
+    for (int count = static_cast<int>(random_() % 3); count > 0; --count) insert("memo", who);
   }
-  void insert_line(const std::string& who) {
+  void insert(const std::string& table, const std::string& who) {
     const std::uint64_t n = next_line_[who]++;
-    run(fmt::format("INSERT INTO line(ord, n, value) SELECT id, {}, 0 FROM orders WHERE who = '{}'", n, who));
-    add(fmt::format("line {} {}", who, n));
+    // SQLite would give the rowid of a row that is gone again.
+    const bool has_key = table != "memo";
+    run(fmt::format("INSERT INTO {}({}ord, n, value) SELECT {}id, {}, 0 FROM orders WHERE who = '{}'", table,
+                    has_key ? "" : "rowid, ", has_key ? "" : fmt::format("{}, ", free_number(used_rowids_)),
+                    n, who));
+    add(fmt::format("{} {} {}", table, who, n));
   }
 
   static std::string word(const std::string& name, int index) {
@@ -122,7 +130,7 @@ class History {
   static std::string where(const std::string& name) {
     const std::string table = word(name, 0);
     std::string text = fmt::format("ord = (SELECT id FROM orders WHERE who = '{}')", word(name, 1));
-    if (table == "line") text += " AND n = " + word(name, 2);
+    if (table != "bill") text += " AND n = " + word(name, 2);
     return text;
   }
 
@@ -133,7 +141,7 @@ class History {
     }
     if (there.empty()) return;
     const std::string& name = there[random_() % there.size()];
-    if (word(name, 0) == "orders") return insert_line(word(name, 1));
+    if (word(name, 0) == "orders") return insert(one_in(4) ? "memo" : "line", word(name, 1));
     Known& row = known()[name];
     row.happened(++events_);
     if (one_in(3)) {
@@ -160,9 +168,14 @@ class History {
       const auto [ours, is_new] = known().emplace(name, theirs);
       if (!is_new) learn(name, ours->second, theirs);
     }
-    used_[branch_].insert(used_[source].begin(), used_[source].end());
-    for (const Row& row : connection_.query("SELECT id FROM orders").value())
-      used_[branch_].insert(static_cast<int>(row[0].integer()));
+    learn_numbers("SELECT id FROM orders", used_, source);
+    learn_numbers("SELECT rowid FROM memo", used_rowids_, source);
+  }
+
+  void learn_numbers(const char* sql, std::map<std::string, std::set<int>>& used, const std::string& source) {
+    used[branch_].insert(used[source].begin(), used[source].end());
+    for (const Row& row : connection_.query(sql).value())
+      used[branch_].insert(static_cast<int>(row[0].integer()));
   }
 
   void learn(const std::string& name, Known& ours, const Known& theirs) {
@@ -186,6 +199,8 @@ class History {
                         "SELECT 'orders ' || who AS name, 0 FROM orders "
                         "UNION ALL SELECT 'bill ' || who, value FROM bill LEFT JOIN orders ON id = ord "
                         "UNION ALL SELECT 'line ' || who || ' ' || n, value FROM line LEFT JOIN orders "
+                        "ON id = ord "
+                        "UNION ALL SELECT 'memo ' || who || ' ' || n, value FROM memo LEFT JOIN orders "
                         "ON id = ord ORDER BY name"),
               expected)
         << branch_;
@@ -198,6 +213,7 @@ class History {
   std::string branch_ = "main";
   std::map<std::string, KnownRows> known_{{"main", {}}};
   std::map<std::string, std::set<int>> used_;
+  std::map<std::string, std::set<int>> used_rowids_;
   std::map<std::string, std::uint64_t> next_line_;
   int events_ = 0;
   int names_ = 0;
