@@ -338,6 +338,7 @@ TEST(MergeRandomSchema, WhateverChangesTheDatabaseStaysWhole) {
       [&](std::mt19937_64& random) {
         History history(random, Numbers::kAll, Numbers::kAll);
         std::string all;
+        bool gives_name_of_dropped = false;
         for (const std::string branch : {"main", "x"}) {
           RandomSchema schema = history.schema();
           history.run("CHECKOUT " + branch);
@@ -350,6 +351,7 @@ TEST(MergeRandomSchema, WhateverChangesTheDatabaseStaysWhole) {
             auto change = schema.alter(branch[0], true);
             if (!history.connection().exec(change.sql)) continue;
             all += change.sql + "; ";
+            if (change.sql.find("; ALTER TABLE ") != std::string::npos) gives_name_of_dropped = true;
             schema.take(std::move(change.tables));
             const std::string sql = schema.any_statement(Numbers::kAll);
             if (history.connection().exec(sql)) all += sql + "; ";
@@ -394,8 +396,10 @@ TEST(MergeRandomSchema, WhateverChangesTheDatabaseStaysWhole) {
           EXPECT_TRUE(!compiles || after.find("error: ") == std::string::npos) << after;
           history.check_integrity(target);
           if (::testing::Test::HasFailure()) return;
-          // What cannot be compiled may be in conflict there.
-          if (!merged->conflicts.empty() || !compiles) continue;
+          // What cannot be compiled may be in conflict there; and where `ours` keeps a column whose name the
+          // branch gave to another one, the commit does not say which of the two it is.
+          const bool unclear = strategy == MergeStrategy::kOurs && gives_name_of_dropped;
+          if (!merged->conflicts.empty() || !compiles || unclear) continue;
           // The branch has nothing that is not merged there: it becomes the same.
           const std::string back = history.copy_of("x");
           EXPECT_EQ(conflicts_text(history.merge(target, back).conflicts), "");
