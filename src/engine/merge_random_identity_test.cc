@@ -243,6 +243,7 @@ class Identities {
     ++outcomes[outcome];
     if (outcome != Outcome::kMerged || !merged->conflicts.empty()) return false;
     EXPECT_EQ(content().text, text_of(expected.merged));
+    EXPECT_EQ(rows_text(connection_, "SELECT sql FROM sqlite_schema WHERE sql LIKE '%dosql%'"), "");
     EXPECT_EQ(rows_text(connection_, "PRAGMA integrity_check"), "ok");
     target.model = std::move(expected.merged);
     for (const auto& [theirs, ours] : expected.became) rename_column(source, theirs, ours);
@@ -339,6 +340,16 @@ class Identities {
     for (auto& [key, row] : table.rows) row.erase(column);
   }
 
+  void give_name_of_dropped(Author& author, ModelTable& table) {
+    if (table.columns.size() < 2) return;
+    const int gone = any(table.columns).first;
+    const std::string name = table.columns[gone];
+    drop_column(author, table, gone);
+    std::string& renamed = any(table.columns).second;
+    run(author, fmt::format("ALTER TABLE {} RENAME COLUMN {} TO {}", table.name, renamed, name));
+    renamed = name;
+  }
+
   // With a third name for a while; now and then in one transaction.
   void exchange_tables(Author& author, ModelTable& one, ModelTable& other) {
     const bool at_once = below(3) == 0;
@@ -357,7 +368,7 @@ class Identities {
     const bool has_columns = !table.columns.empty();
     const bool has_rows = !table.rows.empty();
     const auto column = [&, &of = table] { return any(of.columns).first; };
-    switch (below(12)) {
+    switch (below(13)) {
       case 0:
       case 1:
         last_key_ += 2;
@@ -412,6 +423,7 @@ class Identities {
         if (&other != &table) exchange_tables(author, table, other);
         return;
       }
+      case 10: return give_name_of_dropped(author, table);
       default:
         if (has_columns && has_rows) set(author, number, any(table.rows).first, column());
     }

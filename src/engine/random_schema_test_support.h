@@ -79,7 +79,7 @@ class RandomSchema {
     const std::size_t which = below(tables_.size());
     RandomTable& table = change.tables[which];
     const std::string name = fmt::format("{}{}", mark, ++altered_);
-    switch (below(may_take_away ? 8 : 4)) {
+    switch (below(may_take_away ? 11 : 4)) {
       case 0: {
         constexpr const char* kColumns[] = {"INT DEFAULT 7", "TEXT NOT NULL DEFAULT 'd'", "REAL DEFAULT 1",
                                             ""};
@@ -117,12 +117,28 @@ class RandomSchema {
         change.sql = fmt::format("ALTER TABLE {} RENAME TO {}", table.name, name);
         table.name = name;
         break;
+      case 7: give_name_of_dropped(table, change.sql); break;
+      case 8:
+        change.sql = fmt::format("CREATE VIEW {} AS SELECT {}, {} AS other FROM {}", name, any_column(table),
+                                 any_column(table), table.name);
+        break;
+      case 9:
+        change.sql =
+            fmt::format("CREATE TRIGGER {} AFTER INSERT ON {} BEGIN UPDATE {} SET {} = {} WHERE 0; END", name,
+                        any_name(), table.name, any_column(table), any_column(table));
+        break;
       default:
         change.sql = fmt::format(
             "DROP VIEW IF EXISTS v_t{}; DROP TRIGGER IF EXISTS tr_t{}; DROP INDEX IF EXISTS t{}_c0", which,
             below(3), below(3));
     }
     return change;
+  }
+  // A view that SQLite makes, but mostly cannot compile: both tables may have the column.
+  std::string broken_view(char mark) {
+    const RandomTable& table = tables_[below(tables_.size())];
+    return fmt::format("CREATE VIEW broken_{}{} AS SELECT {}, q.{} FROM {} AS p JOIN {} AS q ON 1", mark,
+                       ++altered_, any_column(table), any_column(table), table.name, any_name());
   }
   // Of an alteration that was done.
   void take(std::vector<RandomTable> tables) { tables_ = std::move(tables); }
@@ -158,6 +174,23 @@ class RandomSchema {
 
   std::uint64_t below(std::uint64_t bound) { return random_() % bound; }
   bool sometimes(std::uint64_t one_in) { return below(one_in) == 0; }
+
+  const std::string& any_name() { return tables_[below(tables_.size())].name; }
+  const std::string& any_column(const RandomTable& table) {
+    return table.columns[below(table.columns.size())].name;
+  }
+
+  // Of two of its columns one goes, and the other one gets its name.
+  void give_name_of_dropped(RandomTable& table, std::string& sql) {
+    if (table.columns.size() < 2) return;
+    const std::size_t gone = below(table.columns.size());
+    const std::string name = table.columns[gone].name;
+    sql = fmt::format("ALTER TABLE {} DROP COLUMN {}", table.name, name);
+    table.columns.erase(table.columns.begin() + static_cast<std::ptrdiff_t>(gone));
+    RandomColumn& column = table.columns[below(table.columns.size())];
+    sql += fmt::format("; ALTER TABLE {} RENAME COLUMN {} TO {}", table.name, column.name, name);
+    column.name = name;
+  }
 
   void add_table() {
     RandomTable table;

@@ -153,10 +153,11 @@ class Finder {
     }
     DOSQL_ASSIGN_OR_RETURN(const std::vector<RenamedEntry> objects, renamed_entries(old_schema, changes));
     for (const RenamedEntry& object : objects) {
-      const bool same = !object.lost && std::ranges::any_of(new_schema.entries, [&](const SchemaEntry& entry) {
-        return is_object(entry) && name_of(entry) == name_of(object) &&
-               sql::same_definition(entry.sql, object.sql);
-      });
+      const bool same =
+          !object.lost && std::ranges::any_of(new_schema.entries, [&](const SchemaEntry& entry) {
+            return is_object(entry) && name_of(entry) == name_of(object) &&
+                   sql::same_definition(entry.sql, object.sql);
+          });
       if (same) comparison.same_objects.insert(name_of(object));
     }
     return comparison;
