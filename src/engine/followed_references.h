@@ -42,6 +42,9 @@ class FollowedReferences {
   // By the numbers of ours: what base refers to, and what theirs left as it is; the rest is in
   // RowPair::anew. What cannot be told stays as it is. REQUIRES: row.base.
   Status follow(RowPair& row);
+  // Whether theirs has it otherwise than base only in that it refers to the same rows by the numbers that
+  // theirs gives them. REQUIRES: row.base.
+  Result<bool> only_follows(const RowPair& row);
 
   // Rows that are known by keys which hold such numbers: what theirs did to them is done to the rows of ours
   // which they are (Brought::instead), and keys of new ones of theirs follow. Where that cannot be told, what
