@@ -110,7 +110,7 @@ class MeetingRows {
     if (!traces_.is_noted(number) && !(is_new && context_.only_changes)) return {};
     const Numbers numbers = traces_.numbers_with(number);
     DOSQL_ASSIGN_OR_RETURN(const bool changed, traces_.ours_has_changed(numbers));
-    if (!changed) return {};
+    if (!changed) return look_for_taken(change, numbers);
     const bool by_itself = apart_ == Apart::kNever || (apart_ == Apart::kIfReplaced && rebased != nullptr);
     if (numbers.size() == 1 || by_itself) {
       const bool decided = rebased != nullptr && rebased->takes_theirs;
@@ -127,6 +127,15 @@ class MeetingRows {
     }
     if (change.in_base) group.base.emplace(number, change.base);
     if (change.in_theirs) group.theirs.emplace(number, change.theirs);
+    return {};
+  }
+
+  // Ours gets the numbers of theirs.
+  Status look_for_taken(const KeyedChange& change, const Numbers& numbers) {
+    if (apart_ != Apart::kIfReplaced || !change.in_base || !change.in_theirs) return {};
+    const Number number = change.rowid_base;
+    DOSQL_ASSIGN_OR_RETURN(const Counterpart theirs, traces_.find_in_theirs(number, numbers));
+    if (theirs.sure && theirs.number != std::optional(number)) kept_.add_taken(table_, number, theirs.number);
     return {};
   }
 
@@ -567,7 +576,7 @@ Status find_brought(MergeContext& context, const MergeSource& source, VersionPai
                                       found->second, references, kept)
                               .find(RebasedChanges(context, task.merged, std::move(all))));
   }
-  return kept.follow();
+  return kept.follow(theirs);
 }
 
 }  // namespace dosql::engine

@@ -234,6 +234,18 @@ Status FollowedReferences::follow(RowPair& row) {
   return {};
 }
 
+Result<bool> FollowedReferences::refers_to_moved(std::span<const Field> row) {
+  bool moved = false;
+  for (const auto& [column, parents] : columns_) {
+    if (row[column].type != FieldType::kInteger) continue;
+    DOSQL_ASSIGN_OR_RETURN(const auto number, in_ours(parents, row[column].integer));
+    const bool stays = number == std::optional(row[column].integer);
+    if (!stays && is_in_key(column)) return false;
+    moved = moved || (!stays && number);
+  }
+  return moved;
+}
+
 Result<bool> FollowedReferences::only_follows(const RowPair& row) {
   if (!row.theirs) return false;
   const std::span<const Field> base = row.base->values();

@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,9 @@ class FollowedReferences {
   // Whether a row to which a key refers may have another number.
   bool in_key() const;
   bool contains(std::uint32_t column) const { return columns_.contains(column); }
+  bool empty() const { return columns_.empty(); }
+  // Whether a row of base refers, but in its key, to one that ours has under another number for sure.
+  Result<bool> refers_to_moved(std::span<const diff::Field> row);
   // Be it by way of other tables.
   bool refers_to(std::uint32_t column, const MergedTable& parent) const;
 
