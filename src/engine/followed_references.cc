@@ -258,6 +258,9 @@ Result<bool> FollowedReferences::only_follows(const RowPair& row) {
       const NumberTraces::Numbers numbers = parent->traces.numbers_with(base[i].integer);
       DOSQL_ASSIGN_OR_RETURN(const VersionRows::Found in_base, parent->traces.find(source_.base, numbers[0]));
       if (!in_base.row) return false;
+      // Else theirs' numbers are taken.
+      DOSQL_ASSIGN_OR_RETURN(const bool changed, parent->traces.ours_has_changed(numbers));
+      if (!changed) return false;
       DOSQL_ASSIGN_OR_RETURN(const Counterpart there, parent->traces.find_in_theirs(numbers[0], numbers));
       const bool is_it = there.number && there.sure && theirs[i].type == FieldType::kInteger &&
                          *there.number == theirs[i].integer;
