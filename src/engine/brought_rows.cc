@@ -110,7 +110,7 @@ class MeetingRows {
     if (!traces_.is_noted(number) && !(is_new && context_.only_changes)) return {};
     const Numbers numbers = traces_.numbers_with(number);
     DOSQL_ASSIGN_OR_RETURN(const bool changed, traces_.ours_has_changed(numbers));
-    if (!changed) return {};
+    if (!changed) return look_for_taken(change, numbers);
     const bool by_itself = apart_ == Apart::kNever || (apart_ == Apart::kIfReplaced && rebased != nullptr);
     if (numbers.size() == 1 || by_itself) {
       const bool decided = rebased != nullptr && rebased->takes_theirs;
@@ -127,6 +127,15 @@ class MeetingRows {
     }
     if (change.in_base) group.base.emplace(number, change.base);
     if (change.in_theirs) group.theirs.emplace(number, change.theirs);
+    return {};
+  }
+
+  // Ours gets the numbers of theirs.
+  Status look_for_taken(const KeyedChange& change, const Numbers& numbers) {
+    if (apart_ != Apart::kIfReplaced || !change.in_base || !change.in_theirs) return {};
+    const Number number = change.rowid_base;
+    DOSQL_ASSIGN_OR_RETURN(const Counterpart theirs, traces_.find_in_theirs(number, numbers));
+    if (theirs.sure && theirs.number != std::optional(number)) kept_.add_taken(table_, number, theirs.number);
     return {};
   }
 
@@ -286,8 +295,8 @@ class MeetingRows {
 
   // --- Numbers to which something refers ---
 
-  // Where theirs has a row of base under another number, or another one has in theirs the number that ours
-  // gives a row of base, no change by itself says what became of a row.
+  // Where theirs has a row of base under another number, or another row under its number, be it the one that
+  // ours gives it, no change by itself says what became of a row.
   Status settle_referred(Group& group) {
     DOSQL_RETURN_IF_ERROR(find_ours(group));
     bool is_replaced = false;
@@ -316,8 +325,8 @@ class MeetingRows {
       if (moved && !is_replaced) {
         DOSQL_ASSIGN_OR_RETURN(is_replaced, has_another(*ours.number));
       }
-      is_replaced = is_replaced || (theirs.number && *theirs.number != number);
       const bool is_other = group.theirs.contains(number) && theirs.number != std::optional(number);
+      is_replaced = is_replaced || is_other || (theirs.number && *theirs.number != number);
       if (is_other && is_clear) {
         DOSQL_ASSIGN_OR_RETURN(is_clear, kept_.can_be_found(table_, number));
       }
@@ -473,7 +482,11 @@ class MeetingRows {
     const RowCopy* const now = theirs ? &group.theirs.at(*theirs) : nullptr;
     if (theirs && ours.number && *theirs != *ours.number) brought_.elsewhere[*theirs] = *ours.number;
     if (!ours.number && now == nullptr) return {};
-    if (now != nullptr && has_content(before.values(), *now)) return {};
+    if (now != nullptr) {
+      DOSQL_ASSIGN_OR_RETURN(const bool stays,
+                             references_.only_follows({.base = before, .theirs = with_number(*now, number)}));
+      if (stays) return {};
+    }
     Number address = ours.number.value_or(number);
     // One that ours deleted would be another row there, or meet one.
     const bool is_taken =
@@ -488,11 +501,13 @@ class MeetingRows {
       context_.doubts[table_.name].ours.add(address);
       context_.doubts[table_.name].strangers.add(address);
     }
-    RowPair& pair = changed.emplace_back();
+    RowPair pair;
     pair.base = with_number(before, address);
     if (now != nullptr) pair.theirs = with_number(*now, address);
     pair.rowid_base = pair.rowid_theirs = address;
-    return references_.follow(pair);
+    DOSQL_RETURN_IF_ERROR(references_.follow(pair));
+    changed.push_back(std::move(pair));
+    return {};
   }
 
   bool has_content(std::span<const diff::Field> a, const RowCopy& b) const {
@@ -561,7 +576,7 @@ Status find_brought(MergeContext& context, const MergeSource& source, VersionPai
                                       found->second, references, kept)
                               .find(RebasedChanges(context, task.merged, std::move(all))));
   }
-  return kept.follow();
+  return kept.follow(theirs);
 }
 
 }  // namespace dosql::engine

@@ -234,6 +234,42 @@ Status FollowedReferences::follow(RowPair& row) {
   return {};
 }
 
+Result<bool> FollowedReferences::refers_to_moved(std::span<const Field> row) {
+  bool moved = false;
+  for (const auto& [column, parents] : columns_) {
+    if (row[column].type != FieldType::kInteger) continue;
+    DOSQL_ASSIGN_OR_RETURN(const auto number, in_ours(parents, row[column].integer));
+    const bool stays = number == std::optional(row[column].integer);
+    if (!stays && is_in_key(column)) return false;
+    moved = moved || (!stays && number);
+  }
+  return moved;
+}
+
+Result<bool> FollowedReferences::only_follows(const RowPair& row) {
+  if (!row.theirs) return false;
+  const std::span<const Field> base = row.base->values();
+  const std::span<const Field> theirs = row.theirs->values();
+  for (std::uint32_t i = 0; i < base.size(); ++i) {
+    if (diff::same_value(base[i], theirs[i])) continue;
+    const auto parents = columns_.find(i);
+    if (parents == columns_.end() || base[i].type != FieldType::kInteger) return false;
+    for (Parent* const parent : parents->second) {
+      const NumberTraces::Numbers numbers = parent->traces.numbers_with(base[i].integer);
+      DOSQL_ASSIGN_OR_RETURN(const VersionRows::Found in_base, parent->traces.find(source_.base, numbers[0]));
+      if (!in_base.row) return false;
+      // Else theirs' numbers are taken.
+      DOSQL_ASSIGN_OR_RETURN(const bool changed, parent->traces.ours_has_changed(numbers));
+      if (!changed) return false;
+      DOSQL_ASSIGN_OR_RETURN(const Counterpart there, parent->traces.find_in_theirs(numbers[0], numbers));
+      const bool is_it = there.number && there.sure && theirs[i].type == FieldType::kInteger &&
+                         *there.number == theirs[i].integer;
+      if (!is_it) return false;
+    }
+  }
+  return true;
+}
+
 // --- Keys ---
 
 Status FollowedReferences::find_keys(VersionPair& theirs, const TableTask& task) {

@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -36,12 +37,18 @@ class FollowedReferences {
   // Whether a row to which a key refers may have another number.
   bool in_key() const;
   bool contains(std::uint32_t column) const { return columns_.contains(column); }
+  bool empty() const { return columns_.empty(); }
+  // Whether a row of base refers, but in its key, to one that ours has under another number for sure.
+  Result<bool> refers_to_moved(std::span<const diff::Field> row);
   // Be it by way of other tables.
   bool refers_to(std::uint32_t column, const MergedTable& parent) const;
 
   // By the numbers of ours: what base refers to, and what theirs left as it is; the rest is in
   // RowPair::anew. What cannot be told stays as it is. REQUIRES: row.base.
   Status follow(RowPair& row);
+  // Whether theirs has it otherwise than base only in that it refers to the same rows by the numbers that
+  // theirs gives them. REQUIRES: row.base.
+  Result<bool> only_follows(const RowPair& row);
 
   // Rows that are known by keys which hold such numbers: what theirs did to them is done to the rows of ours
   // which they are (Brought::instead), and keys of new ones of theirs follow. Where that cannot be told, what
