@@ -256,9 +256,11 @@ Result<bool> DoubtfulContents::in_doubt_of_several(const std::string& table, Con
   DOSQL_ASSIGN_OR_RETURN(const bool refers, ours_refers_so(table, references));
   if (refers) return true;
   for (const ReadPoint& base : what_.bases) {
-    DOSQL_ASSIGN_OR_RETURN(const std::optional<Changes> theirs,
-                           changes_since(contents, base, what_.theirs, references));
-    if (theirs && (theirs->touched || !theirs->came.empty())) return true;
+    for (const ReadPoint& side : {what_.theirs, context_.our_side.point}) {
+      DOSQL_ASSIGN_OR_RETURN(const std::optional<Changes> changes,
+                             changes_since(contents, base, side, references));
+      if (changes && (changes->touched || !changes->came.empty())) return true;
+    }
   }
   return false;
 }
