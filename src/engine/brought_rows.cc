@@ -469,10 +469,14 @@ class MeetingRows {
   }
 
   Result<Counterpart> find_base_in_ours(const Group& group, Number number, const RowCopy& row) {
+    DOSQL_ASSIGN_OR_RETURN(const Counterpart found,
+                           traces_.find_in_ours(base_, number, numbers_from(group, number)));
+    if (!found.number || found.sure) return found;
+    // Where it cannot be told, what is just as it was is the row.
     const auto here = group.ours.find(number);
-    if (here != group.ours.end() && merge::same_row(here->second.row.values(), row.values()))
-      return Counterpart{.number = number};
-    return traces_.find_in_ours(base_, number, numbers_from(group, number));
+    const bool is_as_in_base =
+        here != group.ours.end() && merge::same_row(here->second.row.values(), row.values());
+    return is_as_in_base ? Counterpart{.number = number} : found;
   }
 
   // What theirs did to a row of base, under the number that ours gives it.

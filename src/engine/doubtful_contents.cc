@@ -162,18 +162,19 @@ Result<bool> DoubtfulContents::find_clear(const TableShape& parent, std::int64_t
   const MergedTable table = table_of(parent);
   const RowAddress row{.rowid = number};
   RowIdentity& identity = *context_.identity;
-  const auto has = [&](const ReadPoint& version) -> Result<bool> {
-    DOSQL_ASSIGN_OR_RETURN(const VersionRows::Found found, identity.rows().find(version, table, row));
-    return found.known && found.row.has_value();
-  };
-  DOSQL_ASSIGN_OR_RETURN(const bool ours, has(context_.our_side.point));
-  DOSQL_ASSIGN_OR_RETURN(const bool theirs, has(what_.theirs));
-  if (!ours || !theirs) return false;
-  DOSQL_ASSIGN_OR_RETURN(SameRow same, identity.compare(table, row, what_.theirs, row, context_.our_side));
+  const auto find = [&](const ReadPoint& version) { return identity.rows().find(version, table, row); };
+  DOSQL_ASSIGN_OR_RETURN(const VersionRows::Found ours, find(context_.our_side.point));
+  DOSQL_ASSIGN_OR_RETURN(const VersionRows::Found theirs, find(what_.theirs));
+  if (!ours.row || !theirs.known) return false;
+  SameRow same = SameRow::kYes;
+  if (theirs.row) {
+    DOSQL_ASSIGN_OR_RETURN(same, identity.compare(table, row, what_.theirs, row, context_.our_side));
+  }
   for (const ReadPoint& base : what_.bases) {
     if (same != SameRow::kYes) return false;
-    DOSQL_ASSIGN_OR_RETURN(const VersionRows::Found in_base, identity.rows().find(base, table, row));
-    if (!in_base.known) return false;
+    DOSQL_ASSIGN_OR_RETURN(const VersionRows::Found in_base, find(base));
+    // What neither base nor theirs has may be there under another number.
+    if (!in_base.known || (!in_base.row && !theirs.row)) return false;
     if (!in_base.row) continue;
     DOSQL_ASSIGN_OR_RETURN(same, identity.compare(table, row, base, row, context_.our_side));
   }
@@ -256,9 +257,11 @@ Result<bool> DoubtfulContents::in_doubt_of_several(const std::string& table, Con
   DOSQL_ASSIGN_OR_RETURN(const bool refers, ours_refers_so(table, references));
   if (refers) return true;
   for (const ReadPoint& base : what_.bases) {
-    DOSQL_ASSIGN_OR_RETURN(const std::optional<Changes> theirs,
-                           changes_since(contents, base, what_.theirs, references));
-    if (theirs && (theirs->touched || !theirs->came.empty())) return true;
+    for (const ReadPoint& side : {what_.theirs, context_.our_side.point}) {
+      DOSQL_ASSIGN_OR_RETURN(const std::optional<Changes> changes,
+                             changes_since(contents, base, side, references));
+      if (changes && (changes->touched || !changes->came.empty())) return true;
+    }
   }
   return false;
 }

@@ -65,7 +65,7 @@ class DoubtfulContents {
   bool is_noted(const References& references) const;
 
   Result<bool> refers_to_doubtful(const References& references, std::span<const diff::Field> row);
-  // Whether all versions that have the number have one row under it, and those that count have it.
+  // Whether what ours has under the number is what base and theirs have, or what theirs deleted of base.
   Result<bool> is_clear(const TableShape& parent, std::int64_t number);
   Result<bool> find_clear(const TableShape& parent, std::int64_t number);
   Result<bool> stays_there(const TableShape& parent, std::int64_t number);
