@@ -225,7 +225,7 @@ TEST_F(FastForwardTest, TheApiTellsTheSame) {
 
 TEST_F(FastForwardTest, Parameters) {
   Statement merge = conn.prepare("MERGE BRANCH :b STRATEGY :s MESSAGE :m").value();
-  EXPECT_EQ(merge.column_count(), 7);
+  EXPECT_EQ(merge.column_count(), 8);
   EXPECT_EQ(merge.column_name(0), "outcome");
   DOSQL_ASSERT_OK(merge.bind(":b", "x"));
   DOSQL_ASSERT_OK(merge.bind(":s", "best"));
