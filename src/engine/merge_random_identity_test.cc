@@ -578,7 +578,7 @@ TEST(MergeIdentity, AColumnThatIsPickedFromElsewhereIsAnotherOne) {
 
 TEST(MergeRandomIdentity, ValuesFollowTheirColumnAndRowsTheirTable) {
   std::map<Outcome, int> outcomes;
-  testing::for_random_rounds(45, 60 * 45, [&](std::mt19937_64& random) {
+  testing::for_random_rounds(120, 60 * 45, [&](std::mt19937_64& random) {
     Identities identities(random);
     for (bool goes_on = true; goes_on && !::testing::Test::HasFailure();) {
       identities.evolve(identities.main);
