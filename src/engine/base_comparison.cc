@@ -230,7 +230,7 @@ Result<Side> decide_base(MergeContext& context, const RowName& row,
 // stay as they are, no more. Nor that, where the numbers of main become other rows.
 Status settle_doubtful(MergeContext& context, DoubtfulContents& doubtful, const std::string& table,
                        std::pair<std::string, std::string> sides) {
-  context.by_content[table];
+  context.by_content.try_emplace(table);  // nothing happens to its rows
   DOSQL_ASSIGN_OR_RETURN(const bool cannot_stay, doubtful.cannot_stay(table));
   if (context.preference == merge::Preference::kOurs && !cannot_stay) return {};
   DOSQL_ASSIGN_OR_RETURN(const Side side,

@@ -35,8 +35,7 @@ void append_number(std::string& text, Number number) {
 
 bool is_known_by_hidden_rowid(const TableShape& shape) {
   const bool has_key = shape.kind != TableKind::kRowid || !shape.key.empty() || shape.rowid_column;
-  return !has_key &&
-         !(shape.find_column("rowid") && shape.find_column("_rowid_") && shape.find_column("oid"));
+  return !has_key && !shape.rowid_name().empty();
 }
 
 // Rows that come and rows that go, as a diff gives them. A row that became another one keeps its rowid.
@@ -166,7 +165,7 @@ std::set<std::string> ContentMerge::added(const Counts& counts, const Counts& ot
 }
 
 // False: it is another kind of table, or ours has it not.
-Result<bool> ContentMerge::look_at_ours() {
+Result<bool> ContentMerge::has_hidden_rowids() {
   DOSQL_ASSIGN_OR_RETURN(const auto schema, schemas_.of(connection_.file().point()));
   const TableShape* const shape = schema->find(name_);
   const diff::SchemaEntry* const entry = diff::find_table(schema->entries, name_);
@@ -182,7 +181,7 @@ Result<bool> ContentMerge::look_at_ours() {
 
 Result<ContentMerge::Meetings> ContentMerge::meetings(const ReadPoint& base, const ReadPoint& theirs) {
   Meetings found;
-  DOSQL_ASSIGN_OR_RETURN(const bool is_one, look_at_ours());
+  DOSQL_ASSIGN_OR_RETURN(const bool is_one, has_hidden_rowids());
   if (!is_one) return found;
   Fates here;
   Fates there;
@@ -205,7 +204,7 @@ Result<ContentMerge::Meetings> ContentMerge::meetings(const ReadPoint& base, con
 
 Result<bool> ContentMerge::count(const Points& bases, const ReadPoint& theirs) {
   const ReadPoint ours = connection_.file().point();
-  DOSQL_ASSIGN_OR_RETURN(const bool is_one, look_at_ours());
+  DOSQL_ASSIGN_OR_RETURN(const bool is_one, has_hidden_rowids());
   if (!is_one) return false;
   DOSQL_ASSIGN_OR_RETURN(const Virtual base, merge_points(bases));
   DOSQL_ASSIGN_OR_RETURN(const Counts our_changes, difference(base, ours));
@@ -356,6 +355,7 @@ Result<ContentMerge::Counts> ContentMerge::difference(const ReadPoint& before, c
 
 Result<bool> ContentMerge::for_each_change(const ReadPoint& before, const ReadPoint& after,
                                            const LookAtChange& look) {
+  if (definition_.empty()) DOSQL_RETURN_IF_ERROR(has_hidden_rowids().and_then(ignore_result));
   if (before == after || !fits_) return fits_;
   version::VersionStore& store = connection_.core().store();
   ColumnLines lines(store, schemas_, connection_.db(), {before, after});

@@ -49,10 +49,10 @@ class ContentMerge {
   // Errors: those of reading the versions.
   Result<bool> count(const std::vector<version::ReadPoint>& bases, const version::ReadPoint& theirs);
 
-  // Whether it is such a table in ours.
-  Result<bool> has_hidden_rowids() { return look_at_ours(); }
+  // Whether it is such a table in ours. Errors: as above.
+  Result<bool> has_hidden_rowids();
   // What became of its rows, by their rowids; `before` is called the base. False: the versions do not declare
-  // it as ours does. REQUIRES: has_hidden_rowids() was asked. Errors: those of `look`, too.
+  // it as ours does. Errors: as above, and those of `look`.
   using LookAtChange = std::function<Status(const merge::KeyedChange&)>;
   Result<bool> for_each_change(const version::ReadPoint& before, const version::ReadPoint& after,
                                const LookAtChange& look);
@@ -108,7 +108,6 @@ class ContentMerge {
   Result<Counts> difference(const version::ReadPoint& before, const version::ReadPoint& after,
                             Fates* fates = nullptr);
   Result<Counts> difference(const Virtual& before, const version::ReadPoint& after);
-  Result<bool> look_at_ours();
   Result<bool> is_declared_so(const TableShape* shape, const VersionSchema& schema);
   Counts combine(const Virtual& base, const Counts& ours, const Counts& theirs);
   // Whether a commit behind one of `common` brought rows of the table to the sides.

@@ -27,10 +27,8 @@ using Look = std::function<Result<bool>(std::int64_t rowid, std::span<const diff
 
 // Until one looks right; whether one does. Of its columns all that are not generated.
 Result<bool> any_row(ConnectionState& connection, const TableShape& table, const Look& look) {
-  const char* const names[] = {"rowid", "_rowid_", "oid"};
-  const auto* const rowid =
-      std::ranges::find_if(names, [&](const char* name) { return !table.find_column(name); });
-  std::string text = rowid == std::end(names) ? "0" : *rowid;
+  const std::string rowid = table.rowid_name();
+  std::string text = rowid.empty() ? "0" : sql::quoted(rowid);
   for (const ColumnShape& column : table.columns) {
     if (column.generated == Generated::kNo) text += ", " + sql::quoted(column.name);
   }
@@ -309,7 +307,6 @@ Result<bool> DoubtfulContents::only_theirs_gave_numbers(const ReadPoint& base, c
     if (moved == moved_.end()) continue;
     if (in_ours_.contains(parent)) return false;
     ContentMerge rows(connection_, connection_.schemas(), parent);
-    DOSQL_RETURN_IF_ERROR(rows.has_hidden_rowids().and_then(ignore_result));
     bool changed = false;
     const auto look = [&](const merge::KeyedChange& change) -> Status {
       changed = changed || moved->second.contains(change.in_base ? change.rowid_base : change.rowid_theirs);

@@ -114,11 +114,8 @@ std::optional<MergedTable> table_in_base(const TableTask& task) {
   };
   if (std::ranges::any_of(table.key, is_missing)) return std::nullopt;
   if (task.base->kind == TableKind::kWithoutRowid) return table;
-  const char* const names[] = {"rowid", "_rowid_", "oid"};
-  const auto* const name =
-      std::ranges::find_if(names, [&](const char* one) { return !task.base->find_column(one); });
-  if (name == std::end(names)) return std::nullopt;
-  table.rowid_name = *name;
+  table.rowid_name = task.base->rowid_name();
+  if (table.rowid_name.empty()) return std::nullopt;
   return table;
 }
 

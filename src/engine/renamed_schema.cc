@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "diff/schema.h"
+#include "engine/sqlite_value.h"
 #include "sql/lexer.h"
 #include "sql/stored_definition.h"
 
@@ -138,15 +139,9 @@ class Scratch {
       return 0;
     };
     const std::string sql = fmt::format(
-        "SELECT 1 FROM sqlite_schema WHERE type <> 'trigger' AND lower(name) = lower({})", quoted_text(name));
+        "SELECT 1 FROM sqlite_schema WHERE type <> 'trigger' AND lower(name) = lower({})", literal(name));
     sqlite3_exec(db_.get(), sql.c_str(), take, &found, nullptr);
     return found;
-  }
-
-  static std::string quoted_text(const std::string& text) {
-    std::string all = "'";
-    for (const char c : text) all += c == '\'' ? std::string("''") : std::string(1, c);
-    return all + "'";
   }
 
   static std::string rename_table(const std::string& from, const std::string& to) {

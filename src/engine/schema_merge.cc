@@ -30,15 +30,6 @@ std::string sql_json(const std::string& sql) { return sql.empty() ? "null" : jso
 // What is not a column of the rows: what the table computes.
 bool has_value(const ColumnShape& column) { return column.generated == Generated::kNo && !column.hidden; }
 
-std::string free_rowid_name(const TableShape& table) {
-  if (table.kind == TableKind::kWithoutRowid) return {};
-  if (table.rowid_column) return table.columns[*table.rowid_column].name;
-  for (const char* const name : {"rowid", "_rowid_", "oid"}) {
-    if (!table.find_column(name)) return name;
-  }
-  return {};
-}
-
 // Whether rows of the one are none of the other, however alike they look: there is no column in common, or
 // nothing by which a row of the one could be found in the other.
 bool is_another(const TableShape& base, const ColumnMatches& matches, const TableShape& now) {
@@ -474,8 +465,8 @@ Status SchemaMerge::replace_table(const Trio& trio, MergedSchema& merged) {
     to += comma + quoted(new_name);
   }
   // Rows without another key keep their rowids.
-  const std::string our_rowid = free_rowid_name(*trio.ours);
-  const std::string their_rowid = free_rowid_name(*trio.theirs);
+  const std::string our_rowid = trio.ours->rowid_name();
+  const std::string their_rowid = trio.theirs->rowid_name();
   if (!our_rowid.empty() && !their_rowid.empty() && !trio.ours->rowid_column && !trio.theirs->rowid_column) {
     from += (from.empty() ? "" : ", ") + quoted(our_rowid);
     to += (to.empty() ? "" : ", ") + quoted(their_rowid);
@@ -668,8 +659,7 @@ TableTask SchemaMerge::task_of(const Trio& trio, const Alteration& alteration) c
       if (places[part.column]) table.key.push_back({*places[part.column], part.collation});
     }
   }
-  table.rowid_name =
-      table.rowid_column ? table.columns[*table.rowid_column].name : free_rowid_name(*trio.ours);
+  table.rowid_name = table.rowid_column ? table.columns[*table.rowid_column].name : trio.ours->rowid_name();
   return task;
 }
 

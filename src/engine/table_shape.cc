@@ -96,6 +96,15 @@ void keep_newest(std::vector<T>& all, std::size_t most) {
 
 }  // namespace
 
+std::string TableShape::rowid_name() const {
+  if (kind == TableKind::kWithoutRowid) return {};
+  if (rowid_column) return columns[*rowid_column].name;
+  for (const char* const free : {"rowid", "_rowid_", "oid"}) {
+    if (!find_column(free)) return free;
+  }
+  return {};
+}
+
 std::optional<std::size_t> TableShape::find_column(std::string_view column) const {
   for (std::size_t i = 0; i < columns.size(); ++i) {
     if (sql::equals_ignoring_case(columns[i].name, column)) return i;

@@ -75,6 +75,9 @@ struct TableShape {
   // In any case of ASCII letters.
   std::optional<std::size_t> find_column(std::string_view column) const;
   std::vector<diff::StoredColumn> stored_columns() const;
+  // What SQL calls its rowid: an INTEGER PRIMARY KEY, or a name that no column has. Empty: it has none, or
+  // columns hide it.
+  std::string rowid_name() const;
 };
 
 // The schema of a version. Constant once made; any thread.
