@@ -75,12 +75,10 @@ class MeetingRows {
     }
     for (auto& [first, group] : groups_) {
       const auto is_rebased = [&](Number number) { return rebased_.contains(number); };
-      if (apart_ == Apart::kIfReplaced) {
-        DOSQL_RETURN_IF_ERROR(settle_referred(group));
-      } else {
-        DOSQL_RETURN_IF_ERROR(std::ranges::any_of(group.numbers, is_rebased) ? settle_new_rows(group)
+      DOSQL_RETURN_IF_ERROR(find_ours(group));
+      DOSQL_RETURN_IF_ERROR(apart_ == Apart::kIfReplaced                     ? settle_referred(group)
+                            : std::ranges::any_of(group.numbers, is_rebased) ? settle_new_rows(group)
                                                                              : take_apart(group));
-      }
     }
     return {};
   }
@@ -297,11 +295,9 @@ class MeetingRows {
 
   // Where theirs has a row of base under another number, or another row under its number, be it the one that
   // ours gives it, no change by itself says what became of a row.
-  Status settle_referred(Group& group) {
-    DOSQL_RETURN_IF_ERROR(find_ours(group));
-    bool is_replaced = false;
-    DOSQL_ASSIGN_OR_RETURN(const bool is_clear, look_for_replaced(group, is_replaced));
-    if (!is_replaced) {
+  Status settle_referred(const Group& group) {
+    DOSQL_ASSIGN_OR_RETURN(const Replaced replaced, find_replaced(group));
+    if (!replaced.any) {
       for (const RowPair& row : group.changes) {
         const KeyedChange change = change_of(row);
         const Number number = change.in_base ? change.rowid_base : change.rowid_theirs;
@@ -309,26 +305,29 @@ class MeetingRows {
       }
       return {};
     }
-    return is_clear ? take_apart(group) : refuse(group);
+    return replaced.is_clear ? take_apart(group) : refuse(group);
   }
 
-  // Gives whether it is clear which row is which, and what refers to them can be found.
-  Result<bool> look_for_replaced(const Group& group, bool& is_replaced) {
-    bool is_clear = true;
+  struct Replaced {
+    bool any = false;
+    bool is_clear = true;  // which row is which, and what refers to them can be found
+  };
+  Result<Replaced> find_replaced(const Group& group) {
+    Replaced found;
     std::set<Number> of_base;  // in theirs
     for (const auto& [number, row] : group.base) {
       DOSQL_ASSIGN_OR_RETURN(const Counterpart theirs, may_be_in_theirs(group, number));
       DOSQL_ASSIGN_OR_RETURN(const Counterpart ours, find_base_in_ours(group, number, row));
       if (theirs.number) of_base.insert(*theirs.number);
-      is_clear = is_clear && theirs.sure && ours.sure;
+      found.is_clear = found.is_clear && theirs.sure && ours.sure;
       const bool moved = ours.number && *ours.number != number;
-      if (moved && !is_replaced) {
-        DOSQL_ASSIGN_OR_RETURN(is_replaced, has_another(*ours.number));
+      if (moved && !found.any) {
+        DOSQL_ASSIGN_OR_RETURN(found.any, has_another(*ours.number));
       }
       const bool is_other = group.theirs.contains(number) && theirs.number != std::optional(number);
-      is_replaced = is_replaced || is_other || (theirs.number && *theirs.number != number);
-      if (is_other && is_clear) {
-        DOSQL_ASSIGN_OR_RETURN(is_clear, kept_.can_be_found(table_, number));
+      found.any = found.any || is_other || (theirs.number && *theirs.number != number);
+      if (is_other && found.is_clear) {
+        DOSQL_ASSIGN_OR_RETURN(found.is_clear, kept_.can_be_found(table_, number));
       }
     }
     for (const auto& [number, row] : group.theirs) {
@@ -339,9 +338,9 @@ class MeetingRows {
       // One of them would be lost.
       const bool are_alike = !ours.number && here != group.ours.end() &&
                              merge::same_row(here->second.row.values(), row.values());
-      is_clear = is_clear && ours.sure && !are_alike;
+      found.is_clear = found.is_clear && ours.sure && !are_alike;
     }
-    return is_clear;
+    return found;
   }
 
   // A row that ours has not there.
@@ -392,8 +391,7 @@ class MeetingRows {
     return {};
   }
 
-  Status take_apart(Group& group) {
-    DOSQL_RETURN_IF_ERROR(find_ours(group));
+  Status take_apart(const Group& group) {
     std::set<Number> of_base;  // in theirs
     std::set<Number> stay;     // of theirs, under their numbers
     std::vector<RowPair> changed;
