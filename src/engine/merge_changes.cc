@@ -171,7 +171,7 @@ class ChangeMerge {
       DOSQL_ASSIGN_OR_RETURN(RebasedChanges changes, changes_of(task));
       DOSQL_ASSIGN_OR_RETURN(NewNumbers chosen,
                              TableMerge::choose_new_numbers(context_, task.merged, changes,
-                                                            [&] { return highest_in_base(task.base); }));
+                                                            [&] { return highest_given(task); }));
       numbers.merge(chosen);
     }
     const std::string& column = task.merged.columns[*task.merged.rowid_column].name;
@@ -179,10 +179,17 @@ class ChangeMerge {
     return {};
   }
 
-  // The highest number that the table, null if there is none, has given in base; at least 0.
-  Result<std::int64_t> highest_in_base(const TableShape* table) {
+  // The highest number that the table has given in base or theirs; at least 0.
+  Result<std::int64_t> highest_given(const TableTask& task) {
+    DOSQL_ASSIGN_OR_RETURN(const std::int64_t in_base, highest_given(task.base, source_.base));
+    DOSQL_ASSIGN_OR_RETURN(const std::int64_t in_theirs, highest_given(task.theirs, source_.theirs));
+    return std::max(in_base, in_theirs);
+  }
+
+  // `table`: null if the version has none.
+  Result<std::int64_t> highest_given(const TableShape* table, const version::ReadPoint& at) {
     if (table == nullptr || !table->rowid_column) return 0;
-    DOSQL_ASSIGN_OR_RETURN(const auto base, ConnectionState::open(context_.connection.core(), source_.base));
+    DOSQL_ASSIGN_OR_RETURN(const auto version, ConnectionState::open(context_.connection.core(), at));
     std::string text =
         fmt::format("ifnull((SELECT max({}) FROM main.{}), 0)",
                     sql::quoted(table->columns[*table->rowid_column].name), sql::quoted(table->name));
@@ -190,9 +197,9 @@ class ChangeMerge {
       text += ", ifnull((SELECT max(CAST(seq AS INT)) FROM main.sqlite_sequence WHERE name = ?1), 0)";
     }
     DOSQL_ASSIGN_OR_RETURN(OwnStatement highest,
-                           OwnStatement::prepare(*base, fmt::format("SELECT max(0, {})", text)));
+                           OwnStatement::prepare(*version, fmt::format("SELECT max(0, {})", text)));
     if (table->autoincrement) highest.bind(1, std::string_view(table->name));
-    if (const int rc = highest.step(); rc != SQLITE_ROW) return base->error(rc);
+    if (const int rc = highest.step(); rc != SQLITE_ROW) return version->error(rc);
     return highest.integer(0);
   }
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "diff/row.h"
+#include "engine/common_versions.h"
 #include "sql/lexer.h"
 
 namespace dosql::engine {
@@ -164,6 +165,9 @@ Result<RowIdentity::Step> RowIdentity::go_to_merged(const MergedTable& table, Tr
     if (as_it_came) {
       DOSQL_ASSIGN_OR_RETURN(const bool is_so, is_as_it_came(table, merge, came, merged.lsn, there));
       if (!is_so) continue;
+    } else {
+      DOSQL_ASSIGN_OR_RETURN(const bool leaves, leaves_as_it_was(table, trace, event, mark, there));
+      if (leaves) continue;
     }
     DOSQL_ASSIGN_OR_RETURN(const SameRow same, stayed(table, trace.row, merge, merged, there));
     if (same == SameRow::kNo) continue;
@@ -172,6 +176,23 @@ Result<RowIdentity::Step> RowIdentity::go_to_merged(const MergedTable& table, Tr
     return Step::kDone;
   }
   return Step::kBegan;
+}
+
+Result<bool> RowIdentity::leaves_as_it_was(const MergedTable& table, const Trace& trace, const Event& event,
+                                           const version::MergeMark& mark, const Found& there) {
+  std::vector<ReadPoint> before;
+  DOSQL_ASSIGN_OR_RETURN(before.emplace_back(), at_version(trace.at.branch, Version{raw(event.version) - 1}));
+  for (const version::MergeMark& earlier : event.merged) {
+    if (earlier == mark) break;
+    DOSQL_ASSIGN_OR_RETURN(before.emplace_back(), store_.at_commit(earlier.lsn));
+  }
+  DOSQL_ASSIGN_OR_RETURN(const ReadPoint merged, store_.at_commit(mark.lsn));
+  DOSQL_ASSIGN_OR_RETURN(const std::vector<ReadPoint> bases, best_common(store_, before, merged));
+  for (const ReadPoint& base : bases) {
+    DOSQL_ASSIGN_OR_RETURN(const Found in_base, rows_.find(base, table, trace.row));
+    if (in_base.row && is_same_content(in_base, there)) return true;
+  }
+  return false;
 }
 
 // What it says nothing of goes by as any commit does.

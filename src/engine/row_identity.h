@@ -118,6 +118,10 @@ class RowIdentity {
   // To a merged version that has the row, and as it came if `as_it_came`. kBegan: there is none.
   Result<Step> go_to_merged(const MergedTable& table, Trace& trace, const Event& event, const Found& came,
                             bool as_it_came);
+  // Whether the merged version has the row as a version has it that it had in common with what was there
+  // before it: then the merge did nothing to it, and what the commit has instead its transaction inserted.
+  Result<bool> leaves_as_it_was(const MergedTable& table, const Trace& trace, const Event& event,
+                                const version::MergeMark& mark, const Found& there);
   // Whether the commit has it as the version that it came from has it: numbers of other rows by which it
   // refers to them have followed those, as far as the commit notes that.
   Result<bool> is_as_it_came(const MergedTable& table, const version::ReadPoint& commit, const Found& came,

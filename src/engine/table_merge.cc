@@ -812,7 +812,7 @@ Result<Effect> TableMerge::insert_in_place_of_others(const Waiting& waiting, Val
 
 Result<NewNumbers> TableMerge::choose_new_numbers(
     MergeContext& context, const MergedTable& table, RebasedChanges& changes,
-    const std::function<Result<std::int64_t>()>& highest_in_base) {
+    const std::function<Result<std::int64_t>()>& highest_given) {
   TableStatements statements(context.connection, table, context.encoding);
   const Brought* const brought = context.find_brought(table.name);
   NewNumbers numbers;
@@ -836,8 +836,8 @@ Result<NewNumbers> TableMerge::choose_new_numbers(
   }
   if (taken.empty()) return numbers;
   // Of a row that ours deleted, too: what refers to it elsewhere is not to mean another one.
-  DOSQL_ASSIGN_OR_RETURN(const std::int64_t in_base, highest_in_base());
-  highest = std::max(highest, in_base);
+  DOSQL_ASSIGN_OR_RETURN(const std::int64_t given, highest_given());
+  highest = std::max(highest, given);
   std::string text =
       fmt::format("SELECT max({}) FROM main.{}", sql::quoted(table.rowid_name), sql::quoted(table.name));
   if (table.autoincrement) {

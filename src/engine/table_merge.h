@@ -53,11 +53,11 @@ class TableMerge {
   using NextChange = std::function<Result<bool>(merge::KeyedChange&)>;
   Status run(const NextChange& next);
 
-  // What incoming rows whose numbers are taken get instead: numbers above all that base, by
-  // `highest_in_base`, or a side has. REQUIRES: table.rowid_column.
+  // What incoming rows whose numbers are taken get instead: numbers above all that ours has and, by
+  // `highest_given`, base or theirs: also above those of rows that do not come. REQUIRES: table.rowid_column.
   static Result<NewNumbers> choose_new_numbers(MergeContext& context, const MergedTable& table,
                                                RebasedChanges& changes,
-                                               const std::function<Result<std::int64_t>()>& highest_in_base);
+                                               const std::function<Result<std::int64_t>()>& highest_given);
 
  private:
   using Values = std::span<const diff::Field>;
