@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <deque>
 #include <map>
 #include <optional>
 #include <set>
@@ -185,6 +186,7 @@ class SchemaMerge {
     std::size_t column = 0;   // of base
     bool was_broken = false;  // it could not be compiled before either
   };
+  static bool postpone_drop(Step step, std::size_t tried, std::deque<Step>& left);
   Status run_step(const Step& step);
   Status drop_column(const Step& step);
   std::optional<Hindrance> find_hindrance(const std::string& problem, std::size_t column) const;

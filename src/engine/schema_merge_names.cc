@@ -292,17 +292,39 @@ Status SchemaMerge::refuse_taken_name(const Step& step) const {
   return Error(ErrorCode::kSql, fmt::format("duplicate column name: {}", step.new_column));
 }
 
+// A column may stand in the definition of another one that is dropped, too: then that one has to go first.
+// False: it has been tried behind all others.
+bool SchemaMerge::postpone_drop(Step step, std::size_t tried, std::deque<Step>& left) {
+  if (step.kind != StepKind::kDropColumn) return false;
+  const auto other =
+      std::ranges::find_if(left, [](const Step& one) { return one.kind != StepKind::kDropColumn; });
+  if (tried >= static_cast<std::size_t>(other - left.begin())) return false;
+  left.insert(other, std::move(step));
+  return true;
+}
+
 // False: one of them cannot be done, and nothing was.
 Result<bool> SchemaMerge::run_steps(const std::vector<Step>& steps) {
   DOSQL_RETURN_IF_ERROR(run_own(context_.connection, "SAVEPOINT dosql_alter"));
   const TempTriggers::Definitions temp_triggers = temp_triggers_.definitions();
-  for (const Step& step : steps) {
+  std::deque<Step> left(steps.begin(), steps.end());
+  std::size_t tried = 0;  // since one was done
+  while (!left.empty()) {
+    Step step = std::move(left.front());
+    left.pop_front();
     const Status done = run_step(step);
-    if (done) continue;
-    const Status undone = undo_savepoint(context_.connection, "dosql_alter");
-    temp_triggers_.restore(temp_triggers);
+    if (done) {
+      tried = 0;
+      continue;
+    }
     const bool refused =
         done.error().code() == ErrorCode::kSql || done.error().code() == ErrorCode::kConstraint;
+    if (refused && postpone_drop(std::move(step), tried, left)) {
+      ++tried;
+      continue;
+    }
+    const Status undone = undo_savepoint(context_.connection, "dosql_alter");
+    temp_triggers_.restore(temp_triggers);
     // Such a failure may have ended the transaction, and the savepoint with it.
     if (!refused) return done.error();
     DOSQL_RETURN_IF_ERROR(undone);
