@@ -359,12 +359,14 @@ class BaseComparison {
       DOSQL_RETURN_IF_ERROR(
           merge_contents(connection_, what_, context_, doubtful_, table).and_then(ignore_result));
     }
+    DOSQL_RETURN_IF_ERROR(question_moved());
     for (const auto& [row, all] : opinions) {
-      const bool is_clear = agree(all) && !any_conflict(all);
+      const bool is_clear = (agree(all) && !any_conflict(all)) || questioned_.contains(row);
       if (!is_clear && !context_.by_content.contains(row.first)) DOSQL_RETURN_IF_ERROR(settle(row, all));
     }
-    for (const auto& [table, numbers] : in_question_) {
-      for (const auto& group : numbers) DOSQL_RETURN_IF_ERROR(settle_group(table, group, opinions));
+    for (const auto& [table, groups] : in_question_) {
+      for (const auto& [numbers, is_whole] : groups)
+        DOSQL_RETURN_IF_ERROR(settle_group(table, numbers, is_whole, opinions));
     }
     return {};
   }
@@ -380,6 +382,19 @@ class BaseComparison {
       }
       return {};
     });
+  }
+
+  // Of rows that the sides have under different numbers no base says all, even where they agree.
+  Status question_moved() {
+    for (const RowEffects& one : effects_) {
+      for (const auto& [name, number] : one.moved) {
+        if (context_.by_content.contains(name)) continue;
+        DOSQL_ASSIGN_OR_RETURN(const NumberGroups::Group group, group_of(table_of(name), number));
+        in_question_[name].insert_or_assign(group.numbers, group.is_whole);
+        for (const std::int64_t each : group.numbers) questioned_.emplace(name, std::to_string(each));
+      }
+    }
+    return {};
   }
 
   Status settle(const RowName& row, const RowOpinions& all) {
@@ -409,7 +424,7 @@ class BaseComparison {
     }
     if (table.known_by_rowid()) {
       if (group.is_whole && group.numbers.size() > 1) {
-        in_question_[row.first].insert(group.numbers);
+        in_question_[row.first].emplace(group.numbers, true);
         return {};
       }
       if (!group.is_whole || may_be_another) return refuse_decision(row, all, may_be_another);
@@ -511,10 +526,11 @@ class BaseComparison {
 
   // Rows of which each may have another number on either side: one taken alone would be there twice, or be
   // missing. So they are taken together.
-  Status settle_group(const std::string& name, const std::vector<std::int64_t>& numbers,
+  Status settle_group(const std::string& name, const std::vector<std::int64_t>& numbers, bool is_whole,
                       const Opinions& opinions) {
     const MergedTable& table = table_of(name);
     DOSQL_ASSIGN_OR_RETURN(GroupRows group, rows_of(table, numbers, opinions));
+    group.known = group.known && is_whole;
     DOSQL_ASSIGN_OR_RETURN(const bool is_own, own_.has_changed(table, numbers));
     Side side = Side::kOurs;
     if (group.first) {
@@ -610,8 +626,10 @@ class BaseComparison {
   OwnNumbers own_;
   std::vector<RowEffects> effects_;
   NumberGroups groups_;
-  std::set<std::string> grouped_;                                           // tables of which all is in there
-  std::map<std::string, std::set<std::vector<std::int64_t>>> in_question_;  // groups, by table
+  std::set<std::string> grouped_;  // tables of which all is in there
+  // By table the groups, and whether they are whole.
+  std::map<std::string, std::map<std::vector<std::int64_t>, bool>> in_question_;
+  std::set<RowName> questioned_;  // about which the bases are not asked, by groups
 };
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include "engine/brought_rows.h"
 #include "engine/column_lines.h"
 #include "engine/connection_state.h"
+#include "engine/moved_base_rows.h"
 #include "engine/own_statement.h"
 #include "engine/rebased_changes.h"
 #include "engine/strangers.h"
@@ -283,6 +284,7 @@ Status find_doubts(MergeContext& context, const MergeSource& source, VersionPair
     DOSQL_ASSIGN_OR_RETURN(const TablePairs pairs, lines.pair_tables(noted.moved.commit, source.base));
     numbers.add(noted, pairs);
   }
+  DOSQL_RETURN_IF_ERROR(find_moved_base_rows(context, source, theirs, merged));
   DOSQL_RETURN_IF_ERROR(find_brought(context, source, theirs, merged, keys));
   DOSQL_RETURN_IF_ERROR(find_taken_away(context, source, theirs, merged));
   DOSQL_RETURN_IF_ERROR(find_strangers(context, source, theirs, merged, keys));

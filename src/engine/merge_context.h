@@ -57,6 +57,8 @@ struct RowEffects {
   std::map<std::string, MergedTable> tables;  // those that they are of
   // Of these rows are known by keys of which a part may have followed: it may be other rows in another base.
   std::set<std::string> with_followed_keys;
+  // By table and number in this base: rows that the sides have under different numbers (moved_base_rows.h).
+  std::set<std::pair<std::string, std::int64_t>> moved;
   diff::TextEncoding encoding = diff::TextEncoding::kUtf8;
 };
 

@@ -69,8 +69,7 @@ class History {
       case 6: merge_in_transaction(); break;
       default: {
         check_out(some_branch());
-        const std::string source = some_branch();
-        if (merge(source)) know_what(source);
+        merge(some_branch());
         note_rows();
       }
     }
@@ -99,8 +98,10 @@ class History {
     check_out(some_branch());
     const std::int64_t number = free_number("p");
     run(fmt::format("INSERT INTO p(id, a) VALUES({}, '{}:')", number, new_name()));
+    note_rows();
     fork(fork_name, branch_);
     run(fmt::format("DELETE FROM p WHERE id = {}", number));
+    note_rows();
   }
   void reopen() {
     connection_.reset();
@@ -158,9 +159,10 @@ class History {
     for (const auto& [table, all] : known_[source]) known_[branch_][table].insert(all.begin(), all.end());
   }
   // A row is gone where one side that had it has it no more, and is there else. What was decided is another
-  // matter, but for rows that one side alone ever had.
+  // matter, but for rows that one side alone ever had; of those too where several versions may be in common:
+  // a side takes all numbers that belong together.
   void verify_rows(const NamesByTable& before, const std::string& source, const std::string& what) {
-    if (!two_ || took_sides_) return;
+    if (took_sides_) return;
     const NamesByTable now = names();
     for (const std::string& table : kTraced) {
       const auto has = [&](const NamesByTable& names, const std::string& name) {
@@ -272,8 +274,8 @@ class History {
     EXPECT_TRUE(deleted || deleted.error().code() == ErrorCode::kConstraint);
   }
 
-  bool merge(const std::string& source) {
-    if (source == branch_) return false;
+  void merge(const std::string& source) {
+    if (source == branch_) return;
     std::string renumber = one_in(2) ? " RENUMBER" : "";
     const bool decides = decides_ && one_in(3);
     if (decides) renumber += one_in(2) ? " STRATEGY ours" : " STRATEGY theirs";
@@ -283,7 +285,7 @@ class History {
     if (merged) {
       ++counts_.clean;
       decided_ = decided_ || decides;
-      took_sides_ = took_sides_ || (decides && !renumber.starts_with(" RENUMBER"));
+      took_sides_ = took_sides_ || (decides && !(two_ && renumber.starts_with(" RENUMBER")));
       for (auto& [table, used] : used_[source]) used_[branch_][table].insert(used.begin(), used.end());
       note_numbers();
     } else {
@@ -293,22 +295,31 @@ class History {
     }
     const std::string what = fmt::format("{} into {}{}", source, branch_, renumber);
     verify(what);
-    if (merged) verify_rows(names_before, source, what);
-    return merged.has_value();
+    if (!merged) return;
+    verify_rows(names_before, source, what);
+    know_what(source);
   }
 
   void merge_in_transaction() {
     check_out(some_branch());
+    const NamesByTable known_before = known_[branch_];
     run("BEGIN");
     if (one_in(2)) change_one();
     merge(some_branch());
     const bool undone = one_in(3);
+    const NamesByTable known_at_savepoint = known_[branch_];
     if (undone) run("SAVEPOINT s");
     merge(some_branch());
-    if (undone) run("ROLLBACK TO s");
+    if (undone) {
+      run("ROLLBACK TO s");
+      known_[branch_] = known_at_savepoint;
+    }
     if (one_in(2)) merge(some_branch());
-    run(one_in(5) ? "ROLLBACK" : "COMMIT");
+    const bool is_lost = one_in(5);
+    run(is_lost ? "ROLLBACK" : "COMMIT");
+    if (is_lost) known_[branch_] = known_before;
     note_numbers();
+    note_rows();
     verify("a transaction");
   }
 
@@ -347,7 +358,8 @@ class History {
   std::optional<Connection> connection_;
   std::string branch_;
   std::map<std::string, std::map<std::string, std::set<std::int64_t>>> used_;
-  // By branch: the rows that it has, and all that are, or were, in a version that it contains.
+  // By branch: the rows that it has, and all that are, or were, in a version that it contains; the open
+  // transaction's merges count for the latter.
   std::map<std::string, NamesByTable> there_;
   std::map<std::string, NamesByTable> known_;
   int names_ = 0;
