@@ -428,7 +428,16 @@ class MeetingRows {
     }
     brought_.taken_apart.insert(group.numbers.begin(), group.numbers.end());
     if (apart_ == Apart::kIfReplaced) note_doubts(group, stay, gone);
+    forget_told();
     return {};
+  }
+
+  // A row that ours deleted may have had the number that another one has in ours now: what theirs did to the
+  // two comes there.
+  void forget_told() {
+    const auto doubts = context_.doubts.find(table_.name);
+    if (doubts == context_.doubts.end()) return;
+    std::erase_if(brought_.told, [&](Number number) { return doubts->second.strangers.contains(number); });
   }
 
   // Of a row that only theirs has: whether it may come, or gets a number of its own.
