@@ -123,9 +123,10 @@ class RandomSchema {
                                  any_column(table), table.name);
         break;
       case 9:
-        change.sql =
-            fmt::format("CREATE TRIGGER {} AFTER INSERT ON {} BEGIN UPDATE {} SET {} = {} WHERE 0; END", name,
-                        any_name(), table.name, any_column(table), any_column(table));
+        // What is only set does not hinder DROP COLUMN in SQLite, and no INSERT runs behind that.
+        change.sql = fmt::format(
+            "CREATE TRIGGER {0} AFTER INSERT ON {1} BEGIN UPDATE {2} SET {3} = {4} WHERE {3} AND 0; END",
+            name, any_name(), table.name, any_column(table), any_column(table));
         break;
       default:
         change.sql = fmt::format(
