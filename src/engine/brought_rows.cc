@@ -394,14 +394,12 @@ class MeetingRows {
   Status take_apart(const Group& group) {
     std::set<Number> of_base;  // in theirs
     std::set<Number> stay;     // of theirs, under their numbers
-    std::set<Number> gone;     // of theirs: ours has deleted the row
     std::vector<RowPair> changed;
     for (const auto& [number, row] : group.base) {
       DOSQL_ASSIGN_OR_RETURN(const Counterpart theirs, find_in_theirs(group, number));
       DOSQL_ASSIGN_OR_RETURN(const Counterpart ours, find_base_in_ours(group, number, row));
       if (theirs.number) of_base.insert(*theirs.number);
       if (theirs.number && theirs.number == ours.number) stay.insert(*theirs.number);
-      if (theirs.number && !ours.number) gone.insert(*theirs.number);
       const bool is_other = group.theirs.contains(number) && theirs.number != std::optional(number);
       if (is_other && apart_ == Apart::kIfReplaced) kept_.add(table_, number);
       DOSQL_RETURN_IF_ERROR(take_base_row(group, number, theirs.number, ours, changed));
@@ -427,7 +425,7 @@ class MeetingRows {
       }
     }
     brought_.taken_apart.insert(group.numbers.begin(), group.numbers.end());
-    if (apart_ == Apart::kIfReplaced) note_doubts(group, stay, gone);
+    if (apart_ == Apart::kIfReplaced) note_doubts(group, stay);
     forget_told();
     return {};
   }
@@ -448,11 +446,10 @@ class MeetingRows {
     return false;
   }
 
-  // Of theirs under numbers that are other rows in ours, or may be: what refers to them and does not follow.
-  // A row that only theirs has may get the number of one that is gone.
-  void note_doubts(const Group& group, const std::set<Number>& stay, const std::set<Number>& gone) {
+  // Of theirs under numbers that are other rows in ours: what refers to them and does not follow.
+  void note_doubts(const Group& group, const std::set<Number>& stay) {
     for (const auto& [number, row] : group.theirs) {
-      if (gone.contains(number) || (group.ours.contains(number) && !stay.contains(number)))
+      if (group.ours.contains(number) && !stay.contains(number))
         context_.doubts[table_.name].ours.add(number);
     }
   }
