@@ -27,9 +27,6 @@ const std::string kNothing;
 
 std::string sql_json(const std::string& sql) { return sql.empty() ? "null" : json_string(sql); }
 
-// What is not a column of the rows: what the table computes.
-bool has_value(const ColumnShape& column) { return column.generated == Generated::kNo && !column.hidden; }
-
 // Whether rows of the one are none of the other, however alike they look: there is no column in common, or
 // nothing by which a row of the one could be found in the other.
 bool is_another(const TableShape& base, const ColumnMatches& matches, const TableShape& now) {
@@ -44,16 +41,6 @@ bool is_another(const TableShape& base, const ColumnMatches& matches, const Tabl
   if (now.rowid_column) return !has_column(*now.rowid_column);
   if (now.key.empty()) return !base.key.empty() || base.rowid_column.has_value();
   return !std::ranges::all_of(now.key, has_column, &KeyPart::column);
-}
-
-// Whether a definition speaks of the column. SQLite would take a name in quotes for a text, were there none.
-bool mentions(std::string_view definition, std::string_view column) {
-  sql::Lexer lexer(definition);
-  while (true) {
-    const sql::Token token = lexer.next_significant();
-    if (token.kind == sql::TokenKind::kEnd) return false;
-    if (sql::equals_ignoring_case(sql::unquoted(token.span.of(definition)), column)) return true;
-  }
 }
 
 std::string failed(const std::string& what, const Error& error) {
@@ -154,6 +141,11 @@ Status SchemaMerge::create(const std::string& sql, const std::string& name) {
 // A view's triggers have gone with it.
 Status SchemaMerge::drop(std::string_view type, const std::string& name) {
   return run_own(context_.connection, fmt::format("DROP {} IF EXISTS main.{}", type, quoted(name)));
+}
+
+// What is not a column of the rows: what the table computes.
+bool SchemaMerge::has_value(const ColumnShape& column) {
+  return column.generated == Generated::kNo && !column.hidden;
 }
 
 // --- Tables ---
@@ -340,94 +332,6 @@ Result<SchemaMerge::Alteration> SchemaMerge::compare(const Trio& trio) {
   return alteration;
 }
 
-// False: what they did to the table cannot be said, or not be done to ours. Then nothing was done.
-Result<bool> SchemaMerge::alter(const Trio& trio, Alteration& alteration) {
-  const auto base = sql::table_definition(definition(bases_[trio.from].schema(), trio.base));
-  const auto theirs = sql::table_definition(definition(theirs_, trio.theirs));
-  const auto ours = sql::table_definition(definition(ours_, trio.ours));
-  if (!base || !theirs || !ours) return false;
-  if (base->columns.size() != trio.base->columns.size() ||
-      theirs->columns.size() != trio.theirs->columns.size() ||
-      ours->columns.size() != trio.ours->columns.size())
-    return false;
-  DOSQL_ASSIGN_OR_RETURN(const sql::Renames* const renamed, their_renames(trio.from));
-  std::vector<Step> steps;
-  if (!sql::equals_ignoring_case(trio.base->name, trio.theirs->name) &&
-      !sql::equals_ignoring_case(live_name(*trio.ours), trio.theirs->name)) {
-    if (!sql::equals_ignoring_case(trio.ours->name, trio.base->name)) return false;
-    steps.push_back(rename_table(trio.ours->name, trio.theirs->name));
-  }
-  const std::string& name = steps.empty() ? live_name(*trio.ours) : trio.theirs->name;
-  const std::string place = "main." + quoted(name);
-  std::vector<bool> kept(trio.theirs->columns.size());
-  std::size_t last = 0;
-  bool reordered = false;
-  std::vector<std::pair<std::string, std::string>> renames;
-  for (std::size_t i = 0; i < trio.base->columns.size(); ++i) {
-    const std::optional<std::size_t> there = alteration.matches[i];
-    const std::optional<std::size_t> here = alteration.ours_of_base[i];
-    const std::string& old_name = trio.base->columns[i].name;
-    if (!there) {
-      if (!here) continue;
-      if (!sql::equals_ignoring_case(trio.ours->columns[*here].name, old_name)) return false;
-      steps.push_back({.sql = fmt::format("ALTER TABLE {} DROP COLUMN {}", place, quoted(old_name)),
-                       .kind = StepKind::kDropColumn,
-                       .dropped = i});
-      continue;
-    }
-    if (!same_definition(base->columns[i].rest, theirs->columns[*there].rest, *renamed)) return false;
-    reordered = reordered || *there < last;
-    last = std::max(last, *there);
-    kept[*there] = true;
-    const std::string& new_name = trio.theirs->columns[*there].name;
-    if (sql::equals_ignoring_case(old_name, new_name)) continue;
-    if (!here) return false;
-    const std::string& our_name = trio.ours->columns[*here].name;
-    if (sql::equals_ignoring_case(our_name, new_name)) {
-      renames.emplace_back("", "");
-      continue;
-    }
-    if (!sql::equals_ignoring_case(our_name, old_name)) return false;
-    renames.emplace_back(our_name, new_name);
-  }
-  if (!same_definition(base->options, theirs->options)) return false;
-  if (base->constraints.size() != theirs->constraints.size()) return false;
-  const auto same = [&](std::string_view a, std::string_view b) { return same_definition(a, b, *renamed); };
-  if (!std::ranges::equal(base->constraints, theirs->constraints, same)) return false;
-  std::erase_if(renames, [](const auto& rename) { return rename.first.empty(); });
-  add_renames(name, renames, steps);
-  DOSQL_ASSIGN_OR_RETURN(const std::string followed, followed_definition(trio, OwnNames::kOurs));
-  const auto added = sql::table_definition(followed);
-  if (!added || added->columns.size() != theirs->columns.size()) return false;
-  for (std::size_t i = 0; i < kept.size(); ++i) {
-    if (kept[i]) continue;
-    reordered = reordered || i < last;
-    const auto known = std::ranges::find(alteration.theirs_of_ours, std::optional(i));
-    if (known != alteration.theirs_of_ours.end()) {
-      const auto here = static_cast<std::size_t>(known - alteration.theirs_of_ours.begin());
-      if (!same_definition(theirs->columns[i].rest, ours->columns[here].rest)) return false;
-      // Both have it from elsewhere, and one of them gave it another name.
-      if (!sql::equals_ignoring_case(trio.theirs->columns[i].name, trio.ours->columns[here].name))
-        return false;
-      continue;
-    }
-    for (std::size_t b = 0; b < trio.base->columns.size(); ++b) {
-      const bool dropped_by_us = alteration.matches[b] && !alteration.ours_of_base[b];
-      if (dropped_by_us &&
-          mentions(added->columns[i].text, trio.theirs->columns[*alteration.matches[b]].name))
-        return false;
-    }
-    alteration.new_in_ours.push_back(i);
-    steps.push_back({fmt::format("ALTER TABLE {} ADD COLUMN {}", place, added->columns[i].text)});
-  }
-  // Columns go by their names; but where only they changed the table, it gets their order.
-  const bool we_changed = !same_definition(definition_in_base(trio), definition(ours_, trio.ours)) ||
-                          !is_identity(alteration.ours_of_base);
-  if (reordered && !we_changed) return false;
-  DOSQL_ASSIGN_OR_RETURN(alteration.done, run_alter(std::move(steps), alteration));
-  return alteration.done;
-}
-
 // It has their name by now. Made anew by a REVERT or CHERRY PICK, it would be another table for later merges.
 Result<bool> SchemaMerge::was_only_named_otherwise(const Trio& trio, const ColumnMatches& matches) {
   NameChange names = name_change(*trio.ours, matches, *trio.theirs);
@@ -499,7 +403,7 @@ Status SchemaMerge::replace_table(const Trio& trio, MergedSchema& merged) {
   return add_plain_task(trio, merged);
 }
 
-// --- Which columns the rows have ---
+// --- Whose rows are merged ---
 
 Status SchemaMerge::add_plain_task(const Trio& trio, MergedSchema& merged) {
   if (trio.theirs->kind == TableKind::kVirtual) {
@@ -589,78 +493,6 @@ Status SchemaMerge::note_names(const Trio& trio, const Alteration& alteration, c
     if (i != trio.from) DOSQL_RETURN_IF_ERROR(note_names_in(i, trio, table, our_columns, their_columns));
   }
   return {};
-}
-
-TableTask SchemaMerge::task_of(const Trio& trio, const Alteration& alteration) const {
-  TableTask task{.base = rows_of(trio), .theirs = trio.theirs, .merged = {}};
-  MergedTable& table = task.merged;
-  const bool renamed_by_them = alteration.done && trio.base != nullptr &&
-                               !sql::equals_ignoring_case(trio.base->name, trio.theirs->name) &&
-                               sql::equals_ignoring_case(trio.base->name, trio.ours->name);
-  table.name = renamed_by_them ? trio.theirs->name : live_name(*trio.ours);
-  if (trio.base != nullptr) table.origin = {bases_[trio.from].point(), trio.base->schema_rowid};
-  table.autoincrement = trio.ours->autoincrement;
-  std::vector<std::optional<std::uint32_t>> places(trio.ours->columns.size());
-  const TableShape* const rows = task.base;
-  const auto find = [](const ColumnMatches& matches, std::optional<std::size_t> wanted) {
-    const auto found = wanted ? std::ranges::find(matches, wanted) : matches.end();
-    return found == matches.end() ? std::optional<std::size_t>()
-                                  : static_cast<std::size_t>(found - matches.begin());
-  };
-  const auto known_in = std::make_shared<MergedTable::Places>();
-  if (trio.base != nullptr) known_in->push_back({bases_[trio.from].point(), trio.base->name});
-  if (!trio.taken) known_in->push_back({our_point_, trio.ours->name});
-  if (trio.theirs != nullptr) known_in->push_back({their_point_, trio.theirs->name});
-  table.places = known_in;
-  const auto add = [&](const ColumnShape& column, const std::string& name, std::optional<std::size_t> in_ours,
-                       std::optional<std::size_t> in_base, std::optional<std::size_t> in_theirs) {
-    auto place = known_in->begin();
-    if (trio.base != nullptr) (place++)->columns.push_back(in_base);
-    if (!trio.taken) (place++)->columns.push_back(in_ours);
-    if (trio.theirs != nullptr) place->columns.push_back(in_theirs);
-    if (alteration.rows) {
-      in_base = find(alteration.rows->ours, in_ours);
-      if (!in_base) in_base = find(alteration.rows->theirs, in_theirs);
-    }
-    if (in_base && (rows == nullptr || !has_value(rows->columns[*in_base]))) in_base.reset();
-    if (in_theirs && !has_value(trio.theirs->columns[*in_theirs])) in_theirs.reset();
-    const auto absent = diff::absent_column(in_theirs ? trio.theirs->columns[*in_theirs].stored.missing
-                                                      : column.stored.missing);
-    table.changes.base.push_back(in_base ? rows->columns[*in_base].stored : absent);
-    table.changes.theirs.push_back(in_theirs ? trio.theirs->columns[*in_theirs].stored : absent);
-    if (!in_theirs) table.changes.theirs_lacks.push_back(static_cast<std::uint32_t>(table.columns.size()));
-    table.columns.push_back({name, column.affinity, column.collation, in_theirs.has_value()});
-  };
-  for (std::size_t i = 0; i < trio.ours->columns.size(); ++i) {
-    const ColumnShape& column = trio.ours->columns[i];
-    if (!has_value(column)) continue;
-    const std::optional<std::size_t> in_base = find(alteration.ours_of_base, i);
-    std::optional<std::size_t> in_theirs;
-    if (in_base) {
-      in_theirs = alteration.matches[*in_base];
-      // They dropped it, and so it was dropped here.
-      if (!in_theirs && alteration.done && !alteration.kept.contains(*in_base)) continue;
-    } else {
-      in_theirs = alteration.theirs_of_ours[i];
-    }
-    const bool takes_name = in_base && in_theirs && alteration.done &&
-                            sql::equals_ignoring_case(column.name, trio.base->columns[*in_base].name);
-    places[i] = static_cast<std::uint32_t>(table.columns.size());
-    add(column, takes_name ? trio.theirs->columns[*in_theirs].name : column.name, i, in_base, in_theirs);
-  }
-  for (const std::size_t added : alteration.new_in_ours) {
-    const ColumnShape& column = trio.theirs->columns[added];
-    if (has_value(column)) add(column, column.name, std::nullopt, std::nullopt, added);
-  }
-  if (trio.ours->rowid_column) {
-    table.rowid_column = places[*trio.ours->rowid_column];
-  } else {
-    for (const KeyPart& part : trio.ours->key) {
-      if (places[part.column]) table.key.push_back({*places[part.column], part.collation});
-    }
-  }
-  table.rowid_name = table.rowid_column ? table.columns[*table.rowid_column].name : trio.ours->rowid_name();
-  return task;
 }
 
 // --- Indexes, views and triggers ---

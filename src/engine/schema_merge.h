@@ -118,6 +118,7 @@ class SchemaMerge {
   };
 
   static bool is_mergeable(const TableShape* table);
+  static bool has_value(const ColumnShape& column);
   static const TableShape* follow(const VersionPair& pair, const TableShape& base, const VersionSchema& now);
   std::vector<Trio> trios();
   std::optional<Trio> trio_of(std::size_t base, const TableShape& table) const;
@@ -202,6 +203,7 @@ class SchemaMerge {
   };
   Result<std::vector<StuckTrigger>> take_stuck_triggers(const std::string& table);
   Status refuse_taken_name(const Step& step) const;
+  class AlterSteps;
   Result<bool> alter(const Trio& trio, Alteration& alteration);
   Result<bool> run_steps(const std::vector<Step>& steps);
   Result<bool> rename_for_replacing(const TableShape& ours, const TableShape& theirs,
@@ -211,6 +213,7 @@ class SchemaMerge {
   Status replace_table(const Trio& trio, MergedSchema& merged);
   Status replace_emptied(const Trio& trio, MergedSchema& merged);
   Status add_task(const Trio& trio, const Alteration& alteration, MergedSchema& merged);
+  class TaskColumns;
   TableTask task_of(const Trio& trio, const Alteration& alteration) const;
   Status note_names(const Trio& trio, const Alteration& alteration, const std::string& table);
   Status note_names_of_gone(const Trio& trio);
