@@ -49,7 +49,7 @@ struct TableMergeCounts {
 // is merged, base what both began with. Values are JSON: a row is an object of its columns (of an
 // update_update: those in question), null where there is none; a BLOB is {"blob": "00ff"}.
 struct MergeConflict {
-  std::int64_t id = 0;  // from 1
+  std::int64_t id = 0;  // from 1; of those that wait it is the one in dosql_conflicts
   std::string table;
   std::string key;   // of the row: a value, or an array of them; of a schema conflict the thing's name
   std::string kind;  // update_update, insert_insert, key_collision, update_delete, delete_update, unique,

@@ -111,6 +111,7 @@ Result<std::int64_t> id_of(sqlite3_value* value) {
 }
 
 Status resolve(sqlite3_context* call, const Resolver& resolver, sqlite3_value** values) {
+  if (resolver.session->read_only) return read_only_error(*resolver.session);
   if (sqlite3_value_type(values[1]) == SQLITE_NULL) {
     return Error(ErrorCode::kInvalidArgument,
                  "a conflict is resolved by ours, theirs, delete or a JSON value, not by NULL")

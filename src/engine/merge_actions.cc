@@ -211,8 +211,8 @@ class Decisions {
     return same ? &*found->second.resolution : nullptr;
   }
 
-  // All conflicts that there are: those that nothing was decided about, and those that something was. Who has
-  // their ids goes on with them.
+  // All conflicts that there are: those that nothing was decided about, in the order of `open`, and those
+  // that something was. Who has their ids goes on with them.
   std::vector<StagedConflict> with(const std::vector<MergeConflict>& open) const {
     std::vector<StagedConflict> all;
     std::set<ConflictName> open_names;
@@ -428,6 +428,7 @@ Result<std::vector<MergeConflict>> waiting_conflicts(ConnectionState& connection
 }
 
 Status resolve_conflict(ConnectionState& connection, std::int64_t id, const Resolution& resolution) {
+  if (connection.read_only()) return read_only_error(connection.session());
   if (sqlite3_get_autocommit(connection.db()) == 0) return resolve_in_transaction(connection, id, resolution);
   DOSQL_ASSIGN_OR_RETURN(const auto staging, need_staging(connection, &MergeStaging::find_waiting));
   return staging->resolve(id, resolution);
@@ -465,12 +466,15 @@ Result<MergeResult> complete_merge(ConnectionState& connection, std::string_view
   if (result.conflicts.empty()) {
     DOSQL_RETURN_IF_ERROR(drop_staging(connection));
   } else {
-    DOSQL_RETURN_IF_ERROR(staging->replace_conflicts(decisions.with(result.conflicts)));
+    const std::vector<StagedConflict> waiting = decisions.with(result.conflicts);
+    DOSQL_RETURN_IF_ERROR(staging->replace_conflicts(waiting));
+    for (std::size_t i = 0; i < result.conflicts.size(); ++i) result.conflicts[i].id = waiting[i].conflict.id;
   }
   return result;
 }
 
 Status abort_merge(ConnectionState& connection) {
+  if (connection.read_only()) return read_only_error(connection.session());
   DOSQL_RETURN_IF_ERROR(refuse_in_transaction(connection, "ABORT MERGE"));
   DOSQL_RETURN_IF_ERROR(refuse_running(connection, "ABORT MERGE"));
   DOSQL_RETURN_IF_ERROR(need_staging(connection, &MergeStaging::find).and_then(ignore_result));

@@ -1,6 +1,8 @@
 // A merge with very many conflicts is as usable as one with few.
 
 #include <algorithm>
+#include <map>
+#include <ranges>
 
 #include <fmt/format.h>
 
@@ -92,6 +94,33 @@ TEST_F(ManyConflicts, KeepWhatWasDecided) {
   EXPECT_EQ(completed->conflicts.size(), static_cast<std::size_t>(1 + count_ / 2 + count_));
   EXPECT_EQ(rows("SELECT count(resolution), sum(\"table\" = 't') FROM dosql_conflicts"),
             fmt::format("{}|{}", count_ - 1, count_));
+  // Whoever decides about what is left goes by these ids.
+  std::map<std::int64_t, std::string> left;
+  for (const MergeConflict& one : completed->conflicts)
+    left[one.id] = fmt::format("{}|{}|{}|{}", one.id, one.table, one.key, one.kind);
+  EXPECT_EQ(
+      fmt::format("{}", fmt::join(std::views::values(left), "\n")),
+      rows("SELECT id, \"table\", key, kind FROM dosql_conflicts WHERE resolution IS NULL ORDER BY id"));
+}
+
+TEST(WaitingMerge, IsNotThePastsToDecide) {
+  Database database = open_in_memory();
+  Connection connection = database.connect().value();
+  DOSQL_ASSERT_OK(
+      connection.exec("CREATE TABLE t(id INTEGER PRIMARY KEY, a); INSERT INTO t VALUES(1, 1);"
+                      "CREATE BRANCH x; UPDATE t SET a = 2; CHECKOUT x; UPDATE t SET a = 3; CHECKOUT main;"
+                      "MERGE BRANCH x STRATEGY manual"));
+  Connection past = database.as_of(snapshot("main@2")).value();
+  EXPECT_EQ(rows_text(past, "SELECT id FROM dosql_conflicts"), "1");
+  for (const char* sql :
+       {"SELECT dosql_resolve_conflict(1, 'ours')", "BEGIN; SELECT dosql_resolve_conflict(1, 'ours')",
+        "ROLLBACK; ABORT MERGE", "COMPLETE MERGE"}) {
+    SCOPED_TRACE(sql);
+    DOSQL_EXPECT_ERROR(past.exec(sql), kReadOnly);
+  }
+  DOSQL_EXPECT_ERROR(past.resolve_conflict(1, {}), kReadOnly);
+  DOSQL_EXPECT_ERROR(past.abort_merge(), kReadOnly);
+  EXPECT_EQ(rows_text(connection, "SELECT id, resolution FROM dosql_conflicts"), "1|NULL");
 }
 
 TEST(CherryPick, MeetsTheConflictsOfAMerge) {

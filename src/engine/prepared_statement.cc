@@ -9,6 +9,7 @@
 
 #include "engine/connection_state.h"
 #include "engine/prepare.h"
+#include "engine/sqlite_internals.h"
 #include "engine/sqlite_value.h"
 #include "sql/lexer.h"
 
@@ -51,6 +52,7 @@ std::unique_ptr<PreparedStatement> PreparedStatement::make(const std::shared_ptr
   made->statement_ = statement;
   made->text_ = text;
   made->cacheable_ = cacheable;
+  made->is_vacuum_ = dosql_is_vacuum(statement) != 0;
   made->pragma_ = std::move(pragma);
   return made;
 }
@@ -232,8 +234,16 @@ Result<bool> PreparedStatement::step() {
 int PreparedStatement::step_sqlite() {
   MainFile& file = connection_->file();
   file.statement_begins(statement_);
-  const int rc = sqlite3_step(statement_);
+  const int rc = is_vacuum_ ? run_vacuum() : sqlite3_step(statement_);
   if (rc == SQLITE_ROW || rc == SQLITE_DONE) file.statement_gave(statement_);
+  return rc;
+}
+
+// A row that a table's key does not tell apart is known by its rowid, in diffs and merges.
+int PreparedStatement::run_vacuum() {
+  dosql_keep_rowids(connection_->db(), 1);
+  const int rc = sqlite3_step(statement_);
+  dosql_keep_rowids(connection_->db(), 0);
   return rc;
 }
 

@@ -88,6 +88,7 @@ class PreparedStatement {
   Result<bool> step_command_rows();
   Status misuse(int sqlite_code);
   int step_sqlite();
+  int run_vacuum();
   Result<bool> stepped(int rc);
   Result<bool> step_as_of();
   Result<bool> step_beside_past();
@@ -96,6 +97,7 @@ class PreparedStatement {
   sqlite3_stmt* statement_ = nullptr;
   std::string_view text_;
   bool cacheable_ = false;
+  bool is_vacuum_ = false;
   // What few statements have is elsewhere: an object is made for each text that is compiled.
   std::unique_ptr<AnsweredPragma> pragma_;
   std::unique_ptr<BranchCommand> command_;

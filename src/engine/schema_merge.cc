@@ -135,7 +135,11 @@ Result<bool> SchemaMerge::objects_changed(const VersionSchema& now, const TableS
 }
 
 Status SchemaMerge::create(const std::string& sql, const std::string& name) {
-  return run_own(context_.connection, sql::with_created_name(sql, "main." + quoted(name)));
+  // Written as it was, it is the same text on both sides.
+  const std::string_view written = sql::created_name(sql);
+  const bool is_named_so = sql::equals_ignoring_case(sql::unquoted(written), name);
+  return run_own(context_.connection,
+                 sql::with_created_name(sql, "main." + (is_named_so ? std::string(written) : quoted(name))));
 }
 
 // A view's triggers have gone with it.
@@ -158,7 +162,12 @@ Result<MergedSchema> SchemaMerge::merge_tables() {
   MergedSchema merged;
   const std::vector<Trio> tables = trios();
   DOSQL_RETURN_IF_ERROR(exchange_names(tables));
-  for (const Trio& trio : tables) DOSQL_RETURN_IF_ERROR(merge_table(trio, merged));
+  // What goes makes room for another one of its name.
+  for (const bool goes : {true, false}) {
+    for (const Trio& trio : tables) {
+      if ((trio.theirs == nullptr) == goes) DOSQL_RETURN_IF_ERROR(merge_table(trio, merged));
+    }
+  }
   return merged;
 }
 

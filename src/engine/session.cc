@@ -33,6 +33,8 @@ bool has_attached_files(sqlite3* db) {
   }
 }
 
+}  // namespace
+
 Error read_only_error(const Session& session) {
   const std::string_view attached =
       has_attached_files(session.db) ? "; files attached to it are for reading only too" : "";
@@ -43,8 +45,6 @@ Error read_only_error(const Session& session) {
       .with_hint(
           fmt::format("CREATE BRANCH x FROM '{}' makes a branch that begins with it", session.fixed_at));
 }
-
-}  // namespace
 
 Error connection_error(Session& session, int sqlite_code) {
   const int primary = sqlite_code & 0xff;

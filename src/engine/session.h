@@ -71,6 +71,8 @@ struct Session {
   }
 };
 
+// Of what would write, where the session is for reading only: says so, or of which version of the past.
+Error read_only_error(const Session& session);
 // What the newest call reported with `sqlite_code`, in the store's own words where it was the store.
 Error connection_error(Session& session, int sqlite_code);
 

@@ -273,6 +273,26 @@ int dosql_collate(const struct dosql_collation* collation, const void* a, int a_
   return order;
 }
 
+/* A VACUUM is a short program. */
+int dosql_is_vacuum(sqlite3_stmt* statement) {
+  const Vdbe* program = (const Vdbe*)statement;
+  int i;
+  if (program->explain || program->nOp > 16) return 0;
+  for (i = 0; i < program->nOp; ++i) {
+    if (program->aOp[i].opcode == OP_Vacuum) return 1;
+  }
+  return 0;
+}
+
+/* It asks for this flag when it copies a table without indexes, and for no other reason. */
+void dosql_keep_rowids(sqlite3* db, int keeps) {
+  if (keeps) {
+    db->mDbFlags |= DBFLAG_VacuumInto;
+  } else {
+    db->mDbFlags &= ~(u32)DBFLAG_VacuumInto;
+  }
+}
+
 long long dosql_deferred_violations(sqlite3* db) { return db->nDeferredCons + db->nDeferredImmCons; }
 
 /* COMMIT looks at both together: one is of constraints that are deferred, the other of those that

@@ -109,6 +109,12 @@ void dosql_forget_interrupt(struct sqlite3* db);
 // The same while statements are in the middle of their rows, which SQLite would go on to interrupt.
 void dosql_end_interrupt(struct sqlite3* db);
 
+// Whether the statement is a VACUUM.
+int dosql_is_vacuum(struct sqlite3_stmt* statement);
+// Whether a VACUUM that runs meanwhile leaves rows their rowids, as VACUUM INTO does. REQUIRES: nothing else
+// is compiled until that is taken back.
+void dosql_keep_rowids(struct sqlite3* db, int keeps);
+
 // How many rows the transaction has made refer to nothing, where that need not hold before it commits; 0:
 // none that COMMIT would refuse.
 long long dosql_deferred_violations(struct sqlite3* db);

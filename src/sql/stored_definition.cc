@@ -118,6 +118,11 @@ bool same_definition(std::string_view a, std::string_view b, const Renames& rena
   }
 }
 
+std::string_view created_name(std::string_view sql) {
+  const Token token = name_token(sql);
+  return token.kind == TokenKind::kEnd ? std::string_view() : token.span.of(sql);
+}
+
 std::string with_created_name(std::string_view sql, std::string_view name) {
   const Token token = name_token(sql);
   if (token.kind == TokenKind::kEnd) return {};

@@ -22,6 +22,9 @@ bool same_definition(std::string_view a, std::string_view b, const Renames& rena
 // definition.
 std::string with_created_name(std::string_view sql, std::string_view name);
 
+// The created thing's name as it is written there, be it in quotes. Empty: `sql` is no stored definition.
+std::string_view created_name(std::string_view sql);
+
 // A trigger of another table, whose name is given as it has to be written. Empty: `sql` is none.
 std::string with_trigger_table(std::string_view sql, std::string_view table);
 

@@ -135,6 +135,7 @@ test('conflicts wait for decisions: sides, deletion, values', async () => {
   await assert.rejects(db.completeMerge(), (error) => {
     assert.ok(error instanceof MergeConflictError && fails('DOSQL_MERGE_CONFLICT', /nothing was merged: a conflict is undecided: update_delete in notes, key 6/)(error));
     assert.deepEqual(error.conflicts.map((conflict) => conflict.key), [6], 'nothing was decided about it');
+    assert.deepEqual(error.conflicts.map((conflict) => conflict.id), [of(6).id], 'known by the id that it has');
     return true;
   });
   assert.equal(all(db)[1]![1], 'ours 2', 'so nothing was changed');
