@@ -177,7 +177,8 @@ class Connection {
   // decisions. It survives a restart, and the branch stays usable meanwhile. Errors of the four:
   // DOSQL_NOT_FOUND (none waits for the connection's branch; no such conflict), DOSQL_INVALID_ARGUMENT (a
   // value that is no JSON, or cannot be one of the conflict's; complete_merge() and abort_merge() inside a
-  // transaction), those of writing.
+  // transaction), those of writing. Of a merge that the branch has otherwise meanwhile the last two forget
+  // what is left, and do nothing else: already_merged.
   Result<std::vector<MergeConflict>> conflicts();
   // As durable on return as a commit; inside a transaction with that, and undone with it or a savepoint in
   // it, but for a COMMIT that fails itself, behind which it may have been decided. There also DOSQL_BUSY (the

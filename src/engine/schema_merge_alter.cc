@@ -62,7 +62,7 @@ class SchemaMerge::AlterSteps {
 
   // Drops and renames those of base.
   bool change_columns() {
-    Renames renames;
+    sql::Renames renames;
     for (std::size_t i = 0; i < trio_.base->columns.size(); ++i) {
       const std::optional<std::size_t> there = alteration_.matches[i];
       if (!(there ? keep_column(i, *there, renames) : drop_column(i))) return false;
@@ -94,8 +94,6 @@ class SchemaMerge::AlterSteps {
   std::vector<Step> take() { return std::move(steps_); }
 
  private:
-  using Renames = std::vector<std::pair<std::string, std::string>>;
-
   std::string place() const { return "main." + quoted(name_); }
 
   bool drop_column(std::size_t column) {
@@ -109,7 +107,7 @@ class SchemaMerge::AlterSteps {
     return true;
   }
 
-  bool keep_column(std::size_t column, std::size_t there, Renames& renames) {
+  bool keep_column(std::size_t column, std::size_t there, sql::Renames& renames) {
     if (!same_definition(definitions_.base.columns[column].rest, definitions_.theirs.columns[there].rest,
                          renamed_))
       return false;
